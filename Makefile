@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need, and are quick the second time.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := .github/requirements.lock
+READY := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint schema bench-demo bench-kill bench-start bench-proposer clean
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: $(READY) ## Watch a real campaign on this machine, from nothing to a report
+	$(BIN)/nocturne demo
+
+test: lint ## Run the tests (minutes)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
+
+test-all: $(READY) ## Run the long tests
+	$(BIN)/pytest -n 2 --dist worksteal -m long
+
+lint: $(READY) ## Check style, types and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+schema: $(READY) ## Write the JSON Schema of the configuration again
+	$(BIN)/python -m bot.config_docs > .github/nocturne.schema.json
+
+bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end confirmed
+	$(BIN)/python -m tests.benchmarks.demo_campaigns
+
+bench-kill: $(READY) ## Kill a campaign at random moments and go on
+	$(BIN)/python -m tests.benchmarks.kill_campaigns
+
+bench-start: $(READY) ## How long `nocturne --help` takes
+	$(BIN)/python -m tests.benchmarks.start_time
+
+bench-proposer: $(READY) ## The offline search against random search
+	$(BIN)/python -m tests.benchmarks.proposer
+
+clean: ## Remove the environment and the demo
+	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache
+
+# The environment: checked prerequisites, pinned packages, this checkout. Made again when a pin changes.
+$(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh
+	@sh .github/check-prerequisites.sh "$(PYTHON)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable ".[dev]"
+	@touch $@

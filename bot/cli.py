@@ -1,0 +1,116 @@
+"""The command line: parses, and hands on to one module per verb under `bot.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from bot import __version__
+from bot.errors import UserError
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def _clock(text: str) -> str:
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of day: write HH:MM, such as 07:00")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of experiments: write 1 or more")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `nocturne`."""
+    top = argparse.ArgumentParser(
+        prog="nocturne",
+        description="Runs one experiment after another on your train.py, and keeps what is better.",
+    )
+    top.add_argument("--version", action="version", version=f"nocturne {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+
+    def verb(name: str, text: str, *, campaign: bool = True) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        if campaign:
+            added.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the repository")
+            added.add_argument("--campaign", metavar="NAME", help="which campaign, where there are several")
+        return added
+
+    init = verb(
+        "init", "Write the configuration into a repository, and with --starter a task.", campaign=False
+    )
+    init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR")
+    init.add_argument("--starter", action="store_true", help="write train.py, prepare.py and program.md too")
+
+    demo = verb("demo", "Run a real campaign on this machine, from nothing to a report.", campaign=False)
+    demo.add_argument("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR")
+    demo.add_argument("--experiments", type=_count, default=12, metavar="N")
+    demo.add_argument("--seed", type=int, default=0, metavar="N", help="seed of search and runs")
+    demo.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
+
+    run = verb("run", "Run the loop until a stop condition holds.")
+    run.add_argument("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments")
+    run.add_argument("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time")
+
+    verb("iterate", "Do one experiment, all its stages in one process.")
+    verb("propose", "Open the next experiment: proposal, branch, pull request, review.")
+    for name, text in (
+        ("train", "Train and score an open experiment until its verdict is known."),
+        ("decide", "Merge or close an experiment whose verdict is known."),
+    ):
+        one = verb(name, text)
+        one.add_argument(
+            "number", nargs="?", type=int, metavar="N", help="the experiment; default: the first open"
+        )
+
+    status = verb("status", "Say where the campaign stands.")
+    status.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
+    show = verb("show", "Show an experiment: proposal, diff, pull request, runs, verdict.")
+    show.add_argument("number", type=int, metavar="N")
+    report = verb("report", "Write the report: Markdown to the terminal, or a page.")
+    report.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained HTML page")
+    report.add_argument("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it")
+
+    verb("pause", "Let running loops end after the stage in hand; experiments stay open.")
+    verb("resume", "Take back pause and stop, and let streaks count anew.")
+    verb("stop", "Let running loops end after the experiment in hand.")
+    revert = verb("revert", "Take one merged experiment out again, by a new experiment.")
+    revert.add_argument("number", type=int, metavar="N")
+    uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
+    uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
+    uninstall.add_argument("--yes", action="store_true", help="do it; without this, only say what would go")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 (a check failed), 2 (yours to mend), 130 (interrupted)."""
+    arguments = vars(parser().parse_args(argv))
+    verb = arguments.pop("verb")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return int(importlib.import_module(f"bot.commands.{verb}").run(**arguments))
+    except UserError as error:
+        print(f"nocturne: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("nocturne: interrupted; nothing is lost, `nocturne run` goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) went away: nothing more to say, and no traceback at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

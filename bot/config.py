@@ -1,0 +1,247 @@
+"""The campaign's configuration: `.github/nocturne.yml`.
+
+The defaults are such that a repository with `train.py`, `prepare.py` and `program.md` needs an empty file.
+This module is the one source of the keys: the commented example, the JSON Schema and the README's table are
+rendered from it (`bot.config_docs`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from bot.errors import UserError
+
+CONFIG_PATH = ".github/nocturne.yml"
+RESERVED_NAMES = ("ledger", "exp")
+_NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Budget(_Section):
+    """How long a run trains."""
+
+    kind: Literal["wall", "cpu", "steps"] = "wall"
+    """`wall`: seconds by the clock. `cpu`: CPU seconds of the training process and its children, for busy
+    machines. `steps`: advisory, train.py counts; for reproducible tests."""
+    amount: Annotated[float, Field(gt=0)] | None = None
+    """Seconds or steps; null takes TIME_BUDGET of the repository's prepare.py."""
+
+
+class Metric(_Section):
+    """What is measured."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]{0,63}$")] = "val_bpb"
+    """The score's name; for `kind: command` the name that the command prints."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Whether lower or higher is better."""
+
+
+class Evaluator(_Section):
+    """How a candidate is trained and scored."""
+
+    kind: Literal["train", "command"] = "train"
+    """`train`: train.py with the contract of autoresearch. `command`: any locked script that prints
+    `METRIC name=value` lines."""
+    budget: Budget = Budget()
+    """How long a run trains."""
+    metric: Metric = Metric()
+    """What is measured."""
+    command: Annotated[list[str], Field(max_length=64)] = []
+    """The locked command for `kind: command`, as a list of words."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """When a `kind: command` run is killed."""
+    startup_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """Allowance for imports and compiling before the first batch."""
+    evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """When an evaluation is given up."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads a run may use; null leaves it to the machine."""
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+    """Memory limit of a run in MiB; null sets none."""
+    eval_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Validation tokens to score; null takes EVAL_TOKENS of the repository's prepare.py."""
+
+
+class VerdictRule(_Section):
+    """How sure a verdict must be."""
+
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """One-sided confidence that an improvement is one."""
+    min_effect: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest gain that counts, in score units."""
+    min_runs: Annotated[int, Field(ge=2, le=20)] = 2
+    """Runs that the incumbent needs, and a candidate before it can merge."""
+    max_runs: Annotated[int, Field(ge=2, le=20)] = 4
+    """Runs after which a candidate is inconclusive."""
+    remeasure_every: Annotated[int, Field(ge=1)] = 10
+    """The incumbent runs once more after this many experiments: machines drift."""
+    prior_sigma: Annotated[float, Field(gt=0)] | None = None
+    """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
+
+
+class Stop(_Section):
+    """When the loop ends by itself. null: never for this reason."""
+
+    goal: float | None = None
+    """The incumbent's score reaches this."""
+    experiments: Annotated[int, Field(ge=1)] | None = None
+    """So many experiments of the campaign are finished."""
+    deadline: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$")] | None = None
+    """Local date and time, `2026-11-30T07:00`."""
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of the training device; a CPU stands in where there is no GPU."""
+    cost_usd: Annotated[float, Field(gt=0)] | None = None
+    """Money for models."""
+    crashes_in_row: Annotated[int, Field(ge=1)] | None = 5
+    """So many experiments crashed one after another."""
+    plateau: Annotated[int, Field(ge=1)] | None = 50
+    """So many experiments ended without an improvement."""
+
+
+class Config(_Section):
+    """Everything a campaign can be told."""
+
+    base: str | None = None
+    """Branch that the campaign starts from; null takes the default branch."""
+    editable: Annotated[list[str], Field(min_length=1, max_length=32)] = ["train.py"]
+    """The files an experiment may change. Everything else is locked."""
+    program: str = "program.md"
+    """What the human wants explored and which constraints hold."""
+    remote: str | None = None
+    """Git remote that holds the campaign; null takes `origin`, or a bare repository inside .git."""
+    runner: str | None = None
+    """Name of the kind of machine; null asks the machine. Scores of different kinds are never mixed."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the search and of the runs."""
+    proposer: Literal["offline"] = "offline"
+    """Who proposes: the offline search over the constants of the editable files."""
+    lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
+    """How long a silent loop keeps its experiment before another one takes over."""
+    evaluator: Evaluator = Evaluator()
+    """How a candidate is trained and scored."""
+    verdict: VerdictRule = VerdictRule()
+    """How sure a verdict must be."""
+    stop: Stop = Stop()
+    """When the loop ends by itself."""
+
+    @field_validator("editable")
+    @classmethod
+    def _paths(cls, paths: list[str]) -> list[str]:
+        for path in paths:
+            pure = PurePosixPath(path)
+            if pure.is_absolute() or ".." in pure.parts or pure.parts[:1] in ((".git",), (".github",)):
+                raise ValueError(f"{path!r} is not a path inside the repository that may be edited")
+        return paths
+
+    @field_validator("evaluator")
+    @classmethod
+    def _command(cls, evaluator: Evaluator) -> Evaluator:
+        if evaluator.kind == "command" and not evaluator.command:
+            raise ValueError("kind: command needs the key `command`")
+        return evaluator
+
+
+class ConfigFile(Config):
+    """The file: keys of the one campaign, or defaults for several named ones."""
+
+    campaigns: dict[Annotated[str, StringConstraints(pattern=_NAME)], dict[str, Any] | None] = {}
+    """Several campaigns: name, then the keys that differ from those above."""
+
+
+def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) -> tuple[str, Config]:
+    """Return the name and configuration of the campaign that `text` (YAML) describes.
+
+    `campaign` is needed where the file names several. Raises UserError with file, key and mend.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
+    data = {} if data is None else data
+    if not isinstance(data, dict):
+        raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
+    whole = _validate(ConfigFile, data, source, "")
+    campaigns = whole.campaigns
+    for name in campaigns:
+        if name in RESERVED_NAMES:
+            raise UserError(f"{source}: campaigns.{name}: this name is taken by Nocturne, choose another")
+    if not campaigns:
+        if campaign not in (None, "main"):
+            raise UserError(f"{source}: there is no campaign {campaign!r}: name it under `campaigns:`")
+        return "main", _validate(Config, {k: v for k, v in data.items() if k != "campaigns"}, source, "")
+    names = ", ".join(sorted(campaigns))
+    if campaign is None and len(campaigns) > 1:
+        raise UserError(f"{source}: several campaigns ({names}): choose one with --campaign NAME")
+    chosen = campaign or next(iter(campaigns))
+    if chosen not in campaigns:
+        raise UserError(f"{source}: there is no campaign {chosen!r}, there are: {names}")
+    shared = {key: value for key, value in data.items() if key != "campaigns"}
+    merged = _merge(shared, campaigns[chosen] or {})
+    return chosen, _validate(Config, merged, source, f"campaigns.{chosen}.")
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _validate(model: type[Any], data: Mapping[str, Any], source: str, prefix: str) -> Any:
+    try:
+        return model.model_validate(_plain(data))
+    except ValidationError as error:
+        raise UserError(f"{source}: {prefix}{_say(model, error)}") from None
+
+
+def _plain(value: Any) -> Any:
+    """YAML reads `2026-11-30` as a date and integers for floats: give pydantic's strict mode what was meant."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return (
+        value.isoformat(timespec="minutes")
+        if hasattr(value, "hour")
+        else (value.isoformat() if hasattr(value, "isoformat") else value)
+    )
+
+
+def _say(model: type[BaseModel], error: ValidationError) -> str:
+    """Put the first mistake into one line: key, what is wrong, the mend."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        mend = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key, {mend}"
+    message = re.sub(r"^(Input|Value error,) ?", "", first["msg"]).strip()
+    given = first.get("input")
+    shown = "" if isinstance(given, (dict, BaseModel)) else f", not {given!r}"
+    return f"{key}: {message}{shown}"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    for part in path:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)

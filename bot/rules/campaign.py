@@ -1,0 +1,259 @@
+"""A campaign as a fold over its events: what is known, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+
+from bot.rules import events as ev
+from bot.rules.proposal import Change, PastExperiment
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who works on a subject, until when (ISO 8601, UTC), and which turn it is."""
+
+    holder: str
+    until: str
+    turn: int
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One proposed change, as far as it has come."""
+
+    number: int
+    claimed_at: str
+    claimed_on: str
+    reverts: int | None = None
+    proposal: ev.ExperimentProposed | None = None
+    candidate: ev.CandidateBuilt | None = None
+    pull: ev.PullOpened | None = None
+    review: ev.Reviewed | None = None
+    decision: ev.ExperimentDecided | None = None
+    landed: ev.ExperimentLanded | None = None
+    finished_at: str | None = None
+
+    @property
+    def round(self) -> int:
+        return self.candidate.round if self.candidate else 0
+
+    @property
+    def parent(self) -> str:
+        return self.candidate.parent if self.candidate else self.claimed_on
+
+    @property
+    def verdict(self) -> ev.Verdict | None:
+        return self.decision.verdict if self.decision else None
+
+    @property
+    def title(self) -> str:
+        return self.proposal.hypothesis if self.proposal else "(not proposed yet)"
+
+
+@dataclass
+class Campaign:
+    """The state of one campaign. Only `apply` changes it; everybody else reads."""
+
+    started: ev.CampaignStarted | None = None
+    started_at: str = ""
+    experiments: dict[int, Experiment] = field(default_factory=dict)
+    runs: dict[str, ev.RunFinished] = field(default_factory=dict)
+    run_times: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    lease_turns: dict[str, int] = field(default_factory=dict)
+    incumbents: list[str] = field(default_factory=list)
+    moves: int = 0
+    commands: int = 0
+    paused: bool = False
+    stop_asked: bool = False
+    resumed_after: int = 0
+    resumed_at_runs: int = 0
+    reverts_waiting: list[int] = field(default_factory=list)
+    stopped: ev.LoopStopped | None = None
+    mended: list[str] = field(default_factory=list)
+    event_count: int = 0
+    last_at: str = ""
+    order: list[int] = field(default_factory=list)
+    """Numbers of finished experiments, in the order in which they ended."""
+
+    # -- what is known ---------------------------------------------------------------------------------
+
+    @property
+    def baseline(self) -> str:
+        return self.incumbents[0]
+
+    @property
+    def incumbent(self) -> str:
+        return self.incumbents[-1]
+
+    @property
+    def metric(self) -> str:
+        return self.started.metric if self.started else "val_bpb"
+
+    @property
+    def direction(self) -> ev.Direction:
+        return self.started.direction if self.started else "minimize"
+
+    def runs_of(self, commit: str, *, runner: str | None = None) -> list[ev.RunFinished]:
+        """Return the runs of `commit`, first to last; those of one kind of runner where it is named."""
+        return [
+            run
+            for run in self.runs.values()
+            if run.commit == commit and (runner is None or run.runner == runner)
+        ]
+
+    def scores_of(
+        self, commit: str, *, runner: str | None = None, fingerprint: str | None = None
+    ) -> list[float]:
+        """Return the scores of `commit`, of one kind of runner and one fingerprint where they are named."""
+        return [
+            run.score
+            for run in self.runs_of(commit, runner=runner)
+            if run.score is not None and fingerprint in (None, run.fingerprint)
+        ]
+
+    def score_groups(self, runner: str) -> list[list[float]]:
+        """Return the scores on one kind of runner, a group for each commit and fingerprint."""
+        groups: dict[tuple[str, str | None], list[float]] = {}
+        for run in self.runs.values():
+            if run.score is not None and run.runner == runner:
+                groups.setdefault((run.commit, run.fingerprint), []).append(run.score)
+        return list(groups.values())
+
+    def finished(self) -> list[Experiment]:
+        """Return the finished experiments in the order in which they ended."""
+        return [self.experiments[number] for number in self.order]
+
+    def open_experiments(self) -> list[Experiment]:
+        return [e for e in self.experiments.values() if e.finished_at is None]
+
+    def landed(self) -> list[Experiment]:
+        """Return the merged experiments in the order in which they landed."""
+        by_commit = {e.landed.commit: e for e in self.experiments.values() if e.landed}
+        return [by_commit[commit] for commit in self.incumbents if commit in by_commit]
+
+    def experiment_of(self, commit: str) -> Experiment | None:
+        return next((e for e in self.experiments.values() if e.landed and e.landed.commit == commit), None)
+
+    def best(self) -> tuple[str, float] | None:
+        """Return commit and mean score of the best incumbent so far, None before the baseline is measured."""
+        means = [(c, fmean(s)) for c in dict.fromkeys(self.incumbents) if (s := self.scores_of(c))]
+        if not means:
+            return None
+        return (min if self.direction == "minimize" else max)(means, key=lambda pair: pair[1])
+
+    def gpu_seconds(self) -> float:
+        return sum(run.gpu_seconds for run in self.runs.values())
+
+    def cost_usd(self) -> float:
+        return sum(e.proposal.cost_usd for e in self.experiments.values() if e.proposal)
+
+    def history(self) -> list[PastExperiment]:
+        """Return the past as a proposer reads it. Effects are turned so that negative is better."""
+        sign = 1.0 if self.direction == "minimize" else -1.0
+        return [
+            PastExperiment(
+                number=e.number,
+                changes=tuple(Change(**change) for change in e.proposal.changes),
+                hypothesis=e.proposal.hypothesis,
+                category=e.proposal.category,
+                verdict=e.verdict if e.finished_at else None,
+                effect=None if e.decision is None or e.decision.effect is None else sign * e.decision.effect,
+                sigma=_standard_error(e.decision),
+                landed=e.landed is not None,
+                parent_values={},
+            )
+            for e in self.experiments.values()
+            if e.proposal
+        ]
+
+    # -- how it became known ---------------------------------------------------------------------------
+
+    def apply(self, recorded: ev.Recorded) -> None:
+        """Take in the next event of the ledger."""
+        event, at = recorded.event, recorded.at
+        self.event_count += 1
+        self.last_at = max(self.last_at, at)
+        match event:
+            case ev.CampaignStarted():
+                self.started, self.started_at = event, at
+                self.incumbents = [event.base_commit]
+            case ev.LeaseTaken():
+                self.leases[event.subject] = Lease(event.holder, event.until, event.turn)
+                self.lease_turns[event.subject] = event.turn
+            case ev.ExperimentClaimed():
+                self.experiments[event.experiment] = Experiment(
+                    event.experiment, at, event.parent, event.reverts
+                )
+                if event.reverts in self.reverts_waiting:
+                    self.reverts_waiting.remove(event.reverts)
+                self.stopped = None
+            case ev.RunFinished():
+                self.runs[event.run] = event
+                self.run_times[event.run] = at
+                self.leases.pop(f"run:{event.run}", None)
+            case ev.IncumbentMoved():
+                self.incumbents.append(event.commit)
+                self.moves += 1
+            case ev.CommandGiven():
+                self._apply_command(event)
+            case ev.LoopStopped():
+                self.stopped = event
+            case ev.LedgerMended():
+                self.mended.append(event.note)
+            case _:
+                self._apply_to_experiment(event, at)
+
+    def _apply_to_experiment(self, event: ev.ExperimentEvent, at: str) -> None:
+        experiment = self.experiments[event.experiment]
+        match event:
+            case ev.ExperimentProposed():
+                experiment = replace(experiment, proposal=event)
+            case ev.CandidateBuilt():
+                experiment = replace(experiment, candidate=event, review=None, decision=None)
+            case ev.PullOpened():
+                experiment = replace(experiment, pull=event)
+            case ev.Reviewed():
+                experiment = replace(experiment, review=event)
+            case ev.ExperimentDecided():
+                experiment = replace(experiment, decision=event)
+            case ev.ExperimentLanded():
+                experiment = replace(experiment, landed=event)
+                self.incumbents.append(event.commit)
+            case ev.ExperimentFinished():
+                experiment = replace(experiment, finished_at=at)
+                self.order.append(experiment.number)
+                self.leases.pop(f"experiment:{experiment.number}", None)
+        self.experiments[experiment.number] = experiment
+
+    def _apply_command(self, event: ev.CommandGiven) -> None:
+        self.commands = event.number
+        match event.command:
+            case "pause":
+                self.paused = True
+            case "stop":
+                self.stop_asked = True
+            case "resume":
+                self.paused = self.stop_asked = False
+                self.stopped = None
+                self.resumed_after = len(self.order)
+                self.resumed_at_runs = len(self.runs)
+            case "revert":
+                if event.experiment is not None:
+                    self.reverts_waiting.append(event.experiment)
+
+
+def _standard_error(decision: ev.ExperimentDecided | None) -> float | None:
+    if decision is None or decision.sigma is None or not decision.candidate_runs:
+        return None
+    return float(decision.sigma * (1 / decision.candidate_runs + 1 / decision.incumbent_runs) ** 0.5)
+
+
+def fold(recorded: Iterable[ev.Recorded]) -> Campaign:
+    """Return the campaign that these events describe."""
+    campaign = Campaign()
+    for item in recorded:
+        campaign.apply(item)
+    return campaign

@@ -1,0 +1,339 @@
+"""What the ledger records: one frozen dataclass per kind of event.
+
+Everything known about a campaign is a fold over these (`bot.rules.campaign`). An event's `key` is made from
+what it records, so that appending it twice changes nothing. `at` (UTC, ISO 8601) and `by` (who wrote it)
+are added on the way to the ledger and are no part of the key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+SCHEMA = 1
+
+Verdict = Literal["improved", "discarded", "inconclusive", "crashed", "rejected", "lost"]
+VERDICTS: tuple[Verdict, ...] = ("improved", "discarded", "inconclusive", "crashed", "rejected", "lost")
+Direction = Literal["minimize", "maximize"]
+StopReason = Literal[
+    "paused", "stopped", "goal", "experiments", "deadline", "gpu_hours", "cost_usd", "crashes", "plateau",
+    "exhausted", "baseline", "requested",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CampaignStarted:
+    """The campaign's first event: where it starts and what it measures."""
+
+    kind: ClassVar[str] = "campaign_started"
+    campaign: str
+    base_branch: str
+    base_commit: str
+    metric: str
+    direction: Direction
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True)
+class LeaseTaken:
+    """`holder` works on `subject` (`experiment:7` or `run:<run id>`) until the time `until`.
+
+    `turn` counts the leases of one subject: of two who reach for the same turn only one gets it.
+    """
+
+    kind: ClassVar[str] = "lease_taken"
+    subject: str
+    turn: int
+    holder: str
+    until: str
+
+    @property
+    def key(self) -> str:
+        return f"lease:{self.subject}:{self.turn}"
+
+
+@dataclass(frozen=True)
+class ExperimentClaimed:
+    """A number is taken for an experiment that starts from the incumbent `parent`."""
+
+    kind: ClassVar[str] = "experiment_claimed"
+    experiment: int
+    parent: str
+    reverts: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"claimed:{self.experiment}"
+
+
+@dataclass(frozen=True)
+class ExperimentProposed:
+    """What is to be tried. The new files stand beside the event in the same ledger commit."""
+
+    kind: ClassVar[str] = "experiment_proposed"
+    experiment: int
+    hypothesis: str
+    category: str
+    reason: str
+    expected_effect: str
+    risk: str
+    proposer: str
+    changes: tuple[dict[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"proposed:{self.experiment}"
+
+
+@dataclass(frozen=True)
+class CandidateBuilt:
+    """The commit under test. A second round is the same change on a newer incumbent."""
+
+    kind: ClassVar[str] = "candidate_built"
+    experiment: int
+    round: int
+    parent: str
+    commit: str
+    added: int
+    removed: int
+
+    @property
+    def key(self) -> str:
+        return f"built:{self.experiment}:{self.round}"
+
+
+@dataclass(frozen=True)
+class PullOpened:
+    """The experiment's pull request exists."""
+
+    kind: ClassVar[str] = "pull_opened"
+    experiment: int
+    pull: int
+    branch: str
+    url: str
+
+    @property
+    def key(self) -> str:
+        return f"opened:{self.experiment}"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """The checker's word, before a second of training."""
+
+    kind: ClassVar[str] = "reviewed"
+    experiment: int
+    round: int
+    approved: bool
+    reasons: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def key(self) -> str:
+        return f"reviewed:{self.experiment}:{self.round}"
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """One training plus one scoring of one commit with one seed.
+
+    `score` is None where the run failed; `failure` then holds `class` and `reason`. `seconds` is the whole
+    run by our clock, `gpu_seconds` what of it occupied the training device (a CPU stands in for a GPU where
+    there is none). `curve` holds at most 40 points (step, training seconds, training loss).
+    """
+
+    kind: ClassVar[str] = "run_finished"
+    run: str
+    commit: str
+    seed: int
+    replicate: int
+    experiment: int | None
+    score: float | None
+    failure: dict[str, str] | None
+    metrics: dict[str, float]
+    fingerprint: str | None
+    jail: str
+    runner: str
+    seconds: float
+    gpu_seconds: float
+    curve: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"run:{self.run}"
+
+
+@dataclass(frozen=True)
+class ExperimentDecided:
+    """The verdict on one round, with its evidence. Effects are candidate minus incumbent."""
+
+    kind: ClassVar[str] = "experiment_decided"
+    experiment: int
+    round: int
+    verdict: Verdict
+    land: bool
+    effect: float | None
+    half_width: float | None
+    sigma: float | None
+    score: float | None
+    against: float | None
+    candidate_runs: int
+    incumbent_runs: int
+    reason: str
+    lesson: str
+
+    @property
+    def key(self) -> str:
+        return f"decided:{self.experiment}:{self.round}"
+
+
+@dataclass(frozen=True)
+class ExperimentLanded:
+    """The tested commit is the head of the campaign's branch."""
+
+    kind: ClassVar[str] = "experiment_landed"
+    experiment: int
+    commit: str
+    previous: str
+
+    @property
+    def key(self) -> str:
+        return f"landed:{self.experiment}"
+
+
+@dataclass(frozen=True)
+class ExperimentFinished:
+    """Nothing is left to do: pull request closed or merged, labelled, explained."""
+
+    kind: ClassVar[str] = "experiment_finished"
+    experiment: int
+
+    @property
+    def key(self) -> str:
+        return f"finished:{self.experiment}"
+
+
+@dataclass(frozen=True)
+class IncumbentMoved:
+    """Somebody else moved the campaign's branch: `commit` is what experiments must beat now."""
+
+    kind: ClassVar[str] = "incumbent_moved"
+    commit: str
+    previous: str
+    move: int
+
+    @property
+    def key(self) -> str:
+        return f"moved:{self.move}:{self.commit}"
+
+
+@dataclass(frozen=True)
+class CommandGiven:
+    """A human said `pause`, `resume`, `stop` or `revert`. `number` counts the commands."""
+
+    kind: ClassVar[str] = "command_given"
+    number: int
+    command: Literal["pause", "resume", "stop", "revert"]
+    experiment: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"command:{self.number}"
+
+
+@dataclass(frozen=True)
+class LoopStopped:
+    """A loop came to its end. `after` counts finished experiments: the same stop is recorded once."""
+
+    kind: ClassVar[str] = "loop_stopped"
+    reason: StopReason
+    detail: str
+    after: int
+    commands: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"stopped:{self.reason}:{self.after}:{self.commands}"
+
+
+@dataclass(frozen=True)
+class LedgerMended:
+    """Damage that was found and put right, in words."""
+
+    kind: ClassVar[str] = "ledger_mended"
+    note: str
+    at_event: int
+
+    @property
+    def key(self) -> str:
+        return f"mended:{self.at_event}"
+
+
+ExperimentEvent = (
+    ExperimentProposed
+    | CandidateBuilt
+    | PullOpened
+    | Reviewed
+    | ExperimentDecided
+    | ExperimentLanded
+    | ExperimentFinished
+)
+"""Events that change one experiment."""
+
+Event = (
+    CampaignStarted
+    | LeaseTaken
+    | ExperimentClaimed
+    | RunFinished
+    | ExperimentEvent
+    | IncumbentMoved
+    | CommandGiven
+    | LoopStopped
+    | LedgerMended
+)
+EVENT_TYPES: dict[str, type[Any]] = {t.kind: t for t in Event.__args__}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event as it stands on the ledger: what, when (ISO 8601, UTC) and by whom."""
+
+    event: Event
+    at: str
+    by: str = field(default="")
+
+
+def to_json(event: Event, *, at: str, by: str) -> dict[str, Any]:
+    """Return `event` as the JSON object that the ledger keeps."""
+    return {"kind": event.kind, "key": event.key, "at": at, "by": by, **dataclasses.asdict(event)}
+
+
+def from_json(record: dict[str, Any]) -> Recorded:
+    """Return the event that `record` holds.
+
+    Raises ValueError for a kind that this version does not know or a record that lacks a field.
+    """
+    body = dict(record)
+    kind, at, by = body.pop("kind", None), body.pop("at", ""), body.pop("by", "")
+    body.pop("key", None)
+    event_type = EVENT_TYPES.get(str(kind))
+    if event_type is None:
+        raise ValueError(f"unknown kind of event {kind!r}")
+    try:
+        return Recorded(event_type(**{name: _frozen(value) for name, value in body.items()}), at, by)
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples, so that a read event equals the one that was written."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

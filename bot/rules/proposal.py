@@ -1,0 +1,62 @@
+"""What a proposer hands over, and what it is told about earlier experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    """One constant that changes; `old` and `new` are source literals such as `3e-4` or `"gelu"`.
+
+    `name` is the module-level name (`MATRIX_LR`), a dataclass field (`GPTConfig.n_layer`), or one element
+    of a tuple (`ADAM_BETAS[0]`).
+    """
+
+    file: str
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change to try, with the words that a human reads in the pull request.
+
+    `hypothesis` is one sentence of at most 100 characters (the title); `files` maps each changed path to
+    its complete new content.
+    """
+
+    hypothesis: str
+    category: str
+    reason: str
+    expected_effect: str
+    risk: str
+    files: Mapping[str, str]
+    changes: tuple[Change, ...]
+    proposer: str = "offline"
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class PastExperiment:
+    """One earlier experiment as a proposer sees it.
+
+    `verdict` is one of improved, discarded, inconclusive, crashed, rejected, lost, or None while another
+    loop still works on it. `effect` is candidate minus incumbent in score units, its sign set so that
+    negative is better whatever the metric; `sigma` is its standard error. `parent_values` gives the
+    literals of the incumbent it was tried on, by constant name; it may be empty.
+    """
+
+    number: int
+    changes: tuple[Change, ...]
+    hypothesis: str
+    category: str
+    verdict: str | None
+    effect: float | None
+    sigma: float | None
+    landed: bool
+    parent_values: Mapping[str, str]

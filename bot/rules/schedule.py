@@ -1,0 +1,151 @@
+"""What a loop does next: a pure choice from the campaign's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.rules.campaign import Campaign, Lease
+from bot.rules.stopping import Limits, Stop, why_stop
+
+
+@dataclass(frozen=True)
+class MeasureIncumbent:
+    """Run the incumbent once more."""
+
+    commit: str
+    replicate: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Go on with an experiment that was begun."""
+
+    experiment: int
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Claim a number for a new experiment; `reverts` names the one to take out, if that is asked."""
+
+    experiment: int
+    reverts: int | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Others hold all there is to do now."""
+
+    why: str
+
+
+Step = MeasureIncumbent | Continue | Begin | Wait | Stop
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the choice depends on besides the campaign: who asks, when, on what, under which limits."""
+
+    holder: str
+    now: datetime
+    runner: str
+    fingerprint: str | None
+    limits: Limits
+    incumbent_runs: int
+    remeasure_every: int
+    is_dead: Callable[[str], bool]
+    """Whether a holder is known to be gone (a process of this machine that no longer runs)."""
+
+
+def held(lease: Lease | None, standing: Standing) -> bool:
+    """Whether somebody else works on it: a lease that has not run out, of a holder not known to be gone."""
+    if lease is None or lease.holder == standing.holder or standing.is_dead(lease.holder):
+        return False
+    return datetime.fromisoformat(lease.until) > standing.now
+
+
+def next_step(campaign: Campaign, standing: Standing) -> Step:
+    """Choose the next step of one loop.
+
+    A begun experiment comes before everything, then the stop conditions, the incumbent's runs, and a new
+    experiment. A paused campaign does not even continue what was begun.
+    """
+    stop = why_stop(campaign, standing.limits, now=standing.now)
+    if stop is not None and stop.reason == "paused":
+        return stop
+    waiting = ""
+    for experiment in campaign.open_experiments():
+        if not held(campaign.leases.get(f"experiment:{experiment.number}"), standing):
+            return Continue(experiment.number)
+        waiting = f"another loop works on experiment {experiment.number}"
+    if stop is not None:
+        return stop
+    revert = next(iter(campaign.reverts_waiting), None)
+    missing, why = _missing_runs(campaign, standing)
+    if missing and revert is None:
+        failed = _failed_baseline(campaign, standing)
+        if failed is not None:
+            return failed
+        free = _first_free(campaign, missing, standing)
+        if free is not None:
+            return MeasureIncumbent(campaign.incumbent, free, why)
+        return Wait(waiting or "another loop measures the incumbent")
+    limit = standing.limits.experiments
+    if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
+        return Wait(waiting)
+    return Begin(max(campaign.experiments, default=0) + 1, revert)
+
+
+def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
+    """Return how many runs the incumbent lacks on this kind of runner, and why it needs them."""
+    commit = campaign.incumbent
+    usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
+    if len(usable) < standing.incumbent_runs:
+        return standing.incumbent_runs - len(usable), "the incumbent needs its first runs"
+    runs = campaign.runs_of(commit, runner=standing.runner)
+    landed = campaign.experiment_of(commit)
+    fresh = [run for run in runs if landed is None or run.experiment is None]
+    if not fresh:
+        return 1, "the runs that won it the place were picked: one more, unpicked"
+    last = campaign.run_times[fresh[-1].run]
+    since = sum(1 for e in campaign.finished() if (e.finished_at or "") > last)
+    if since >= standing.remeasure_every:
+        return 1, f"{since} experiments since its last run"
+    return 0, ""
+
+
+def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
+    """An incumbent that fails twice and never scored can't be beaten: a human must look."""
+    runs = campaign.runs_of(campaign.incumbent, runner=standing.runner)
+    failures = [run.failure for run in runs if run.failure is not None]
+    if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
+        return None
+    reason = failures[-1].get("reason", "")
+    return Stop("baseline", f"the incumbent itself fails ({reason}); mend it on the campaign's branch")
+
+
+def _first_free(campaign: Campaign, missing: int, standing: Standing) -> int | None:
+    """Return the number of a missing run of the incumbent that nobody makes now."""
+    commit = campaign.incumbent
+    first = next_replicate(campaign, commit)
+    for replicate in range(first, first + missing):
+        if not held(campaign.leases.get(f"run:{run_id(commit, replicate)}"), standing):
+            return replicate
+    return None
+
+
+def next_replicate(campaign: Campaign, commit: str) -> int:
+    """Return the number of the commit's next run, whatever machine it runs on. Counts from 1."""
+    return max((run.replicate for run in campaign.runs_of(commit)), default=0) + 1
+
+
+def run_id(commit: str, replicate: int) -> str:
+    """Name the `replicate`-th run of a commit."""
+    return f"{commit[:12]}-{replicate}"
+
+
+def seed_of(campaign_seed: int, replicate: int) -> int:
+    """Return the seed of the `replicate`-th run (1, 2, ...): the same for every commit, so that runs pair."""
+    return campaign_seed * 1000 + replicate

@@ -1,0 +1,101 @@
+"""The configuration: defaults, refusals, and what is rendered from the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from bot.config import Config, parse
+from bot.config_docs import commented_example, schema, schema_text
+from bot.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "{}"])
+def test_empty_file_means_the_defaults(text: str) -> None:
+    assert parse(text) == ("main", Config())
+
+
+def test_example_documents_every_key_and_shows_the_defaults() -> None:
+    example = commented_example()
+    uncommented = "\n".join(line.removeprefix("# ") for line in example.splitlines()[3:])
+    data = yaml.safe_load(uncommented)
+    campaigns = data.pop("campaigns")
+    assert set(campaigns) == {"optimizer", "architecture"}
+    assert parse(yaml.safe_dump(data))[1] == Config()
+    assert data == Config().model_dump(mode="json")
+    assert parse(example) == ("main", Config())
+
+
+REFUSED = [
+    ("editabel: [train.py]", "editabel: unknown key, did you mean `editable`?"),
+    ("verdict: {confidance: 0.9}", "verdict.confidance: unknown key, did you mean `confidence`?"),
+    ("stop: {zzz: 1}", "stop.zzz: unknown key, known keys: goal,"),
+    ("stop: {goal: low}", "stop.goal: should be a valid number, not 'low'"),
+    ("seed: 1.5", "seed: should be a valid integer, not 1.5"),
+    ("seed: true", "seed: should be a valid integer, not True"),
+    ("verdict: {confidence: 1}", "verdict.confidence: should be less than 1, not 1"),
+    ("evaluator: {budget: {kind: laps}}", "evaluator.budget.kind: should be 'wall', 'cpu' or 'steps', not"),
+    ("evaluator: {kind: command}", "evaluator: kind: command needs the key `command`"),
+    ("evaluator: 3", "evaluator: should be a valid dictionary"),
+    ("editable: [../outside.py]", "editable: '../outside.py' is not a path inside the repository"),
+    ("editable: [/etc/passwd]", "editable: '/etc/passwd' is not a path inside"),
+    ("editable: [.github/nocturne.yml]", "editable: '.github/nocturne.yml' is not a path inside"),
+    ("editable: []", "editable: "),
+    ("editable: train.py", "editable: should be a valid list, not 'train.py'"),
+    ("stop: {deadline: tomorrow}", "stop.deadline: "),
+    ("campaigns: {ledger: {}}", "campaigns.ledger: this name is taken"),
+    ("campaigns: {Big Name: {}}", "campaigns.Big Name"),
+    ("campaigns: {a: {sede: 1}}", "campaigns.a.sede: unknown key, did you mean `seed`?"),
+    ("campaigns: {a: {}, b: {}}", "several campaigns (a, b): choose one with --campaign NAME"),
+    ("- a\n- b", "holds a list, expected `key: value` lines"),
+    ("a: [", "line 1: not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED, ids=[text for text, _ in REFUSED])
+def test_wrong_file_is_refused_in_one_line_with_key_and_mend(text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(text)
+    message = str(caught.value)
+    assert message.startswith(f".github/nocturne.yml: {said}")
+    assert "\n" not in message
+
+
+def test_named_campaigns_share_and_differ() -> None:
+    text = "seed: 3\nstop: {plateau: 9, goal: 0.9}\ncampaigns:\n  a: {seed: 5}\n  b: {stop: {goal: 0.8}}\n"
+    assert parse(text, campaign="a")[1].seed == 5
+    name, config = parse(text, campaign="b")
+    assert (name, config.seed, config.stop.plateau, config.stop.goal) == ("b", 3, 9, 0.8)
+    with pytest.raises(UserError, match="there is no campaign 'c', there are: a, b"):
+        parse(text, campaign="c")
+
+
+@pytest.mark.parametrize("written", ["2026-11-30T07:00", "2026-11-30 07:00:00", "'2026-11-30 07:00'"])
+def test_deadline_may_be_written_as_yaml_dates_are(written: str) -> None:
+    deadline = parse(f"stop: {{deadline: {written}}}")[1].stop.deadline
+    assert deadline is not None and deadline.replace(" ", "T") == "2026-11-30T07:00"
+
+
+def test_schema_is_the_committed_one() -> None:
+    committed = (ROOT / ".github" / "nocturne.schema.json").read_text()
+    assert committed == schema_text(), "run `make schema`"
+
+
+BEYOND_SCHEMA = ("kind: command", "editable: [.", "editable: [/", "campaigns: {", "a: [", "deadline")
+
+
+@pytest.mark.parametrize("text", [t for t, _ in REFUSED if not any(part in t for part in BEYOND_SCHEMA)])
+def test_schema_refuses_what_the_program_refuses(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(json.dumps(yaml.safe_load(text))), schema())
+
+
+def test_schema_accepts_the_example_and_its_defaults() -> None:
+    jsonschema.validate(Config().model_dump(mode="json"), schema())
+    jsonschema.validate({"campaigns": {"a": {"seed": 1}}}, schema())
