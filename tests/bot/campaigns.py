@@ -125,15 +125,18 @@ class Night:
             self._decide(number, 0, verdict, [], "the machine went away", hypothesis)
             return
         commit = commit_of(f"experiment {number} {hypothesis!r}")
+        # Gains grow smaller as the night goes on, as they do.
         shift = {
-            "improved": -0.0025,
+            "improved": -max(0.0025 * 0.94**self.wins, 0.00002),
             "discarded": 0.004 + 0.004 * self.random.random(),
             "inconclusive": -0.0003,
         }
         self.level[commit] = self.level[self.incumbent] + self.sign * shift.get(verdict, 0.0)
         self.add(ev.CandidateBuilt(number, 1, self.incumbent, commit, 3 + number % 7, 2))
         self.add(
-            ev.PullOpened(number, 100 + number, f"nocturne/{number}", f"https://example.org/pull/{number}")
+            ev.PullOpened(
+                number, 100 + number, f"nocturne/{number}", f"https://example.org/pull/{100 + number}"
+            )
         )
         self.add(ev.Reviewed(number, 1, verdict != "rejected", ("touches prepare.py",), "f1"))
         runs = {"improved": 2, "inconclusive": 3, "discarded": 1}.get(verdict, 0)

@@ -1,0 +1,261 @@
+"""The one place where a campaign's figures are computed. Every page, table and file reads them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from statistics import fmean
+from types import MappingProxyType
+from typing import Any, Literal
+
+from bot.report.formats import digits_for
+from bot.report.measured import Measured, Yardstick, measured, scores_on, yardstick_of
+from bot.report.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
+from bot.rules.campaign import Campaign
+from bot.rules.events import VERDICTS
+from bot.rules.statistics import pooled_noise, t_quantile
+
+State = Literal["new", "running", "paused", "stopped"]
+GAIN_CONFIDENCE = 0.90
+_NO_DIFFS: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the incumbent is than the baseline: positive is better, in score units.
+
+    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None where
+    the noise is not known yet. Winners were picked, so it flatters: a fresh measurement is the better word.
+    """
+
+    value: float
+    half_width: float | None
+    baseline_runs: int
+    incumbent_runs: int
+
+
+@dataclass(frozen=True)
+class NoiseSeen:
+    """Run-to-run standard deviation on one kind of runner; `runs` is 0 where it is only assumed."""
+
+    sigma: float | None
+    runs: int
+    runner: str
+
+
+@dataclass(frozen=True)
+class Stair:
+    """An incumbent from the run `index` on; `experiment` is None for the baseline and outside moves."""
+
+    index: int
+    commit: str
+    score: float
+    runs: int
+    experiment: int | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is shown of a campaign, as plain data. None means: not measured yet."""
+
+    name: str
+    metric: str
+    direction: str
+    state: State
+    stop_reason: str | None
+    stop_detail: str
+    baseline: Measured | None
+    incumbent: Measured | None
+    best: Measured | None
+    gain: Gain | None
+    verdicts: Mapping[str, int]
+    total: int
+    open: int
+    landed: int
+    runs: int
+    failed_runs: int
+    unjailed: int
+    gpu_seconds: float
+    cost_usd: float
+    noise: NoiseSeen
+    digits: int
+    rows: tuple[Row, ...]
+    dots: tuple[Dot, ...]
+    staircase: tuple[Stair, ...]
+    incumbent_curves: Mapping[str, Curve]
+    mended: tuple[str, ...]
+    started_at: str
+    last_at: str
+    now: datetime
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.direction == "minimize"
+
+
+def figures(
+    campaign: Campaign,
+    *,
+    diffs: Mapping[int, str] = _NO_DIFFS,
+    now: datetime,
+    prior_sigma: float | None = None,
+    prior_degrees: float = 3.0,
+) -> Figures:
+    """Compute what there is to show of `campaign`.
+
+    `diffs` maps experiments to unified diffs; `now` is an aware datetime; the prior of the noise is that of
+    `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma` is None. Where a campaign
+    has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
+    """
+    runs = index_runs(campaign)
+    yardstick = yardstick_of(campaign, runs)
+    dots = dots_of(campaign)
+    staircase = _staircase(campaign, runs, yardstick)
+    rows = tuple(row_of(e, runs, diffs.get(e.number, "")) for _, e in sorted(campaign.experiments.items()))
+    noise, degrees = _noise(campaign, yardstick, prior_sigma, prior_degrees)
+    state, stop_reason, stop_detail = _state(campaign)
+    baseline = measured(campaign.baseline, runs, yardstick) if campaign.incumbents else None
+    incumbent = measured(campaign.incumbent, runs, yardstick) if campaign.incumbents else None
+    done = [row for row in rows if not row.open]
+    drawn = {row.curve_against for row in rows if row.curve_against}
+    return Figures(
+        name=campaign.started.campaign if campaign.started else "",
+        metric=campaign.metric,
+        direction=campaign.direction,
+        state=state,
+        stop_reason=stop_reason,
+        stop_detail=stop_detail,
+        baseline=baseline,
+        incumbent=incumbent,
+        best=_best(staircase, lower=campaign.direction == "minimize"),
+        gain=_gain(campaign, runs, yardstick, noise.sigma, degrees),
+        verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
+        total=len(rows),
+        open=len(rows) - len(done),
+        landed=sum(1 for row in rows if row.landed),
+        runs=len(dots),
+        failed_runs=sum(1 for dot in dots if dot.score is None),
+        unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
+        gpu_seconds=float(campaign.gpu_seconds()),
+        cost_usd=float(campaign.cost_usd()),
+        noise=noise,
+        digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
+        rows=rows,
+        dots=dots,
+        staircase=staircase,
+        incumbent_curves={run: campaign.runs[run].curve for run in sorted(drawn)},
+        mended=tuple(campaign.mended),
+        started_at=campaign.started_at,
+        last_at=campaign.last_at,
+        now=now,
+    )
+
+
+def status_json(figures: Figures) -> dict[str, Any]:
+    """Return the figures that scripts ask for, ready for `json.dumps`."""
+
+    def plain(of: Measured | None) -> dict[str, Any] | None:
+        return None if of is None else {"commit": of.commit, "score": of.score, "runs": of.runs}
+
+    gain = figures.gain
+    return {
+        "campaign": figures.name,
+        "metric": figures.metric,
+        "direction": figures.direction,
+        "state": figures.state,
+        "stop_reason": figures.stop_reason,
+        "stop_detail": figures.stop_detail,
+        "baseline": plain(figures.baseline),
+        "incumbent": plain(figures.incumbent),
+        "best": plain(figures.best),
+        "gain": None if gain is None else {"value": gain.value, "half_width": gain.half_width},
+        "experiments": {**figures.verdicts, "total": figures.total, "open": figures.open},
+        "landed": figures.landed,
+        "runs": figures.runs,
+        "failed_runs": figures.failed_runs,
+        "unjailed": figures.unjailed,
+        "gpu_seconds": figures.gpu_seconds,
+        "cost_usd": figures.cost_usd,
+        "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
+        "mended": list(figures.mended),
+    }
+
+
+def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
+    if not staircase:
+        return None
+    best = (min if lower else max)(staircase, key=lambda stair: stair.score)
+    return Measured(best.commit, best.score, best.runs)
+
+
+def _gain(
+    campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None, sigma: float | None, degrees: float
+) -> Gain | None:
+    if not campaign.incumbents:
+        return None
+    before, before_fits = scores_on(runs.by_commit.get(campaign.baseline, ()), yardstick)
+    after, after_fits = scores_on(runs.by_commit.get(campaign.incumbent, ()), yardstick)
+    if not (before_fits and after_fits):
+        return None
+    if campaign.baseline == campaign.incumbent:
+        return Gain(0.0, 0.0, len(before), len(after))
+    difference = fmean(before) - fmean(after)
+    value = difference if campaign.direction == "minimize" else -difference
+    half_width = None
+    if sigma is not None:
+        error = sigma * (1 / len(before) + 1 / len(after)) ** 0.5
+        half_width = t_quantile(GAIN_CONFIDENCE, max(1.0, degrees)) * error
+    return Gain(value, half_width, len(before), len(after))
+
+
+def _noise(
+    campaign: Campaign, yardstick: Yardstick | None, prior_sigma: float | None, prior_degrees: float
+) -> tuple[NoiseSeen, float]:
+    """Return the noise on the yardstick's kind of runner and its degrees of freedom."""
+    runner = yardstick[0] if yardstick else ""
+    weight = prior_degrees if prior_sigma is not None else 0.0
+    noise = pooled_noise(
+        _finite(campaign.score_groups(runner)), prior_sigma=prior_sigma or 0.0, prior_degrees=weight
+    )
+    known = noise.degrees > 0 or prior_sigma is not None
+    return NoiseSeen(noise.sigma if known else None, noise.runs, runner), noise.degrees
+
+
+def _finite(groups: list[list[float]]) -> list[list[float]]:
+    return [[score for score in group if isfinite(score)] for group in groups]
+
+
+def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> tuple[Stair, ...]:
+    """Return the incumbents that were measured, each from the run on that won it the place."""
+    position = {run: index for index, run in enumerate(campaign.runs)}
+    landed = {e.landed.commit: e.number for e in campaign.experiments.values() if e.landed}
+    stairs: list[Stair] = []
+    start = 0
+    for commit in campaign.incumbents:
+        of_commit = runs.by_commit.get(commit, ())
+        scores, _ = scores_on(of_commit, yardstick)
+        if not scores:
+            continue
+        number = landed.get(commit)
+        places = [position[run.run] for run in of_commit if run.experiment == number]
+        if stairs:
+            # What was landed is the incumbent from the run that won it the place; a commit that somebody
+            # else brought, or brought back, from its next run.
+            later = places[-1:] if number is not None else [place for place in places if place > start][:1]
+            start = max([start, *later])
+        stairs.append(Stair(start, commit, fmean(scores), len(scores), number))
+    return tuple(stairs)
+
+
+def _state(campaign: Campaign) -> tuple[State, str | None, str]:
+    stopped = campaign.stopped
+    reason, detail = (stopped.reason, stopped.detail) if stopped else (None, "")
+    if campaign.paused:
+        return "paused", reason or "paused", detail
+    if stopped or campaign.stop_asked:
+        return "stopped", reason or "stopped", detail
+    if not campaign.runs and not campaign.experiments:
+        return "new", None, ""
+    return "running", None, ""

@@ -1,0 +1,103 @@
+"""The sentences and labels that every rendering of a campaign shares. Plain text, not escaped yet."""
+
+from __future__ import annotations
+
+from bot.report.figures import GAIN_CONFIDENCE, Figures
+from bot.report.formats import clock, count, gpu_hours, money, score
+from bot.report.rows import Row
+
+NOT_MEASURED = "not measured yet"
+
+
+def title(figures: Figures) -> str:
+    """Return the campaign's name, or a word in its place before it has one."""
+    return figures.name or "campaign"
+
+
+def state_words(figures: Figures) -> str:
+    """Return the state, and for a stop its reason: `stopped (plateau): 12 experiments without ...`."""
+    if figures.stop_reason is None or figures.stop_reason == figures.state:
+        return f"{figures.state}: {figures.stop_detail}" if figures.stop_detail else figures.state
+    words = f"{figures.state} ({figures.stop_reason})"
+    return f"{words}: {figures.stop_detail}" if figures.stop_detail else words
+
+
+def score_words(figures: Figures) -> tuple[str, str]:
+    """Return the baseline's and the incumbent's score as text."""
+    ends = (figures.baseline, figures.incumbent)
+    first, last = (score(end.score if end else None, figures.digits) for end in ends)
+    return first, last
+
+
+def gain_words(figures: Figures) -> str:
+    """Return the gain as a phrase, such as `better by 0.0074 ± 0.0010`."""
+    gain = figures.gain
+    if figures.baseline is None or figures.baseline.score is None:
+        return NOT_MEASURED
+    if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
+        return "no improvement yet"
+    if gain is None:
+        return "not comparable: measured on different machines"
+    margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
+    return f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
+
+
+def gain_note(figures: Figures) -> str:
+    """Return what the gain is and is not, empty where there is none."""
+    gain = figures.gain
+    if gain is None or figures.incumbent == figures.baseline:
+        return ""
+    return (
+        f"The difference between the means of {count(gain.baseline_runs, 'run')} of the baseline and "
+        f"{count(gain.incumbent_runs, 'run')} of the incumbent, with a one-sided {GAIN_CONFIDENCE:.0%} "
+        "margin. Winners were picked by their scores, so it flatters them."
+    )
+
+
+def facts(figures: Figures) -> list[tuple[str, str]]:
+    """Return the headline's figures as label and value."""
+    experiments = f"{figures.total:,}" + (f" ({figures.open} open)" if figures.open else "")
+    return [
+        ("Experiments", experiments),
+        ("Merged", f"{figures.landed:,}"),
+        ("Crashed", f"{figures.verdicts['crashed']:,}"),
+        ("Runs", f"{figures.runs:,}" + (f" ({figures.failed_runs} failed)" if figures.failed_runs else "")),
+        ("GPU-hours", gpu_hours(figures.gpu_seconds)),
+        ("Spent on agents", money(figures.cost_usd)),
+        ("Noise (sigma)", noise_words(figures)),
+    ]
+
+
+def noise_words(figures: Figures) -> str:
+    """Return the noise of one run and what it was learned from."""
+    noise = figures.noise
+    if noise.sigma is None:
+        return "unknown"
+    return f"{noise.sigma:.2g} ({count(noise.runs, 'run') if noise.runs else 'assumed'})"
+
+
+def warnings(figures: Figures) -> list[str]:
+    """Return what a reader must know before believing the figures."""
+    said = []
+    if figures.unjailed:
+        said.append(
+            f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
+            "Candidate code could reach the network and the files of its user."
+        )
+    said += [f"Ledger mended: {note}" for note in figures.mended]
+    return said
+
+
+def lines_words(row: Row) -> str:
+    """Return the size of a change, such as `+3 −2`."""
+    return "" if row.added is None or row.removed is None else f"+{row.added} \u2212{row.removed}"
+
+
+def memory_words(row: Row) -> str:
+    """Return the peak memory of an experiment's runs in GiB."""
+    return "" if row.memory_mb is None else f"{row.memory_mb / 1024:.1f} GiB"
+
+
+def time_words(row: Row) -> str:
+    """Return the time of an experiment's runs."""
+    return clock(row.seconds) if row.runs else ""
