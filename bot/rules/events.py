@@ -193,7 +193,7 @@ class ExperimentDecided:
 
     @property
     def key(self) -> str:
-        return f"decided:{self.experiment}:{self.round}"
+        return f"decided:{self.experiment}:{self.round}:{self.land}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""The offline proposer: a search over the constants of the editable files that learns from the ledger.
+
+It needs no model and no network. It drives the demo, takes over when no model answers, and is the
+yardstick that a model has to beat. The same files, history, seed and number give the same proposal.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+
+from bot.agents.belief import Belief, believe, expected_gain
+from bot.agents.constants import constants_of, rewrite
+from bot.agents.knobs import Knob, knobs_of
+from bot.agents.lessons import Lessons, lessons_of
+from bot.agents.moves import Candidate, Search
+from bot.agents.steps import divisions, literal
+from bot.agents.wording import words_for
+from bot.rules.proposal import Change, PastExperiment, Proposal
+
+_EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet
+_JITTER = 0.1  # so that two loops with different seeds do not walk in step
+
+
+def propose(
+    files: Mapping[str, str], history: Sequence[PastExperiment], *, seed: int, number: int
+) -> Proposal | None:
+    """Return the next change to try on the incumbent's `files`, or None where the space is exhausted."""
+    constants = constants_of(files)
+    knobs = {knob.name: knob for knob in knobs_of(files)}
+    if not knobs:
+        return None
+    rng = random.Random(f"{seed}/{number}")
+    lessons = lessons_of(constants, tuple(knobs.values()), history)
+    values = {constant.name: constant.value for constant in constants}
+    search = Search(knobs, lessons, values, divisions(tuple(knobs.values()), files))
+    singles = search.allowed(search.singles())
+    candidates = singles + search.allowed(search.combinations(singles))
+    candidates = candidates or search.allowed(search.any_pairs())
+    if not candidates:
+        return None
+    belief = believe(tuple(knobs.values()), lessons, history)
+    chosen = _choose(candidates, knobs, lessons, belief, history, rng)
+    changes = tuple(
+        Change(knobs[name].constant.file, name, knobs[name].constant.literal, literal(knobs[name], value))
+        for name, value in chosen.values.items()
+    )
+    hypothesis, reason, effect, risk = words_for(
+        changes, knobs, chosen.parents, lessons, belief.effect(chosen.values), bool(history)
+    )
+    return Proposal(
+        hypothesis=hypothesis,
+        category=max((knobs[change.name] for change in changes), key=lambda knob: knob.weight).category,
+        reason=reason,
+        expected_effect=effect,
+        risk=risk,
+        files={
+            path: rewrite(files[path], {change.name: change.new for change in changes if change.file == path})
+            for path in sorted({change.file for change in changes})
+        },
+        changes=changes,
+    )
+
+
+def _choose(
+    candidates: Sequence[Candidate],
+    knobs: Mapping[str, Knob],
+    lessons: Lessons,
+    belief: Belief,
+    history: Sequence[PastExperiment],
+    rng: random.Random,
+) -> Candidate:
+    """Return the candidate with the largest expected gain, with a little chance and some fairness."""
+    pool = list(candidates)
+    pool = [c for c in pool if not set(c.values) & lessons.pending] or pool
+    rested = {name for name, knob in knobs.items() if knob.category in lessons.rested}
+    pool = [c for c in pool if not set(c.values) & rested] or pool
+    explore = rng.random() < _EXPLORE and len(history) >= 4
+    fresh = [c for c in pool if len(c.values) == 1 and not set(c.values) & set(lessons.singles)]
+    if explore and fresh:
+        pool = fresh
+    recent = sorted(history, key=lambda past: past.number)[-5:]
+    latest = [past.category for past in recent[-3:]]
+    stuck = [change.name for past in recent if not past.landed for change in past.changes]
+    margin = belief.noise if history else 0.0
+
+    def worth(candidate: Candidate) -> tuple[float, float]:
+        mean, spread = belief.effect(candidate.values)
+        gain = expected_gain(mean, spread, margin)
+        if len(candidate.values) == 1:
+            (name,) = candidate.values
+            if name not in lessons.singles:
+                # The first look goes round the categories before it goes deep into one.
+                gain *= 0.8 ** latest.count(knobs[name].category)
+            gain *= 0.75 ** stuck.count(name)  # no digging where the last attempts found nothing
+        else:
+            gain *= 0.9  # two changes at once teach less about either
+        gain *= math.exp(_JITTER * rng.gauss(0, 1))
+        return gain, -mean / spread
+
+    return max(pool, key=worth)

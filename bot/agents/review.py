@@ -1,0 +1,223 @@
+"""The rule-based review: what a proposal may never do, told from its text alone.
+
+It keeps honest proposals honest and catches accidents early, before a run is paid for. It is no sandbox:
+what a candidate can reach when it runs is the jail's business.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+BANNED_IMPORTS = frozenset(
+    ("socket", "requests", "urllib", "subprocess", "ctypes", "multiprocessing", "importlib", "builtins")
+)
+BANNED_NAMES = frozenset(("exec", "eval", "compile", "__import__", "__builtins__"))
+_SEED = re.compile(r"(^|_)seeds?(\d*)(_|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a proposal may bring: growth and strings in characters, containers in constants."""
+
+    added_characters: int = 20_000
+    literal_characters: int = 2_000
+    container_constants: int = 500
+
+
+@dataclass(frozen=True)
+class Review:
+    """The outcome; `reasons` has one sentence for each rule that was broken, none where approved."""
+
+    approved: bool
+    reasons: tuple[str, ...]
+
+
+def fingerprint(files: Mapping[str, str]) -> str:
+    """Return a digest that changes of comments, docstrings and format leave as it is.
+
+    Python files count by their syntax tree, others (and Python that does not parse) by their text.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        tree = _tree(files[path])[0] if path.endswith(".py") else None
+        body = files[path] if tree is None else ast.dump(_without_docstrings(tree))
+        digest.update(f"{path}\0{len(body)}\0{body}\0".encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
+def review(
+    *,
+    editable: Sequence[str],
+    base: Mapping[str, str],
+    proposed: Mapping[str, str],
+    tried: Mapping[str, int],
+    limits: Limits | None = None,
+) -> Review:
+    """Return whether `proposed` (path -> whole new content) may be run on top of `base`.
+
+    `base` holds the editable files of the incumbent; `tried` maps the fingerprint of an earlier
+    experiment's editable files to its number.
+    """
+    limits = limits or Limits()
+    foreign = [path for path in sorted(proposed) if path not in editable]
+    reasons = [f"{path} is not among the editable files ({', '.join(editable)})." for path in foreign]
+    changed = {path: text for path, text in proposed.items() if path in editable and base.get(path) != text}
+    if not changed:
+        return Review(False, tuple(reasons) or ("Nothing changes.",))
+    added = sum(max(0, len(text) - len(base.get(path, ""))) for path, text in changed.items())
+    if added > limits.added_characters:
+        reasons.append(f"It adds {added:,} characters; {limits.added_characters:,} are allowed.")
+    before = {path: text for path, text in base.items() if path in editable}
+    old = [tree for path, text in before.items() if path.endswith(".py") and (tree := _tree(text)[0])]
+    new: list[tuple[str, ast.Module]] = []
+    broken = False
+    for path in sorted(changed):
+        if path.endswith(".py"):
+            tree, error = _tree(changed[path])
+            if tree is None:
+                broken = True
+                reasons.append(f"{path} does not parse: {error}.")
+            else:
+                new.append((path, tree))
+    if not broken:
+        reasons += _sameness(before, {**before, **changed}, tried)
+    for path, tree in new:
+        reasons += _embedded_data(path, tree, old, limits)
+    unchanged = [
+        tree
+        for path, text in before.items()
+        if path.endswith(".py") and path not in changed and (tree := _tree(text)[0])
+    ]
+    after = unchanged + [tree for _, tree in new]
+    reasons += _new_powers(old, after)
+    reasons += _new_seeds(old, after)
+    return Review(not reasons, tuple(reasons))
+
+
+def _tree(source: str) -> tuple[ast.Module | None, str]:
+    try:
+        return ast.parse(source), ""
+    except SyntaxError as error:
+        return None, f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return None, f"{error}"
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] if isinstance(first.value.value, str) else node.body
+    return tree
+
+
+def _sameness(before: Mapping[str, str], after: Mapping[str, str], tried: Mapping[str, int]) -> Iterator[str]:
+    digest = fingerprint(after)
+    if digest == fingerprint(before):
+        yield "Only comments or format change."
+    elif digest in tried:
+        yield f"Experiment {tried[digest]} already tried exactly this."
+
+
+def _embedded_data(path: str, tree: ast.Module, old: Sequence[ast.Module], limits: Limits) -> Iterator[str]:
+    known = {ast.dump(node) for base in old for node, _ in _large(base, limits)}
+    for node, what in _large(tree, limits):
+        if ast.dump(node) not in known:
+            yield f"{path} line {node.lineno} embeds data: {what}."
+
+
+def _large(tree: ast.Module, limits: Limits) -> Iterator[tuple[ast.expr, str]]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            if len(node.value) > limits.literal_characters:
+                yield node, f"a literal of {len(node.value):,} characters"
+        elif isinstance(node, ast.List | ast.Tuple | ast.Dict | ast.Set):
+            count = sum(isinstance(inner, ast.Constant) for inner in ast.walk(node))
+            if count > limits.container_constants:
+                yield node, f"a container of {count:,} constants"
+                continue  # one sentence for the whole, not one for each row
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _new_powers(old: Sequence[ast.Module], new: Sequence[ast.Module]) -> Iterator[str]:
+    had, has = _imports(old), _imports(new)
+    for module in sorted((has - had) & BANNED_IMPORTS):
+        yield f"It newly imports {module}, which training code does not need."
+    calls_before, calls_after = _bare_names(old), _bare_names(new)
+    for name in sorted(BANNED_NAMES):
+        if calls_after[name] > calls_before[name]:
+            yield f"It newly uses the built-in {name}."
+
+
+def _imports(trees: Sequence[ast.Module]) -> set[str]:
+    found: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Import):
+            found |= {part for alias in node.names for part in alias.name.split(".")}
+        elif isinstance(node, ast.ImportFrom):
+            found |= set((node.module or "").split("."))
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def _bare_names(trees: Sequence[ast.Module]) -> Counter[str]:
+    """Count reads of the banned built-ins; `model.eval()` and `torch.compile` are attributes, not these."""
+    found: Counter[str] = Counter()
+    for tree in trees:
+        parameters = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                found[node.func.id] += node.func.id in parameters
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                # A parameter named `compile` may be read; called, it counts (above).
+                found[node.id] += node.id not in parameters
+    return found
+
+
+def _new_seeds(old: Sequence[ast.Module], new: Sequence[ast.Module]) -> Iterator[str]:
+    before, after = _seeds(old), _seeds(new)
+    for name in sorted(after):
+        fresh = after[name] - before.get(name, frozenset())
+        if fresh and (name in before or name.endswith("()")):
+            yield f"It changes a seed: {name} {', '.join(sorted(fresh))}. Luck is not an improvement."
+
+
+def _seeds(trees: Sequence[ast.Module]) -> dict[str, frozenset[str]]:
+    """Return the number literals given to every name, keyword or call (`name()`) that speaks of a seed."""
+    found: dict[str, frozenset[str]] = {}
+
+    def note(name: str | None, value: ast.expr | None) -> None:
+        if name is not None and value is not None and _SEED.search(name.removesuffix("()")):
+            texts = {
+                ast.unparse(part)
+                for part in ast.walk(value)
+                if isinstance(part, ast.Constant) and isinstance(part.value, int | float)
+            }
+            found[name] = found.get(name, frozenset()) | texts
+
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                note(_name(target), node.value)
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+            note(_name(node.target), node.value)
+        elif isinstance(node, ast.keyword):
+            note(node.arg, node.value)
+        elif isinstance(node, ast.Call) and (name := _name(node.func)):
+            for argument in node.args:
+                note(f"{name}()", argument)
+    return found
+
+
+def _name(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None
