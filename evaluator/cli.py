@@ -1,0 +1,173 @@
+"""The command line: nocturne-evaluator prepare | score | starter."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from evaluator import proctree, settings, starter_files
+from evaluator.errors import Interrupted, UserError
+from evaluator.job import Job
+from evaluator.log import Log
+from evaluator.stream import Event, Stream, encode, write_result
+from evaluator.workspace import private_copy
+
+SCORED, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+# What the machine, not the code, is the reason for.
+_OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+_OUTSIDE |= {errno.ENOENT, errno.EMFILE, errno.ENOMEM, errno.EAGAIN, errno.ENAMETOOLONG}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parent = os.getppid()
+    args = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    if getattr(args, "die_with_parent", False):
+        proctree.die_with_parent()
+        if os.getppid() != parent:  # it ended before we had asked
+            return INTERRUPTED
+    as_json = getattr(args, "json", False)
+    try:
+        return int(args.run(args))
+    except UserError as error:
+        return _user_error(str(error), as_json)
+    except Interrupted:
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        return _user_error(f"{error.filename or 'evaluator'}: {error.strerror}", as_json)
+
+
+def _score(args: argparse.Namespace) -> int:
+    began = time.monotonic()
+    proctree.require_linux()
+    repo = _folder(args.repo)
+    if args.train is not None and not args.train.is_file():
+        raise UserError(f"{args.train}: no such file (--train)")
+    chosen = settings.load(repo, args.settings)
+    stream = Stream(as_json=args.json)
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "result.json").unlink(missing_ok=True)
+    log = Log(args.out / "log.txt" if args.out is not None else None)
+    try:
+        with private_copy(repo, args.train) as space:
+            result = _task(chosen.kind)(Job(repo, chosen, args.seed, began), space, log, stream.say)
+    finally:
+        log.close()
+    if args.out is not None:
+        write_result(args.out, result)
+    stream.say(result)
+    return SCORED if result["event"] == "score" else FAILED
+
+
+def _task(kind: str) -> Callable[..., Event]:
+    """Return what runs this kind; a command shall not wait for numpy."""
+    if kind == "command":
+        from evaluator import command_task
+
+        return command_task.run
+    from evaluator import training_task
+
+    return training_task.run
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    from evaluator import export
+
+    repo = _folder(args.repo)
+    rows = settings.load(repo, args.settings).eval_tokens
+    exported = export.load_or_make(repo, rows, again=True)
+    count, columns = exported.inputs.shape
+    facts = {
+        "fingerprint": exported.fingerprint,
+        "rows": count,
+        "columns": columns,
+        "vocabulary": len(exported.token_bytes),
+        "bytes": int(exported.token_bytes[exported.targets].sum()),
+        "time_budget": exported.time_budget,
+    }
+    if args.json:
+        print(encode({"event": "prepared", **facts}), flush=True)
+    else:
+        print(
+            f"{count} rows of {columns} tokens ({facts['bytes']:,} bytes), vocabulary {facts['vocabulary']}"
+        )
+        print(f"time budget: {exported.time_budget:g} s")
+        print(f"fingerprint: {exported.fingerprint}")
+    return 0
+
+
+def _starter(args: argparse.Namespace) -> int:
+    for path in starter_files.write(args.dir, force=args.force):
+        print(f"wrote {path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nocturne-evaluator", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    score = commands.add_parser("score", help="train the tree in REPO once and score it")
+    score.add_argument("repo", type=Path, metavar="REPO", help="folder with train.py and prepare.py")
+    score.add_argument("--train", type=Path, metavar="FILE", help="take this file for train.py")
+    score.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
+    score.add_argument("--json", action="store_true", help="say JSON lines")
+    score.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+    score.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")
+    score.add_argument(
+        "--die-with-parent", action="store_true", help="end when the process that started this ends"
+    )
+    score.set_defaults(run=_score)
+
+    prepare = commands.add_parser(
+        "prepare", help="export the validation rows of REPO, so that scoring is quick"
+    )
+    prepare.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=starter_files.FOLDER)
+    prepare.add_argument("--json", action="store_true", help="say one JSON line")
+    prepare.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+    prepare.set_defaults(run=_prepare)
+
+    starter = commands.add_parser("starter", help="write the bundled task into DIR")
+    starter.add_argument("dir", type=Path, metavar="DIR")
+    starter.add_argument("--force", action="store_true", help="replace files that are there and different")
+    starter.set_defaults(run=_starter)
+    return parser
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 2147483647")
+    return value
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder")
+    return path.resolve()
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    # A second signal must not break the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise Interrupted
+
+
+def _user_error(message: str, as_json: bool) -> int:
+    if as_json:
+        Stream(as_json=True).say({"event": "error", "message": message})
+    print(f"error: {message}", file=sys.stderr)
+    return USER_ERROR

@@ -1,0 +1,101 @@
+"""Why a candidate failed: its class, one line, and a traceback cut to what helps."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+
+from evaluator.errors import CandidateFailed
+from evaluator.progress import Progress
+
+TRACEBACK_CHARACTERS = 2000
+
+_HEAD = "Traceback (most recent call last):"
+_FRAME = re.compile(r'^  File "([^"]*)", line \d+')
+_ERROR = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Iteration)?)(?::\s?(.*))?$")
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|OutOfMemoryError|MemoryError"
+)
+_NOT_FINITE = re.compile(
+    r"\bloss\b.{0,40}(\bnan\b|\binf\b|not finite)|non-?finite loss|^FAIL$", re.IGNORECASE
+)
+
+_SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
+_IMPORT = {"ImportError", "ModuleNotFoundError"}
+
+
+def diagnose(
+    returncode: int, lines: Sequence[str], progress: Progress, tree: str, otherwise: str
+) -> CandidateFailed:
+    """Return why a candidate that ended by itself failed.
+
+    `lines` is the end of its log, `tree` the folder whose path is cut from file names, and `otherwise` the
+    reason where it ended well (exit status 0) and yet without a score.
+    """
+    traceback = last_traceback(lines, tree)
+    error, message = _last_error(traceback)
+    line = f"{error}: {message}" if message else error
+    if error in _SYNTAX:
+        return CandidateFailed("syntax", line, traceback)
+    if error in _IMPORT:
+        return CandidateFailed("import", line, traceback)
+    if traceback and _NO_MEMORY.search(line):
+        return CandidateFailed("out_of_memory", line, traceback)
+    if returncode < 0:
+        return CandidateFailed("killed", f"ended by {_signal_name(-returncode)}", traceback)
+    if _loss_is_gone(lines, progress):
+        return CandidateFailed("nan", line or "the training loss is not finite", traceback)
+    if traceback and returncode:
+        return CandidateFailed("error", line or "failed", traceback)
+    if returncode:
+        last = f": {lines[-1]}" if lines else ""
+        return CandidateFailed("error", f"exit code {returncode}{last}")
+    return CandidateFailed("error", otherwise)
+
+
+def last_traceback(lines: Sequence[str], tree: str) -> str | None:
+    """Return the last traceback in `lines`, without frames of the shim and with paths below `tree` made
+    relative, or None."""
+    start = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].strip() == _HEAD), None)
+    if start is None:
+        return None
+    kept, skipping = [lines[start]], False
+    for line in lines[start + 1 :]:
+        frame = _FRAME.match(line)
+        if frame:
+            skipping = frame[1].endswith("/evaluator/shim.py")
+        elif not line.startswith(" "):
+            skipping = False
+        if not skipping:
+            kept.append(line.replace(tree.rstrip("/") + "/", ""))
+        if not line.startswith(" ") and not frame and len(kept) > 40:
+            break
+    text = "\n".join(kept)
+    if len(text) > TRACEBACK_CHARACTERS:
+        half = TRACEBACK_CHARACTERS // 2 - 3
+        text = f"{text[:half]}\n...\n{text[-half:]}"
+    return text
+
+
+def _last_error(traceback: str | None) -> tuple[str, str]:
+    """Return the name (without its module) and the first line of the message of a traceback's error."""
+    if traceback:
+        for line in traceback.splitlines()[1:]:
+            found = None if line.startswith(" ") else _ERROR.match(line)
+            if found:
+                return found[1].rpartition(".")[2], found[2] or ""
+    return "", ""
+
+
+def _loss_is_gone(lines: Sequence[str], progress: Progress) -> bool:
+    latest = progress.latest
+    gone = latest is not None and latest.loss - latest.loss != 0  # true of nan and both infinities
+    return gone or any(_NOT_FINITE.search(line) for line in list(lines)[-3:])
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

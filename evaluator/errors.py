@@ -1,0 +1,28 @@
+"""The two ways a run can end without a score: the user's mistake, and the candidate's."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can put right: one line, exit code 2, no traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class CandidateFailed(Exception):
+    """The candidate got no score.
+
+    `kind` is one of syntax, import, out_of_memory, nan, timeout, killed, refused, error, and `reason` is
+    one line.
+    """
+
+    def __init__(self, kind: str, reason: str, traceback: str | None = None) -> None:
+        self.kind = kind
+        self.reason = " ".join(reason.split())[:500]
+        self.traceback = traceback
+        super().__init__(self.reason)
+
+
+class Interrupted(BaseException):
+    """Asked to stop by a signal, or nobody reads what we say any more: clean up and leave (exit code 130)."""

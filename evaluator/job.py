@@ -1,0 +1,78 @@
+"""What a run is asked to do, and the two events it can end with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.candidate import JAIL
+from evaluator.errors import CandidateFailed
+from evaluator.log import Log
+from evaluator.settings import Settings
+from evaluator.stream import Event
+
+Say = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: the user's tree `repo` (never changed), how it is run and with which seed.
+
+    `began` is `time.monotonic()` when the evaluator began with it.
+    """
+
+    repo: Path
+    settings: Settings
+    seed: int
+    began: float
+
+    def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
+        """Return the first event of the run."""
+        return {
+            "event": "started",
+            "kind": self.settings.kind,
+            "seed": self.seed,
+            "jail": JAIL,
+            "budget": dict(budget),
+            "fingerprint": fingerprint,
+        }
+
+
+def scored(job: Job, score: float, metrics: Mapping[str, float], fingerprint: str, log: Log) -> Event:
+    """Return the final event of a run that has a score."""
+    name = job.settings.metric.name
+    return {
+        "event": "score",
+        "metric": name,
+        "score": score,
+        "direction": job.settings.metric.direction,
+        "metrics": {name: score, **metrics},
+        "printed": dict(log.progress.printed),
+        **_common(job, fingerprint, log),
+    }
+
+
+def failed(
+    job: Job, failure: CandidateFailed, metrics: Mapping[str, float], fingerprint: str | None, log: Log
+) -> Event:
+    """Return the final event of a run without a score."""
+    return {
+        "event": "failed",
+        "class": failure.kind,
+        "reason": failure.reason,
+        "traceback": failure.traceback,
+        "metrics": dict(metrics),
+        **_common(job, fingerprint, log),
+    }
+
+
+def _common(job: Job, fingerprint: str | None, log: Log) -> Event:
+    return {
+        "fingerprint": fingerprint,
+        "seed": job.seed,
+        "jail": JAIL,
+        "curve": log.progress.curve(),
+        "log_tail": log.tail(),
+    }

@@ -1,0 +1,92 @@
+"""What a candidate prints: kept in full up to a cap, with a tail, the traceback and the progress for others.
+
+It is text by a stranger: control characters go, lengths are bounded, and nothing is kept that was printed
+after the candidate had seen validation tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from pathlib import Path
+from typing import BinaryIO
+
+from evaluator.progress import Progress
+
+FILE_CAP = 20 * 2**20  # bytes
+TAIL_CHARACTERS = 4000
+_KEPT_LINES = 400
+_KEPT_METRICS = 2000
+_LONGEST_LINE = 2000
+
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """Return `text` without terminal escapes, reordering marks and controls other than newline and tab."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+class Log:
+    """Takes bytes as they come; `closed` is set once nothing more may be kept.
+
+    `lines` are the last of them, cleaned; `metric_lines`, kept where `keep_metrics` is set, those that may
+    state a metric (see `evaluator.command_task`).
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.progress = Progress()
+        self.closed = False
+        self.keep_metrics = False
+        self.metric_lines: list[str] = []
+        self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._file: BinaryIO | None = path.open("wb") if path else None
+        self._written = 0
+        self._rest = b""
+
+    def add(self, data: bytes) -> None:
+        """Keep `data`, or drop it where the log is closed."""
+        if self.closed:
+            return
+        self._write(data)
+        *whole, self._rest = re.split(rb"[\r\n]", self._rest + data)
+        for line in whole:
+            self._line(line)
+        if len(self._rest) > 1 << 16:
+            self._line(self._rest)
+            self._rest = b""
+
+    def close(self, note: str = "") -> None:
+        """Keep nothing more; `note` is our own last word in the file."""
+        if self.closed:
+            return
+        if self._rest:
+            self._line(self._rest)
+            self._rest = b""
+        self.closed = True
+        if self._file is not None:
+            if note:
+                self._file.write(f"\n[nocturne] {note}\n".encode())
+            self._file.close()
+
+    def tail(self) -> str:
+        """Return the last lines, at most `TAIL_CHARACTERS`."""
+        return "\n".join([*self.lines, clean(self._rest.decode(errors="replace"))]).strip()[-TAIL_CHARACTERS:]
+
+    def _line(self, raw: bytes) -> None:
+        text = clean(raw[:_LONGEST_LINE].decode(errors="replace"))
+        if not text.strip():
+            return
+        self.lines.append(text)
+        if self.keep_metrics and text.lstrip().startswith(("METRIC", "{")):
+            self.metric_lines = [*self.metric_lines[-_KEPT_METRICS:], text]
+        self.progress.read(text)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None or self._written >= FILE_CAP:
+            return
+        self._file.write(data[: FILE_CAP - self._written])
+        self._written += len(data)
+        if self._written >= FILE_CAP:
+            self._file.write(b"\n[nocturne] the log is cut here: it grew too long\n")

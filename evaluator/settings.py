@@ -1,0 +1,200 @@
+"""What a run may use and how it is judged: frozen data, read strictly from a mapping."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from evaluator.errors import UserError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a candidate may train: `amount` in the unit of `kind` (wall or cpu seconds, or steps).
+
+    `amount` None stands for the TIME_BUDGET of the repository's prepare.py.
+    """
+
+    kind: str = "wall"
+    amount: float | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str = "val_bpb"
+    direction: str = "minimize"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about a run that is not in the repository. Times in seconds, memory in MiB.
+
+    `warmup_seconds` is time after the first batch that the budget does not count, for compilation.
+    `eval_tokens` None stands for the repository's EVAL_TOKENS (see `evaluator.export` for the cap).
+    `timeout_seconds` bounds a command, and a training whose budget counts steps.
+    """
+
+    version: int = VERSION
+    kind: str = "train"
+    budget: Budget = field(default_factory=Budget)
+    startup_seconds: float = 120.0
+    warmup_seconds: float = 0.0
+    evaluation_seconds: float = 120.0
+    timeout_seconds: float = 600.0
+    threads: int | None = None
+    eval_tokens: int | None = None
+    memory_mb: int | None = None
+    command: tuple[str, ...] = ()
+    metric: Metric = field(default_factory=Metric)
+    editable: tuple[str, ...] = ("train.py",)
+
+
+def load(repo: Path, source: str | None) -> Settings:
+    """Read settings from `source` (a JSON or YAML file, "-" for standard input).
+
+    Where it is None, they come from the key `evaluator` of the repository's .github/nocturne.yml, or else
+    they are the defaults.
+
+    Raises `UserError` naming the file and the key.
+    """
+    if source == "-":
+        return parse(_decode(sys.stdin.read(), "standard input"), "standard input")
+    path = Path(source) if source else repo / ".github" / "nocturne.yml"
+    if source is None and not path.is_file():
+        return Settings()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: can't be read: {error}") from None
+    raw = _decode(text, str(path))
+    if source is None:
+        if not isinstance(raw, Mapping):
+            raise UserError(f"{path}: must be a mapping of keys to values")
+        return parse(raw.get("evaluator") or {}, f"{path}: evaluator")
+    return parse(raw, str(path))
+
+
+def parse(raw: object, where: str) -> Settings:
+    """Turn a mapping into settings; `where` begins the message of the `UserError` that a bad key causes."""
+    given = _mapping(raw, where, Settings)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        values[key] = _PARSERS[key](value, f"{where}: {key}")
+    settings = Settings(**values)
+    if settings.version != VERSION:
+        raise UserError(
+            f"{where}: version: {settings.version} is not known here; this evaluator knows {VERSION}"
+        )
+    if settings.kind == "command" and not settings.command:
+        raise UserError(f"{where}: command: must be given where kind is command, such as [python, bench.py]")
+    if settings.kind == "train" and settings.metric != Metric():
+        raise UserError(f"{where}: metric: can be chosen where kind is command; train measures val_bpb")
+    return settings
+
+
+def _decode(text: str, where: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        import yaml  # costs 20 ms, and JSON is what the bot sends
+
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"{where}: neither JSON nor YAML: {error}") from None
+
+
+def _mapping(raw: object, where: str, shape: type) -> Mapping[str, object]:
+    if not isinstance(raw, Mapping):
+        raise UserError(f"{where}: must be a mapping of keys to values, not {_named(raw)}")
+    known = [each.name for each in fields(shape)]
+    for key in raw:
+        if key not in known:
+            raise UserError(f"{where}: {key}: unknown key; known are {', '.join(known)}")
+    return raw
+
+
+def _named(value: object) -> str:
+    return "nothing" if value is None else repr(value)[:60]
+
+
+def _number(value: object, where: str, least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < 1e9:
+        raise UserError(f"{where}: must be a number of at least {least:g}, not {_named(value)}")
+    return float(value)
+
+
+def _positive(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        raise UserError(f"{where}: must be a number greater than 0, not {_named(value)}")
+    return float(value)
+
+
+def _count(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**40:
+        raise UserError(f"{where}: must be a whole number of at least 1, not {_named(value)}")
+    return value
+
+
+def _choice(value: object, where: str, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise UserError(f"{where}: must be one of {', '.join(choices)}, not {_named(value)}")
+    return value
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise UserError(f"{where}: must be a text that is not empty, not {_named(value)}")
+    return value
+
+
+def _names(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise UserError(f"{where}: must be a list of texts, not {_named(value)}")
+    return tuple(_name(each, where) for each in value)
+
+
+def _budget(value: object, where: str) -> Budget:
+    given = _mapping(value, where, Budget)
+    amount = given.get("amount")
+    return Budget(
+        kind=_choice(given.get("kind", "wall"), f"{where}: kind", ("wall", "cpu", "steps")),
+        amount=None if amount is None else _positive(amount, f"{where}: amount"),
+    )
+
+
+def _metric(value: object, where: str) -> Metric:
+    given = _mapping(value, where, Metric)
+    return Metric(
+        name=_name(given.get("name", "val_bpb"), f"{where}: name"),
+        direction=_choice(
+            given.get("direction", "minimize"), f"{where}: direction", ("minimize", "maximize")
+        ),
+    )
+
+
+def _optional_count(value: object, where: str) -> int | None:
+    return None if value is None else _count(value, where)
+
+
+_PARSERS: dict[str, Any] = {
+    "version": _count,
+    "kind": lambda value, where: _choice(value, where, ("train", "command")),
+    "budget": _budget,
+    "startup_seconds": _positive,
+    "warmup_seconds": lambda value, where: _number(value, where, 0.0),
+    "evaluation_seconds": _positive,
+    "timeout_seconds": _positive,
+    "threads": _optional_count,
+    "eval_tokens": _optional_count,
+    "memory_mb": _optional_count,
+    "command": _names,
+    "metric": _metric,
+    "editable": _names,
+}

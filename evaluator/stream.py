@@ -1,0 +1,100 @@
+"""What the evaluator says: versioned JSON lines for a program, or a few lines for a person."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluator.errors import Interrupted
+
+VERSION = 1
+Event = dict[str, Any]
+
+_HUMAN_SECONDS = 2.0
+
+
+class Stream:
+    """Says events on standard output, each at once. `as_json` chooses JSON lines."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._last_progress = 0.0
+
+    def say(self, event: Event) -> None:
+        """Say one event; raise `Interrupted` where nobody reads any more."""
+        text = encode(event) if self._as_json else self._for_people(event)
+        if not text:
+            return
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Python flushes standard output again when it ends, and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Interrupted from None
+
+    def _for_people(self, event: Event) -> str:
+        name = event["event"]
+        if name == "started":
+            return f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
+        if name == "progress":
+            now = time.monotonic()
+            if now - self._last_progress < _HUMAN_SECONDS:
+                return ""
+            self._last_progress = now
+            told = f"step {event['step']}, loss {event['loss']}" if event["step"] is not None else "training"
+            return f"  {100 * (event['fraction'] or 0):3.0f} %  {told}"
+        if name == "scoring":
+            return "scoring"
+        if name == "score":
+            spent = event["metrics"].get("total_seconds", 0.0)
+            return f"{event['metric']}: {event['score']:.6f}   ({spent:.1f} s in all, seed {event['seed']})"
+        if name == "failed":
+            return f"failed ({event['class']}): {event['reason']}" + (
+                f"\n{event['traceback']}" if event["traceback"] else ""
+            )
+        return ""
+
+
+def encode(event: Mapping[str, Any]) -> str:
+    """Return an event as one line of JSON; a number that is not finite becomes null."""
+    return json.dumps(_finite({"v": VERSION, **event}), allow_nan=False)
+
+
+def write_result(folder: Path, event: Event) -> None:
+    """Put the final event into `folder`/result.json, whole or not at all, and safe from a power cut."""
+    descriptor, name = tempfile.mkstemp(prefix=".result-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(encode(event) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(folder / "result.json")
+    finally:
+        Path(name).unlink(missing_ok=True)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    unit = {"wall": "s", "cpu": "CPU s", "steps": "steps"}[budget["kind"]]
+    return "none" if budget["amount"] is None else f"{budget['amount']:g} {unit}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value

@@ -1,0 +1,109 @@
+"""Small repositories and real runs of the command for the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator import starter_files
+
+STEPS = {"budget": {"kind": "steps", "amount": 3}, "threads": 1, "eval_tokens": 2048}
+COMMAND = [sys.executable, "-I", "-m", "evaluator"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of the command said."""
+
+    returncode: int
+    events: list[dict[str, Any]]
+    stderr: str
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.events[-1]
+
+
+def starter(folder: Path, replace: Mapping[str, str] | None = None, **constants: object) -> Path:
+    """Write the bundled task into `folder` with a very small model; `constants` and `replace` change train.py."""
+    starter_files.write(folder, force=False)
+    path = folder / "train.py"
+    text = path.read_text()
+    small = {"DEPTH": 1, "MODEL_DIM": 32, "HEAD_DIM": 16, "BATCH_SIZE": 8}
+    for name, value in {**small, **constants}.items():
+        text, count = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value!r}  ", text)
+        assert count == 1, name
+    for old, new in (replace or {}).items():
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
+    return folder
+
+
+def with_train(folder: Path, text: str) -> Path:
+    """Write the bundled task with another train.py."""
+    starter_files.write(folder, force=False)
+    (folder / "train.py").write_text(text)
+    return folder
+
+
+def score(
+    repo: Path,
+    settings: Mapping[str, Any] | None,
+    *more: str,
+    env: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+) -> Outcome:
+    """Run `score --json` on a repository."""
+    given = [] if settings is None else ["--settings", "-"]
+    done = subprocess.run(
+        [python, "-I", "-m", "evaluator", "score", str(repo), "--json", *given, *more],
+        input=None if settings is None else json.dumps(settings),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+        timeout=120,
+        check=False,
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(event["v"] == 1 and event["event"] for event in events)
+    return Outcome(done.returncode, events, done.stderr)
+
+
+def start_score(repo: Path, settings: Mapping[str, Any], *more: str) -> subprocess.Popen[bytes]:
+    """Start `score` and return at once."""
+    file = repo.parent / f"{repo.name}.json"
+    file.write_text(json.dumps(settings))
+    command = [*COMMAND, "score", str(repo), "--json", "--settings", str(file), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def processes_with(marker: str) -> list[int]:
+    """Return the processes whose command line holds `marker`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if marker.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Return whether `true` becomes true in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.05)
+    return true()

@@ -1,0 +1,168 @@
+"""Kind command: any locked script that prints its metrics, with nothing installed but Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+
+import evaluator
+from evaluator.command_task import read_metrics
+from tests.evaluator.runs import Outcome, score, starter
+
+SETTINGS = {
+    "kind": "command",
+    "command": ["python", "bench.py"],
+    "metric": {"name": "accuracy", "direction": "maximize"},
+    "timeout_seconds": 20,
+}
+
+
+def bench(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    (folder / "bench.py").write_text(text)
+    (folder / "train.py").write_text("VALUE = 0.75\n")
+    return folder
+
+
+def test_metric_lines_and_json_lines_are_read(tmp_path: Path) -> None:
+    text = (
+        "import json, os, train\n"
+        "print('METRIC accuracy=0.5')\n"
+        "print('step 1 | loss: 2.5')\n"
+        "print('METRIC accuracy =', train.VALUE)\n"
+        "print(json.dumps({'latency_ms': 12, 'name': 'x', 'seed': int(os.environ['NOCTURNE_SEED'])}))\n"
+    )
+    outcome = score(bench(tmp_path / "repo", text), SETTINGS, "--seed", "9", "--out", str(tmp_path / "out"))
+    assert outcome.returncode == 0, outcome.last
+    last = outcome.last
+    assert (last["metric"], last["score"], last["direction"]) == ("accuracy", 0.75, "maximize")
+    assert last["metrics"]["latency_ms"] == 12
+    assert last["metrics"]["seed"] == last["seed"] == 9
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == last
+
+
+def test_only_finite_numbers_are_metrics_and_the_last_word_counts() -> None:
+    lines = [
+        "METRIC a=1",
+        "METRIC a=2e3",
+        "METRIC b=nan",
+        '{"c": Infinity, "d": true, "e": -1}',
+        "{[",
+        "METRIC f",
+    ]
+    assert read_metrics([*lines, "[" * 100_000, '{"e": 1e999, "a/b": 3}']) == {
+        "a": 2000.0,
+        "e": -1.0,
+        "a/b": 3.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "reason"),
+    [
+        ("print('METRIC other=1')\n", "error", "no finite metric 'accuracy'"),
+        ("print('METRIC accuracy=1')\nraise ValueError('bad')\n", "error", "ValueError: bad"),
+        (
+            "import time\nprint('METRIC accuracy=1', flush=True)\ntime.sleep(60)\n",
+            "timeout",
+            "still running after 1",
+        ),
+    ],
+)
+def test_a_command_that_fails_has_no_score(tmp_path: Path, text: str, kind: str, reason: str) -> None:
+    outcome = score(bench(tmp_path / "repo", text), {**SETTINGS, "timeout_seconds": 1})
+    assert outcome.returncode == 1
+    assert (outcome.last["event"], outcome.last["class"]) == ("failed", kind)
+    assert reason in outcome.last["reason"]
+
+
+def test_the_fingerprint_changes_with_what_measures_and_not_with_what_is_measured(tmp_path: Path) -> None:
+    def mark(repo: Path, command: list[str]) -> str:
+        return str(score(repo, {**SETTINGS, "command": command}).events[0]["fingerprint"])
+
+    repo = bench(tmp_path / "repo", "print('METRIC accuracy=1')\n")
+    command = ["python", "bench.py", "train.py"]
+    first = mark(repo, command)
+    (repo / "train.py").write_text("VALUE = 1\n")
+    assert mark(repo, command) == first
+    assert mark(repo, [*command, "-v"]) != first
+    (repo / "bench.py").write_text("print('METRIC accuracy=2')\n")
+    assert mark(repo, command) != first
+
+
+def test_a_command_that_can_not_be_started_is_the_users_to_mend(tmp_path: Path) -> None:
+    repo = bench(tmp_path / "repo", "")
+    outcome = score(repo, {**SETTINGS, "command": ["nocturne-has-no-such-program"]})
+    assert outcome.returncode == 2
+    assert (
+        outcome.stderr.count("\n") == 1 and "nocturne-has-no-such-program: can't be started" in outcome.stderr
+    )
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python that has the evaluator and PyYAML, and neither torch nor numpy."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    libraries = folder / "libraries"
+    libraries.mkdir()
+    (libraries / "evaluator").symlink_to(Path(evaluator.__file__).parent)
+    (libraries / "yaml").symlink_to(Path(yaml.__file__).parent)
+    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    (site / "evaluator.pth").write_text(f"{libraries}\n")
+    return str(folder / "venv" / "bin" / "python")
+
+
+def run_bare(python: str, repo: Path, settings: object) -> Outcome:
+    probe = subprocess.run(
+        [python, "-I", "-c", "import evaluator, yaml, importlib.util as u; print(u.find_spec('torch'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert probe.stdout == "None\n"
+    return score(repo, settings, python=python)  # type: ignore[arg-type]
+
+
+def test_without_numpy_a_command_is_still_scored(tmp_path: Path, bare_python: str) -> None:
+    repo = bench(tmp_path / "repo", "print('METRIC accuracy=0.25')\n")
+    assert run_bare(bare_python, repo, SETTINGS).last["score"] == 0.25
+
+
+def test_without_torch_a_training_says_how_to_get_it(tmp_path: Path, bare_python: str) -> None:
+    # numpy is a dependency of the package, so only torch may be missing: lend it the one we have.
+    import numpy
+
+    libraries = Path(bare_python).parents[2] / "libraries"
+    for name in ("numpy", "numpy.libs"):
+        if (Path(numpy.__file__).parents[1] / name).exists():
+            (libraries / name).symlink_to(Path(numpy.__file__).parents[1] / name)
+    outcome = run_bare(bare_python, starter(tmp_path / "repo"), {})
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("error: torch is not installed")
+    assert outcome.stderr.count("\n") == 1 and "pip install nocturne[torch]" in outcome.stderr
+
+
+def test_a_command_costs_little_more_than_two_starts_of_python(tmp_path: Path) -> None:
+    """Against the same interpreter doing nothing, so that a slow machine changes both."""
+    import time
+
+    repo = bench(tmp_path / "repo", "print('METRIC accuracy=1')\n")
+
+    def least(command: list[str]) -> float:
+        spent = []
+        for _ in range(5):
+            began = time.monotonic()
+            subprocess.run(command, input=json.dumps(SETTINGS), text=True, capture_output=True, check=True)
+            spent.append(time.monotonic() - began)
+        return min(spent)
+
+    start = least([sys.executable, "-I", "-c", "import argparse, subprocess, json"])
+    whole = least([sys.executable, "-I", "-m", "evaluator", "score", str(repo), "--settings", "-"])
+    assert whole < 8 * start

@@ -1,0 +1,182 @@
+"""How a run ends that gets no score, and what is left of it: nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.evaluator.runs import (
+    COMMAND,
+    STEPS,
+    eventually,
+    processes_with,
+    score,
+    start_score,
+    starter,
+    with_train,
+)
+from tests.evaluator.test_training import TINY
+
+
+def family(marker: str) -> str:
+    """Return a train.py that leaves processes everywhere: forked, started, and one that has left its session
+    and its parents, all deaf to SIGTERM."""
+    return f"""
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+subprocess.Popen([sys.executable, "-c", deaf, "{marker}"])
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", deaf, "{marker}"])
+    os._exit(0)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "reason"),
+    [
+        ("x = (1,\nprint(2)\n", "syntax", "'(' was never closed"),
+        ("import nocturne_has_no_such_module\n", "import", "No module named"),
+        ("def f():\n    return 1 / 0\nf()\n", "error", "ZeroDivisionError: division by zero"),
+        ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
+        ("import os\nos.abort()\n", "killed", "SIGABRT"),
+        ("import sys\nprint('no luck')\nsys.exit(3)\n", "error", "exit code 3: no luck"),
+        ("print('done')\n", "error", "without calling evaluate_bpb"),
+    ],
+)
+def test_each_way_to_fail_is_told_apart(tmp_path: Path, text: str, kind: str, reason: str) -> None:
+    outcome = score(with_train(tmp_path / "repo", text), STEPS)
+    assert outcome.returncode == 1
+    last = outcome.last
+    assert (last["event"], last["class"]) == ("failed", kind)
+    assert reason in last["reason"]
+    if last["traceback"]:
+        assert len(last["traceback"]) <= 2000
+        assert 'File "train.py", line' in last["traceback"]
+        assert "shim.py" not in last["traceback"] and str(tmp_path) not in last["traceback"]
+
+
+def test_what_hangs_is_ended_with_everything_it_started(tmp_path: Path, temporary: Path) -> None:
+    marker = f"nocturne-test-{os.getpid()}-hang"
+    repo = with_train(tmp_path / "repo", family(marker))
+    last = score(repo, {**STEPS, "startup_seconds": 3}, "--out", str(tmp_path / "out")).last
+    assert (last["event"], last["class"]) == ("failed", "timeout")
+    assert processes_with(marker) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_training_without_end_is_ended(tmp_path: Path) -> None:
+    repo = with_train(tmp_path / "repo", TINY + "import time\nwhile True: time.sleep(1)\n")
+    last = score(repo, {**STEPS, "timeout_seconds": 1}).last
+    assert (last["event"], last["class"]) == ("failed", "timeout")
+    assert "still training" in last["reason"]
+
+
+@pytest.mark.long
+def test_a_candidate_that_goes_on_after_its_evaluation_is_refused(tmp_path: Path) -> None:
+    repo = with_train(
+        tmp_path / "repo", TINY + "evaluate_bpb(model, tokenizer, 4)\nimport time\ntime.sleep(300)\n"
+    )
+    last = score(repo, {**STEPS, "evaluation_seconds": 3}).last
+    assert (last["event"], last["class"]) == ("failed", "refused")
+    assert "went on" in last["reason"]
+
+
+def test_too_much_memory_ends_a_run(tmp_path: Path) -> None:
+    repo = with_train(tmp_path / "repo", "import time\nx = bytearray(b'x') * (400 << 20)\ntime.sleep(60)\n")
+    last = score(repo, {**STEPS, "memory_mb": 300}).last
+    assert (last["event"], last["class"]) == ("failed", "out_of_memory")
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["b'x' * 64", "b'NCT1' + bytes([99]) + bytes(11)", "b'NCT1' + bytes([5, 0, 0, 0]) + b'\\xff' * 8"],
+)
+def test_messages_that_are_none_are_refused(tmp_path: Path, message: str) -> None:
+    text = (
+        "import gc, time\n"
+        "scorer = next(each for each in gc.get_objects() if type(each).__name__ == 'Scorer')\n"
+        f"scorer.socket.sendall({message})\ntime.sleep(300)\n"
+    )
+    last = score(with_train(tmp_path / "repo", text), STEPS).last
+    assert (last["event"], last["class"]) == ("failed", "refused")
+    assert "no message" in last["reason"]
+
+
+def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(tmp_path: Path) -> None:
+    text = "import os, time\nos.closerange(3, 100)\ntime.sleep(300)\n"
+    last = score(with_train(tmp_path / "repo", text), {**STEPS, "startup_seconds": 2}).last
+    assert (last["event"], last["class"]) == ("failed", "timeout")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything_and_cleans_up(
+    tmp_path: Path, temporary: Path, number: signal.Signals
+) -> None:
+    marker = f"nocturne-test-{os.getpid()}-signal-{number}"
+    process = start_score(with_train(tmp_path / "repo", family(marker)), STEPS)
+    assert eventually(lambda: len(processes_with(marker)) >= 2)
+    process.send_signal(number)
+    assert process.wait(timeout=20) == 130
+    process.communicate()
+    assert processes_with(marker) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: Path, temporary: Path) -> None:
+    text = "import os, time\nos.fork()\ntime.sleep(300)\n"  # both have the shim in their command line
+    repo = with_train(tmp_path / "repo", text)
+    before = set(processes_with("evaluator/shim.py"))
+
+    def candidates() -> set[int]:
+        return set(processes_with("evaluator/shim.py")) - before
+
+    process = start_score(repo, STEPS)
+    assert eventually(lambda: len(candidates()) == 2)
+    process.kill()
+    process.communicate(timeout=20)
+    assert eventually(lambda: not candidates())
+
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys; subprocess.run(sys.argv[1:])",
+            *COMMAND,
+            "score",
+            str(repo),
+            "--die-with-parent",
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    assert eventually(lambda: len(candidates()) == 2)
+    parent.kill()
+    parent.wait(timeout=20)
+    assert eventually(lambda: not candidates())
+
+    # Killed like that, it left its folder behind; the next run sweeps it once it is old enough.
+    left = list(temporary.glob("nocturne-run-*"))
+    assert len(left) == 2
+    os.utime(left[0], (time.time() - 3600,) * 2)
+    assert score(with_train(tmp_path / "next", "print()\n"), STEPS).returncode == 1
+    assert list(temporary.glob("nocturne-run-*")) == left[1:]
+
+
+def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, temporary: Path) -> None:
+    process = start_score(starter(tmp_path / "repo"), {**STEPS, "budget": {"kind": "wall", "amount": 100}})
+    assert process.stdout is not None and process.stderr is not None
+    assert b"started" in process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 130
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert list(temporary.iterdir()) == []
