@@ -1,0 +1,129 @@
+"""What the loop asks of a forge: pull requests, statuses, comments, branches. One protocol, several homes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+PullState = Literal["open", "closed", "merged"]
+StatusState = Literal["pending", "success", "failure", "error"]
+LandResult = Literal["landed", "already", "moved"]
+BODY_LIMIT = 65_536  # characters, GitHub's own
+DESCRIPTION_LIMIT = 140  # https://docs.github.com/en/rest/commits/statuses
+
+
+class NotFound(Exception):
+    """The forge has no such pull request."""
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """A proposed change: branch `head` at `head_sha`, meant for branch `base`."""
+
+    number: int
+    title: str
+    body: str
+    head: str
+    head_sha: str
+    base: str
+    state: PullState
+    labels: tuple[str, ...]
+    merged_sha: str | None
+    url: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What one checker (`context`) says of commit `sha`, in at most 140 characters."""
+
+    context: str
+    state: StatusState
+    description: str
+    sha: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment that is updated in place: there is one per `key` on a pull request."""
+
+    key: str
+    body: str
+
+
+class Forge(Protocol):
+    """The home of the pull requests. Every method may be repeated: the second time changes nothing.
+
+    All raise `UserError` for what a user can mend and `RemoteUnreachable` where the home cannot be reached;
+    those that take a number raise `NotFound`.
+    """
+
+    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open a pull request, or return the one that `head` has already, whatever its state."""
+        ...
+
+    def get_pull(self, number: int) -> PullRequest:
+        """Return a pull request as it is now; it is merged once its base holds its head."""
+        ...
+
+    def find_pull(self, head: str) -> PullRequest | None:
+        """Return the pull request of branch `head`, whatever its state."""
+        ...
+
+    def edit_pull(
+        self,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        labels: tuple[str, ...] | None = None,
+    ) -> PullRequest:
+        """Change what is given, and leave the rest."""
+        ...
+
+    def close_pull(self, number: int) -> PullRequest:
+        """Close a pull request; one that is merged stays merged."""
+        ...
+
+    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+        """Say something of a commit; the description is cut to 140 characters."""
+        ...
+
+    def statuses(self, sha: str) -> list[Status]:
+        """Return the newest status of each context, sorted by context."""
+        ...
+
+    def upsert_comment(self, number: int, key: str, body: str) -> None:
+        """Write the comment `key` of a pull request, or put `body` in the place of what it said."""
+        ...
+
+    def comments(self, number: int) -> list[Comment]:
+        """Return our comments on a pull request, sorted by key."""
+        ...
+
+    def branch_head(self, branch: str) -> str | None:
+        """Return the commit `branch` is at, None where there is no such branch."""
+        ...
+
+    def push_branch(self, branch: str, sha: str) -> None:
+        """Create `branch` at `sha`, or move it forward to there; raise `UserError` where it is elsewhere."""
+        ...
+
+    def replace_branch(self, branch: str, sha: str) -> None:
+        """Put `branch`, one of our own experiments', at `sha`, forward or not."""
+        ...
+
+    def delete_branch(self, branch: str) -> None:
+        """Delete `branch`; one that is gone is no error. Its pull request keeps its commits."""
+        ...
+
+    def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
+        """Move `branch` from `expected` forward to exactly `sha`, never by force.
+
+        "already" where the branch holds `sha`, "moved" where somebody else moved it.
+        """
+        ...
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text`, its end replaced by an ellipsis where it is longer than `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,283 @@
+"""Pull requests without GitHub: records in refs of the remote, read and written with nothing but git."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote
+
+from bot.errors import UserError
+from bot.forge import (
+    BODY_LIMIT,
+    DESCRIPTION_LIMIT,
+    Comment,
+    LandResult,
+    NotFound,
+    PullRequest,
+    Status,
+    StatusState,
+    cut,
+)
+from bot.git import Git, RefUpdate
+from bot.records import Records, Snapshot
+
+REF = "refs/nocturne/forge"
+_ATTEMPTS = 10  # at moving a branch that others move too
+
+
+class LocalForge:
+    """The forge in a git remote: `pulls/000001.json`, its comments and heads, `statuses/<sha>/`."""
+
+    def __init__(self, git: Git, remote: str) -> None:
+        self._git = git
+        self._remote = remote
+        self._records = Records(git, remote, REF)
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Return what was repaired after a crash since this was last asked, as sentences for the human."""
+        return self._records.take_notes()
+
+    # Pull requests
+
+    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """See `Forge.open_pull`; raises `UserError` where the remote has no branch `head`."""
+        number = 0
+        sha = ""
+
+        def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
+            nonlocal number, sha
+            known = now.read(_head_path(head))
+            if known is not None:
+                number = int(known)
+                return None
+            sha = self.branch_head(head) or ""
+            if not sha:
+                raise UserError(f"the remote has no branch {head}: push it before its pull request")
+            number = int(now.read("next") or b"1")
+            record = {"title": title, "body": cut(body, BODY_LIMIT), "head": head, "base": base}
+            return {
+                _pull_path(number): _json(record | {"state": "open", "labels": [], "number": number}),
+                _head_path(head): b"%d\n" % number,
+                "next": b"%d\n" % (number + 1),
+            }
+
+        def heads(now: Snapshot) -> Sequence[RefUpdate]:
+            return [RefUpdate(_pull_ref(number), sha, None)]
+
+        snapshot = self._records.update(change, lambda: f"pull {number}: opened", also=heads)
+        return self._pull(self._record(snapshot, number))
+
+    def get_pull(self, number: int) -> PullRequest:
+        """See `Forge.get_pull`."""
+        return self._pull(self._load(lambda now: self._record(now, number)))
+
+    def find_pull(self, head: str) -> PullRequest | None:
+        """See `Forge.find_pull`."""
+
+        def find(now: Snapshot) -> dict[str, Any] | None:
+            known = now.read(_head_path(head))
+            return self._record(now, int(known)) if known is not None else None
+
+        record = self._load(find)
+        return self._pull(record) if record else None
+
+    def edit_pull(
+        self,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        labels: tuple[str, ...] | None = None,
+    ) -> PullRequest:
+        """See `Forge.edit_pull`."""
+        given = {
+            "title": title,
+            "body": None if body is None else cut(body, BODY_LIMIT),
+            "labels": None if labels is None else sorted(set(labels)),
+        }
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return self._pull(self._change_pull(number, wanted, "edited"))
+
+    def close_pull(self, number: int) -> PullRequest:
+        """See `Forge.close_pull`."""
+        pull = self.get_pull(number)
+        if pull.state == "merged":
+            return pull
+        return self._pull(self._change_pull(number, {"state": "closed"}, "closed"))
+
+    def _change_pull(self, number: int, wanted: Mapping[str, Any], done: str) -> dict[str, Any]:
+        def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
+            record = self._record(now, number)
+            changed = record | dict(wanted)
+            return {_pull_path(number): _json(changed)} if changed != record else None
+
+        return self._record(self._records.update(change, f"pull {number}: {done}"), number)
+
+    def _record(self, now: Snapshot, number: int) -> dict[str, Any]:
+        content = now.read(_pull_path(number))
+        if content is None:
+            raise NotFound(f"there is no pull request {number}")
+        record: dict[str, Any] = json.loads(content)
+        return record
+
+    def _pull(self, record: Mapping[str, Any]) -> PullRequest:
+        """Return the pull request of a record; its head, and whether it is merged, come from the refs."""
+        number, state = int(record["number"]), record["state"]
+        kept, base = _pull_ref(number), f"refs/heads/{record['base']}"
+        there = self._git.fetch(self._remote, [kept, base])
+        head_sha = there[kept]
+        merged = state == "open" and base in there and self._git.is_ancestor(head_sha, there[base])
+        return PullRequest(
+            number=number,
+            title=record["title"],
+            body=record["body"],
+            head=record["head"],
+            head_sha=head_sha,
+            base=record["base"],
+            state="merged" if merged else state,
+            labels=tuple(record["labels"]),
+            merged_sha=head_sha if merged else None,
+            url=f"local:pull/{number}",
+        )
+
+    # Statuses and comments
+
+    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+        """See `Forge.set_status`."""
+        content = _json({"state": state, "description": cut(description, DESCRIPTION_LIMIT)})
+        self._write(
+            f"{_status_folder(sha)}/{_quoted(context)}.json", content, f"{sha[:12]}: {context} is {state}"
+        )
+
+    def statuses(self, sha: str) -> list[Status]:
+        """See `Forge.statuses`."""
+        found = []
+        for context, content in self._read_folder(_status_folder(sha), ".json").items():
+            record = json.loads(content)
+            found.append(Status(context, record["state"], record["description"], sha))
+        return found
+
+    def upsert_comment(self, number: int, key: str, body: str) -> None:
+        """See `Forge.upsert_comment`."""
+        path = f"{_comment_folder(number)}/{_quoted(key)}.md"
+        content = cut(body, BODY_LIMIT).encode(errors="replace")
+        self._write(path, content, f"pull {number}: comment {key}", of=number)
+
+    def comments(self, number: int) -> list[Comment]:
+        """See `Forge.comments`."""
+        self._load(lambda now: self._record(now, number))
+        found = self._read_folder(_comment_folder(number), ".md")
+        return [Comment(key, content.decode()) for key, content in found.items()]
+
+    def _write(self, path: str, content: bytes, message: str, of: int | None = None) -> None:
+        def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
+            if of is not None:
+                self._record(now, of)
+            return {path: content} if now.read(path) != content else None
+
+        self._records.update(change, message)
+
+    def _read_folder(self, folder: str, suffix: str) -> dict[str, bytes]:
+        """Return {unquoted name: content} of a folder's files, sorted by name."""
+
+        def read(now: Snapshot) -> dict[str, bytes | None]:
+            return now.read_many(now.list(folder))
+
+        files = self._load(read)
+        named = {unquote(path.rpartition("/")[2].removesuffix(suffix)): files[path] for path in files}
+        return {name: content for name, content in sorted(named.items()) if content is not None}
+
+    def _load(self, read: Callable[[Snapshot], Any]) -> Any:
+        return self._records.mending(lambda: read(self._records.load()))
+
+    # Branches
+
+    def branch_head(self, branch: str) -> str | None:
+        """See `Forge.branch_head`."""
+        ref = f"refs/heads/{branch}"
+        return self._git.fetch(self._remote, [ref]).get(ref)
+
+    def push_branch(self, branch: str, sha: str) -> None:
+        """See `Forge.push_branch`."""
+        self._move(branch, sha, forward_only=True)
+
+    def replace_branch(self, branch: str, sha: str) -> None:
+        """See `Forge.replace_branch`."""
+        self._move(branch, sha, forward_only=False)
+
+    def _move(self, branch: str, sha: str, *, forward_only: bool) -> None:
+        """Move a branch and, as GitHub does, the head of its pull request, in one push."""
+        ref = f"refs/heads/{branch}"
+        for _ in range(_ATTEMPTS):
+            number = self._load(lambda now: now.read(_head_path(branch)))
+            kept = [_pull_ref(int(number))] if number is not None else []
+            there = self._git.fetch(self._remote, [ref, *kept])
+            updates = [
+                RefUpdate(name, sha, there.get(name), forward_only)
+                for name in [ref, *kept]
+                if there.get(name) != sha
+            ]
+            result = self._git.push(self._remote, updates)
+            if result.pushed:
+                return
+            if result.rejected == "denied":
+                raise UserError(
+                    f"the remote refuses to move {branch} ({result.detail}): allow this user to push it"
+                )
+            now_at = there.get(ref)
+            if forward_only and now_at and not self._git.is_ancestor(now_at, sha):
+                break
+        raise UserError(
+            f"{branch} is not behind {sha[:12]}: somebody else moved it: compare the two with `git log`"
+        )
+
+    def delete_branch(self, branch: str) -> None:
+        """See `Forge.delete_branch`."""
+        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
+        if not result.pushed:
+            raise UserError(f"the remote does not delete {branch} ({result.detail}): allow this user to")
+
+    def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
+        """See `Forge.land`."""
+        now = self.branch_head(branch)
+        if now is not None and self._git.is_ancestor(sha, now):
+            return "already"
+        if now != expected:
+            return "moved"
+        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", sha, expected)])
+        if result.rejected == "denied":
+            raise UserError(
+                f"the remote refuses to move {branch} ({result.detail}): allow this user to push it"
+            )
+        return "landed" if result.pushed else "moved"
+
+
+def _pull_path(number: int) -> str:
+    return f"pulls/{number:06d}.json"
+
+
+def _comment_folder(number: int) -> str:
+    return f"pulls/{number:06d}/comments"
+
+
+def _status_folder(sha: str) -> str:
+    return f"statuses/{sha[:2]}/{sha}"
+
+
+def _head_path(head: str) -> str:
+    return f"heads/{_quoted(head)}"
+
+
+def _pull_ref(number: int) -> str:
+    return f"refs/nocturne/pull/{number}/head"
+
+
+def _quoted(name: str) -> str:
+    """Return `name` as the name of one file."""
+    text = quote(name, safe=" ")
+    return text.replace(".", "%2E", 1) if text.startswith(".") else text
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, sort_keys=True, indent=1).encode() + b"\n"

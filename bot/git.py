@@ -1,0 +1,345 @@
+"""The user's git repository: everything is read and written by plumbing, nothing of theirs is touched.
+
+Index, working tree, HEAD and branches stay as they are; what we make are objects, and refs below
+`refs/remotes/nocturne/` and `refs/nocturne/`.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bot import git_objects, git_transfer
+from bot.errors import UserError
+from bot.git_command import (
+    Damaged,
+    RemoteUnreachable,
+    durable_config,
+    failure_text,
+    git_output,
+    last_line,
+    raise_for_disk,
+)
+from bot.git_objects import TreeEntry
+from bot.git_transfer import PushResult, RefUpdate
+from bot.process import ProcessFailed
+
+AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"
+# Diffs and lists of files must not depend on the user's diff.* settings.
+_DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+
+
+class Git:
+    """One repository. `top` is its working tree (or the bare folder itself), `common_dir` its git folder."""
+
+    def __init__(self, top: Path, common_dir: Path) -> None:
+        self.top = top
+        self.common_dir = common_dir
+
+    @staticmethod
+    def open(path: Path) -> Git:
+        """Return the repository that holds `path`; raise `UserError` where there is none."""
+        if not path.is_dir():
+            raise UserError(f"{path} is not a folder: name the folder of a git repository")
+        try:
+            said = git_output(
+                ["rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir"], cwd=path
+            )
+            bare, common = said.decode(errors="surrogateescape").removesuffix("\n").split("\n", 1)
+            if bare == "true":
+                return Git(Path(common), Path(common))
+            top = git_output(["rev-parse", "--show-toplevel"], cwd=path).decode(errors="surrogateescape")
+        except ProcessFailed as error:
+            said_why = failure_text(error)
+            if "dubious ownership" in said_why:
+                raise UserError(
+                    f"{path} belongs to another user: run `git config --global --add safe.directory {path}`"
+                ) from None
+            if "not a git repository" in said_why or "work tree" in said_why:
+                raise UserError(
+                    f"{path} is not a git repository: run `git init` or name another folder"
+                ) from None
+            raise UserError(f"git cannot open {path}: {last_line(said_why)}") from None
+        return Git(Path(top.removesuffix("\n")), Path(common))
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        stdin: bytes | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 600.0,
+    ) -> bytes:
+        """Run one git command in this repository; see `git_command.git_output` for what it raises."""
+        return git_output(arguments, cwd=self.top, stdin=stdin, env=env, timeout=timeout)
+
+    # Reading
+
+    def resolve(self, rev: str) -> str | None:
+        """Return the full name of the commit that `rev` means here, None where it means none."""
+        try:
+            command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
+            return self.run(command).decode().strip()
+        except (ProcessFailed, Damaged):
+            return None
+
+    def read_blob(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the file `path` in `commit`, None where there is none.
+
+        Raises `Damaged` where the file is there and cannot be read.
+        """
+        return self.read_blobs(commit, [path])[path]
+
+    def read_blobs(self, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+        """Return {path: content} of several files of `commit` in one go; as `read_blob`."""
+        usual = [path for path in paths if "\n" not in path]
+        names = [f"{commit}:{path}" for path in usual]
+        found = dict(zip(usual, git_objects.read_objects(self.run, names, "blob"), strict=True))
+        for path in paths:
+            if found.get(path) is None:
+                found[path] = self._read_doubtful(commit, path)
+        return found
+
+    def _read_doubtful(self, commit: str, path: str) -> bytes | None:
+        """Read one file the slow way, which tells a path that is not there from a blob that is gone."""
+        entries = [entry for entry in self._entries([commit, "--", path]) if entry.path == path]
+        if not entries or entries[0].kind != "blob":
+            return None
+        (content,) = git_objects.read_objects(self.run, [entries[0].sha])
+        if content is None:
+            raise Damaged(f"object {entries[0].sha} ({path} in {commit}) is missing")
+        return content
+
+    def list_tree(self, commit: str, folder: str = "", recursive: bool = True) -> list[TreeEntry]:
+        """Return the entries below `folder` of `commit`, paths from the top; none where it is not there."""
+        where = ["--", f"{folder.rstrip('/')}/"] if folder else []
+        return self._entries([*(["-r"] if recursive else []), commit, *where])
+
+    def _entries(self, arguments: Sequence[str]) -> list[TreeEntry]:
+        said = self.run(["ls-tree", "-z", "--full-tree", *arguments]).decode(errors="surrogateescape")
+        entries = []
+        for line in said.split("\0")[:-1]:
+            meta, _, path = line.partition("\t")
+            mode, kind, sha = meta.split()
+            entries.append(TreeEntry(path, mode, kind, sha))
+        return entries
+
+    def changed_files(self, base: str, head: str) -> list[tuple[str, str]]:
+        """Return (status, path) of every file that differs: A added, M modified, D deleted, T its type."""
+        said = self.run([*_DIFF, "--name-status", "-z", "--end-of-options", base, head])
+        parts = said.decode(errors="surrogateescape").split("\0")
+        return list(zip(parts[0:-1:2], parts[1::2], strict=True))
+
+    def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
+        """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
+        look = [
+            "-p",
+            "-U3",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--abbrev=12",
+            "--diff-algorithm=histogram",
+        ]
+        said = self.run([*_DIFF, *look, "--end-of-options", base, head, "--", *paths])
+        return said.decode(errors="replace")
+
+    def numstat(self, base: str, head: str) -> tuple[int, int]:
+        """Return how many lines were added and removed; binary files count as none."""
+        said = self.run([*_DIFF, "--numstat", "--diff-algorithm=histogram", "--end-of-options", base, head])
+        counts = [line.split(b"\t")[:2] for line in said.splitlines()]
+        numbers = [(int(added), int(removed)) for added, removed in counts if added != b"-"]
+        return sum(added for added, _ in numbers), sum(removed for _, removed in numbers)
+
+    def is_ancestor(self, a: str, b: str) -> bool:
+        """Say whether commit `a` is `b` or one of its ancestors; False where one of them is not here."""
+        if a == b:
+            return True
+        try:
+            self.run(["merge-base", "--is-ancestor", a, b])
+        except ProcessFailed as error:
+            if error.returncode in (1, 128):
+                return False
+            raise
+        return True
+
+    def is_dirty(self, paths: Sequence[str] = ()) -> list[str]:
+        """Return the tracked files (of `paths`, where given) with changes that are not committed."""
+        if self.top == self.common_dir:
+            return []
+        command = ["status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames"]
+        said = self.run([*command, "--ignore-submodules=dirty", "--", *paths]).decode(
+            errors="surrogateescape"
+        )
+        return [line[3:] for line in said.split("\0") if line]
+
+    def default_branch(self) -> str:
+        """Return the branch work starts from: origin's HEAD, else the current one, else main or master."""
+        for name, prefix in (("refs/remotes/origin/HEAD", "refs/remotes/origin/"), ("HEAD", "refs/heads/")):
+            try:
+                said = self.run(["symbolic-ref", "--quiet", name]).decode().strip()
+            except ProcessFailed:
+                continue
+            if said.startswith(prefix):
+                return said.removeprefix(prefix)
+        for branch in ("main", "master"):
+            for prefix in ("refs/heads/", "refs/remotes/origin/"):
+                if self.resolve(prefix + branch):
+                    return branch
+        raise UserError(
+            f"{self.top} has no current branch: run `git remote set-head origin -a` or check one out"
+        )
+
+    def message(self, commit: str) -> str:
+        """Return the whole message of `commit`."""
+        (content,) = git_objects.read_objects(self.run, [f"{commit}^{{commit}}"])
+        if content is None:
+            raise Damaged(f"commit {commit} is missing")
+        return content.partition(b"\n\n")[2].decode(errors="replace")
+
+    def log(self, range: str) -> list[tuple[str, str]]:
+        """Return (sha, subject) of the commits in `range` (`a..b`, or one revision), newest first."""
+        command = ["log", "--no-show-signature", "-z", "--format=%H %s", "--end-of-options", range, "--"]
+        said = self.run(command).decode(errors="replace")
+        return [(line[: line.index(" ")], line[line.index(" ") + 1 :]) for line in said.split("\0") if line]
+
+    # Writing
+
+    def commit_files(
+        self,
+        parent: str | None,
+        files: Mapping[str, bytes | None],
+        message: str,
+        when: datetime,
+        author: str = AUTHOR,
+    ) -> str:
+        """Write a commit on `parent` (None: a first one) with `files` changed, and return its name.
+
+        None deletes a file; a file keeps its mode. The same arguments give the same commit on every
+        machine. No ref moves.
+        """
+        if parent is not None and len(parent) not in (40, 64):
+            parent = self.resolve(parent) or parent
+        tree = git_objects.write_tree(self.run, parent, files)
+        return git_objects.write_commit(self.run, tree, [parent] if parent else [], message, when, author)
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Check the tree of `commit` out into the empty `folder`, as a fresh clone on Linux would have it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ValueError(f"{folder} is not empty")
+        plain = (
+            ("core.autocrlf", "false"),
+            ("core.eol", "lf"),
+            ("core.symlinks", "true"),
+            ("core.fileMode", "true"),
+        )
+        settings = (
+            *plain,
+            ("core.sparseCheckout", "false"),
+            ("submodule.recurse", "false"),
+            *durable_config(),
+        )
+        options = [option for key, value in settings for option in ("-c", f"{key}={value}")]
+        with tempfile.TemporaryDirectory(prefix="nocturne-") as scratch:
+            where = {"GIT_INDEX_FILE": str(Path(scratch, "index")), "GIT_WORK_TREE": str(folder.resolve())}
+            # read-tree takes attributes from the tree it checks out, not from the user's working tree.
+            command = [*options, "read-tree", "--reset", "-u", f"{commit}^{{tree}}"]
+            try:
+                git_output(command, cwd=folder, env=where | {"GIT_DIR": str(self._git_dir)})
+            except ProcessFailed as error:
+                said = failure_text(error)
+                if "unable to write file" not in said and "unable to create file" not in said:
+                    raise
+                free = shutil.disk_usage(folder).free / 1e6  # git does not say whether that is why
+                raise UserError(
+                    f"cannot check {commit[:12]} out into {folder}: {last_line(said)} ({free:.1f} MB are free"
+                    " there): free some space and run again"
+                ) from None
+
+    @functools.cached_property
+    def _git_dir(self) -> Path:
+        said = self.run(["rev-parse", "--absolute-git-dir"]).decode(errors="surrogateescape")
+        return Path(said.removesuffix("\n"))
+
+    def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+        """Return the three-way merge of one file's contents, None where they conflict or are binary."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="nocturne-") as scratch:
+                for name, content in (("ours", ours), ("base", base), ("theirs", theirs)):
+                    Path(scratch, name).write_bytes(content)
+                return git_output(["merge-file", "-p", "-q", "ours", "base", "theirs"], cwd=Path(scratch))
+        except ProcessFailed as error:
+            if error.returncode is None:
+                raise
+            return None  # the exit code counts the conflicts; 255 is a binary file
+        except OSError as error:
+            raise_for_disk(error)
+            raise
+
+    # The remote
+
+    def fetch(self, remote: str, refs: Sequence[str]) -> dict[str, str]:
+        """Return {full name: sha} of the remote's `refs` as they are now, and bring them here.
+
+        A name may be a pattern with `*`; one that is not there is left out. Our copies are kept in
+        `refs/remotes/nocturne/` and `refs/nocturne/remote/`, and stay when a ref goes away. Raises
+        `RemoteUnreachable`.
+        """
+        return git_transfer.fetch(self.run, remote, refs)
+
+    def push(self, remote: str, updates: Sequence[RefUpdate]) -> PushResult:
+        """Move the remote's refs, all or none, each only forward and only from where it is expected.
+
+        A ref that is at its new commit already counts as pushed. Raises `RemoteUnreachable`, and `UserError`
+        for a full disk or a missing permission.
+        """
+        if not updates:
+            return PushResult(True)
+        receive = None
+        if self.remote_path(remote) is not None:
+            # git hides our settings from the other side, which is a disk of this machine here.
+            receive = " ".join(
+                ["git", *(f"-c {key}={value}" for key, value in durable_config()), "receive-pack"]
+            )
+        result = git_transfer.push(self.run, remote, updates, self.is_ancestor, receive_pack=receive)
+        if result.pushed:
+            git_transfer.note_pushed(self.run, updates)
+        return result
+
+    def remote_url(self, remote: str) -> str | None:
+        """Return the URL of the configured remote called `remote`, None where there is none of that name."""
+        try:
+            return self.run(["remote", "get-url", "--", remote]).decode(errors="surrogateescape").strip()
+        except ProcessFailed:
+            return None
+
+    def remote_path(self, remote: str) -> Path | None:
+        """Return the git folder of a remote that lies on this machine, None for one reached by network."""
+        known = self._remote_paths.get(remote)
+        if known is None:
+            known = self._find_remote_path(remote)
+            if known is not None:
+                self._remote_paths[remote] = known
+        return known
+
+    @functools.cached_property
+    def _remote_paths(self) -> dict[str, Path]:
+        return {}
+
+    def _find_remote_path(self, remote: str) -> Path | None:
+        url = remote if Path(remote).is_absolute() else self.remote_url(remote) or remote
+        if url.startswith("file://"):
+            url = unquote(urlsplit(url).path)
+        path = self.top / url
+        for folder in (path, path / ".git", Path(f"{path}.git")):
+            if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+                return folder
+        return None
+
+
+__all__ = ["AUTHOR", "Damaged", "Git", "PushResult", "RefUpdate", "RemoteUnreachable", "TreeEntry"]

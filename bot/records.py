@@ -1,0 +1,176 @@
+"""An append-only tree of files kept in one ref of the remote, changed by commits pushed without force."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TypeVar
+
+from bot.errors import UserError
+from bot.file_lock import alone
+from bot.git import Damaged, Git, RefUpdate
+from bot.git_transfer import tracking_ref
+from bot.process import ProcessFailed
+from bot.repair import drop_stale_locks, recent_damage, repair
+
+ATTEMPTS = 60
+_LOCK_PATIENCE = 20.0  # seconds to wait for another process of this machine before racing it
+_PAUSE = 0.02  # seconds before the second attempt; it doubles up to _LONGEST_PAUSE
+_LONGEST_PAUSE = 1.0
+Files = Mapping[str, "bytes | None"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tree as it was at `commit` (None: nothing was ever written). `notes` are for the human."""
+
+    commit: str | None
+    git: Git = field(repr=False, compare=False)
+    notes: tuple[str, ...] = ()
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of `path`, None where there is none."""
+        return self.git.read_blob(self.commit, path) if self.commit else None
+
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes | None]:
+        """Return the contents of several paths in one go."""
+        return self.git.read_blobs(self.commit, paths) if self.commit else dict.fromkeys(paths)
+
+    def list(self, folder: str) -> list[str]:
+        """Return the paths of all files below `folder` ("" for all there are), sorted."""
+        entries = self.git.list_tree(self.commit, folder) if self.commit else []
+        return sorted(entry.path for entry in entries)
+
+
+class Records:
+    """The tree in `ref` of `remote`. Any number of processes and machines may write at once."""
+
+    def __init__(self, git: Git, remote: str, ref: str) -> None:
+        self.git = git
+        self.remote = remote
+        self.ref = ref
+        self._lock_name = ref.replace("/", "-") + ".lock"
+        self._notes: list[str] = []
+        self._checked = False
+        self._was_here = False
+
+    def load(self) -> Snapshot:
+        """Return the tree as it is on the remote now, repaired after a crash. Raises `RemoteUnreachable`."""
+        return self.mending(self._load)
+
+    def update(
+        self,
+        change: Callable[[Snapshot], Files | None],
+        message: str | Callable[[], str],
+        *,
+        attempts: int = ATTEMPTS,
+        also: Callable[[Snapshot], Sequence[RefUpdate]] | None = None,
+    ) -> Snapshot:
+        """Write what `change` returns for the newest tree; call it again where somebody else wrote first.
+
+        `change` returns {path: content}, None as content deletes, and None or {} is nothing to do. `also`
+        names refs that move in the same push, all or none. A callable `message` is asked after `change`.
+        Returns the tree that holds the change. Raises `UserError` where it cannot be written.
+        """
+        with alone(self.git.common_dir / "nocturne" / self._lock_name, _LOCK_PATIENCE):
+            for attempt in range(attempts):
+                done = self.mending(lambda: self._try(change, message, also))
+                if done is not None:
+                    return done
+                # Being late again and again without anybody writing is a lock that a crash left behind.
+                if attempt % 5 == 4:
+                    self._notes += drop_stale_locks(self.git, self.remote)
+                time.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**attempt) * (0.5 + random.random()))
+        raise UserError(
+            f"could not write {self.ref} in {attempts} attempts: others write without pause, or a lock file"
+            " was left in the remote's refs folder: run again in a minute"
+        )
+
+    def mending(self, action: Callable[[], T]) -> T:
+        """Return what `action` returns; where it meets damage, repair and let it try again."""
+        said = ""
+        for attempt in range(3):
+            try:
+                return action()
+            except Damaged as error:
+                said = str(error)
+            notes = repair(self.git, self.remote, self.ref)
+            self._notes += notes
+            if attempt and not notes:  # the first time, another process may have repaired it just now
+                break
+        raise UserError(
+            f"{self.ref} cannot be read and could not be repaired ({said}): restore it from another"
+            f" clone, or see `git fsck` in {self.git.common_dir}"
+        )
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Return what has been repaired since this was last asked, as sentences for the human."""
+        notes, self._notes = tuple(dict.fromkeys(self._notes)), []
+        return notes
+
+    def _load(self) -> Snapshot:
+        commit = self.git.fetch(self.remote, [self.ref]).get(self.ref)
+        if commit is None and (self._was_here or not self._checked):
+            self._miss()
+        if not self._checked and commit is not None:
+            # Damage is near the tip; it is looked for once, before anything is built on top of it.
+            for git_dir in (self.git.common_dir, self.git.remote_path(self.remote)):
+                if git_dir is not None and recent_damage(git_dir, commit):
+                    raise Damaged(f"the newest commits of {self.ref} are damaged in {git_dir}")
+        self._checked = True
+        self._was_here = commit is not None
+        return Snapshot(commit, self.git, tuple(self._notes))
+
+    def _miss(self) -> None:
+        """The remote has no such ref: see whether it was damaged, or deleted under our copy of it."""
+        there = self.git.remote_path(self.remote)
+        if there is not None and (there / self.ref).exists():
+            raise Damaged(f"{self.ref} of the remote cannot be read")
+        ours = tracking_ref(self.ref)
+        copy = self.git.resolve(ours)
+        if copy is None:
+            return
+        kept = f"refs/nocturne/lost/{self.ref.rpartition('/')[2]}-{copy[:12]}"
+        self.git.run(["update-ref", kept, copy])
+        self.git.run(["update-ref", "-d", ours])
+        self._notes.append(
+            f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"
+        )
+
+    def _try(
+        self,
+        change: Callable[[Snapshot], Files | None],
+        message: str | Callable[[], str],
+        also: Callable[[Snapshot], Sequence[RefUpdate]] | None,
+    ) -> Snapshot | None:
+        """Make one attempt; None where somebody else was first."""
+        now = self._load()
+        files = change(now)
+        if not files:
+            return now
+        text = message if isinstance(message, str) else message()
+        commit = self.git.commit_files(now.commit, files, text, datetime.now(timezone.utc))
+        updates = [RefUpdate(self.ref, commit, now.commit), *(also(now) if also else ())]
+        result = self.git.push(self.remote, updates)
+        if result.pushed:
+            self._was_here = True
+            self._tidy(commit)
+            return Snapshot(commit, self.git, tuple(self._notes))
+        if result.rejected == "denied":
+            raise UserError(
+                f"the remote refuses to move {self.ref} ({result.detail}): allow this user to push"
+                " branches whose names begin with nocturne/"
+            )
+        return None
+
+    def _tidy(self, commit: str) -> None:
+        """Let git pack the user's repository when it finds that due; asked at every 256th commit or so."""
+        if commit.startswith("00"):
+            try:
+                self.git.run(["gc", "--auto", "--quiet"])
+            except (ProcessFailed, Damaged, UserError):
+                return  # housekeeping; what matters has been written

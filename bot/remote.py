@@ -1,0 +1,111 @@
+"""Chooses the remote that carries the ledger and the branches, and makes the embedded one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from bot.errors import UserError
+from bot.git import Git
+from bot.git_command import blot, durable_config, git_output, raise_for_disk
+
+Kind = Literal["embedded", "git", "github"]
+_TOKENS = ("NOCTURNE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where everything is pushed to; `note` is a sentence for the human where the choice needs one."""
+
+    name_or_url: str
+    kind: Kind
+    note: str | None = None
+
+
+def choose_remote(git: Git, configured: str | None, environ: Mapping[str, str]) -> Remote:
+    """Return the remote to use: the configured one, else origin, else one embedded in the repository.
+
+    `configured` is the name of a remote, a path or a URL; "embedded" asks for the embedded one. An origin
+    on GitHub counts only with a token (GITHUB_TOKEN or GH_TOKEN) in `environ`. Raises `UserError` where
+    the configured one means nothing.
+    """
+    if configured == "embedded":
+        return _embedded(git, None)
+    if configured:
+        url = git.remote_url(configured)
+        if url is None and not _is_address(git, configured):
+            raise UserError(
+                f"remote: {configured}: no such remote: see `git remote -v`, or give a path or a URL"
+            )
+        return Remote(configured, "github" if is_github(url or configured, environ) else "git")
+    url = git.remote_url("origin")
+    if url is None:
+        return _embedded(git, None)
+    if not is_github(url, environ):
+        return Remote("origin", "git")
+    if any(environ.get(name) for name in _TOKENS):
+        return Remote("origin", "github")
+    note = (
+        f"origin ({blot(url)}) is on GitHub and there is no token: working locally; GITHUB_TOKEN is not set"
+    )
+    return _embedded(git, note)
+
+
+def is_github(url: str, environ: Mapping[str, str]) -> bool:
+    """Say whether `url` is on GitHub: github.com, or the host of GITHUB_SERVER_URL."""
+    host = urlsplit(url).hostname if "://" in url else None
+    if host is None and "://" not in url and ":" in url.split("/")[0]:  # the short form user@host:path
+        host = url.split(":")[0].rpartition("@")[2].lower()
+    server = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname
+    return host is not None and (host in ("github.com", "ssh.github.com") or host == server)
+
+
+def embedded_path(git: Git) -> Path:
+    """Return where the embedded remote of `git` is, whether it exists or not."""
+    return git.common_dir / "nocturne" / "forge.git"
+
+
+def _is_address(git: Git, configured: str) -> bool:
+    if "://" in configured or (":" in configured.split("/")[0] and "@" in configured):
+        return True
+    return git.remote_path(configured) is not None
+
+
+def _embedded(git: Git, note: str | None) -> Remote:
+    path = embedded_path(git)
+    head = path / "HEAD"
+    if not head.is_file():
+        _create(git, path)
+    elif head.stat().st_size == 0:  # a power cut; without its HEAD git takes it for no repository at all
+        head.write_text("ref: refs/heads/main\n")
+    return Remote(str(path), "embedded", note)
+
+
+def _create(git: Git, path: Path) -> None:
+    """Make the bare repository aside and move it into its place whole, so that no one meets half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="forge-", dir=path.parent) as scratch:
+            made = Path(scratch, "forge.git")
+            wanted = git.run(["rev-parse", "--show-object-format"]).decode().strip()
+            git_output(["init", "--quiet", "--bare", "--template=", f"--object-format={wanted}", str(made)])
+            settings = [
+                ("core.logAllRefUpdates", "always"),
+                ("core.hooksPath", os.devnull),
+                ("receive.shallowUpdate", "true"),  # the user's repository may be a clone of depth 1
+            ]
+            for key, value in (*settings, *durable_config()):
+                git_output(["config", key, value], cwd=made)
+            try:
+                made.rename(path)
+            except OSError:
+                if not (path / "HEAD").is_file():  # else another process was first
+                    raise
+    except OSError as error:
+        raise_for_disk(error)
+        raise

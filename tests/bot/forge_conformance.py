@@ -1,0 +1,202 @@
+"""What every forge must do. A module that collects these gives a fixture `world`; see `World`."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import pytest
+
+from bot.errors import UserError
+from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT, Comment, Forge, NotFound, Status
+from bot.git import Git
+
+WHEN = datetime(2026, 3, 1, tzinfo=timezone.utc)
+BASE = "nocturne/main"
+
+
+@dataclass(frozen=True)
+class World:
+    """A repository, a forge for it, and `again`: one more forge on the same home, as on another machine."""
+
+    git: Git
+    forge: Forge
+    again: Callable[[], Forge]
+
+    def commit(self, parent: str | None, content: str) -> str:
+        return self.git.commit_files(parent, {"train.py": content.encode()}, content, WHEN)
+
+    def start(self, base: str = BASE, head: str = "nocturne/exp-1") -> tuple[str, str]:
+        """Push a base branch and one ahead of it; return their commits."""
+        first = self.commit(None, "first")
+        second = self.commit(first, f"second on {head}")
+        if self.forge.branch_head(base) is None:
+            self.forge.push_branch(base, first)
+        self.forge.push_branch(head, second)
+        return first, second
+
+
+EXP = "nocturne/exp-1"
+
+
+def open_one(world: World) -> int:
+    world.start()
+    return world.forge.open_pull(head=EXP, base=BASE, title="Try it", body="Because.").number
+
+
+def test_open_get_find(world: World) -> None:
+    _, second = world.start()
+    pull = world.forge.open_pull(head=EXP, base=BASE, title="Try ünïcödé", body="Because.\n\n| a | b |")
+    assert (pull.title, pull.body) == ("Try ünïcödé", "Because.\n\n| a | b |")
+    assert (pull.head, pull.head_sha, pull.base, pull.state) == (EXP, second, BASE, "open")
+    assert (pull.labels, pull.merged_sha) == ((), None) and pull.url
+    assert world.forge.get_pull(pull.number) == world.again().find_pull(EXP) == pull
+    assert world.forge.find_pull("nocturne/none") is None
+
+
+def test_open_twice_is_one(world: World) -> None:
+    number = open_one(world)
+    again = world.again().open_pull(head=EXP, base=BASE, title="Other", body="Other")
+    assert (again.number, again.title) == (number, "Try it")
+    world.forge.close_pull(number)
+    closed = world.again().open_pull(head=EXP, base=BASE, title="Other", body="Other")
+    assert (closed.number, closed.state) == (number, "closed")
+
+
+def test_open_needs_its_branch(world: World) -> None:
+    world.start()
+    with pytest.raises(UserError, match="nocturne/nowhere"):
+        world.forge.open_pull(head="nocturne/nowhere", base=BASE, title="t", body="b")
+
+
+def test_numbers_are_unique_when_opened_at_once(world: World) -> None:
+    heads = [f"nocturne/exp-{number}" for number in range(4)]
+    for head in heads:
+        world.start(head=head)
+    forges = [world.again() for _ in (*heads, *heads)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(forge.open_pull, head=head, base=BASE, title=head, body="")
+            for forge, head in zip(forges, [*heads, *heads], strict=True)
+        ]
+        pulls = [job.result(timeout=60) for job in jobs]
+    numbers = {head: {pull.number for pull in pulls if pull.head == head} for head in heads}
+    assert all(len(found) == 1 for found in numbers.values())
+    assert len(set.union(*numbers.values())) == 4
+    assert all(pull.title == pull.head for pull in pulls)
+
+
+def test_edit_changes_what_is_given(world: World) -> None:
+    number = open_one(world)
+    assert world.forge.edit_pull(number, labels=("b", "a")).labels == ("a", "b")
+    edited = world.forge.edit_pull(number, body="New")
+    assert (edited.title, edited.body, edited.labels) == ("Try it", "New", ("a", "b"))
+    assert world.again().edit_pull(number, title="T", labels=()) == world.forge.get_pull(number)
+    assert (world.forge.get_pull(number).title, world.forge.get_pull(number).labels) == ("T", ())
+
+
+def test_long_texts_are_cut(world: World) -> None:
+    _, second = world.start()
+    pull = world.forge.open_pull(head=EXP, base=BASE, title="t", body="é" * (BODY_LIMIT + 1))
+    assert len(pull.body) == BODY_LIMIT and pull.body.endswith("é…")
+    assert len(world.forge.edit_pull(pull.number, body="x" * BODY_LIMIT).body) == BODY_LIMIT
+    world.forge.set_status(sha=second, context="score", state="success", description="d" * 500)
+    (status,) = world.forge.statuses(second)
+    assert len(status.description) == DESCRIPTION_LIMIT and status.description.endswith("d…")
+    world.forge.upsert_comment(pull.number, "long", "c" * (BODY_LIMIT + 9))
+    assert len(world.forge.comments(pull.number)[0].body) == BODY_LIMIT
+
+
+def test_close_and_find_after_its_branch_is_gone(world: World) -> None:
+    _, second = world.start()
+    number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    assert world.forge.close_pull(number).state == "closed"
+    assert world.forge.close_pull(number).state == "closed"
+    world.forge.delete_branch(EXP)
+    world.forge.delete_branch(EXP)
+    assert world.forge.branch_head(EXP) is None
+    found = world.again().find_pull(EXP)
+    assert found and (found.number, found.state, found.head_sha) == (number, "closed", second)
+
+
+def test_landing_merges_the_pull_request(world: World) -> None:
+    first, second = world.start()
+    number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    assert world.forge.land(BASE, second, first) == "landed"
+    assert world.forge.branch_head(BASE) == second  # exactly that commit
+    assert world.again().land(BASE, second, first) == "already"
+    world.forge.delete_branch(EXP)
+    pull = world.forge.get_pull(number)
+    assert (pull.state, pull.merged_sha) == ("merged", second)
+    assert world.forge.close_pull(number).state == "merged"
+    third = world.commit(second, "third")
+    assert world.forge.land(BASE, third, second) == "landed"
+    assert world.forge.land(BASE, second, first) == "already"
+    assert world.forge.get_pull(number).state == "merged"
+
+
+def test_landing_never_forces(world: World) -> None:
+    first, second = world.start()
+    other = world.commit(first, "other")
+    assert world.forge.land(BASE, other, first) == "landed"
+    assert world.forge.land(BASE, second, first) == "moved"
+    assert world.forge.land(BASE, second, other) == "moved"  # no fast-forward
+    assert world.forge.branch_head(BASE) == other
+
+
+def test_statuses(world: World) -> None:
+    _, second = world.start()
+    assert world.forge.statuses(second) == []
+    for state, text in (("pending", "running"), ("success", "0.98"), ("success", "0.98")):
+        world.forge.set_status(sha=second, context="nocturne/score", state=state, description=text)  # type: ignore[arg-type]
+    world.forge.set_status(sha=second, context="nocturne/a b", state="error", description="")
+    assert world.again().statuses(second) == [
+        Status("nocturne/a b", "error", "", second),
+        Status("nocturne/score", "success", "0.98", second),
+    ]
+
+
+def test_comments_are_updated_in_place(world: World) -> None:
+    number = open_one(world)
+    assert world.forge.comments(number) == []
+    world.forge.upsert_comment(number, "review", "looking")
+    world.forge.upsert_comment(number, "verdict/1", "improved")
+    world.again().upsert_comment(number, "review", "fine <b>ü</b>\n")
+    assert world.forge.comments(number) == [
+        Comment("review", "fine <b>ü</b>\n"),
+        Comment("verdict/1", "improved"),
+    ]
+
+
+def test_unknown_numbers(world: World) -> None:
+    world.start()
+    for use in (
+        lambda: world.forge.get_pull(99),
+        lambda: world.forge.edit_pull(99, title="t"),
+        lambda: world.forge.close_pull(99),
+        lambda: world.forge.comments(99),
+        lambda: world.forge.upsert_comment(99, "k", "b"),
+    ):
+        with pytest.raises(NotFound):
+            use()
+
+
+def test_branches_go_forward_and_ours_may_be_replaced(world: World) -> None:
+    first, second = world.start()
+    world.forge.push_branch(EXP, second)
+    side = world.commit(first, "side")
+    with pytest.raises(UserError, match=EXP):
+        world.forge.push_branch(EXP, side)
+    number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    world.forge.replace_branch(EXP, side)
+    world.forge.replace_branch(EXP, side)
+    assert world.again().branch_head(EXP) == side
+    pull = world.forge.get_pull(number)
+    assert (pull.head_sha, pull.state) == (side, "open")
+    third = world.commit(side, "third")
+    world.forge.push_branch(EXP, third)
+    assert world.forge.get_pull(number).head_sha == third
+    world.forge.replace_branch("nocturne/new", first)
+    assert world.forge.branch_head("nocturne/new") == first

@@ -1,0 +1,343 @@
+"""Git by plumbing: what is read and written, and that nobody's settings or working tree change or are changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from bot.errors import UserError
+from bot.git import Git, RefUpdate, RemoteUnreachable
+from bot.git_transfer import tracking_ref
+from tests.bot.storage import make_bare, make_repository, own_mounts, python, sh
+
+WHEN = datetime(2026, 3, 1, 22, 0, tzinfo=timezone.utc)
+LEDGER = "refs/heads/nocturne/ledger"
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    return make_repository(tmp_path / "repo")
+
+
+def head(git: Git) -> str:
+    found = git.resolve("HEAD")
+    assert found is not None
+    return found
+
+
+def test_open_finds_the_top_and_names_the_mend(tmp_path: Path, git: Git) -> None:
+    assert Git.open(git.top / "sub").top == git.top
+    with pytest.raises(UserError, match="run `git init` or name another folder"):
+        Git.open(tmp_path)
+    with pytest.raises(UserError, match="is not a folder"):
+        Git.open(tmp_path / "nowhere")
+    bare = make_bare(tmp_path / "bare.git")
+    assert Git.open(Path(bare)).common_dir == Path(bare)
+
+
+def test_commit_files_is_what_git_commit_makes(git: Git) -> None:
+    (git.top / "train.py").chmod(0o755)
+    sh(git.top, "commit", "-qam", "mode")
+    files = {"train.py": b"LR = 0.2\r\n", "sub/deep/er.txt": b"new", "sub/other.txt": None, "sub.txt": b""}
+    commit = git.commit_files(head(git), files, "a change\n\nwith a body", WHEN)
+    sh(git.top, "fsck", "--strict")
+    # git's own index makes the same tree
+    sh(git.top, "rm", "-q", "sub/other.txt")
+    for name in ("train.py", "sub/deep/er.txt", "sub.txt"):
+        (git.top / name).parent.mkdir(parents=True, exist_ok=True)
+        (git.top / name).write_bytes(files[name] or b"")
+    sh(git.top, "add", ".")
+    assert sh(git.top, "write-tree") == sh(git.top, "rev-parse", f"{commit}^{{tree}}")
+    assert sh(git.top, "show", "-s", "--format=%an <%ae> %at %ct %P", commit) == (
+        f"Nocturne <nocturne@users.noreply.github.com> {int(WHEN.timestamp())} {int(WHEN.timestamp())} {head(git)}"
+    )
+    assert git.message(commit) == "a change\n\nwith a body\n"
+
+
+def test_same_arguments_same_commit_everywhere(tmp_path: Path, git: Git) -> None:
+    other = Git.open(Path(sh(tmp_path, "clone", "-q", str(git.top), "clone") or tmp_path / "clone"))
+    made = {here.commit_files(head(git), {"train.py": b"x"}, "m", WHEN) for here in (git, git, other)}
+    assert len(made) == 1
+    orphan = git.commit_files(None, {"a/b": b"1", "a/c": b"2"}, "first", WHEN)
+    assert [entry.path for entry in git.list_tree(orphan)] == ["a/b", "a/c"]
+    assert git.list_tree(git.commit_files(orphan, {"a/b": None, "a/c": None}, "empty", WHEN)) == []
+
+
+def test_file_and_folder_take_each_others_place(git: Git) -> None:
+    one = git.commit_files(head(git), {"train.py/inner.py": b"1", "sub": b"a file now"}, "m", WHEN)
+    assert [entry.path for entry in git.list_tree(one)] == ["sub", "train.py/inner.py"]
+    (git.top / "link").symlink_to("train.py")
+    sh(git.top, "add", "link")
+    sh(git.top, "commit", "-qm", "link")
+    two = git.commit_files(head(git), {"link": b"plain"}, "m", WHEN)
+    assert [entry.mode for entry in git.list_tree(two) if entry.path == "link"] == ["100644"]
+
+
+@pytest.mark.parametrize("path", ["../up", "/etc/x", "a//b", ".git/config", "a/.GIT/x", "new\nline", ""])
+def test_paths_that_leave_the_tree_are_refused(git: Git, path: str) -> None:
+    with pytest.raises(ValueError, match="not a path"):
+        git.commit_files(head(git), {path: b""}, "m", WHEN)
+
+
+def test_reading(git: Git) -> None:
+    base = head(git)
+    odd = {"new\nline.txt": b"odd", "ünï cödé": b"u\0\xff", "sub/other.txt": b"one\ntwo\n"}
+    for name, content in odd.items():
+        (git.top / name).write_bytes(content)
+    (git.top / "train.py").unlink()
+    sh(git.top, "add", "-A")
+    sh(git.top, "commit", "-qm", "odd")
+    now = head(git)
+    assert {name: git.read_blob(now, name) for name in odd} == odd
+    assert git.read_blob(now, "sub") is None
+    assert git.read_blob(now, "nothing") is None
+    assert sorted(git.changed_files(base, now)) == [
+        ("A", "new\nline.txt"), ("A", "ünï cödé"), ("D", "train.py"), ("M", "sub/other.txt"),
+    ]  # fmt: skip
+    assert git.numstat(base, now) == (2, 1)
+    assert [entry.path for entry in git.list_tree(now, "sub")] == ["sub/other.txt"]
+    assert [(e.path, e.kind) for e in git.list_tree(base, recursive=False)] == [
+        ("sub", "tree"), ("train.py", "blob"),
+    ]  # fmt: skip
+    assert git.diff(base, now, ["sub/other.txt"]).endswith("@@ -1 +1,2 @@\n one\n+two\n")
+    assert git.is_ancestor(base, now) and not git.is_ancestor(now, base)
+    assert not git.is_ancestor("1" * 40, now)
+    assert git.log(f"{base}..{now}") == [(now, "odd")]
+    assert git.resolve("--all") is None
+
+
+def test_dirty_is_what_is_tracked_and_changed(git: Git) -> None:
+    (git.top / "untracked").write_text("x")
+    assert git.is_dirty() == []
+    (git.top / "train.py").write_text("changed\n")
+    assert git.is_dirty() == ["train.py"]
+    assert git.is_dirty(["sub"]) == []
+
+
+def test_default_branch(tmp_path: Path, git: Git) -> None:
+    assert git.default_branch() == "main"
+    sh(git.top, "checkout", "-q", "-b", "work")
+    assert git.default_branch() == "work"
+    sh(git.top, "checkout", "-q", "--detach")
+    assert git.default_branch() == "main"
+    sh(git.top, "branch", "-q", "-D", "main", "work")
+    with pytest.raises(UserError, match="set-head"):
+        git.default_branch()
+    sh(git.top, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    assert git.default_branch() == "trunk"
+
+
+def test_export_is_the_tree_and_nothing_of_the_working_tree(tmp_path: Path, git: Git) -> None:
+    (git.top / "run.sh").write_text("#!/bin/sh\n")
+    (git.top / "run.sh").chmod(0o755)
+    (git.top / "link").symlink_to("train.py")
+    (git.top / ".gitattributes").write_text("sub export-ignore\n")
+    sh(git.top, "add", "-A")
+    sh(git.top, "commit", "-qm", "more")
+    (git.top / ".gitattributes").write_text("* text eol=crlf\n")  # not committed: means nothing
+    sh(git.top, "config", "core.autocrlf", "true")
+    git.export(head(git), tmp_path / "out")
+    names = {
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if not path.is_dir()
+    }
+    assert names == {"train.py", "sub/other.txt", "run.sh", "link", ".gitattributes"}
+    assert (tmp_path / "out/train.py").read_bytes() == b"LR = 0.1\n"
+    assert (tmp_path / "out/run.sh").stat().st_mode & stat.S_IXUSR
+    assert (tmp_path / "out/link").is_symlink()
+    with pytest.raises(ValueError, match="not empty"):
+        git.export(head(git), tmp_path / "out")
+
+
+def test_merge_file(git: Git) -> None:
+    base = b"".join(b"line %d\n" % number for number in range(9))
+    ours, theirs = base.replace(b"line 1", b"ours"), base.replace(b"line 7", b"theirs")
+    assert git.merge_file(base, ours, theirs) == ours.replace(b"line 7", b"theirs")
+    assert git.merge_file(base, ours, base.replace(b"line 1", b"theirs")) is None
+    assert git.merge_file(b"\0a", b"\0b", b"\0c") is None
+
+
+def test_push_moves_only_forward_and_only_from_what_is_expected(tmp_path: Path, git: Git) -> None:
+    remote = make_bare(tmp_path / "remote.git")
+    one = git.commit_files(None, {"a": b"1"}, "1", WHEN)
+    two = git.commit_files(one, {"a": b"2"}, "2", WHEN)
+    side = git.commit_files(one, {"a": b"3"}, "3", WHEN)
+
+    def push(new: str | None, expected: str | None, ref: str = LEDGER) -> str:
+        result = git.push(remote, [RefUpdate(ref, new, expected)])
+        return "pushed" if result.pushed else str(result.rejected)
+
+    assert push(one, None) == "pushed"
+    assert push(one, None) == "pushed"  # there already
+    assert push(two, None) == "moved"  # it exists
+    assert push(two, one) == "pushed"
+    assert push(two, one) == "pushed"
+    assert push(side, one) == "moved"
+    assert push(side, two) == "moved"  # expected, but no fast-forward
+    assert push(side, "any") == "moved"
+    assert git.fetch(remote, [LEDGER]) == {LEDGER: two}
+    both = [RefUpdate(LEDGER, side, one), RefUpdate("refs/nocturne/x", one, None)]
+    assert git.push(remote, both).rejected == "moved"
+    assert git.fetch(remote, ["refs/nocturne/*"]) == {}  # all or none
+    assert push(None, one) == "moved"
+    assert push(None, two) == "pushed"
+    assert push(None, "any") == "pushed"  # gone already
+    replace = RefUpdate(LEDGER, side, two, forward_only=False)
+    assert push(two, None) == "pushed"
+    assert git.push(remote, [replace]).pushed
+    assert git.fetch(remote, [LEDGER]) == {LEDGER: side}
+
+
+def test_push_tells_refusal_lock_and_a_branch_in_the_way(tmp_path: Path, git: Git) -> None:
+    remote = make_bare(tmp_path / "remote.git")
+    commit = git.commit_files(None, {"a": b"1"}, "1", WHEN)
+    lock = Path(remote, f"{LEDGER}.lock")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    assert git.push(remote, [RefUpdate(LEDGER, commit, None)]).rejected == "moved"
+    lock.unlink()
+    hook = Path(remote, "hooks/pre-receive")
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho no\nexit 1\n")
+    hook.chmod(0o755)
+    assert git.push(remote, [RefUpdate(LEDGER, commit, None)]).rejected == "denied"
+    hook.unlink()
+    assert git.push(remote, [RefUpdate("refs/heads/nocturne", commit, None)]).pushed
+    with pytest.raises(UserError, match="has refs/heads/nocturne"):
+        git.push(remote, [RefUpdate(LEDGER, commit, None)])
+
+
+def test_fetch_brings_what_is_there_and_lists_the_rest_not(tmp_path: Path, git: Git) -> None:
+    remote = make_bare(tmp_path / "remote.git")
+    other = make_repository(tmp_path / "other")
+    one = other.commit_files(None, {"a": b"1"}, "1", WHEN)
+    refs = [LEDGER, "refs/heads/nocturne/deep/er", "refs/nocturne/forge", "refs/heads/main"]
+    assert other.push(remote, [RefUpdate(ref, one, None) for ref in refs]).pushed
+    assert git.fetch(remote, ["refs/heads/nocturne/*", "refs/nocturne/none"]) == dict.fromkeys(refs[:2], one)
+    assert git.resolve("nocturne/ledger") == one
+    assert git.fetch(remote, refs) == dict.fromkeys(refs, one)
+    assert [git.resolve(tracking_ref(ref)) for ref in refs] == [one] * 4
+    assert git.fetch(remote, ["refs/heads/nocturne"]) == {}  # a prefix is no match
+
+
+def test_unreachable_remote_is_one_line_without_the_password(git: Git) -> None:
+    with pytest.raises(RemoteUnreachable, match="git ls-remote"):
+        git.fetch("/no/such/place.git", [LEDGER])
+    with pytest.raises(RemoteUnreachable) as caught:
+        git.fetch("http://user:secret@127.0.0.1:9/x.git", [LEDGER])
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    commit = git.commit_files(None, {"a": b"1"}, "1", WHEN)
+    with pytest.raises(RemoteUnreachable, match="push to"):
+        git.push("/no/such/place.git", [RefUpdate(LEDGER, commit, None)])
+    with pytest.raises(RemoteUnreachable):
+        git.fetch("ext::sh -c 'touch /tmp/pwned'", [LEDGER])
+
+
+def test_hostile_settings_change_nothing(tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = head(git)
+    commit = git.commit_files(base, {"train.py": b"LR = 0.2\n"}, "m", WHEN)
+    diff = git.diff(base, commit)
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    names = (
+        "pre-push",
+        "post-checkout",
+        "reference-transaction",
+        "pre-receive",
+        "update",
+        "post-index-change",
+    )
+    for name in names:
+        (hooks / name).write_text(f"#!/bin/sh\ntouch '{tmp_path}/hook-ran'\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    hostile = {
+        "commit.gpgsign": "true", "gpg.program": "false", "push.gpgSign": "true", "core.hooksPath": str(hooks),
+        "diff.external": "false", "diff.noprefix": "true", "diff.renames": "copies", "diff.context": "0",
+        "color.ui": "always", "color.diff": "always", "core.autocrlf": "true", "core.abbrev": "6",
+        "core.quotePath": "false", "i18n.commitEncoding": "latin1", "push.default": "matching",
+        "push.followTags": "true", "status.showUntrackedFiles": "all", "status.branch": "true",
+        "status.short": "true", "log.showSignature": "true", "log.decorate": "full", "fetch.prune": "true",
+        "core.sparseCheckout": "true", "merge.conflictStyle": "diff3", "core.fsmonitor": "true",
+        "diff.orderFile": "/nonexistent",
+    }  # fmt: skip
+    for key, value in hostile.items():
+        sh(git.top, "config", key, value)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Mallory")
+    look = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "status", "--porcelain=v2"]
+    status = sh(git.top, *look)
+    again = Git.open(git.top)
+    assert again.commit_files(base, {"train.py": b"LR = 0.2\n"}, "m", WHEN) == commit
+    assert again.diff(base, commit) == diff
+    assert again.changed_files(base, commit) == [("M", "train.py")]
+    assert again.log(f"{base}..{commit}") == [(commit, "m")]
+    again.export(commit, tmp_path / "out")
+    assert (tmp_path / "out/train.py").read_bytes() == b"LR = 0.2\n"
+    assert (tmp_path / "out/sub/other.txt").exists()
+    remote = make_bare(tmp_path / "remote.git")
+    assert again.push(remote, [RefUpdate(LEDGER, commit, None)]).pushed
+    assert again.fetch(remote, [LEDGER]) == {LEDGER: commit}
+    assert again.is_dirty() == []
+    assert sh(git.top, *look) == status
+    assert not (tmp_path / "hook-ran").exists()
+
+
+def test_index_head_and_working_tree_stay_untouched(tmp_path: Path, git: Git) -> None:
+    (git.top / "train.py").write_text("being edited\n")
+    sh(git.top, "add", "train.py")
+    os.utime(git.top / "sub/other.txt", (1, 1))  # an index that a plain `git status` would rewrite
+    watched = [git.common_dir / "index", git.common_dir / "HEAD", git.top / "train.py"]
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in watched]
+    commit = git.commit_files(head(git), {"train.py": b"ours\n"}, "m", WHEN)
+    git.export(commit, tmp_path / "out")
+    git.is_dirty()
+    git.push(make_bare(tmp_path / "r.git"), [RefUpdate(LEDGER, commit, None)])
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in watched] == before
+    assert not (git.common_dir / "FETCH_HEAD").exists()
+
+
+def test_linked_worktree_and_odd_path(tmp_path: Path) -> None:
+    git = make_repository(tmp_path / "mein Ordner – ünïcode 'q'")
+    sh(git.top, "worktree", "add", "-q", str(tmp_path / "linked tree"), "-b", "side")
+    linked = Git.open(tmp_path / "linked tree")
+    assert linked.common_dir == git.common_dir and linked.top == tmp_path / "linked tree"
+    remote = make_bare(tmp_path / "rem ote – ü.git")
+    commit = linked.commit_files(head(linked), {"train.py": b"1"}, "m", WHEN)
+    assert linked.push(remote, [RefUpdate(LEDGER, commit, None)]).pushed
+    assert git.fetch(remote, [LEDGER]) == {LEDGER: commit}
+    linked.export(commit, tmp_path / "out put")
+    assert (tmp_path / "out put/train.py").read_bytes() == b"1"
+    assert linked.default_branch() == "side"
+
+
+def test_full_disk_is_one_line(tmp_path: Path, git: Git) -> None:
+    command = own_mounts()
+    code = """
+import subprocess, sys
+from datetime import datetime, timezone
+from pathlib import Path
+from bot.errors import UserError
+from bot.git import Git
+disk, source = Path(sys.argv[1]), sys.argv[2]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+subprocess.run(["git", "clone", "-q", "-n", "--template=", source, str(disk / "repo")], check=True)
+git = Git.open(disk / "repo")
+try:
+    git.export(git.resolve("HEAD"), disk / "out")
+except UserError as error:
+    assert "free some space" in str(error) and "0.0 MB" in str(error), error
+else:
+    sys.exit("the export fitted")
+"""
+    (git.top / "big").write_bytes(os.urandom(700_000))
+    sh(git.top, "add", ".")
+    sh(git.top, "commit", "-qm", "big")
+    (tmp_path / "disk").mkdir()
+    process = python(code, str(tmp_path / "disk"), str(git.top), before=command)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said.decode()
