@@ -92,9 +92,7 @@ def _experiment(draw: random.Random, effect: float, sigma: float) -> tuple[str, 
     incumbent = [draw.gauss(1, sigma) for _ in range(2)]
     candidate: list[float] = []
     for _ in range(20):
-        outcome = decide(
-            candidate, incumbent, Noise(sigma, 30, 30), direction="minimize", rule=RULE
-        )
+        outcome = decide(candidate, incumbent, Noise(sigma, 30, 30), direction="minimize", rule=RULE)
         if isinstance(outcome, Decided):
             return outcome.verdict, len(candidate)
         if outcome.of == "candidate":

@@ -1,0 +1,124 @@
+"""`nocturne demo`: a real campaign on this machine, from an empty folder to a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from bot import words
+from bot.commands.init import write_starter
+from bot.commands.report import write_text
+from bot.commands.session import Session, campaign_session
+from bot.config import CONFIG_PATH
+from bot.errors import UserError
+from bot.evaluation import evaluator_command, evaluator_environment
+from bot.git import AUTHOR, Git
+from bot.loop.confirm import Confirmation, confirm
+from bot.loop.render import figures_of
+from bot.loop.run import Until, run_loop
+from bot.process import ProcessFailed
+from bot.process import run as run_process
+from bot.report.figures import status_json
+from bot.report.html import report_html
+from bot.report.results import results_tsv
+from bot.rules.campaign import Campaign
+
+MARKER = "nocturne-demo"
+_CONFIG = """\
+# The demo's configuration: short runs on one CPU core, counted in CPU seconds so that a busy machine
+# changes no score.
+seed: {seed}
+evaluator:
+  budget: {{kind: cpu, amount: {budget}}}
+  threads: 1
+stop:
+  experiments: {experiments}
+"""
+CPU_SECONDS = 5
+
+
+def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
+    directory = directory.absolute()
+    _empty_repository(directory, experiments, seed)
+    print(f"A new repository with the bundled task: {directory}", flush=True)
+    _prepare(directory)
+    with campaign_session(directory, None) as session:
+        desk = session.desk
+        session.say_end(run_loop(desk, Until()))
+        campaign = desk.ledger.refresh()
+        session.say("Measuring head and baseline again, three new seeds each.")
+        confirmation = confirm(desk, campaign) if campaign.incumbent != campaign.baseline else None
+        desk.display.close()
+        _say_result(session, campaign, directory, confirmation, as_json=as_json)
+    return 0
+
+
+def _empty_repository(directory: Path, experiments: int, seed: int) -> None:
+    """Make a repository with starter and configuration; an earlier demo in the same place goes."""
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / ".git" / MARKER).exists():
+            raise UserError(f"{directory} is not empty: choose another folder with --dir DIR")
+        shutil.rmtree(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        run_process(["git", "init", "--quiet", "--initial-branch=main", str(directory)])
+        git = Git.open(directory)
+        (directory / ".git" / MARKER).touch()
+        write_starter(git.top)
+        config = directory / CONFIG_PATH
+        config.parent.mkdir(parents=True)
+        config.write_text(_CONFIG.format(seed=seed, budget=CPU_SECONDS, experiments=experiments))
+        name, _, address = AUTHOR.partition(" <")
+        who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": address.rstrip(">")}
+        who |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address.rstrip(">")}
+        git.run(["add", "--all"])
+        git.run(["commit", "--quiet", "--message", "Start from the bundled task"], env=who)
+    except OSError as error:
+        raise UserError(f"{directory}: can't write ({error.strerror}): choose another with --dir") from None
+    except ProcessFailed as error:
+        raise UserError(f"{directory}: git failed: {error}") from None
+
+
+def _prepare(directory: Path) -> None:
+    """Snapshot the text and train its tokenizer, once for this machine."""
+    done = subprocess.run(
+        evaluator_command("prepare", str(directory)),
+        env=evaluator_environment(), capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise UserError((said[-1] if said else "the task could not be prepared").removeprefix("error: "))
+
+
+def _say_result(
+    session: Session, campaign: Campaign, directory: Path, confirmation: Confirmation | None, *, as_json: bool
+) -> None:
+    known = figures_of(session.desk, campaign, diffs=True)
+    page = directory / "report.html"
+    write_text(page, report_html(known))
+    write_text(directory / "results.tsv", results_tsv(campaign))
+    if as_json:
+        held = None if confirmation is None else {
+            "head": confirmation.head,
+            "baseline": confirmation.baseline,
+            "effect": confirmation.comparison.effect,
+            "half_width": confirmation.comparison.half_width,
+            "holds": confirmation.holds,
+        }  # fmt: skip
+        print(json.dumps({**status_json(known), "confirmation": held}))
+        return
+    from rich.console import Console
+
+    from bot.report.terminal import experiment_table, headline
+
+    console = Console(highlight=False)
+    console.print(experiment_table(known, width=console.width))
+    console.print(headline(known))
+    session.say(words.confirmed(campaign, confirmation.comparison, confirmation.holds) if confirmation else (
+        "No experiment was merged: nothing beat the baseline beyond the noise. That happens; try --seed 1."
+    ))  # fmt: skip
+    session.say(f"Report: {os.path.relpath(page)}")
+    session.say(f"History: git -C {os.path.relpath(directory)} log {session.desk.branch}")

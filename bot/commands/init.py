@@ -1,0 +1,61 @@
+"""`nocturne init`: write the configuration into a repository, and with `--starter` a task."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from bot.config import CONFIG_PATH, parse
+from bot.config_docs import commented_example
+from bot.errors import UserError
+from bot.evaluation import evaluator_command, evaluator_environment
+from bot.git import Git
+
+SCHEMA_NAME = "nocturne.schema.json"
+
+
+def run(*, directory: Path, starter: bool) -> int:
+    directory = directory.absolute()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory}: can't make this folder ({error.strerror}): choose another") from None
+    git = Git.open(directory)
+    if starter:
+        write_starter(git.top)
+    wrote = write_config(git.top)
+    for path in wrote:
+        print(f"wrote {path}")
+    if not wrote:
+        print(f"{CONFIG_PATH} is there already: left as it is")
+    for needed in ("train.py", "prepare.py", "program.md"):
+        if not (git.top / needed).exists():
+            print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
+    print("next: git add -A && git commit -m 'Add Nocturne' && nocturne run")
+    return 0
+
+
+def write_config(top: Path) -> list[str]:
+    """Write the commented configuration where there is none; check the one that is there."""
+    path = top / CONFIG_PATH
+    if path.exists():
+        parse(path.read_text(errors="replace"), campaign=None)
+        return []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(commented_example())
+    except OSError as error:
+        raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
+    return [CONFIG_PATH]
+
+
+def write_starter(top: Path) -> None:
+    """Let the evaluator write the bundled task. Raises UserError where other files stand in the way."""
+    done = subprocess.run(
+        evaluator_command("starter", str(top)),
+        env=evaluator_environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise UserError((said[-1] if said else "the starter could not be written").removeprefix("error: "))
+    print(done.stdout, end="")

@@ -1,0 +1,35 @@
+"""`nocturne report`: Markdown to the terminal, or one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.commands.session import campaign_session
+from bot.errors import UserError
+from bot.loop.render import figures_of
+from bot.report.html import report_html
+from bot.report.markdown import report_markdown
+from bot.report.results import results_tsv
+
+
+def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None) -> int:
+    with campaign_session(repo, campaign) as session:
+        state = session.desk.ledger.refresh()
+        known = figures_of(session.desk, state, diffs=html is not None)
+        if html is not None:
+            write_text(html, report_html(known))
+            session.say(f"wrote {html}")
+        if tsv is not None:
+            write_text(tsv, results_tsv(state))
+            session.say(f"wrote {tsv}")
+        if html is None and tsv is None:
+            print(report_markdown(known))
+    return 0
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"{path}: can't write ({error.strerror}): name another file") from None

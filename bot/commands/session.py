@@ -1,0 +1,68 @@
+"""What the commands share: a desk for a repository, a display, and the last words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bot import words
+from bot.agents.protocol import Question
+from bot.display import Display
+from bot.errors import UserError
+from bot.loop.desk import Desk, open_desk
+from bot.rules.events import CommandGiven
+from bot.rules.proposal import Proposal
+from bot.rules.stopping import Stop
+from bot.terminal import PlainDisplay, TerminalDisplay
+
+
+class OfflineProposer:
+    """The offline search behind the proposer's protocol."""
+
+    def propose(self, question: Question) -> Proposal | None:
+        from bot.agents.offline import propose  # half a second of imports that most commands don't need
+
+        return propose(question.files, question.history, seed=question.seed, number=question.number)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A command at work on one campaign."""
+
+    desk: Desk
+
+    def say(self, text: str) -> None:
+        self.desk.display.note(text)
+
+    def say_end(self, stop: Stop) -> None:
+        """Say why the loop ended, and what to look at now."""
+        self.desk.display.note(words.stopped(stop))
+
+
+@contextmanager
+def campaign_session(repo: Path, campaign: str | None, *, quiet: bool = False) -> Iterator[Session]:
+    """Open the campaign of the repository that holds `repo`, with a display that suits the terminal.
+
+    `quiet` keeps standard output for the command's own answer: notes go to standard error.
+    """
+    shown: Display = PlainDisplay(sys.stderr if quiet else sys.stdout)
+    if sys.stdout.isatty() and not quiet:
+        shown = TerminalDisplay()
+    try:
+        yield Session(open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer()))
+    finally:
+        shown.close()
+
+
+def give_command(
+    desk: Desk, command: Literal["pause", "resume", "stop", "revert"], *, experiment: int | None = None
+) -> None:
+    """Write a human's command to the ledger."""
+    if desk.ledger.refresh().started is None:
+        raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
+    desk.ledger.append(lambda c: [CommandGiven(c.commands + 1, command, experiment)])

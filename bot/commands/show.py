@@ -1,0 +1,72 @@
+"""`nocturne show N`: one experiment, whole: proposal, diff, pull request, runs, verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot import words
+from bot.commands.session import campaign_session
+from bot.errors import UserError
+from bot.forge import Forge
+from bot.loop.desk import Desk
+from bot.loop.proposing import ensure_commit
+from bot.rules.campaign import Experiment
+from bot.terminal import plain
+
+
+def run(*, repo: Path, campaign: str | None, number: int) -> int:
+    with campaign_session(repo, campaign) as session:
+        state = session.desk.ledger.refresh()
+        experiment = state.experiments.get(number)
+        if experiment is None:
+            last = max(state.experiments, default=0)
+            raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
+        lines = [*_head(experiment), *_pull(session.desk.forge, experiment)]
+        lines += ["", *words.evidence(state, experiment), "", *_diff(session.desk, experiment)]
+        print("\n".join(plain_lines(lines)))
+    return 0
+
+
+def plain_lines(lines: list[str]) -> list[str]:
+    """Take control characters out, line by line."""
+    return [plain(part.replace("\t", "    ")) for line in lines for part in line.split("\n")]
+
+
+def _head(experiment: Experiment) -> list[str]:
+    proposal = experiment.proposal
+    state = experiment.verdict or "open"
+    lines = [f"# Experiment {experiment.number}: {experiment.title}", "", f"verdict: {state}"]
+    if proposal is not None:
+        lines += [
+            f"category: {proposal.category}",
+            f"proposed by: {proposal.proposer}",
+            f"why: {proposal.reason}",
+            f"expected: {proposal.expected_effect}",
+            f"risk: {proposal.risk}",
+        ]
+    if experiment.candidate is not None:
+        lines.append(f"commit: {experiment.candidate.commit} on {experiment.candidate.parent}")
+    return lines
+
+
+def _pull(forge: Forge, experiment: Experiment) -> list[str]:
+    if experiment.pull is None or experiment.candidate is None:
+        return []
+    pull = forge.get_pull(experiment.pull.pull)
+    lines = ["", f"## Pull request {pull.number}: {pull.title}", "", f"state: {pull.state}"]
+    lines.append(f"labels: {', '.join(pull.labels) or 'none'}")
+    lines.append(f"branch: {pull.head} into {pull.base}")
+    lines += [
+        f"status {status.context}: {status.state}, {status.description}"
+        for status in forge.statuses(experiment.candidate.commit)
+    ]
+    for comment in forge.comments(pull.number):
+        lines += ["", f"comment ({comment.key}):", comment.body.rstrip()]
+    return lines
+
+
+def _diff(desk: Desk, experiment: Experiment) -> list[str]:
+    if experiment.candidate is None:
+        return []
+    ensure_commit(desk, experiment)
+    return ["## Diff", "", desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)]

@@ -1,0 +1,216 @@
+"""The bot's side of the evaluator: starts it as a process, reads its JSON lines, keeps its results.
+
+A finished run leaves `result.json` in its folder under `.git/nocturne/runs`, so that a run that was paid for
+survives a bot that was killed before it could write to the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import UserError
+from bot.process import scrubbed_environment
+
+PROTOCOL = 1
+KEPT_RUNS = 20
+_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "CREDENTIAL", "WEBHOOK")
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """What to run: a name for the run, a folder with the tree, a seed, and the evaluator's settings."""
+
+    run: str
+    tree: Path
+    seed: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What came back. `score` is None where the candidate failed; `failure` then says class and reason."""
+
+    score: float | None
+    failure: dict[str, str] | None
+    metrics: dict[str, float]
+    fingerprint: str | None
+    jail: str
+    seconds: float
+    curve: tuple[tuple[float, float, float], ...]
+    log_tail: str
+
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+
+class RunFolder:
+    """Where the runs of one campaign leave their results until the ledger has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def evaluate(self, order: RunOrder, on_event: OnEvent) -> RunOutcome:
+        """Run the evaluator, or pick up the result of the same run that nobody recorded.
+
+        Raises UserError where the evaluator can't run at all (no torch, no prepare.py, disk full).
+        """
+        place = self.folder / order.run
+        kept = _read_result(place / "result.json", order)
+        if kept is not None:
+            return kept
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            place.mkdir(parents=True)
+            _write(place / "order.json", json.dumps(_order_digest(order), sort_keys=True))
+        except OSError as error:
+            raise UserError(
+                f"{place}: can't write ({error.strerror}): free space or mend the rights"
+            ) from None
+        started = time.monotonic()
+        last = _start_and_read(order, place, on_event)
+        if last.get("event") == "error":
+            shutil.rmtree(place, ignore_errors=True)
+            raise UserError(f"evaluator: {last.get('message', 'failed')}")
+        return _outcome(last, seconds=time.monotonic() - started)
+
+    def prune(self) -> None:
+        """Give disk space back: keep the newest results and logs only."""
+        if not self.folder.is_dir():
+            return
+        runs = sorted(self.folder.iterdir(), key=lambda place: place.stat().st_mtime, reverse=True)
+        for old in runs[KEPT_RUNS:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def evaluator_command(*words: str) -> list[str]:
+    """Return the command line that starts our evaluator, whatever the working directory holds."""
+    return [sys.executable, "-I", "-m", "evaluator", *words]
+
+
+def evaluator_environment() -> dict[str, str]:
+    """Return our environment without credentials: the evaluator needs none."""
+    return {
+        name: value
+        for name, value in scrubbed_environment().items()
+        if not any(word in name.upper() for word in _SECRET_WORDS)
+    }
+
+
+@contextmanager
+def scratch_tree() -> Iterator[Path]:
+    """Give an empty folder for a tree under test, and take it away again."""
+    folder = Path(tempfile.mkdtemp(prefix="nocturne-tree-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_and_read(order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
+    command = evaluator_command(
+        "score", str(order.tree), "--seed", str(order.seed), "--json", "--settings", "-",
+        "--out", str(place), "--die-with-parent",
+    )  # fmt: skip
+    last: dict[str, Any] = {}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=evaluator_environment(),
+            cwd=place,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(dict(order.settings)).encode())
+            process.stdin.close()
+            for line in process.stdout:
+                event = _parse_line(line)
+                if event.get("event") in ("score", "failed", "error"):
+                    last = event
+                else:
+                    on_event(event)
+            process.wait(timeout=60)
+        except BaseException:
+            _end(process)
+            raise
+        errors.seek(0)
+        said = errors.read()[-2000:].decode(errors="replace").strip()
+    if not last:
+        raise UserError(f"the evaluator ended without a result (exit code {process.returncode}): {said}")
+    return last
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the evaluator clean up after itself, and kill it where it doesn't."""
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _parse_line(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        raise UserError(f"the evaluator said something that is not JSON: {line[:200]!r}") from None
+    if not isinstance(event, dict) or event.get("v") != PROTOCOL:
+        raise UserError("the evaluator speaks another version of the protocol: install both from one release")
+    return event
+
+
+def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
+    failed = event.get("event") == "failed"
+    failure = {"class": str(event.get("class", "error")), "reason": str(event.get("reason", ""))[:500]}
+    metrics = {
+        name: float(value)
+        for name, value in dict(event.get("metrics") or {}).items()
+        if isinstance(value, (int, float)) and abs(value) < 1e300
+    }
+    return RunOutcome(
+        score=None if failed else float(event["score"]),
+        failure=failure if failed else None,
+        metrics=metrics,
+        fingerprint=event.get("fingerprint"),
+        jail=str(event.get("jail", "none")),
+        seconds=metrics.get("total_seconds", seconds),
+        curve=tuple((float(a), float(b), float(c)) for a, b, c in event.get("curve") or ()),
+        log_tail=str(event.get("log_tail") or ""),
+    )
+
+
+def _order_digest(order: RunOrder) -> dict[str, Any]:
+    return {"run": order.run, "seed": order.seed, "settings": dict(order.settings)}
+
+
+def _read_result(path: Path, order: RunOrder) -> RunOutcome | None:
+    """Return an earlier result of exactly this order; None where there is none or it is damaged."""
+    try:
+        event = json.loads(path.read_bytes())
+        ordered = json.loads((path.parent / "order.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    wanted = json.loads(json.dumps(_order_digest(order)))
+    usable = isinstance(event, dict) and event.get("event") in ("score", "failed") and ordered == wanted
+    return _outcome(event, seconds=0.0) if usable else None
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

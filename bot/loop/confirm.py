@@ -1,0 +1,61 @@
+"""Measure the campaign's head against its baseline again, on seeds that no verdict has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.errors import UserError
+from bot.evaluation import RunOrder, scratch_tree
+from bot.loop.desk import PRIOR_DEGREES, Desk, campaign_noise
+from bot.rules.campaign import Campaign
+from bot.rules.statistics import Comparison, compare, pooled_noise
+
+CONFIRMING_SEEDS = 900
+CONFIDENCE = 0.90
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Head minus baseline on new seeds; `holds` where it is better with one-sided 90 % confidence."""
+
+    head: tuple[float, ...]
+    baseline: tuple[float, ...]
+    comparison: Comparison
+    holds: bool
+
+
+def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
+    """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
+
+    These runs pick nothing, so their mean is free of the bias that comes from picking winners.
+    """
+    head: list[float] = []
+    baseline: list[float] = []
+    for index in range(1, seeds + 1):
+        for commit, scores, what in (
+            (campaign.baseline, baseline, "baseline"),
+            (campaign.incumbent, head, "head"),
+        ):
+            scores.append(_score(desk, commit, CONFIRMING_SEEDS + index, f"confirming: {what}"))
+    known = campaign_noise(campaign, desk.config, desk.runner)
+    groups = [*campaign.score_groups(desk.runner), head, baseline]
+    noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
+    comparison = compare(head, baseline, noise, confidence=CONFIDENCE)
+    gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
+    return Confirmation(tuple(head), tuple(baseline), comparison, gain > comparison.half_width)
+
+
+def _score(desk: Desk, commit: str, seed: int, title: str) -> float:
+    def on_event(event: Mapping[str, Any]) -> None:
+        desk.display.run_progress(event)
+
+    desk.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
+    with scratch_tree() as tree:
+        desk.git.export(commit, tree)
+        order = RunOrder(f"confirm-{commit[:12]}-{seed}", tree, seed, desk.evaluator_settings())
+        outcome = desk.runs.evaluate(order, on_event)
+    if outcome.score is None:
+        raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")
+    return outcome.score

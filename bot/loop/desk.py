@@ -1,0 +1,168 @@
+"""What a loop has on its desk: repository, remote, ledger, forge, configuration, and who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot import machine
+from bot.agents.protocol import Proposer
+from bot.config import CONFIG_PATH, Config, parse
+from bot.display import Display
+from bot.errors import UserError
+from bot.evaluation import RunFolder
+from bot.forge import Forge
+from bot.forge.local import LocalForge
+from bot.git import Git
+from bot.ledger import Ledger
+from bot.ledger_store import LedgerStore
+from bot.remote import Remote, choose_remote
+from bot.rules.campaign import Campaign
+from bot.rules.decision import Rule
+from bot.rules.statistics import Noise, pooled_noise
+from bot.rules.stopping import Limits
+
+LEDGER_BRANCH = "nocturne/ledger"
+PRIOR_DEGREES = 3.0
+PRIOR_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything a stage needs besides the campaign's state."""
+
+    git: Git
+    remote: Remote
+    name: str
+    config: Config
+    base: str
+    ledger: Ledger
+    forge: Forge
+    proposer: Proposer
+    runs: RunFolder
+    runner: str
+    holder: str
+    display: Display
+
+    @property
+    def branch(self) -> str:
+        """The campaign's branch, whose head is the incumbent."""
+        return f"nocturne/{self.name}"
+
+    @property
+    def local_folder(self) -> Path:
+        """What this clone keeps of the campaign outside git objects; may be deleted at any time."""
+        return self.git.common_dir / "nocturne" / self.name
+
+    def experiment_branch(self, number: int) -> str:
+        return f"nocturne/exp/{self.name}/{number}"
+
+    def rule(self) -> Rule:
+        verdict = self.config.verdict
+        return Rule(verdict.confidence, verdict.min_effect, verdict.min_runs, verdict.max_runs)
+
+    def noise(self, campaign: Campaign) -> Noise:
+        """Return the run-to-run noise on this kind of runner, from its replicates and the prior."""
+        return campaign_noise(campaign, self.config, self.runner)
+
+    def evaluator_settings(self) -> dict[str, Any]:
+        """Return the evaluator's settings as it wants them: plain JSON."""
+        return {
+            "version": 1,
+            **self.config.evaluator.model_dump(mode="json"),
+            "editable": self.config.editable,
+        }
+
+
+def campaign_noise(campaign: Campaign, config: Config, runner: str) -> Noise:
+    """Return the run-to-run noise on one kind of runner, from its replicates and the prior."""
+    return pooled_noise(
+        campaign.score_groups(runner), prior_sigma=prior_sigma(campaign, config), prior_degrees=PRIOR_DEGREES
+    )
+
+
+def prior_sigma(campaign: Campaign, config: Config) -> float:
+    """Return the noise to assume before replicates tell: as configured, else 0.1 % of the baseline's score."""
+    if config.verdict.prior_sigma is not None:
+        return config.verdict.prior_sigma
+    scores = campaign.scores_of(campaign.baseline) if campaign.incumbents else []
+    return abs(scores[0]) * PRIOR_SHARE if scores and scores[0] else PRIOR_SHARE
+
+
+def limits(config: Config, *, until: datetime | None = None) -> Limits:
+    """Return the stop conditions of `config`, with an earlier deadline where one is given."""
+    stop = config.stop
+    deadline = datetime.fromisoformat(stop.deadline).astimezone() if stop.deadline else None
+    if until is not None and (deadline is None or until < deadline):
+        deadline = until
+    return Limits(
+        goal=stop.goal,
+        experiments=stop.experiments,
+        deadline=deadline,
+        gpu_hours=stop.gpu_hours,
+        cost_usd=stop.cost_usd,
+        crashes_in_row=stop.crashes_in_row,
+        plateau=stop.plateau,
+    )
+
+
+def lease_until(config: Config, moment: datetime) -> datetime:
+    return moment + timedelta(minutes=config.lease_minutes)
+
+
+def read_config(git: Git, campaign: str | None) -> tuple[str, Config, str]:
+    """Return the campaign's name, its configuration and base branch, as committed on the base branch.
+
+    Never read from the working tree: what counts is what a human committed.
+    """
+    base = git.default_branch()
+    commit = git.resolve(base)
+    if commit is None:
+        raise UserError(f"{git.top}: branch {base!r} has no commit yet: run `git add -A && git commit` first")
+    name, config = parse(_text(git, commit, CONFIG_PATH), campaign=campaign)
+    if config.base is not None and config.base != base:
+        if git.resolve(config.base) is None:
+            raise UserError(f"{CONFIG_PATH}: base: there is no branch {config.base!r} in this repository")
+        base = config.base
+        name, config = parse(_text(git, base, CONFIG_PATH), campaign=campaign)
+    return name, config, base
+
+
+def _text(git: Git, commit: str, path: str) -> str:
+    content = git.read_blob(commit, path)
+    if content is None and (git.top / path).exists():
+        raise UserError(f"{path} is not committed: run `git add {path} && git commit`")
+    try:
+        return (content or b"").decode()
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not UTF-8 text: save it as UTF-8") from None
+
+
+def open_desk(
+    path: Path, campaign: str | None, display: Display, environ: Mapping[str, str], proposer: Proposer
+) -> Desk:
+    """Set up for the repository that holds `path`. Raises UserError where something is missing."""
+    git = Git.open(path)
+    name, config, base = read_config(git, campaign)
+    remote = choose_remote(git, config.remote, environ)
+    if remote.note:
+        display.note(remote.note)
+    holder = machine.holder_name()
+    store = LedgerStore(git, remote.name_or_url, name)
+    return Desk(
+        git=git,
+        remote=remote,
+        name=name,
+        config=config,
+        base=base,
+        ledger=Ledger(store, holder, display.note),
+        forge=LocalForge(git, remote.name_or_url),
+        proposer=proposer,
+        runs=RunFolder(git.common_dir / "nocturne" / name / "runs"),
+        runner=config.runner or machine.runner_kind(),
+        holder=holder,
+        display=display,
+    )

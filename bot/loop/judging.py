@@ -1,0 +1,100 @@
+"""The stage that trains, and the verdict that its runs allow."""
+
+from __future__ import annotations
+
+from bot import words
+from bot.loop.desk import Desk
+from bot.loop.measure import measure
+from bot.loop.proposing import ensure_commit
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.decision import Decided, NeedRun, Rule, decide
+from bot.rules.events import (
+    CandidateBuilt,
+    ExperimentDecided,
+    RunFinished,
+    Verdict,
+)
+from bot.rules.outcome import decision_of
+
+RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
+
+
+def train(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Run candidate and incumbent until the rule has its verdict, and write the verdict down."""
+    candidate = experiment.candidate
+    assert candidate is not None
+    ensure_commit(desk, experiment)
+    if not campaign.runs_of(candidate.commit):
+        for context in ("nocturne/train", "nocturne/score"):
+            desk.forge.set_status(
+                sha=candidate.commit, context=context, state="pending", description="training"
+            )
+    decision = _run_until_decided(desk, experiment, candidate)
+    desk.ledger.append(lambda c: [decision] if not c.experiments[experiment.number].decision else [])
+
+
+def _run_until_decided(desk: Desk, experiment: Experiment, candidate: CandidateBuilt) -> ExperimentDecided:
+    """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
+    for _ in range(RUNS_PER_VERDICT * desk.rule().max_runs):
+        outcome = judge(desk, desk.ledger.refresh(), experiment)
+        if isinstance(outcome, ExperimentDecided):
+            return outcome
+        if outcome.of == "candidate":
+            measure(desk, candidate.commit, experiment=experiment.number, title=experiment.title)
+        else:
+            measure(desk, candidate.parent, experiment=None, title=f"incumbent ({outcome.why})")
+    reason = "the incumbent could not be measured often enough"
+    lesson = f"{experiment.title}: could not be compared."
+    return decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)
+
+
+def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:
+    """Say what the runs on the ledger allow: a verdict, or which run is needed next. No effects."""
+    candidate = experiment.candidate
+    assert candidate is not None
+    runs = campaign.runs_of(candidate.commit)
+    failed = next((run for run in runs if run.score is None), None)
+    if failed is not None:
+        return _crashed(experiment, failed)
+    if not runs:
+        return NeedRun("candidate", "the first run")
+    runner, print_ = runs[-1].runner, runs[-1].fingerprint
+    mine = campaign.scores_of(candidate.commit, runner=runner, fingerprint=print_)
+    theirs = campaign.scores_of(candidate.parent, runner=runner, fingerprint=print_)
+    rule = desk.rule()
+    if experiment.reverts is not None:
+        if len(mine) < rule.min_runs:
+            return NeedRun("candidate", "the new incumbent needs its runs")
+        rule = Rule(rule.confidence, rule.min_effect, rule.min_runs, max_runs=len(mine))
+    outcome = decide(
+        mine, theirs, desk.noise(campaign), direction=campaign.direction, rule=rule,
+        net_lines=candidate.added - candidate.removed,
+    )  # fmt: skip
+    if isinstance(outcome, NeedRun):
+        if runner != desk.runner:
+            return NeedRun("candidate", f"this runner is another kind than {runner}")
+        return outcome
+    return _verdict(experiment, outcome, campaign)
+
+
+def _verdict(experiment: Experiment, outcome: Decided, campaign: Campaign) -> ExperimentDecided:
+    land = outcome.verdict == "improved" or experiment.reverts is not None
+    reason = outcome.reason
+    if experiment.reverts is not None:
+        reason = f"{reason}; taken out because a human asked"
+    draft = decision_of(
+        experiment, outcome.verdict, reason=reason, lesson="", land=land, comparison=outcome.comparison
+    )
+    lesson = words.lesson(experiment, draft, campaign.metric, campaign.direction)
+    return decision_of(
+        experiment, outcome.verdict, reason=reason, lesson=lesson, land=land, comparison=outcome.comparison
+    )
+
+
+def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:
+    failure = run.failure or {}
+    reason = f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": ")
+    verdict: Verdict = "rejected" if failure.get("class") == "refused" else "crashed"
+    return decision_of(
+        experiment, verdict, reason=reason, lesson=f"{experiment.title}: {verdict} ({reason})."
+    )

@@ -1,0 +1,33 @@
+"""The stage that moves the campaign's branch to exactly the commit that was tested."""
+
+from __future__ import annotations
+
+from bot.loop.desk import Desk
+from bot.loop.proposing import ensure_commit
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import (
+    ExperimentLanded,
+)
+
+
+def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Move the campaign's branch to exactly the commit that was tested, by fast-forward."""
+    assert experiment.candidate is not None
+    candidate = experiment.candidate
+    ensure_commit(desk, experiment)
+    if desk.forge.land(desk.branch, candidate.commit, candidate.parent) == "moved":
+        return  # the next step sees whose commit stands there, and measures again
+    record_landing(desk, experiment)
+
+
+def record_landing(desk: Desk, experiment: Experiment) -> None:
+    """Write down that the experiment's commit is the branch's head now."""
+    assert experiment.candidate is not None
+    event = ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
+    desk.ledger.append(
+        lambda c: (
+            [event]
+            if c.experiments[experiment.number].landed is None and c.incumbent == event.previous
+            else []
+        )
+    )

@@ -1,0 +1,104 @@
+"""One run: lease it, train and score it, write it to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from bot.evaluation import RunOrder, RunOutcome, scratch_tree
+from bot.ledger import now, stamp
+from bot.loop.desk import Desk, lease_until
+from bot.machine import is_dead
+from bot.rules.campaign import Campaign
+from bot.rules.events import LeaseTaken, RunFinished
+from bot.rules.schedule import next_replicate, run_id, seed_of
+
+
+def take_lease(desk: Desk, subject: str) -> bool:
+    """Take or renew the lease on `subject`; False where somebody else holds it."""
+
+    def make(campaign: Campaign) -> list[LeaseTaken]:
+        lease = campaign.leases.get(subject)
+        moment = now()
+        free = lease is None or lease.holder == desk.holder or is_dead(lease.holder)
+        if lease is not None and not free and lease.until > stamp(moment):
+            return []
+        turn = campaign.lease_turns.get(subject, 0) + 1
+        return [LeaseTaken(subject, turn, desk.holder, stamp(lease_until(desk.config, moment)))]
+
+    lease = desk.ledger.append(make).leases.get(subject)
+    return lease is not None and lease.holder == desk.holder
+
+
+def give_back(desk: Desk, subject: str) -> None:
+    """End our lease on `subject` early, so that another process may go on at once."""
+
+    def make(campaign: Campaign) -> list[LeaseTaken]:
+        lease = campaign.leases.get(subject)
+        if lease is None or lease.holder != desk.holder:
+            return []
+        return [LeaseTaken(subject, lease.turn + 1, desk.holder, stamp(now() - timedelta(seconds=1)))]
+
+    desk.ledger.append(make)
+
+
+def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> RunFinished | None:
+    """Make the commit's next run and record it.
+
+    A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
+    A candidate's runs go under the lease of their experiment.
+    """
+    campaign = desk.ledger.refresh()
+    replicate = next_replicate(campaign, commit)
+    run = run_id(commit, replicate)
+    subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"
+    if experiment is None:
+        while not take_lease(desk, subject):
+            campaign = desk.ledger.refresh()
+            if run in campaign.runs:
+                return None
+            replicate += 1
+            run = run_id(commit, replicate)
+            subject = f"run:{run}"
+    seed = seed_of(desk.config.seed, replicate)
+    renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
+
+    def on_event(event: Mapping[str, Any]) -> None:
+        nonlocal renew_at
+        desk.display.run_progress(event)
+        if now() >= renew_at:
+            take_lease(desk, subject)
+            renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
+
+    desk.display.run_started(title=title, replicate=replicate, seed=seed)
+    with scratch_tree() as tree:
+        desk.git.export(commit, tree)
+        outcome = desk.runs.evaluate(RunOrder(run, tree, seed, desk.evaluator_settings()), on_event)
+    finished = RunFinished(
+        run=run,
+        commit=commit,
+        seed=seed,
+        replicate=replicate,
+        experiment=experiment,
+        score=outcome.score,
+        failure=outcome.failure,
+        metrics=outcome.metrics,
+        fingerprint=outcome.fingerprint,
+        jail=outcome.jail,
+        runner=desk.runner,
+        seconds=round(outcome.seconds, 3),
+        gpu_seconds=round(outcome.seconds, 3),
+        curve=outcome.curve,
+    )
+    desk.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
+    desk.display.run_finished(finished)
+    desk.runs.prune()
+    return finished
+
+
+def _log_file(run: str, outcome: RunOutcome) -> dict[str, bytes]:
+    """Failures leave the tail of their log on the ledger; a good run's log stays on its machine."""
+    if outcome.failure is None or not outcome.log_tail:
+        return {}
+    return {f"logs/{run}.txt": outcome.log_tail.encode()[-8000:]}

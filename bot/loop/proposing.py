@@ -1,0 +1,200 @@
+"""The stages up to a commit that can be tested: propose, build, and rebase on a newer incumbent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot import words
+from bot.agents.constants import changes_between
+from bot.agents.protocol import Question
+from bot.errors import UserError
+from bot.loop.carry import carry
+from bot.loop.desk import Desk
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import (
+    CandidateBuilt,
+    Event,
+    ExperimentFinished,
+    ExperimentProposed,
+    LoopStopped,
+)
+from bot.rules.outcome import decision_of
+from bot.rules.proposal import Change, Proposal
+
+MAX_ROUNDS = 3
+
+
+def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Ask for a change and write it to the ledger, files and all, before anybody else sees it."""
+    files = editable_files(desk, experiment.claimed_on)
+    if experiment.reverts is not None:
+        proposal = _reverting(desk, campaign, experiment.reverts, files)
+    else:
+        program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
+        others = [past for past in campaign.history() if past.number != experiment.number]
+        proposal = desk.proposer.propose(
+            Question(files, program.decode(errors="replace"), others, desk.config.seed, experiment.number)
+        )
+    if proposal is None:
+        _give_up(desk, campaign, experiment)
+        return
+    event = ExperimentProposed(
+        experiment=experiment.number,
+        hypothesis=proposal.hypothesis,
+        category=proposal.category,
+        reason=proposal.reason,
+        expected_effect=proposal.expected_effect,
+        risk=proposal.risk,
+        proposer=proposal.proposer,
+        changes=tuple({k: str(v) for k, v in vars(change).items()} for change in proposal.changes),
+        paths=tuple(sorted(proposal.files)),
+        cost_usd=proposal.cost_usd,
+        input_tokens=proposal.input_tokens,
+        output_tokens=proposal.output_tokens,
+    )
+    desk.ledger.append(
+        lambda c: [event] if c.experiments[experiment.number].proposal is None else [],
+        lambda _: {_kept(experiment.number, path): text.encode() for path, text in proposal.files.items()},
+    )
+
+
+def _kept(number: int, path: str) -> str:
+    """Where the ledger keeps a proposed file."""
+    return f"experiments/{number:06d}/{path}"
+
+
+def _give_up(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Nothing is left to try: the number is given back as `lost`, and the loop ends."""
+    reason = "the proposer has nothing left to try"
+    if experiment.reverts is not None:
+        reason = f"experiment {experiment.reverts} can't be taken out: later changes stand on it"
+    events: list[Event] = [
+        decision_of(experiment, "lost", reason=reason, lesson=f"{reason}."),
+        ExperimentFinished(experiment.number),
+    ]
+    if experiment.reverts is None:
+        detail = f"{reason}; widen the program, then `nocturne resume`"
+        events.append(LoopStopped("exhausted", detail, len(campaign.order) + 1, campaign.commands))
+    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
+
+
+def _reverting(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
+    """Return the proposal that takes a merged experiment out again; None where later changes stand on it."""
+    merged = campaign.experiments[number]
+    assert merged.landed is not None and merged.proposal is not None
+    before = {path: _text(desk, merged.parent, path) for path in merged.proposal.paths}
+    after = {path: _text(desk, merged.landed.commit, path) for path in merged.proposal.paths}
+    undone = tuple(Change(c["file"], c["name"], old=c["new"], new=c["old"]) for c in merged.proposal.changes)
+    carried = carry(desk.git, base=after, changed=before, onto=files, changes=undone)
+    restored = {path: text for path, text in (carried or {}).items() if text != files.get(path)}
+    if not restored:
+        return None
+    return Proposal(
+        hypothesis=f"Revert experiment {number}: {merged.title}"[:100],
+        category="revert",
+        reason=f"A human asked to take experiment {number} out. What came after it stays.",
+        expected_effect="the opposite of what it gained",
+        risk="low",
+        files=restored,
+        changes=changes_between({path: files[path] for path in restored}, restored),
+        proposer="human",
+    )
+
+
+def build(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Make the commit under test: the incumbent's tree plus the proposed files, and nothing else."""
+    assert experiment.proposal is not None
+    proposed: dict[str, bytes | None] = {}
+    for path in experiment.proposal.paths:
+        content = desk.ledger.read_file(_kept(experiment.number, path))
+        if content is None:
+            raise UserError(f"the ledger lacks {_kept(experiment.number, path)}: restore the ledger branch")
+        proposed[path] = content
+    _commit_candidate(desk, experiment, parent=experiment.claimed_on, files=proposed, round=1)
+
+
+def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Put the change on the new incumbent, to be measured again; close it where it doesn't fit any more."""
+    assert experiment.candidate is not None and experiment.proposal is not None
+    old, target = experiment.candidate, campaign.incumbent
+    paths = experiment.proposal.paths
+    onto = {path: _text(desk, target, path) for path in paths}
+    files = carry(
+        desk.git,
+        base={path: _text(desk, old.parent, path) for path in paths},
+        changed={path: _text(desk, old.commit, path) for path in paths},
+        onto=onto,
+        changes=[Change(**change) for change in experiment.proposal.changes],
+    )
+    if files is None or files == onto or old.round >= MAX_ROUNDS:
+        reason = f"the incumbent changed under it {MAX_ROUNDS} times"
+        if files is None:
+            reason = "the incumbent changed under it and the two don't fit together"
+        elif files == onto:
+            reason = "what landed meanwhile already holds this change"
+        event = decision_of(
+            experiment, "inconclusive", reason=reason, lesson=f"{experiment.title}: {reason}."
+        )
+        desk.ledger.append(lambda c: [event] if not c.experiments[experiment.number].finished_at else [])
+        return
+    _commit_candidate(desk, experiment, parent=target, files=_bytes(files), round=old.round + 1)
+
+
+def _commit_candidate(
+    desk: Desk, experiment: Experiment, *, parent: str, files: Mapping[str, bytes | None], round: int
+) -> None:
+    proposal = experiment.proposal
+    assert proposal is not None
+    message = words.commit_message(
+        experiment=experiment.number, campaign=desk.name, hypothesis=proposal.hypothesis,
+        category=proposal.category, reason=proposal.reason, expected=proposal.expected_effect,
+        proposer=proposal.proposer,
+    )  # fmt: skip
+    allowed = {path: content for path, content in files.items() if path in desk.config.editable}
+    when = datetime.fromisoformat(experiment.claimed_at)
+    commit = desk.git.commit_files(parent, allowed, message, when)
+    added, removed = desk.git.numstat(parent, commit)
+    event = CandidateBuilt(experiment.number, round, parent, commit, added, removed)
+    desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
+
+
+def ensure_commit(desk: Desk, experiment: Experiment) -> None:
+    """Have the commit under test in this clone, rebuilt from the ledger where another machine made it."""
+    assert experiment.candidate is not None
+    if desk.git.resolve(experiment.candidate.commit) is not None:
+        return
+    branch = f"refs/heads/{desk.experiment_branch(experiment.number)}"
+    desk.git.fetch(desk.remote.name_or_url, [branch, f"refs/heads/{desk.branch}"])
+    if desk.git.resolve(experiment.candidate.commit) is not None:
+        return
+    assert experiment.proposal is not None
+    if experiment.candidate.round == 1:
+        files = {p: desk.ledger.read_file(_kept(experiment.number, p)) for p in experiment.proposal.paths}
+        _commit_candidate(desk, experiment, parent=experiment.candidate.parent, files=files, round=1)
+    if desk.git.resolve(experiment.candidate.commit) is None:
+        raise UserError(
+            f"commit {experiment.candidate.commit[:12]} of experiment {experiment.number} is nowhere to be"
+            f" found: push {branch} again from the clone that made it"
+        )
+
+
+def editable_files(desk: Desk, commit: str) -> dict[str, str]:
+    """Return the editable files of a commit as text; those that it lacks are left out."""
+    found: dict[str, str] = {}
+    for path in desk.config.editable:
+        content = desk.git.read_blob(commit, path)
+        if content is not None:
+            try:
+                found[path] = content.decode()
+            except UnicodeDecodeError:
+                raise UserError(f"{path}: is not UTF-8 text: save it as UTF-8 and commit it") from None
+    return found
+
+
+def _text(desk: Desk, commit: str, path: str) -> str:
+    return (desk.git.read_blob(commit, path) or b"").decode(errors="replace")
+
+
+def _bytes(files: Mapping[str, str]) -> dict[str, bytes | None]:
+    return {path: text.encode() for path, text in files.items()}

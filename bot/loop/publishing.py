@@ -1,0 +1,114 @@
+"""The stages that people see: the pull request, its review, and the last word on it."""
+
+from __future__ import annotations
+
+from bot import words
+from bot.agents.review import fingerprint, review
+from bot.loop.desk import Desk
+from bot.loop.proposing import editable_files, ensure_commit
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import (
+    Event,
+    ExperimentDecided,
+    ExperimentFinished,
+    PullOpened,
+    Reviewed,
+)
+from bot.rules.outcome import decision_of
+
+
+def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Push the branch and open its pull request, or bring both up to a new round."""
+    assert experiment.candidate is not None and experiment.proposal is not None
+    branch = desk.experiment_branch(experiment.number)
+    ensure_commit(desk, experiment)
+    desk.forge.replace_branch(branch, experiment.candidate.commit)
+    diff = desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+    body = words.pull_body(campaign, experiment, diff)
+    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=words.pull_title(experiment), body=body)
+    if experiment.pull is not None:
+        desk.forge.edit_pull(pull.number, body=body)
+        return
+    event = PullOpened(experiment.number, pull.number, branch, pull.url)
+    desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
+
+
+def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Review by rule, before a second of training, and say so on the pull request."""
+    assert experiment.candidate is not None and experiment.pull is not None
+    candidate = experiment.candidate
+    if candidate.round > 1:
+        publish(desk, campaign, experiment)
+    base = editable_files(desk, candidate.parent)
+    proposed = editable_files(desk, candidate.commit)
+    tried = {
+        e.review.fingerprint: e.number
+        for e in campaign.experiments.values()
+        if e.review is not None and e.number != experiment.number
+    }
+    if experiment.reverts is not None or candidate.round > 1:
+        tried = {}
+    outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
+    paths = experiment.proposal.paths if experiment.proposal else ()
+    outside = sorted(set(paths) - set(desk.config.editable))
+    reasons = (*(f"{path} is locked" for path in outside), *outcome.reasons)
+    approved = outcome.approved and not outside
+    sha = candidate.commit
+    desk.forge.set_status(
+        sha=sha, context="nocturne/scope", state="failure" if outside else "success",
+        description=f"locked: {', '.join(outside)}" if outside else "only editable files changed",
+    )  # fmt: skip
+    desk.forge.set_status(
+        sha=sha, context="nocturne/review", state="success" if approved else "failure",
+        description="; ".join(reasons) if reasons else "rule-based review: nothing to object to",
+    )  # fmt: skip
+    desk.forge.upsert_comment(experiment.pull.pull, "review", words.review_comment(approved, reasons))
+    events: list[Event] = [
+        Reviewed(experiment.number, candidate.round, approved, tuple(reasons), fingerprint(proposed))
+    ]
+    if not approved:
+        said = "; ".join(reasons)
+        lesson = f"{experiment.title}: refused before training ({said})."
+        events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
+    desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+
+
+def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Say the verdict where people look for it, close what did not land, and end the experiment."""
+    decision = experiment.decision
+    assert decision is not None
+    if experiment.candidate is not None and experiment.pull is not None:
+        _say_verdict(desk, campaign, experiment, decision)
+    desk.ledger.append(
+        lambda c: (
+            [ExperimentFinished(experiment.number)]
+            if c.experiments[experiment.number].finished_at is None
+            else []
+        )
+    )
+
+
+def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> None:
+    assert experiment.candidate is not None and experiment.pull is not None
+    pull, sha = experiment.pull.pull, experiment.candidate.commit
+    if decision.verdict != "rejected" or campaign.runs_of(sha):
+        trained = decision.verdict not in ("crashed", "lost", "rejected")
+        runs = len(campaign.runs_of(sha))
+        desk.forge.set_status(
+            sha=sha, context="nocturne/train", state="success" if trained else "failure",
+            description=f"{runs} run{'s' if runs != 1 else ''} finished" if trained else decision.reason,
+        )  # fmt: skip
+        described = words.effect_line(campaign, decision) or decision.reason
+        desk.forge.set_status(
+            sha=sha, context="nocturne/score", description=described,
+            state="success" if decision.verdict == "improved" else "failure",
+        )  # fmt: skip
+    diff = desk.git.diff(experiment.candidate.parent, sha)
+    desk.forge.edit_pull(
+        pull, body=words.pull_body(campaign, experiment, diff),
+        labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
+    )  # fmt: skip
+    desk.forge.upsert_comment(pull, "verdict", words.closing_comment(campaign, experiment))
+    if experiment.landed is None:
+        desk.forge.close_pull(pull)
+    desk.forge.delete_branch(experiment.pull.branch)

@@ -1,0 +1,47 @@
+"""What is rendered from the ledger: figures with the diffs that only git knows, and the ledger's own pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.ledger import now
+from bot.loop.desk import PRIOR_DEGREES, Desk, prior_sigma
+from bot.report.chart import progress_svg
+from bot.report.figures import Figures, figures
+from bot.report.markdown import report_markdown
+from bot.report.results import results_tsv
+from bot.rules.campaign import Campaign
+
+
+def figures_of(desk: Desk, campaign: Campaign, *, diffs: bool = False) -> Figures:
+    """Return the campaign's figures; with `diffs` the change of each experiment whose commit is at hand."""
+    known = figures(
+        campaign,
+        diffs=_diffs(desk, campaign) if diffs else {},
+        now=now(),
+        prior_sigma=prior_sigma(campaign, desk.config),
+        prior_degrees=PRIOR_DEGREES,
+    )
+    return replace(known, name=desk.name)
+
+
+def _diffs(desk: Desk, campaign: Campaign) -> dict[int, str]:
+    return {
+        e.number: desk.git.diff(e.candidate.parent, e.candidate.commit)
+        for e in campaign.experiments.values()
+        if e.candidate is not None
+        and desk.git.resolve(e.candidate.commit) is not None
+        and desk.git.resolve(e.candidate.parent) is not None
+    }
+
+
+def rendered_files(desk: Desk, campaign: Campaign) -> dict[str, bytes]:
+    """Return what stands beside the events on the ledger branch: results.tsv, dashboard and chart."""
+    if not campaign.incumbents:
+        return {}
+    known = figures_of(desk, campaign)
+    return {
+        "results.tsv": results_tsv(campaign).encode(),
+        "README.md": report_markdown(known, chart="progress.svg").encode(),
+        "progress.svg": progress_svg(known, width=900, height=420).encode(),
+    }

@@ -1,0 +1,100 @@
+"""The campaign's beginning: what must be there, and the first event."""
+
+from __future__ import annotations
+
+import ast
+
+from bot.config import CONFIG_PATH
+from bot.errors import UserError
+from bot.loop.desk import Desk
+from bot.rules.campaign import Campaign
+from bot.rules.events import CampaignStarted, IncumbentMoved
+
+
+def ensure_started(desk: Desk) -> Campaign:
+    """Return the campaign, begun if it is new. Raises UserError where the repository isn't ready for one."""
+    _check_working_tree(desk)
+    campaign = desk.ledger.refresh()
+    base = desk.git.resolve(desk.base)
+    if base is None:
+        raise UserError(f"branch {desk.base!r} has no commit yet: run `git add -A && git commit` first")
+    if campaign.started is None:
+        check_tree(desk, base)
+        event = CampaignStarted(
+            campaign=desk.name,
+            base_branch=desk.base,
+            base_commit=base,
+            metric=desk.config.evaluator.metric.name,
+            direction=desk.config.evaluator.metric.direction,
+            seed=desk.config.seed,
+        )
+        campaign = desk.ledger.append(lambda c: [event] if c.started is None else [])
+    _check_metric(desk, campaign)
+    campaign = _follow_base_before_first_experiment(desk, campaign, base)
+    check_tree(desk, campaign.incumbent)
+    return campaign
+
+
+def check_tree(desk: Desk, commit: str) -> None:
+    """Check that a commit has what a campaign needs, and that its editable Python files parse."""
+    config = desk.config
+    needed = list(config.editable)
+    if config.evaluator.kind == "train":
+        needed += ["train.py", "prepare.py"]
+    for path in dict.fromkeys(needed):
+        content = desk.git.read_blob(commit, path)
+        if content is None:
+            raise UserError(_missing(desk, path))
+        if path.endswith(".py"):
+            try:
+                ast.parse(content)
+            except (SyntaxError, ValueError) as error:
+                line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+                what = error.msg if isinstance(error, SyntaxError) else str(error)
+                raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None
+
+
+def _missing(desk: Desk, path: str) -> str:
+    if (desk.git.top / path).is_file():
+        return f"{path} is not committed on {desk.base}: run `git add {path} && git commit`"
+    return (
+        f"{path} is missing in {desk.git.top}: add it, or name the files to edit under `editable:` in"
+        f" {CONFIG_PATH}, or write a starter with `nocturne init --starter`"
+    )
+
+
+def _check_working_tree(desk: Desk) -> None:
+    """What runs is what is committed: refuse while the campaign's files differ from it."""
+    paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH]
+    paths += [word for word in desk.config.evaluator.command if (desk.git.top / word).is_file()]
+    dirty = desk.git.is_dirty(paths)
+    if dirty:
+        names = ", ".join(dirty[:3])
+        raise UserError(f"{names}: changes are not committed; commit or stash them, runs use commits only")
+
+
+def _check_metric(desk: Desk, campaign: Campaign) -> None:
+    started, metric = campaign.started, desk.config.evaluator.metric
+    if started is not None and (started.metric, started.direction) != (metric.name, metric.direction):
+        raise UserError(
+            f"{CONFIG_PATH}: evaluator.metric: campaign {desk.name!r} measures {started.metric}"
+            f" ({started.direction}d): put that back, or start another campaign under `campaigns:`"
+        )
+
+
+def _follow_base_before_first_experiment(desk: Desk, campaign: Campaign, base: str) -> Campaign:
+    """Until the first experiment the baseline follows the human's commits on the base branch."""
+    if campaign.experiments or campaign.incumbent == base:
+        return campaign
+    previous = campaign.incumbent
+    if desk.git.resolve(previous) is not None and not desk.git.is_ancestor(previous, base):
+        return campaign
+    if desk.forge.branch_head(desk.branch) == previous:
+        desk.forge.push_branch(desk.branch, base)
+    return desk.ledger.append(
+        lambda c: (
+            [IncumbentMoved(base, previous, c.moves + 1)]
+            if not c.experiments and c.incumbent == previous
+            else []
+        )
+    )

@@ -1,0 +1,152 @@
+"""Throw-away repositories with a task that needs no torch: its score is a formula of train.py's constants."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+TRAIN = """\
+LEARNING_RATE = 0.001
+BATCH_SIZE = 64
+WEIGHT_DECAY = 0.1
+DROPOUT = 0.2
+WARMUP_RATIO = 0.1
+ACTIVATION = "gelu"  # gelu, relu2, swiglu
+settings = (LEARNING_RATE, BATCH_SIZE, WEIGHT_DECAY, DROPOUT, WARMUP_RATIO, ACTIVATION)
+"""
+# The best is LEARNING_RATE 0.004, BATCH_SIZE 16, relu2; the rest matters little. Batch sizes above 512 crash.
+SCORE = """\
+import math, os, random, runpy, sys, time
+time.sleep(float(os.environ.get("TASK_SECONDS", "0")))
+c = runpy.run_path("train.py")
+if c["BATCH_SIZE"] > 512:
+    sys.exit("out of memory")
+score = 1.0
+score += 0.05 * math.log2(c["LEARNING_RATE"] / 0.004) ** 2 / 4
+score += 0.02 * math.log2(c["BATCH_SIZE"] / 16) ** 2 / 4
+score += 0.01 * (c["ACTIVATION"] != "relu2") + 0.0005 * abs(c["DROPOUT"])
+noise = random.Random(f"{os.environ['NOCTURNE_SEED']} {sorted((k, str(v)) for k, v in c.items() if k.isupper())}")
+print("METRIC loss=%.6f" % (score + noise.gauss(0, 0.001)))
+"""
+CONFIG = """\
+evaluator:
+  kind: command
+  command: [python3, score.py]
+  metric: {name: loss}
+runner: test
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in `folder` as a test's author and return what it said."""
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Tester"), ("EMAIL", "tester@example.org"))
+    }
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], env=os.environ | who, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def make_repository(
+    folder: Path, *, config: str = CONFIG, files: Mapping[str, str] | None = None, remote: Path | None = None
+) -> Path:
+    """Make a repository with the formula task and one commit; with `remote`, a bare origin too."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    contents = {"train.py": TRAIN, "score.py": SCORE, "program.md": "Lower the loss.\n"}
+    contents |= {".github/nocturne.yml": config, **(files or {})}
+    for name, text in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Start")
+    if remote is not None:
+        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+        git(folder, "remote", "add", "origin", str(remote))
+        git(folder, "push", "--quiet", "origin", "main")
+    return folder
+
+
+def command_line(*words: str) -> list[str]:
+    return [sys.executable, "-I", "-m", "bot", *words]
+
+
+def nocturne(
+    folder: Path, *words: str, env: Mapping[str, str] | None = None, code: int = 0, timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """Run one command in `folder`, and see that it ends with `code`."""
+    done = subprocess.run(
+        command_line(*words), cwd=folder, env=os.environ | dict(env or {}), capture_output=True, text=True,
+        timeout=timeout, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def status(folder: Path, *words: str) -> dict[str, Any]:
+    """Return `nocturne status --json`."""
+    answer: dict[str, Any] = json.loads(nocturne(folder, "status", "--json", *words).stdout)
+    return answer
+
+
+def start(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        command_line(*words), cwd=folder, env=os.environ | dict(env or {}), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill -9 the whole process group of a command that `start` started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+def wait_for(condition: Any, *, seconds: float = 60) -> None:
+    """Wait until `condition()` holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.02)
+
+
+def events(folder: Path, ref: str = "nocturne/ledger", campaign: str = "main") -> list[dict[str, Any]]:
+    """Return the ledger's events as git holds them, read without any of our code."""
+    names = git(folder, "ls-tree", "-r", "--name-only", ref, f"{campaign}/events/").splitlines()
+    return [json.loads(line) for name in names for line in git(folder, "show", f"{ref}:{name}").splitlines()]
+
+
+def outcome(folder: Path) -> Sequence[tuple[Any, ...]]:
+    """Return what a campaign came to, whatever happened on the way: experiments, runs, pulls, merges."""
+    told: list[tuple[Any, ...]] = []
+    for event in events(folder):
+        match event["kind"]:
+            case "experiment_proposed":
+                told.append(("proposed", event["experiment"], event["hypothesis"]))
+            case "pull_opened":
+                told.append(("pull", event["experiment"], event["pull"]))
+            case "run_finished":
+                told.append(("run", event["experiment"], event["replicate"], event["seed"], event["score"]))
+            case "experiment_decided":
+                told.append(("decided", event["experiment"], event["verdict"], event["effect"]))
+            case "experiment_landed":
+                told.append(("landed", event["experiment"]))
+            case "experiment_finished":
+                told.append(("finished", event["experiment"]))
+    return told
