@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.report.text import markdown_text
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Direction, ExperimentDecided, RunFinished
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
+from bot.text import markdown_text
 
 LABELS = {
     "improved": "nocturne:improved",

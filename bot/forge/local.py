@@ -20,7 +20,7 @@ from bot.forge import (
     cut,
 )
 from bot.git import Git, RefUpdate
-from bot.records import Records, Snapshot
+from bot.ledger.records import Records, Snapshot
 
 REF = "refs/nocturne/forge"
 _ATTEMPTS = 10  # at moving a branch that others move too

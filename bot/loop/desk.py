@@ -17,9 +17,9 @@ from bot.evaluation import RunFolder
 from bot.forge import Forge
 from bot.forge.local import LocalForge
 from bot.git import Git
+from bot.git.remote import Remote, choose_remote
 from bot.ledger import Ledger
-from bot.ledger_store import LedgerStore
-from bot.remote import Remote, choose_remote
+from bot.ledger.store import LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.statistics import Noise, pooled_noise

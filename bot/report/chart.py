@@ -10,7 +10,7 @@ from bot.report.figures import Figures, Stair
 from bot.report.formats import count, score, with_margin
 from bot.report.rows import Dot, Row
 from bot.report.scale import Scale, robust_range, tick_digits, ticks
-from bot.report.text import one_line, svg_text
+from bot.text import one_line, svg_text
 
 UNITS = {"val_bpb": "bits per byte"}
 _MARGIN = 12.0

@@ -13,7 +13,6 @@ from bot.report.chart import UNITS, chart_css, progress_svg
 from bot.report.figures import Figures, status_json
 from bot.report.formats import count, duration, moment, score, with_margin
 from bot.report.rows import Curve, Dot, Row, RunLine
-from bot.report.text import clean, html_text, json_for_script, one_line, web_address
 from bot.report.words import (
     facts,
     gain_note,
@@ -26,6 +25,7 @@ from bot.report.words import (
     title,
     warnings,
 )
+from bot.text import clean, html_text, json_for_script, one_line, web_address
 
 DIFF_LIMIT = 20_000
 """Characters of a diff that the page carries; the pull request has the rest."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.report.figures import Figures
 from bot.report.formats import count, moment, score, with_margin
 from bot.report.rows import Row
-from bot.report.text import markdown_text, web_address
 from bot.report.words import (
     facts,
     gain_note,
@@ -17,6 +16,7 @@ from bot.report.words import (
     title,
     warnings,
 )
+from bot.text import markdown_text, web_address
 
 
 def report_markdown(

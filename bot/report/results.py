@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from bot.report.measured import measured, yardstick_of
 from bot.report.rows import RunIndex, index_runs, peak_memory_mb
-from bot.report.text import one_line
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
+from bot.text import one_line
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 

@@ -11,7 +11,6 @@ from rich.text import Text
 from bot.report.figures import Figures
 from bot.report.formats import NOTHING, score, with_margin
 from bot.report.rows import Row
-from bot.report.text import terminal_text
 from bot.report.words import (
     facts,
     gain_words,
@@ -22,6 +21,7 @@ from bot.report.words import (
     title,
     warnings,
 )
+from bot.text import terminal_text
 
 WIDE = ("#", "verdict", "score", "effect", "runs", "lines", "time", "hypothesis")
 STATE_STYLES = {

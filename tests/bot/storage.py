@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bot.git import Git
-from bot.ledger_store import LedgerStore
+from bot.ledger.store import LedgerStore
 
 ROOT = Path(__file__).parents[2]
 _PLAIN = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot import git_command
 from bot.forge.local import LocalForge
 from bot.git import RemoteUnreachable
-from bot.remote import choose_remote
+from bot.git import command as git_command
+from bot.git.remote import choose_remote
 from tests.bot.forge_conformance import *  # noqa: F403
 from tests.bot.forge_conformance import BASE, EXP, World
 from tests.bot.storage import make_bare, make_repository

@@ -11,7 +11,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
-from bot.git_transfer import tracking_ref
+from bot.git.transfer import tracking_ref
 from tests.bot.storage import make_bare, make_repository, own_mounts, python, sh
 
 WHEN = datetime(2026, 3, 1, 22, 0, tzinfo=timezone.utc)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bot import git_command
 from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
-from bot.ledger_store import REF, SEGMENT_EVENTS, LedgerStore
-from bot.records import Records, Snapshot
-from bot.remote import choose_remote
+from bot.git import command as git_command
+from bot.git.remote import choose_remote
+from bot.ledger.records import Records, Snapshot
+from bot.ledger.store import REF, SEGMENT_EVENTS, LedgerStore
 from tests.bot.storage import append, events, finish, keys, make_bare, make_repository, own_mounts, python, sh
 
 WHEN = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -24,8 +24,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from bot.git import Git
-from bot.ledger_store import LedgerStore
-from bot.remote import choose_remote
+from bot.ledger.store import LedgerStore
+from bot.git.remote import choose_remote
 folder, remote, name, count = sys.argv[1:]
 git = Git.open(Path(folder))
 store = LedgerStore(git, remote, "main")
@@ -203,8 +203,8 @@ import os, subprocess, sys
 from pathlib import Path
 from bot.errors import UserError
 from bot.git import Git
-from bot.ledger_store import LedgerStore
-from bot.remote import choose_remote
+from bot.ledger.store import LedgerStore
+from bot.git.remote import choose_remote
 disk = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
 os.environ["TMPDIR"] = str(disk)

@@ -9,8 +9,8 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git, RefUpdate
-from bot.ledger_store import LedgerStore
-from bot.remote import choose_remote, embedded_path, is_github
+from bot.git.remote import choose_remote, embedded_path, is_github
+from bot.ledger.store import LedgerStore
 from tests.bot.storage import append, finish, keys, make_bare, make_repository, python, sh
 
 
@@ -85,7 +85,7 @@ def test_many_processes_make_one(git: Git) -> None:
 import sys
 from pathlib import Path
 from bot.git import Git
-from bot.remote import choose_remote
+from bot.git.remote import choose_remote
 choose_remote(Git.open(Path(sys.argv[1])), None, {})
 """
     for process in [python(code, str(git.top)) for _ in range(4)]:

@@ -13,12 +13,12 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git
-from bot.git_objects import write_blobs
-from bot.git_transfer import tracking_ref
-from bot.ledger_store import REF, LedgerStore
-from bot.records import Records
-from bot.remote import choose_remote
-from bot.repair import repair
+from bot.git.objects import write_blobs
+from bot.git.remote import choose_remote
+from bot.git.transfer import tracking_ref
+from bot.ledger.records import Records
+from bot.ledger.repair import repair
+from bot.ledger.store import REF, LedgerStore
 from tests.bot.storage import append, keys, make_bare, make_repository, object_file, sh, truncate
 
 NAMES = [f"e{number}" for number in range(8)]

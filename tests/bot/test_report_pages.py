@@ -17,8 +17,8 @@ from bot.report.html import report_html
 from bot.report.markdown import report_markdown
 from bot.report.scale import robust_range, tick_digits, ticks
 from bot.report.terminal import experiment_table, headline, status_text
-from bot.report.text import clean, json_for_script, markdown_text, one_line, web_address
 from bot.rules import events as ev
+from bot.text import clean, json_for_script, markdown_text, one_line, web_address
 from tests.bot.campaigns import HOSTILE, NOW, PLAIN, SIGMA, Night, diff_of, night_of
 
 SVG = "{http://www.w3.org/2000/svg}"

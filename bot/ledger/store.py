@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.git import Git
-from bot.records import Records, Snapshot
+from bot.ledger.records import Records, Snapshot
 
 REF = "refs/heads/nocturne/ledger"
 SEGMENT_EVENTS = 1000

@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from typing import TypeVar
 
 from bot.errors import UserError
-from bot.file_lock import alone
 from bot.git import Damaged, Git, RefUpdate
-from bot.git_transfer import tracking_ref
+from bot.git.file_lock import alone
+from bot.git.transfer import tracking_ref
+from bot.ledger.repair import drop_stale_locks, recent_damage, repair
 from bot.process import ProcessFailed
-from bot.repair import drop_stale_locks, recent_damage, repair
 
 ATTEMPTS = 60
 _LOCK_PATIENCE = 20.0  # seconds to wait for another process of this machine before racing it

@@ -14,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bot import git_objects, git_transfer
 from bot.errors import UserError
-from bot.git_command import (
+from bot.git import objects as git_objects
+from bot.git import transfer as git_transfer
+from bot.git.command import (
     Damaged,
     RemoteUnreachable,
     durable_config,
@@ -25,8 +26,8 @@ from bot.git_command import (
     last_line,
     raise_for_disk,
 )
-from bot.git_objects import TreeEntry
-from bot.git_transfer import PushResult, RefUpdate
+from bot.git.objects import TreeEntry
+from bot.git.transfer import PushResult, RefUpdate
 from bot.process import ProcessFailed
 
 AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"
@@ -75,7 +76,7 @@ class Git:
         env: Mapping[str, str] | None = None,
         timeout: float = 600.0,
     ) -> bytes:
-        """Run one git command in this repository; see `git_command.git_output` for what it raises."""
+        """Run one git command in this repository; see `command.git_output` for what it raises."""
         return git_output(arguments, cwd=self.top, stdin=stdin, env=env, timeout=timeout)
 
     # Reading

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import UserError
-from bot.file_lock import alone
 from bot.git import Damaged, Git
-from bot.git_command import (
+from bot.git.command import (
     NETWORK_TIMEOUT,
     RemoteUnreachable,
     failure_text,
@@ -27,8 +26,9 @@ from bot.git_command import (
     last_line,
     raise_for_disk,
 )
-from bot.git_objects import read_objects
-from bot.git_transfer import tracking_ref
+from bot.git.file_lock import alone
+from bot.git.objects import read_objects
+from bot.git.transfer import tracking_ref
 from bot.process import ProcessFailed
 
 STALE_LOCK = 60.0  # seconds; git holds the lock of a ref for milliseconds

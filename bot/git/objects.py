@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bot.git_command import Damaged, raise_for_disk
+from bot.git.command import Damaged, raise_for_disk
 
 # Runs git in one repository: (arguments, standard input) -> standard output.
 Runner = Callable[[Sequence[str], bytes | None], bytes]

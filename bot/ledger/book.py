@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
 from bot.errors import UserError
-from bot.ledger_store import LedgerState, LedgerStore
+from bot.ledger.store import LedgerState, LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, LedgerMended, from_json, to_json
 

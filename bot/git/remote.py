@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import UserError
 from bot.git import Git
-from bot.git_command import blot, durable_config, git_output, raise_for_disk
+from bot.git.command import blot, durable_config, git_output, raise_for_disk
 
 Kind = Literal["embedded", "git", "github"]
 _TOKENS = ("NOCTURNE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.errors import UserError
-from bot.git_command import NETWORK_TIMEOUT, Damaged, RemoteUnreachable, blot, failure_text, last_line
+from bot.git.command import NETWORK_TIMEOUT, Damaged, RemoteUnreachable, blot, failure_text, last_line
 from bot.process import ProcessFailed
 
 Run = Callable[..., bytes]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.git_command import raise_for_disk
+from bot.git.command import raise_for_disk
 
 
 @contextmanager
