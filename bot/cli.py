@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo = verb("demo", "Run a real campaign on this machine, from nothing to a report.", campaign=False)
     demo.add_argument("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR")
-    demo.add_argument("--experiments", type=_count, default=12, metavar="N")
+    demo.add_argument("--experiments", type=_count, default=10, metavar="N")
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="seed of search and runs")
     demo.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
 

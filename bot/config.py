@@ -59,9 +59,11 @@ class Evaluator(_Section):
     command: Annotated[list[str], Field(max_length=64)] = []
     """The locked command for `kind: command`, as a list of words."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
-    """When a `kind: command` run is killed."""
+    """When a `kind: command` run, or one with a budget of steps, is killed."""
     startup_seconds: Annotated[float, Field(gt=0)] = 120.0
     """Allowance for imports and compiling before the first batch."""
+    warmup_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """Training time that the budget does not count, for compiling in the first steps."""
     evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
     """When an evaluation is given up."""
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -6,6 +6,7 @@ survives a bot that was killed before it could write to the ledger.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -28,11 +29,19 @@ _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "CREDENTIAL", "WEBHOO
 
 
 @dataclass(frozen=True)
+class Scratch:
+    """Folders that live as long as one run: the tree under test, and the evaluator's temporary files."""
+
+    tree: Path
+    tmp: Path
+
+
+@dataclass(frozen=True)
 class RunOrder:
-    """What to run: a name for the run, a folder with the tree, a seed, and the evaluator's settings."""
+    """What to run: a name for the run, its folders, a seed, and the evaluator's settings."""
 
     run: str
-    tree: Path
+    scratch: Scratch
     seed: int
     settings: Mapping[str, Any]
 
@@ -84,6 +93,29 @@ class RunFolder:
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
         return _outcome(last, seconds=time.monotonic() - started)
 
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Give empty folders for one run, and take them away; also those of processes that were killed."""
+        place = self.folder.parent / "scratch"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            _sweep(place)
+            mine = Path(tempfile.mkdtemp(prefix="run-", dir=place))
+            lock = os.open(mine / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # freed by the kernel where we are killed: then it may be swept
+            made = Scratch(mine / "tree", mine / "tmp")
+            made.tree.mkdir()
+            made.tmp.mkdir()
+        except OSError as error:
+            raise UserError(
+                f"{place}: can't write ({error.strerror}): free space or mend the rights"
+            ) from None
+        try:
+            yield made
+        finally:
+            shutil.rmtree(mine, ignore_errors=True)
+            os.close(lock)
+
     def prune(self) -> None:
         """Give disk space back: keep the newest results and logs only."""
         if not self.folder.is_dir():
@@ -107,19 +139,9 @@ def evaluator_environment() -> dict[str, str]:
     }
 
 
-@contextmanager
-def scratch_tree() -> Iterator[Path]:
-    """Give an empty folder for a tree under test, and take it away again."""
-    folder = Path(tempfile.mkdtemp(prefix="nocturne-tree-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _start_and_read(order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
     command = evaluator_command(
-        "score", str(order.tree), "--seed", str(order.seed), "--json", "--settings", "-",
+        "score", str(order.scratch.tree), "--seed", str(order.seed), "--json", "--settings", "-",
         "--out", str(place), "--die-with-parent",
     )  # fmt: skip
     last: dict[str, Any] = {}
@@ -129,7 +151,7 @@ def _start_and_read(order: RunOrder, place: Path, on_event: OnEvent) -> dict[str
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=evaluator_environment(),
+            env=evaluator_environment() | {"TMPDIR": str(order.scratch.tmp)},
             cwd=place,
         )
         assert process.stdin is not None and process.stdout is not None
@@ -161,6 +183,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _sweep(place: Path) -> None:
+    """Remove what runs that were killed left behind; what is locked belongs to a run that lives."""
+    for left in place.glob("run-*"):
+        try:
+            lock = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # just made, or going away: not ours to touch
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)
 
 
 def _parse_line(line: bytes) -> dict[str, Any]:

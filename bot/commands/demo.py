@@ -37,7 +37,7 @@ evaluator:
 stop:
   experiments: {experiments}
 """
-CPU_SECONDS = 5
+CPU_SECONDS = 4
 
 
 def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import UserError
-from bot.evaluation import RunOrder, scratch_tree
+from bot.evaluation import RunOrder
 from bot.loop.desk import PRIOR_DEGREES, Desk, campaign_noise
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import Comparison, compare, pooled_noise
@@ -52,9 +52,9 @@ def _score(desk: Desk, commit: str, seed: int, title: str) -> float:
         desk.display.run_progress(event)
 
     desk.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
-    with scratch_tree() as tree:
-        desk.git.export(commit, tree)
-        order = RunOrder(f"confirm-{commit[:12]}-{seed}", tree, seed, desk.evaluator_settings())
+    with desk.runs.scratch() as scratch:
+        desk.git.export(commit, scratch.tree)
+        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, desk.evaluator_settings())
         outcome = desk.runs.evaluate(order, on_event)
     if outcome.score is None:
         raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")

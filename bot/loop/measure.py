@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from bot.evaluation import RunOrder, RunOutcome, scratch_tree
+from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now, stamp
 from bot.loop.desk import Desk, lease_until
 from bot.machine import is_dead
@@ -72,9 +72,9 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
             renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
 
     desk.display.run_started(title=title, replicate=replicate, seed=seed)
-    with scratch_tree() as tree:
-        desk.git.export(commit, tree)
-        outcome = desk.runs.evaluate(RunOrder(run, tree, seed, desk.evaluator_settings()), on_event)
+    with desk.runs.scratch() as scratch:
+        desk.git.export(commit, scratch.tree)
+        outcome = desk.runs.evaluate(RunOrder(run, scratch, seed, desk.evaluator_settings()), on_event)
     finished = RunFinished(
         run=run,
         commit=commit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -128,8 +128,11 @@ def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
     return step.experiment if lease is not None and lease.holder == desk.holder else None
 
 
-def work_on(desk: Desk, number: int, *, last_stage: str = "close") -> bool:
-    """Do the stages that are left of an experiment, under its lease; True where it came to its end."""
+STAGE_ORDER = ("propose", "build", "publish", "check", "train", "rebase", "land", "close")
+
+
+def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
+    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end."""
     if not take_lease(desk, f"experiment:{number}"):
         return False
     begun = False
@@ -143,15 +146,12 @@ def work_on(desk: Desk, number: int, *, last_stage: str = "close") -> bool:
         if campaign.paused:
             return False
         name, stage = next_stage(campaign, experiment)
-        if STAGE_ORDER.index(name) > STAGE_ORDER.index(last_stage):
+        if name not in stages:
             return False
         if experiment.proposal is not None and not begun:
             desk.display.experiment_begun(campaign, experiment)
             begun = True
         stage(desk, campaign, experiment)
-
-
-STAGE_ORDER = ("propose", "build", "publish", "check", "train", "rebase", "land", "close")
 
 
 def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
@@ -203,7 +203,7 @@ def propose_next(desk: Desk) -> int | Stop:
     if isinstance(step, Stop):
         return _record_stop(desk, campaign, step)
     for experiment in campaign.open_experiments():
-        if next_stage(campaign, experiment)[0] in ("propose", "build", "publish", "check"):
+        if STAGE_ORDER.index(next_stage(campaign, experiment)[0]) < STAGE_ORDER.index("train"):
             number: int | None = experiment.number
             break
     else:
@@ -211,7 +211,7 @@ def propose_next(desk: Desk) -> int | Stop:
         number = begin(desk, campaign, Begin(max(campaign.experiments, default=0) + 1, revert))
     if number is None:
         raise UserError("another loop took the next experiment: run the command again")
-    work_on(desk, number, last_stage="check")
+    work_on(desk, number, STAGE_ORDER[: STAGE_ORDER.index("train")])
     give_back(desk, f"experiment:{number}")
     stopped = desk.ledger.refresh().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
@@ -235,6 +235,6 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
         raise UserError(f"experiment {number} is {at}: nothing to do here")
     if not take_lease(desk, f"experiment:{number}"):
         raise UserError(f"another loop works on experiment {number}: wait, or let its lease run out")
-    work_on(desk, number, last_stage=last_stage)
+    work_on(desk, number, window)
     give_back(desk, f"experiment:{number}")
     return number

@@ -211,6 +211,7 @@ def lr_multiplier(progress):
 
 train_loader = make_dataloader(tokenizer, BATCH_SIZE, MAX_SEQ_LEN, "train")
 step, progress, told = 0, 0.0, 0.0
+training_began_at = time.perf_counter()
 training_began = clock(step)  # the budget runs from the first batch
 x, y, epoch = next(train_loader)
 while progress < 1.0:
@@ -244,11 +245,19 @@ while progress < 1.0:
 # ---------------------------------------------------------------------------------------------------------
 # Summary and score
 
+# Dense bf16 FLOP/s from the makers' data sheets; 6 FLOPs per parameter and token (Kaplan et al., 2020)
+PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10G": 70e12}
+device_name = torch.cuda.get_device_name() if device.type == "cuda" else ""
+peak_flops = next((flops for name, flops in PEAK_FLOPS.items() if name in device_name), None)
+tokens = step * BATCH_SIZE * MAX_SEQ_LEN
+seconds = time.perf_counter() - training_began_at
+mfu = 100 * 6 * num_params * tokens / (seconds * peak_flops) if peak_flops else 0.0  # 0 where not known
+
 print("---")
-print(f"training_seconds: {clock(step) - training_began:.1f}")
+print(f"training_seconds: {seconds:.1f}")
 print(f"peak_vram_mb:     {torch.cuda.max_memory_allocated() / 2**20 if device.type == 'cuda' else 0.0:.1f}")
-print("mfu_percent:      0.0")
-print(f"total_tokens_M:   {step * BATCH_SIZE * MAX_SEQ_LEN / 1e6:.3f}")
+print(f"mfu_percent:      {mfu:.2f}")
+print(f"total_tokens_M:   {tokens / 1e6:.3f}")
 print(f"num_steps:        {step}")
 print(f"num_params_M:     {num_params / 1e6:.3f}")
 print(f"depth:            {DEPTH}")

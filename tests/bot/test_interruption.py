@@ -48,27 +48,46 @@ def kill_until_done(folder: Path, kills: int, seed: int, *, longest: float) -> i
         kill_group(loop)
         if loop.returncode == 0:
             break
-    nocturne(folder, "run", env=PACE)
+    nocturne(folder, "run", env=PACE, timeout=600)
     return killed
 
 
-def check_same_campaign(tmp_path: Path, *, experiments: int, kills: int, longest: float, seed: int) -> int:
-    config = f"{CONFIG}stop: {{experiments: {experiments}}}\n"
-    calm = make_repository(tmp_path / "calm", config=config)
-    nocturne(calm, "run", env=PACE)
-    rough = make_repository(tmp_path / "rough", config=config)
+def check_same_campaign(calm: Path, rough: Path, *, kills: int, longest: float, seed: int) -> int:
+    """Run one campaign undisturbed and its twin under fire; see that both come to the same end."""
+    nocturne(calm, "run", env=PACE, timeout=600)
     killed = kill_until_done(rough, kills, seed, longest=longest)
     assert outcome(rough) == outcome(calm)
     assert_nothing_lost_or_doubled(rough)
-    assert pulls(rough) == pulls(calm) == experiments
+    assert pulls(rough) == pulls(calm) == status(calm)["experiments"]["total"]
     assert git(rough, "rev-parse", "nocturne/main^{tree}") == git(calm, "rev-parse", "nocturne/main^{tree}")
     log = [git(folder, "log", "--format=%s", "main..nocturne/main") for folder in (calm, rough)]
     assert log[0] == log[1]
     return killed
 
 
+def formula_pair(tmp_path: Path, experiments: int) -> tuple[Path, Path]:
+    config = f"{CONFIG}stop: {{experiments: {experiments}}}\n"
+    calm, rough = (make_repository(tmp_path / name, config=config) for name in ("calm", "rough"))
+    return calm, rough
+
+
+def training_pair(tmp_path: Path, experiments: int) -> tuple[Path, Path]:
+    """Two repositories with the bundled task, its budget counted in steps so that scores repeat exactly."""
+    config = f"evaluator: {{budget: {{kind: steps, amount: 6}}, threads: 1}}\nstop: {{experiments: {experiments}}}\n"
+    for name in ("calm", "rough"):
+        folder = tmp_path / name
+        folder.mkdir()
+        git(folder, "init", "--quiet", "--initial-branch=main")
+        nocturne(folder, "init", "--starter")
+        (folder / ".github/nocturne.yml").write_text(config)
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", "Start")
+    return tmp_path / "calm", tmp_path / "rough"
+
+
 def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
-    assert check_same_campaign(tmp_path, experiments=4, kills=6, longest=3.0, seed=1) >= 3
+    calm, rough = formula_pair(tmp_path, experiments=3)
+    assert check_same_campaign(calm, rough, kills=4, longest=2.5, seed=1) >= 2
 
 
 @pytest.mark.long
@@ -76,7 +95,15 @@ def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_thirty_kills_at_random_moments(tmp_path: Path, seed: int) -> None:
     """Ten kills in each of three campaigns."""
-    assert check_same_campaign(tmp_path, experiments=8, kills=10, longest=3.5, seed=seed) >= 8
+    calm, rough = formula_pair(tmp_path, experiments=12)
+    assert check_same_campaign(calm, rough, kills=10, longest=3.0, seed=seed) >= 8
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_kills_with_real_training(tmp_path: Path) -> None:
+    calm, rough = training_pair(tmp_path, experiments=3)
+    assert check_same_campaign(calm, rough, kills=5, longest=9.0, seed=21) >= 4
 
 
 @pytest.mark.timeout(300)
@@ -163,7 +190,8 @@ def test_result_on_disk_is_picked_up_and_one_for_other_settings_is_not(tmp_path:
     nocturne(folder, "run")
     kept = sorted((folder / ".git/nocturne/main/runs").glob("*/result.json"))
     times = [path.stat().st_mtime_ns for path in kept]
-    for ref in git(tmp_path / "origin.git", "for-each-ref", "--format=%(refname)", "refs/*/nocturne", "refs/nocturne").split():  # fmt: skip
+    listed = git(tmp_path / "origin.git", "for-each-ref", "--format=%(refname)")
+    for ref in (name for name in listed.splitlines() if "nocturne" in name):
         git(tmp_path / "origin.git", "update-ref", "-d", ref)
     nocturne(folder, "run")
     assert [path.stat().st_mtime_ns for path in kept] == times

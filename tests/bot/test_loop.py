@@ -89,7 +89,8 @@ def test_every_experiment_can_be_shown_with_its_pull_request(campaign: Path) -> 
         assert "status nocturne/review: success" in said
         assert "+++ b/train.py" in said
         if event["effect"] is not None:
-            assert re.search(r"status nocturne/score: \w+, loss [\d.]+, [+-][\d.]+ ± [\d.]+ vs [\d.]+ \(\d\+\d runs\)", said)  # fmt: skip
+            line = r"loss [\d.]+, [+-][\d.]+ ± [\d.]+ vs [\d.]+ \(\d\+\d runs\)"
+            assert re.search(rf"status nocturne/score: \w+, {line}", said)
 
 
 def test_no_experiment_is_made_twice(campaign: Path) -> None:
@@ -248,23 +249,33 @@ def test_branch_moved_under_an_experiment_rebases_it_and_measures_again(tmp_path
     git(folder, "commit", "--quiet", "--all", "--message", "By hand")
     git(folder, "push", "--quiet", "origin", "HEAD:nocturne/main")
     git(folder, "checkout", "--quiet", "main")
+    runs_before = len([e for e in events(folder) if e["kind"] == "run_finished"])
     nocturne(folder, "decide")
+    runs_after = len([e for e in events(folder) if e["kind"] == "run_finished"])
     nocturne(folder, "run", "-n", "1")
     number = decided["experiment"]
     built = [e for e in events(folder) if e["kind"] == "candidate_built" and e["experiment"] == number]
     assert [e["round"] for e in built] == [1, 2]
     assert built[1]["parent"] == git(folder, "rev-parse", "mine")
+    assert runs_before == runs_after  # `decide` never runs candidate code
     again = [e for e in events(folder) if e["kind"] == "experiment_decided" and e["experiment"] == number]
     assert again[-1]["round"] == 2
     if again[-1]["land"]:
         assert git(folder, "show", "nocturne/main:train.py").endswith("# by hand")
 
 
+CRASHES = """\
+import os, sys
+if "LEARNING_RATE = 0.001\\n" not in open("train.py").read():
+    sys.exit("boom")
+print("METRIC loss=1.0")
+"""
+
+
 def test_crashes_are_told_apart_and_stop_the_loop_in_a_row(tmp_path: Path) -> None:
-    broken = "import os, sys\nif int(os.environ['NOCTURNE_SEED']) < 3 and 'LEARNING_RATE = 0.001\\n' in open('train.py').read():\n    print('METRIC loss=1.0')\nelse:\n    sys.exit('boom')\n"  # fmt: skip
     config = CONFIG + "stop: {crashes_in_row: 3}\n"
-    only_rate = {"score.py": broken, "train.py": "LEARNING_RATE = 0.001\nrate = LEARNING_RATE\n"}
-    folder = make_repository(tmp_path / "repo", config=config, files=only_rate)
+    files = {"score.py": CRASHES, "train.py": "LEARNING_RATE = 0.001\nrate = LEARNING_RATE\n"}
+    folder = make_repository(tmp_path / "repo", config=config, files=files)
     assert "(crashes): 3 experiments crashed in a row" in nocturne(folder, "run").stdout
     known = status(folder)
     assert known["experiments"]["crashed"] == 3 and known["stop_reason"] == "crashes"
@@ -341,11 +352,16 @@ def test_uninstall_gives_everything_back(tmp_path: Path) -> None:
 
 
 def test_disk_space_is_given_back(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "repo", config=limited(16, "verdict: {remeasure_every: 1}\n"))
-    env = {"TMPDIR": str(tmp_path / "tmp")}
+    folder = make_repository(tmp_path / "repo", config=limited(10, "verdict: {remeasure_every: 1}\n"))
+    env = {"TMPDIR": str(tmp_path / "tmp"), "TASK_SECONDS": "0.5"}
     (tmp_path / "tmp").mkdir()
-    nocturne(folder, "run", env=env)
-    assert list((tmp_path / "tmp").iterdir()) == []
+    scratch = folder / ".git/nocturne/main/scratch"
+    loop = start(folder, "run", env=env)
+    wait_for(lambda: list(scratch.glob("*/tree/train.py")) != [])
+    kill_group(loop)
+    assert list(scratch.iterdir()) != []
+    nocturne(folder, "run", env={**env, "TASK_SECONDS": "0"})
+    assert list((tmp_path / "tmp").iterdir()) == [] and list(scratch.iterdir()) == []
     assert len([e for e in events(folder) if e["kind"] == "run_finished"]) > 20
     assert len(list((folder / ".git/nocturne/main/runs").iterdir())) <= 20
 

@@ -1,0 +1,76 @@
+"""The walls between the rooms: who may import whom, and what a command may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = {
+    "torch",
+    "github",
+    "anthropic",
+    "slack_sdk",
+    "requests",
+    "numpy",
+    "libcst",
+    "pydantic",
+    "yaml",
+    "rich",
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top names of all modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(("room", "forbidden"), [("bot", {"torch", "evaluator"}), ("evaluator", {"bot"})])
+def test_rooms_do_not_import_each_other(room: str, forbidden: set[str]) -> None:
+    files = list((ROOT / room).rglob("*.py"))
+    assert len(files) > 20
+    assert {str(f): imported(f) & forbidden for f in files if imported(f) & forbidden} == {}
+
+
+def test_rules_import_nothing_but_python() -> None:
+    for path in (ROOT / "bot/rules").glob("*.py"):
+        assert imported(path) <= set(sys.stdlib_module_names) | {"bot"}, path
+        text = path.read_text()
+        assert "from bot.rules" in text or "from bot" not in text, path
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_loads_no_client_library(words: list[str]) -> None:
+    code = f"import sys; sys.argv[1:] = {words!r}\nfrom bot.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "print('LOADED', *sorted(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split("LOADED")[1].split())
+    assert loaded & CLIENTS == set()
+
+
+def test_status_loads_neither_torch_nor_the_search(tmp_path: Path) -> None:
+    code = "import sys\nimport bot.commands.status\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert {"torch", "numpy", "libcst", "evaluator"} & set(done.stdout.split()) == set()
+
+
+def test_every_verb_of_the_command_line_has_its_module() -> None:
+    from bot.cli import parser
+
+    verbs = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    modules = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__", "session"}
+    assert set(verbs) == modules
