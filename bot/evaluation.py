@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -130,6 +131,18 @@ def evaluator_command(*words: str) -> list[str]:
     return [sys.executable, "-I", "-m", "evaluator", *words]
 
 
+def call_evaluator(*words: str, timeout: float) -> str:
+    """Run one of the evaluator's short commands and return what it said; raise UserError where it refuses."""
+    done = subprocess.run(
+        evaluator_command(*words), env=evaluator_environment(), capture_output=True, text=True, timeout=timeout,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise UserError((said[-1] if said else f"the evaluator failed at {words[0]}").removeprefix("error: "))
+    return done.stdout
+
+
 def evaluator_environment() -> dict[str, str]:
     """Return our environment without credentials: the evaluator needs none."""
     return {
@@ -226,9 +239,14 @@ def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         fingerprint=event.get("fingerprint"),
         jail=str(event.get("jail", "none")),
         seconds=metrics.get("total_seconds", seconds),
-        curve=tuple((float(a), float(b), float(c)) for a, b, c in event.get("curve") or ()),
+        curve=tuple(point for point in _points(event) if all(map(math.isfinite, point))),
         log_tail=str(event.get("log_tail") or ""),
     )
+
+
+def _points(event: Mapping[str, Any]) -> list[tuple[float, float, float]]:
+    """Return the learning curve: step, training seconds, loss."""
+    return [(float(a), float(b), float(c)) for a, b, c in event.get("curve") or ()]
 
 
 def _order_digest(order: RunOrder) -> dict[str, Any]:

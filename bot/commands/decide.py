@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.commands.session import campaign_session
-from bot.loop.run import advance
+from bot.loop.single import advance
 
 
 def run(*, repo: Path, campaign: str | None, number: int | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from bot import words
@@ -14,7 +13,7 @@ from bot.commands.report import write_text
 from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
-from bot.evaluation import evaluator_command, evaluator_environment
+from bot.evaluation import call_evaluator
 from bot.git import AUTHOR, Git
 from bot.loop.confirm import Confirmation, confirm
 from bot.loop.render import figures_of
@@ -28,8 +27,8 @@ from bot.rules.campaign import Campaign
 
 MARKER = "nocturne-demo"
 _CONFIG = """\
-# The demo's configuration: short runs on one CPU core, counted in CPU seconds so that a busy machine
-# changes no score.
+# The demo's configuration: short runs on one CPU core, counted in CPU seconds, so that what else the
+# machine does changes little.
 seed: {seed}
 evaluator:
   budget: {{kind: cpu, amount: {budget}}}
@@ -44,13 +43,15 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
     directory = directory.absolute()
     _empty_repository(directory, experiments, seed)
     print(f"A new repository with the bundled task: {directory}", flush=True)
-    _prepare(directory)
+    call_evaluator("prepare", str(directory), timeout=900)  # snapshots the text, once for this machine
     with campaign_session(directory, None) as session:
         desk = session.desk
         session.say_end(run_loop(desk, Until()))
         campaign = desk.ledger.refresh()
-        session.say("Measuring head and baseline again, three new seeds each.")
-        confirmation = confirm(desk, campaign) if campaign.incumbent != campaign.baseline else None
+        confirmation = None
+        if campaign.incumbent != campaign.baseline:
+            session.say("Measuring head and baseline again, three new seeds each.")
+            confirmation = confirm(desk, campaign)
         desk.display.close()
         _say_result(session, campaign, directory, confirmation, as_json=as_json)
     return 0
@@ -80,17 +81,6 @@ def _empty_repository(directory: Path, experiments: int, seed: int) -> None:
         raise UserError(f"{directory}: can't write ({error.strerror}): choose another with --dir") from None
     except ProcessFailed as error:
         raise UserError(f"{directory}: git failed: {error}") from None
-
-
-def _prepare(directory: Path) -> None:
-    """Snapshot the text and train its tokenizer, once for this machine."""
-    done = subprocess.run(
-        evaluator_command("prepare", str(directory)),
-        env=evaluator_environment(), capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError((said[-1] if said else "the task could not be prepared").removeprefix("error: "))
 
 
 def _say_result(

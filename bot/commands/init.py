@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from bot.config import CONFIG_PATH, parse
 from bot.config_docs import commented_example
 from bot.errors import UserError
-from bot.evaluation import evaluator_command, evaluator_environment
+from bot.evaluation import call_evaluator
 from bot.git import Git
-
-SCHEMA_NAME = "nocturne.schema.json"
 
 
 def run(*, directory: Path, starter: bool) -> int:
@@ -51,11 +48,4 @@ def write_config(top: Path) -> list[str]:
 
 def write_starter(top: Path) -> None:
     """Let the evaluator write the bundled task. Raises UserError where other files stand in the way."""
-    done = subprocess.run(
-        evaluator_command("starter", str(top)),
-        env=evaluator_environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError((said[-1] if said else "the starter could not be written").removeprefix("error: "))
-    print(done.stdout, end="")
+    print(call_evaluator("starter", str(top), timeout=120), end="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.commands.session import campaign_session
-from bot.loop.run import propose_next
+from bot.loop.single import propose_next
 
 
 def run(*, repo: Path, campaign: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -82,6 +83,10 @@ class Forge(Protocol):
 
     def close_pull(self, number: int) -> PullRequest:
         """Close a pull request; one that is merged stays merged."""
+        ...
+
+    def fetch_pulls(self, numbers: Sequence[int]) -> None:
+        """Have the heads of these pull requests in this clone, also of those whose branch is gone."""
         ...
 
     def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:

@@ -29,14 +29,11 @@ _ATTEMPTS = 10  # at moving a branch that others move too
 class LocalForge:
     """The forge in a git remote: `pulls/000001.json`, its comments and heads, `statuses/<sha>/`."""
 
-    def __init__(self, git: Git, remote: str) -> None:
+    def __init__(self, git: Git, remote: str, on_note: Callable[[str], None] | None = None) -> None:
+        """`on_note` hears what was repaired after a crash, as sentences for the human."""
         self._git = git
         self._remote = remote
-        self._records = Records(git, remote, REF)
-
-    def take_notes(self) -> tuple[str, ...]:
-        """Return what was repaired after a crash since this was last asked, as sentences for the human."""
-        return self._records.take_notes()
+        self._records = Records(git, remote, REF, on_note)
 
     # Pull requests
 
@@ -105,6 +102,10 @@ class LocalForge:
         if pull.state == "merged":
             return pull
         return self._pull(self._change_pull(number, {"state": "closed"}, "closed"))
+
+    def fetch_pulls(self, numbers: Sequence[int]) -> None:
+        """See `Forge.fetch_pulls`."""
+        self._git.fetch(self._remote, [_pull_ref(number) for number in numbers])
 
     def _change_pull(self, number: int, wanted: Mapping[str, Any], done: str) -> dict[str, Any]:
         def change(now: Snapshot) -> Mapping[str, bytes | None] | None:

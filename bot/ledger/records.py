@@ -49,7 +49,9 @@ class Snapshot:
 class Records:
     """The tree in `ref` of `remote`. Any number of processes and machines may write at once."""
 
-    def __init__(self, git: Git, remote: str, ref: str) -> None:
+    def __init__(self, git: Git, remote: str, ref: str, on_note: Callable[[str], None] | None = None) -> None:
+        """`on_note` hears at once what was repaired; without it `take_notes` returns it."""
+        self._on_note = on_note
         self.git = git
         self.remote = remote
         self.ref = ref
@@ -107,6 +109,13 @@ class Records:
             f" clone, or see `git fsck` in {self.git.common_dir}"
         )
 
+    def _note(self, notes: Sequence[str]) -> None:
+        if self._on_note is None:
+            self._notes += notes
+            return
+        for note in dict.fromkeys(notes):
+            self._on_note(note)
+
     def take_notes(self) -> tuple[str, ...]:
         """Return what has been repaired since this was last asked, as sentences for the human."""
         notes, self._notes = tuple(dict.fromkeys(self._notes)), []
@@ -137,8 +146,8 @@ class Records:
         kept = f"refs/nocturne/lost/{self.ref.rpartition('/')[2]}-{copy[:12]}"
         self.git.run(["update-ref", kept, copy])
         self.git.run(["update-ref", "-d", ours])
-        self._notes.append(
-            f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"
+        self._note(
+            [f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"]
         )
 
     def _try(

@@ -159,7 +159,7 @@ def open_desk(
         config=config,
         base=base,
         ledger=Ledger(store, holder, display.note),
-        forge=LocalForge(git, remote.name_or_url),
+        forge=LocalForge(git, remote.name_or_url, display.note),
         proposer=proposer,
         runs=RunFolder(git.common_dir / "nocturne" / name / "runs"),
         runner=config.runner or machine.runner_kind(),

@@ -23,22 +23,39 @@ from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Proposal
 
 MAX_ROUNDS = 3
+ATTEMPTS = 5
 
 
 def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """Ask for a change and write it to the ledger, files and all, before anybody else sees it."""
+    require_commit(desk, experiment.claimed_on)
     files = editable_files(desk, experiment.claimed_on)
+    for _ in range(ATTEMPTS):
+        proposal = _ask(desk, campaign, experiment, files)
+        if proposal is None:
+            _give_up(desk, campaign, experiment)
+            return
+        campaign = _record(desk, experiment, proposal)
+        if campaign.experiments[experiment.number].proposal is not None:
+            return
+    raise UserError(
+        f"other loops proposed the same as experiment {experiment.number}, {ATTEMPTS} times in a row: run fewer"
+        " loops at once, or widen what may be changed"
+    )
+
+
+def _ask(desk: Desk, campaign: Campaign, experiment: Experiment, files: Mapping[str, str]) -> Proposal | None:
     if experiment.reverts is not None:
-        proposal = _reverting(desk, campaign, experiment.reverts, files)
-    else:
-        program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
-        others = [past for past in campaign.history() if past.number != experiment.number]
-        proposal = desk.proposer.propose(
-            Question(files, program.decode(errors="replace"), others, desk.config.seed, experiment.number)
-        )
-    if proposal is None:
-        _give_up(desk, campaign, experiment)
-        return
+        return _reverting(desk, campaign, experiment.reverts, files)
+    program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
+    others = [past for past in campaign.history() if past.number != experiment.number]
+    return desk.proposer.propose(
+        Question(files, program.decode(errors="replace"), others, desk.config.seed, experiment.number)
+    )
+
+
+def _record(desk: Desk, experiment: Experiment, proposal: Proposal) -> Campaign:
+    """Write the proposal down, unless another loop wrote the same one meanwhile."""
     event = ExperimentProposed(
         experiment=experiment.number,
         hypothesis=proposal.hypothesis,
@@ -53,10 +70,20 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         input_tokens=proposal.input_tokens,
         output_tokens=proposal.output_tokens,
     )
-    desk.ledger.append(
-        lambda c: [event] if c.experiments[experiment.number].proposal is None else [],
-        lambda _: {_kept(experiment.number, path): text.encode() for path, text in proposal.files.items()},
-    )
+
+    def make(campaign: Campaign) -> list[ExperimentProposed]:
+        same = any(
+            other.proposal.changes == event.changes
+            for other in campaign.experiments.values()
+            if other.proposal
+            and other.claimed_on == experiment.claimed_on
+            and other.number != event.experiment
+        )
+        twice = bool(event.changes) and same and experiment.reverts is None
+        return [] if twice or campaign.experiments[event.experiment].proposal is not None else [event]
+
+    kept = {_kept(experiment.number, path): text.encode() for path, text in proposal.files.items()}
+    return desk.ledger.append(make, lambda _: kept)
 
 
 def _kept(number: int, path: str) -> str:
@@ -83,6 +110,7 @@ def _reverting(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, 
     """Return the proposal that takes a merged experiment out again; None where later changes stand on it."""
     merged = campaign.experiments[number]
     assert merged.landed is not None and merged.proposal is not None
+    require_commit(desk, merged.landed.commit)
     before = {path: _text(desk, merged.parent, path) for path in merged.proposal.paths}
     after = {path: _text(desk, merged.landed.commit, path) for path in merged.proposal.paths}
     undone = tuple(Change(c["file"], c["name"], old=c["new"], new=c["old"]) for c in merged.proposal.changes)
@@ -117,6 +145,7 @@ def build(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """Put the change on the new incumbent, to be measured again; close it where it doesn't fit any more."""
     assert experiment.candidate is not None and experiment.proposal is not None
+    ensure_commit(desk, experiment)
     old, target = experiment.candidate, campaign.incumbent
     paths = experiment.proposal.paths
     onto = {path: _text(desk, target, path) for path in paths}
@@ -161,21 +190,25 @@ def _commit_candidate(
 
 def ensure_commit(desk: Desk, experiment: Experiment) -> None:
     """Have the commit under test in this clone, rebuilt from the ledger where another machine made it."""
-    assert experiment.candidate is not None
+    assert experiment.candidate is not None and experiment.proposal is not None
     if desk.git.resolve(experiment.candidate.commit) is not None:
         return
-    branch = f"refs/heads/{desk.experiment_branch(experiment.number)}"
-    desk.git.fetch(desk.remote.name_or_url, [branch, f"refs/heads/{desk.branch}"])
-    if desk.git.resolve(experiment.candidate.commit) is not None:
-        return
-    assert experiment.proposal is not None
-    if experiment.candidate.round == 1:
+    if experiment.pull is not None:
+        desk.forge.fetch_pulls([experiment.pull.pull])
+    elif experiment.candidate.round == 1:
         files = {p: desk.ledger.read_file(_kept(experiment.number, p)) for p in experiment.proposal.paths}
         _commit_candidate(desk, experiment, parent=experiment.candidate.parent, files=files, round=1)
-    if desk.git.resolve(experiment.candidate.commit) is None:
+    require_commit(desk, experiment.candidate.commit)
+
+
+def require_commit(desk: Desk, commit: str) -> None:
+    """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
+    if desk.git.resolve(commit) is None:
+        desk.git.fetch(desk.remote.name_or_url, [f"refs/heads/{desk.branch}"])
+    if desk.git.resolve(commit) is None:
         raise UserError(
-            f"commit {experiment.candidate.commit[:12]} of experiment {experiment.number} is nowhere to be"
-            f" found: push {branch} again from the clone that made it"
+            f"commit {commit[:12]} of campaign {desk.name!r} is nowhere to be found: push it again from the"
+            " clone that made it"
         )
 
 

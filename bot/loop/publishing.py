@@ -90,6 +90,7 @@ def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 
 def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> None:
     assert experiment.candidate is not None and experiment.pull is not None
+    ensure_commit(desk, experiment)
     pull, sha = experiment.pull.pull, experiment.candidate.commit
     if decision.verdict != "rejected" or campaign.runs_of(sha):
         trained = decision.verdict not in ("crashed", "lost", "rejected")

@@ -26,6 +26,13 @@ def figures_of(desk: Desk, campaign: Campaign, *, diffs: bool = False) -> Figure
 
 
 def _diffs(desk: Desk, campaign: Campaign) -> dict[int, str]:
+    lacking = [
+        e.pull.pull
+        for e in campaign.experiments.values()
+        if e.pull is not None and e.candidate is not None and desk.git.resolve(e.candidate.commit) is None
+    ]
+    if lacking:
+        desk.forge.fetch_pulls(lacking)
     return {
         e.number: desk.git.diff(e.candidate.parent, e.candidate.commit)
         for e in campaign.experiments.values()

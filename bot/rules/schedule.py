@@ -94,7 +94,7 @@ def next_step(campaign: Campaign, standing: Standing) -> Step:
         return Wait(waiting or "another loop measures the incumbent")
     limit = standing.limits.experiments
     if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
-        return Wait(waiting)
+        return Wait(waiting or "others have the last experiments in hand")
     return Begin(max(campaign.experiments, default=0) + 1, revert)
 
 

@@ -1,0 +1,161 @@
+"""One loop's hands: reconcile branch and ledger, choose what is next, do the stages of an experiment."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from bot import machine
+from bot.errors import UserError
+from bot.ledger import now, stamp
+from bot.loop.desk import Desk, lease_until
+from bot.loop.judging import train
+from bot.loop.landing import land, record_landing
+from bot.loop.measure import give_back, take_lease
+from bot.loop.proposing import build, propose, rebase
+from bot.loop.publishing import check, close, publish
+from bot.loop.render import rendered_files
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
+from bot.rules.schedule import Begin, Standing, Step, next_step
+from bot.rules.stopping import Limits, Stop
+
+RENDER_EVERY = 10
+STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
+Stage = Callable[[Desk, Campaign, Experiment], None]
+STAGE_ORDER = ("propose", "build", "publish", "check", "train", "rebase", "land", "close")
+
+
+def reconcile(desk: Desk) -> Campaign:
+    """Bring the ledger and the campaign's branch together, whoever moved it.
+
+    A head that an experiment was about to land on is that landing, cut short before it was recorded; any
+    other is a human's, and becomes the incumbent.
+    """
+    campaign = desk.ledger.refresh()
+    head = desk.forge.branch_head(desk.branch)
+    if head == campaign.incumbent:
+        return campaign
+    if head is None:
+        desk.forge.push_branch(desk.branch, campaign.incumbent)
+        return campaign
+    for experiment in campaign.open_experiments():
+        landing = experiment.decision is not None and experiment.decision.land
+        if landing and experiment.candidate is not None and experiment.candidate.commit == head:
+            record_landing(desk, experiment)
+            return desk.ledger.refresh()
+    campaign = desk.ledger.refresh()
+    if head == campaign.incumbent or head != desk.forge.branch_head(desk.branch):
+        return campaign
+    previous = campaign.incumbent
+    moved = desk.ledger.append(
+        lambda c: [IncumbentMoved(head, previous, c.moves + 1)] if c.incumbent == previous else []
+    )
+    desk.display.note(f"{desk.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew")
+    return moved
+
+
+def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
+    """Choose the next step for this process."""
+    prints = [
+        run.fingerprint for run in campaign.runs.values() if run.runner == desk.runner and run.fingerprint
+    ]
+    standing = Standing(
+        holder=desk.holder,
+        now=now(),
+        runner=desk.runner,
+        fingerprint=prints[-1] if prints else None,
+        limits=until,
+        incumbent_runs=desk.config.verdict.min_runs,
+        remeasure_every=desk.config.verdict.remeasure_every,
+        is_dead=machine.is_dead,
+    )
+    return next_step(campaign, standing)
+
+
+def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
+    """Claim the number and its lease in one append; None where another loop was quicker."""
+    incumbent = campaign.incumbent
+
+    def make(fresh: Campaign) -> list[Event]:
+        limit = desk.config.stop.experiments
+        taken = step.experiment in fresh.experiments or fresh.incumbent != incumbent
+        full = limit is not None and len(fresh.experiments) >= limit and step.reverts is None
+        withdrawn = step.reverts is not None and step.reverts not in fresh.reverts_waiting
+        if taken or full or withdrawn or fresh.paused or fresh.stop_asked:
+            return []
+        until = stamp(lease_until(desk.config, now()))
+        return [
+            ExperimentClaimed(step.experiment, incumbent, step.reverts),
+            LeaseTaken(f"experiment:{step.experiment}", 1, desk.holder, until),
+        ]
+
+    after = desk.ledger.append(make)
+    lease = after.leases.get(f"experiment:{step.experiment}")
+    return step.experiment if lease is not None and lease.holder == desk.holder else None
+
+
+def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
+    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end."""
+    if not take_lease(desk, f"experiment:{number}"):
+        return False
+    try:
+        return _do_stages(desk, number, stages)
+    except (UserError, KeyboardInterrupt):
+        with contextlib.suppress(UserError):  # what ended us may be in the way of this too
+            give_back(desk, f"experiment:{number}")
+        raise
+
+
+def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
+    begun = False
+    for _ in range(STAGES_OF_ONE):
+        campaign = reconcile(desk)
+        experiment = campaign.experiments[number]
+        if experiment.finished_at is not None:
+            desk.display.experiment_finished(campaign, experiment)
+            _render_at_intervals(desk, campaign)
+            return True
+        if campaign.paused:
+            return False
+        name, stage = next_stage(campaign, experiment)
+        if name not in stages:
+            return False
+        if experiment.proposal is not None and not begun:
+            desk.display.experiment_begun(campaign, experiment)
+            begun = True
+        stage(desk, campaign, experiment)
+    raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
+
+
+def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
+    """Return the stage that comes next for an open experiment."""
+    if experiment.decision is not None:
+        if not experiment.decision.land or experiment.landed is not None:
+            return "close", close
+        if experiment.parent != campaign.incumbent:
+            return "rebase", rebase
+        return "land", land
+    if experiment.proposal is None:
+        return "propose", propose
+    if experiment.candidate is None:
+        return "build", build
+    if experiment.pull is None:
+        return "publish", publish
+    if experiment.review is None:
+        return "check", check
+    return "train", train
+
+
+def _render_at_intervals(desk: Desk, campaign: Campaign) -> None:
+    if len(campaign.order) % RENDER_EVERY == 0:
+        desk.ledger.write(rendered_files(desk, campaign), "Render the ledger")
+
+
+def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
+    """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
+    event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
+    if campaign.stopped != event:
+        stopped = desk.ledger.append(lambda _: [event])
+        desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
+    return stop

@@ -1,0 +1,163 @@
+"""Stages with a scripted maker: proposals that are refused, that clash, that must be carried elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.agents.constants import changes_between
+from bot.agents.protocol import Question
+from bot.errors import UserError
+from bot.git import Git
+from bot.loop.carry import carry
+from bot.loop.desk import Desk, open_desk
+from bot.loop.proposing import propose
+from bot.loop.run import Until, run_loop
+from bot.loop.start import ensure_started
+from bot.loop.work import begin, reconcile
+from bot.rules.proposal import Change, Proposal
+from bot.rules.schedule import Begin
+from bot.terminal import PlainDisplay
+from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne, status
+
+
+def proposal(files: Mapping[str, str], hypothesis: str = "Try it") -> Proposal:
+    base = {"train.py": TRAIN}
+    changes = changes_between(base, {**base, **files})
+    return Proposal(hypothesis, "other", "Because.", "better", "low", files, changes, proposer="script")
+
+
+class Script:
+    """A maker that says what it was told to say, one proposal after the other."""
+
+    def __init__(self, *proposals: Proposal) -> None:
+        self._proposals: Iterator[Proposal] = iter(proposals)
+        self.asked: list[Question] = []
+
+    def propose(self, question: Question) -> Proposal | None:
+        self.asked.append(question)
+        return next(self._proposals, None)
+
+
+def desk_for(folder: Path, script: Script) -> Desk:
+    return open_desk(folder, None, PlainDisplay(io.StringIO()), {}, script)
+
+
+LESS_DROPOUT = TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.1")
+FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"score.py": "print('METRIC loss=0')\n"}, "score.py is locked"),
+        ({"train.py": LESS_DROPOUT, "score.py": "print('METRIC loss=0')\n"}, "score.py is locked"),
+        ({"train.py": TRAIN + "import socket\n"}, "socket"),
+        ({"train.py": TRAIN + "def broken(:\n"}, "does not parse"),
+        ({"train.py": TRAIN + "\n# only a comment\n"}, ""),
+        ({"train.py": TRAIN}, ""),
+    ],
+    ids=["locked file", "locked beside editable", "network", "syntax", "comment", "nothing"],
+)  # fmt: skip
+def test_refused_before_a_second_of_training(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    folder = make_repository(tmp_path / "repo")
+    desk = desk_for(folder, Script(proposal(files)))
+    assert run_loop(desk, Until(experiments=1)).reason == "requested"
+    assert status(folder)["experiments"]["rejected"] == 1
+    assert {event["experiment"] for event in events(folder) if event["kind"] == "run_finished"} == {None}
+    shown = nocturne(folder, "show", "1").stdout
+    assert said in shown and "state: closed" in shown and "nocturne:rejected" in shown
+    assert git(folder, "rev-parse", "nocturne/main") == git(folder, "rev-parse", "main")
+    candidate = next(event for event in events(folder) if event["kind"] == "candidate_built")
+    changed = git(folder, "diff", "--name-only", candidate["parent"], candidate["commit"])
+    assert changed in ("", "train.py")
+
+
+def two_claims(folder: Path, script: Script) -> Desk:
+    """Two experiments claimed on one incumbent, as by two loops at the same moment."""
+    desk = desk_for(folder, script)
+    ensure_started(desk)
+    for number in (1, 2):
+        assert begin(desk, reconcile(desk), Begin(number)) == number
+    return desk
+
+
+def test_loops_that_think_alike_do_not_try_the_same(tmp_path: Path) -> None:
+    same, other = proposal({"train.py": FASTER}), proposal({"train.py": LESS_DROPOUT})
+    script = Script(same, same, other)
+    desk = two_claims(make_repository(tmp_path / "repo"), script)
+    for number in (1, 2):
+        campaign = desk.ledger.refresh()
+        propose(desk, campaign, campaign.experiments[number])
+    proposed = desk.ledger.refresh().experiments
+    changes = [proposed[number].proposal.changes for number in (1, 2)]  # type: ignore[union-attr]
+    assert changes[0][0]["name"] == "LEARNING_RATE" and changes[1][0]["name"] == "DROPOUT"
+    assert [past.number for past in script.asked[2].history] == [1]
+
+
+def test_maker_that_only_repeats_others_is_told_off(tmp_path: Path) -> None:
+    same = proposal({"train.py": FASTER})
+    desk = two_claims(make_repository(tmp_path / "repo"), Script(*[same] * 9))
+    campaign = desk.ledger.refresh()
+    propose(desk, campaign, campaign.experiments[1])
+    with pytest.raises(UserError, match="proposed the same as experiment 2"):
+        propose(desk, desk.ledger.refresh(), campaign.experiments[2])
+
+
+def test_maker_that_raises_loses_nothing(tmp_path: Path) -> None:
+    class Broken:
+        def propose(self, question: Question) -> Proposal | None:
+            raise UserError("the maker has no key: set one")
+
+    folder = make_repository(tmp_path / "repo")
+    with pytest.raises(UserError, match="has no key"):
+        run_loop(open_desk(folder, None, PlainDisplay(io.StringIO()), {}, Broken()), Until(experiments=1))
+    nocturne(folder, "run", "-n", "1")
+    known = status(folder)["experiments"]
+    assert (known["total"], known["open"]) == (1, 0)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Git:
+    return Git.open(make_repository(tmp_path / "repo", config=CONFIG))
+
+
+def carried(repository: Git, base: str, changed: str, onto: str, *changes: Change) -> str | None:
+    made = carry(
+        repository, base={"train.py": base}, changed={"train.py": changed}, onto={"train.py": onto},
+        changes=changes,
+    )  # fmt: skip
+    return None if made is None else made["train.py"]
+
+
+def test_constants_in_neighbouring_lines_do_not_clash(repository: Git) -> None:
+    change = Change("train.py", "DROPOUT", "0.2", "0.1")
+    onto = TRAIN.replace("WEIGHT_DECAY = 0.1", "WEIGHT_DECAY = 0.3")
+    made = carried(repository, TRAIN, LESS_DROPOUT, onto, change)
+    assert made == onto.replace("DROPOUT = 0.2", "DROPOUT = 0.1")
+
+
+def test_constant_that_somebody_else_changed_is_a_clash(repository: Git) -> None:
+    change = Change("train.py", "DROPOUT", "0.2", "0.1")
+    assert (
+        carried(repository, TRAIN, LESS_DROPOUT, TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.4"), change)
+        is None
+    )
+
+
+def test_changes_of_code_are_merged_by_lines(repository: Git) -> None:
+    longer = TRAIN + "extra = settings\n"
+    onto = "# a note\n" + TRAIN
+    assert carried(repository, TRAIN, longer, onto) == "# a note\n" + longer
+    assert carried(repository, TRAIN, longer, TRAIN + "other = settings\n") is None
+
+
+def test_words_of_the_change_are_not_trusted_beyond_what_it_did(repository: Git) -> None:
+    """A change that did more than its list of constants says goes by lines, so that nothing is dropped."""
+    more = LESS_DROPOUT + "extra = settings\n"
+    change = Change("train.py", "DROPOUT", "0.2", "0.1")
+    made = carried(repository, TRAIN, more, "# a note\n" + TRAIN, change)
+    assert made == "# a note\n" + more
