@@ -17,7 +17,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS
 from bot.rules.statistics import pooled_noise, t_quantile
 
-State = Literal["new", "running", "paused", "stopped"]
+State = Literal["new", "running", "idle", "paused", "stopped"]
 GAIN_CONFIDENCE = 0.90
 _NO_DIFFS: Mapping[int, str] = MappingProxyType({})
 
@@ -115,7 +115,7 @@ def figures(
     staircase = _staircase(campaign, runs, yardstick)
     rows = tuple(row_of(e, runs, diffs.get(e.number, "")) for _, e in sorted(campaign.experiments.items()))
     noise, degrees = _noise(campaign, yardstick, prior_sigma, prior_degrees)
-    state, stop_reason, stop_detail = _state(campaign)
+    state, stop_reason, stop_detail = _state(campaign, now)
     baseline = measured(campaign.baseline, runs, yardstick) if campaign.incumbents else None
     incumbent = measured(campaign.incumbent, runs, yardstick) if campaign.incumbents else None
     done = [row for row in rows if not row.open]
@@ -249,7 +249,7 @@ def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) 
     return tuple(stairs)
 
 
-def _state(campaign: Campaign) -> tuple[State, str | None, str]:
+def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:
     stopped = campaign.stopped
     reason, detail = (stopped.reason, stopped.detail) if stopped else (None, "")
     if campaign.paused:
@@ -258,4 +258,5 @@ def _state(campaign: Campaign) -> tuple[State, str | None, str]:
         return "stopped", reason or "stopped", detail
     if not campaign.runs and not campaign.experiments:
         return "new", None, ""
-    return "running", None, ""
+    held = any(datetime.fromisoformat(lease.until) > now for lease in campaign.leases.values())
+    return ("running" if held else "idle"), None, ""

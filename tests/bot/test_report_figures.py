@@ -112,13 +112,15 @@ def test_nothing_measured_is_none_everywhere() -> None:
 
 def test_states_and_stop_reasons() -> None:
     night = night_of(2)
+    assert seen(night.campaign()).state == "idle"
+    night.add(ev.LeaseTaken("experiment:3", 1, "host/1", "2999-01-01T00:00:00+00:00"))
     assert seen(night.campaign()).state == "running"
     night.add(ev.LoopStopped("plateau", "12 experiments without an improvement", 2))
     stopped = status_json(seen(night.campaign()))
     assert (stopped["state"], stopped["stop_reason"]) == ("stopped", "plateau")
     assert "12 experiments without an improvement" in report_markdown(seen(night.campaign()))
     night.add(ev.CommandGiven(1, "resume"))
-    assert status_json(seen(night.campaign()))["state"] == "running"
+    assert status_json(seen(night.campaign()))["state"] == "running"  # the lease is still held
     night.add(ev.CommandGiven(2, "pause"))
     assert status_json(seen(night.campaign()))["state"] == "paused"
     night.add(ev.CommandGiven(3, "resume"))

@@ -86,13 +86,14 @@ def start_score(repo: Path, settings: Mapping[str, Any], *more: str) -> subproce
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def processes_with(marker: str) -> list[int]:
-    """Return the processes whose command line holds `marker`."""
+def processes_with(marker: str, *, in_environment: str = "") -> list[int]:
+    """Return the processes whose command line holds `marker`, and whose environment holds the other text."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                if marker.encode() in (entry / "cmdline").read_bytes():
+                named = marker.encode() in (entry / "cmdline").read_bytes()
+                if named and in_environment.encode() in (entry / "environ").read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 continue
