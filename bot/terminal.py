@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bot import words
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
 from bot.rules.schedule import run_id
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def plain(text: str) -> str:
@@ -78,11 +81,11 @@ STYLES = {
 class TerminalDisplay:
     """A bar for the run in hand with loss, speed and time left; below it, the best so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._console = Console(highlight=False)
+        self._console = console or Console(highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=28),
@@ -103,6 +106,7 @@ class TerminalDisplay:
         self._best = f"best {words.number(best[1])}" if best else ""
 
     def run_started(self, *, title: str, replicate: int, seed: int) -> None:
+        self._drop_bar()  # a run that isn't recorded has no end that we are told
         self._progress.start()
         text = plain(title)
         shown = text if len(text) <= 48 else text[:47] + "…"

@@ -58,7 +58,8 @@ def _goal(campaign: Campaign, limits: Limits) -> Stop | None:
 def _budgets(campaign: Campaign, limits: Limits, now: datetime) -> Stop | None:
     done = len(campaign.order)
     if limits.experiments is not None and done >= limits.experiments:
-        return Stop("experiments", f"{done} experiments are done, stop.experiments is {limits.experiments}")
+        said = "1 experiment is" if done == 1 else f"{done} experiments are"
+        return Stop("experiments", f"{said} done, stop.experiments is {limits.experiments}")
     if limits.deadline is not None and now >= limits.deadline:
         return Stop("deadline", f"the deadline {limits.deadline:%Y-%m-%d %H:%M} has passed")
     hours = campaign.gpu_seconds() / 3600

@@ -124,7 +124,8 @@ def test_a_signal_ends_everything_and_cleans_up(
 ) -> None:
     marker = f"nocturne-test-{os.getpid()}-signal-{number}"
     process = start_score(with_train(tmp_path / "repo", family(marker)), STEPS)
-    there = eventually(lambda: len(processes_with(marker)) >= 2 or process.poll() is not None, seconds=90)
+    # One at least: the one that left its parents may die with the one in between, as it should.
+    there = eventually(lambda: bool(processes_with(marker)) or process.poll() is not None, seconds=90)
     assert there and process.poll() is None, process.communicate()
     process.send_signal(number)
     assert process.wait(timeout=20) == 130
