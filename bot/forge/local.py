@@ -235,6 +235,8 @@ class LocalForge:
 
     def delete_branch(self, branch: str) -> None:
         """See `Forge.delete_branch`."""
+        if self.branch_head(branch) is None:
+            return  # a deletion of nothing would reach the remote and its hooks all the same
         result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
         if not result.pushed:
             raise UserError(f"the remote does not delete {branch} ({result.detail}): allow this user to")
