@@ -25,7 +25,6 @@ from bot.rules.decision import Rule
 from bot.rules.statistics import Noise, pooled_noise
 from bot.rules.stopping import Limits
 
-LEDGER_BRANCH = "nocturne/ledger"
 PRIOR_DEGREES = 3.0
 PRIOR_SHARE = 0.001
 
@@ -51,11 +50,6 @@ class Desk:
     def branch(self) -> str:
         """The campaign's branch, whose head is the incumbent."""
         return f"nocturne/{self.name}"
-
-    @property
-    def local_folder(self) -> Path:
-        """What this clone keeps of the campaign outside git objects; may be deleted at any time."""
-        return self.git.common_dir / "nocturne" / self.name
 
     def experiment_branch(self, number: int) -> str:
         return f"nocturne/exp/{self.name}/{number}"
