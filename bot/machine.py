@@ -14,17 +14,22 @@ def runner_kind() -> str:
 
     Scores of different kinds of machine are never compared: a fixed time budget buys more on a faster one.
     """
+    names = gpu_names()
+    if names:
+        return f"{len(names)}x {names[0]}"
+    return f"{platform.machine()} {_processor()} x{os.cpu_count()}".replace("  ", " ")
+
+
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs that `nvidia-smi` lists; none where there is no such command."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
-        names = [line.strip() for line in listed.stdout.splitlines() if line.strip()]
     except (OSError, subprocess.TimeoutExpired):
-        names = []
-    if names:
-        return f"{len(names)}x {names[0]}"
-    return f"{platform.machine()} {_processor()} x{os.cpu_count()}".replace("  ", " ")
+        return []
+    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
 
 
 def _processor() -> str:

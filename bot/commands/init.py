@@ -9,6 +9,15 @@ from bot.config_docs import commented_example
 from bot.errors import UserError
 from bot.evaluation import call_evaluator
 from bot.git import Git
+from bot.machine import gpu_names
+
+# The starter where there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
+_ON_A_CPU = """
+# The starter on a CPU: CPU seconds on one thread, so that what else the machine does changes little.
+evaluator:
+  budget: {kind: cpu}
+  threads: 1
+"""
 
 
 def run(*, directory: Path, starter: bool) -> int:
@@ -20,7 +29,7 @@ def run(*, directory: Path, starter: bool) -> int:
     git = Git.open(directory)
     if starter:
         write_starter(git.top)
-    wrote = write_config(git.top)
+    wrote = write_config(git.top, more=_ON_A_CPU if starter and not gpu_names() else "")
     for path in wrote:
         print(f"wrote {path}")
     if not wrote:
@@ -32,15 +41,15 @@ def run(*, directory: Path, starter: bool) -> int:
     return 0
 
 
-def write_config(top: Path) -> list[str]:
-    """Write the commented configuration where there is none; check the one that is there."""
+def write_config(top: Path, *, more: str = "") -> list[str]:
+    """Write the commented configuration, and `more` below it, where there is none; check one that is there."""
     path = top / CONFIG_PATH
     if path.exists():
         parse(path.read_text(errors="replace"), campaign=None)
         return []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_example())
+        path.write_text(commented_example() + more)
     except OSError as error:
         raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
     return [CONFIG_PATH]

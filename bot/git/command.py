@@ -41,6 +41,10 @@ class Damaged(Exception):
     """An object that must be there is missing or unreadable: what a power cut or a full disk leaves."""
 
 
+class Locked(Damaged):
+    """A ref's lock file stays: its holder was killed, or takes long."""
+
+
 @functools.cache
 def git_version() -> tuple[int, int]:
     """Return git's version as (major, minor); raise `UserError` where git is not installed."""

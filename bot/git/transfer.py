@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.errors import UserError
-from bot.git.command import NETWORK_TIMEOUT, Damaged, RemoteUnreachable, blot, failure_text, last_line
+from bot.git.command import NETWORK_TIMEOUT, Locked, RemoteUnreachable, blot, failure_text, last_line
 from bot.process import ProcessFailed
 
 Run = Callable[..., bytes]
@@ -116,7 +116,7 @@ def fetch(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:
                 time.sleep(0.02 * (attempt + 1))
                 continue
             if locked:
-                raise Damaged(last_line(said)) from error  # nobody holds a lock that long
+                raise Locked(last_line(said)) from error
             with reaching(remote, "fetch from"):
                 raise
         # The ref may have moved between the two commands: what we fetched is what counts.

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from bot.errors import UserError
 from bot.git import Damaged, Git, RefUpdate
+from bot.git.command import Locked
 from bot.git.file_lock import alone
 from bot.git.transfer import tracking_ref
-from bot.ledger.repair import drop_stale_locks, recent_damage, repair
+from bot.ledger.repair import drop_stale_locks, outlast_locks, recent_damage, repair
 from bot.process import ProcessFailed
 
 ATTEMPTS = 60
@@ -98,6 +99,10 @@ class Records:
         for attempt in range(3):
             try:
                 return action()
+            except Locked as error:
+                said = str(error)
+                self._notes += outlast_locks(self.git, self.remote)
+                continue
             except Damaged as error:
                 said = str(error)
             notes = repair(self.git, self.remote, self.ref)

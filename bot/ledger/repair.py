@@ -31,7 +31,7 @@ from bot.git.objects import read_objects
 from bot.git.transfer import tracking_ref
 from bot.process import ProcessFailed
 
-STALE_LOCK = 60.0  # seconds; git holds the lock of a ref for milliseconds
+STALE_LOCK = 10.0  # seconds; git holds the lock of a ref for milliseconds
 _RECENT = 6  # commits that the check before the first use looks into
 _CANDIDATES = 1000  # how many commits back a readable one is looked for
 _OUR_REFS = ("refs/heads/nocturne", "refs/remotes/nocturne", "refs/nocturne")
@@ -99,22 +99,41 @@ def repair(git: Git, remote: str, ref: str) -> list[str]:
     return notes
 
 
+def outlast_locks(git: Git, remote: str) -> list[str]:
+    """Wait until no lock file of our refs is left, or what is left is stale and removed; return the notes."""
+    notes: list[str] = []
+    until = time.monotonic() + 2 * STALE_LOCK
+    while list(_lock_files(git, remote)) and time.monotonic() < until:
+        notes += drop_stale_locks(git, remote)
+        time.sleep(0.2)
+    return notes
+
+
 def drop_stale_locks(git: Git, remote: str) -> list[str]:
     """Remove lock files of our refs that are older than `STALE_LOCK`; return a note for each."""
     notes = []
-    for folder in {git.common_dir, git.remote_path(remote) or git.common_dir}:
-        for path in (path for refs in _OUR_REFS for path in (folder / refs).rglob("*.lock")):
-            try:
-                if time.time() - path.stat().st_mtime <= STALE_LOCK:
-                    continue
-                path.unlink()
-            except FileNotFoundError:
-                continue  # its holder lives, and is done
-            except OSError as error:
-                raise_for_disk(error)
-                raise
-            notes.append(f"the lock {path}, left behind by a crash, was removed")
+    for path in _lock_files(git, remote):
+        try:
+            if time.time() - path.stat().st_mtime <= STALE_LOCK:
+                continue
+            path.unlink()
+        except FileNotFoundError:
+            continue  # its holder lives, and is done
+        except OSError as error:
+            raise_for_disk(error)
+            raise
+        notes.append(f"the lock {path}, left behind by a crash, was removed")
     return notes
+
+
+def _lock_files(git: Git, remote: str) -> Iterator[Path]:
+    """Yield the lock files of our refs, here and in a remote on this machine."""
+    there = git.remote_path(remote)
+    for folder in {git.common_dir, there or git.common_dir}:
+        for refs in _OUR_REFS:
+            yield from (folder / refs).rglob("*.lock")
+    if there is not None and git.common_dir in there.parents:  # the store inside .git is ours altogether
+        yield from there.glob("packed-refs.lock")
 
 
 def recent_damage(git_dir: Path, commit: str) -> bool:

@@ -68,6 +68,7 @@ def test_what_a_new_user_types_works(tmp_path: Path) -> None:
         ["sh", "-ec", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "kind: cpu" in (folder / ".github/nocturne.yml").read_text().rpartition("# campaigns:")[2]
     assert (folder / "report.html").stat().st_size > 10_000
     assert status(folder)["experiments"]["total"] == 1
     assert "## Pull request 1" in done.stdout

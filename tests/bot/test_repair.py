@@ -208,6 +208,20 @@ def test_stale_locks_go_and_fresh_ones_stay(place: tuple[Git, str]) -> None:
     assert not old[1].exists()
 
 
+def test_a_fresh_lock_of_a_dead_process_is_outlasted(
+    place: tuple[Git, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between lock and rename: our copy of the ref can't be moved until the lock is known to be stale."""
+    monkeypatch.setattr("bot.ledger.repair.STALE_LOCK", 1.0)
+    git, remote = place
+    other = Git.open(make_repository(Path(remote).parent / "other").top)
+    append(LedgerStore(other, remote, "main"), "by another")
+    lock = git.common_dir / f"{tracking_ref(REF)}.lock"
+    lock.touch()
+    assert keys(LedgerStore(git, remote, "main")) == [*NAMES, "by another"]
+    assert not lock.exists()
+
+
 def test_nothing_wrong_no_notes_and_nothing_moved(place: tuple[Git, str]) -> None:
     git, remote = place[0], Path(place[1])
     before = git.resolve("nocturne/ledger")
