@@ -7,9 +7,8 @@ Index, working tree, HEAD and branches stay as they are; what we make are object
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,13 +25,19 @@ from bot.git.command import (
     last_line,
     raise_for_disk,
 )
+from bot.git.export import export_tree
 from bot.git.objects import TreeEntry
 from bot.git.transfer import PushResult, RefUpdate
 from bot.process import ProcessFailed
+from bot.rules.scope import REGULAR_MODES, FileChange
 
 AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"
-# Diffs and lists of files must not depend on the user's diff.* settings.
-_DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+# Diffs and lists of files must not depend on the user's diff.* settings, nor on a `.gitmodules` that has
+# changes of its submodules ignored.
+_DIFF = (
+    "diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
+    "--ignore-submodules=none",
+)  # fmt: skip
 
 
 class Git:
@@ -136,6 +141,25 @@ class Git:
         parts = said.decode(errors="surrogateescape").split("\0")
         return list(zip(parts[0:-1:2], parts[1::2], strict=True))
 
+    def file_changes(self, base: str, head: str) -> list[FileChange]:
+        """Return every file that differs, with modes and objects; nothing is read but trees."""
+        said = self.run([*_DIFF, "--raw", "--no-abbrev", "-z", "--end-of-options", base, head])
+        parts = said.decode(errors="surrogateescape").split("\0")
+        changes = []
+        for meta, path in zip(parts[0:-1:2], parts[1::2], strict=True):
+            old_mode, new_mode, old_sha, new_sha, status = meta.removeprefix(":").split(" ")
+            changes.append(FileChange(path, status, old_mode, new_mode, old_sha, new_sha))
+        return changes
+
+    def tree_and_parents(self, commit: str) -> tuple[str, list[str]]:
+        """Return the names of the tree and the parents that `commit` itself has written down."""
+        (content,) = git_objects.read_objects(self.run, [f"{commit}^{{commit}}"])
+        if content is None:
+            raise Damaged(f"commit {commit} is missing")
+        lines = content.partition(b"\n\n")[0].decode(errors="replace").split("\n")
+        parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+        return lines[0].removeprefix("tree "), parents
+
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
         """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
         look = [
@@ -228,44 +252,35 @@ class Git:
         tree = git_objects.write_tree(self.run, parent, files)
         return git_objects.write_commit(self.run, tree, [parent] if parent else [], message, when, author)
 
+    def tree_with(self, base: str, head: str, paths: Collection[str]) -> str:
+        """Return the tree of commit `base` with those of `paths` that are plain files in `head` and differ.
+
+        They keep the mode they have in `base`. Nothing else of `head` is in it, whatever its diff hides.
+        """
+        changed = [
+            change
+            for change in self.file_changes(base, head)
+            if change.path in paths and change.new_mode in REGULAR_MODES
+        ]
+        if not changed:
+            return self.tree_and_parents(base)[0]
+        contents = git_objects.read_objects(self.run, [change.new_sha for change in changed], "blob")
+        files = {change.path: content for change, content in zip(changed, contents, strict=True)}
+        missing = [path for path, content in files.items() if content is None]
+        if missing:
+            raise Damaged(f"{missing[0]} of commit {head} is missing")
+        return git_objects.write_tree(self.run, base, files)
+
     def export(self, commit: str, folder: Path) -> None:
-        """Check the tree of `commit` out into the empty `folder`, as a fresh clone on Linux would have it."""
+        """Write the tree of `commit` into the empty `folder`: its blobs as they are, links as links.
+
+        Attributes and filters are not asked, so line ends, keywords, encodings and pointers to large files
+        stay as committed; a submodule is an empty folder. Raises `UserError` where it can't be written.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty")
-        plain = (
-            ("core.autocrlf", "false"),
-            ("core.eol", "lf"),
-            ("core.symlinks", "true"),
-            ("core.fileMode", "true"),
-        )
-        settings = (
-            *plain,
-            ("core.sparseCheckout", "false"),
-            ("submodule.recurse", "false"),
-            *durable_config(),
-        )
-        options = [option for key, value in settings for option in ("-c", f"{key}={value}")]
-        with tempfile.TemporaryDirectory(prefix="nocturne-") as scratch:
-            where = {"GIT_INDEX_FILE": str(Path(scratch, "index")), "GIT_WORK_TREE": str(folder.resolve())}
-            # read-tree takes attributes from the tree it checks out, not from the user's working tree.
-            command = [*options, "read-tree", "--reset", "-u", f"{commit}^{{tree}}"]
-            try:
-                git_output(command, cwd=folder, env=where | {"GIT_DIR": str(self._git_dir)})
-            except ProcessFailed as error:
-                said = failure_text(error)
-                if "unable to write file" not in said and "unable to create file" not in said:
-                    raise
-                free = shutil.disk_usage(folder).free / 1e6  # git does not say whether that is why
-                raise UserError(
-                    f"cannot check {commit[:12]} out into {folder}: {last_line(said)} ({free:.1f} MB are free"
-                    " there): free some space and run again"
-                ) from None
-
-    @functools.cached_property
-    def _git_dir(self) -> Path:
-        said = self.run(["rev-parse", "--absolute-git-dir"]).decode(errors="surrogateescape")
-        return Path(said.removesuffix("\n"))
+        export_tree(self.run, commit, folder)
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
         """Return the three-way merge of one file's contents, None where they conflict or are binary."""

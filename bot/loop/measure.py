@@ -9,6 +9,7 @@ from typing import Any
 from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now, stamp
 from bot.loop.desk import Desk, lease_until
+from bot.loop.scope import objections
 from bot.machine import is_dead
 from bot.rules.campaign import Campaign
 from bot.rules.events import LeaseTaken, RunFinished
@@ -47,7 +48,8 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     """Make the commit's next run and record it.
 
     A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
-    A candidate's runs go under the lease of their experiment.
+    A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
+    plus editable files: the review has seen to that, but `editable` may have changed since.
     """
     campaign = desk.ledger.refresh()
     replicate = next_replicate(campaign, commit)
@@ -72,9 +74,13 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
             renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
 
     desk.display.run_started(title=title, replicate=replicate, seed=seed)
-    with desk.runs.scratch() as scratch:
-        desk.git.export(commit, scratch.tree)
-        outcome = desk.runs.evaluate(RunOrder(run, scratch, seed, desk.evaluator_settings()), on_event)
+    outside = objections(desk, campaign, commit) if experiment is not None else ()
+    if outside:
+        outcome = _refused(outside[0])
+    else:
+        with desk.runs.scratch() as scratch:
+            desk.git.export(commit, scratch.tree)
+            outcome = desk.runs.evaluate(RunOrder(run, scratch, seed, desk.evaluator_settings()), on_event)
     finished = RunFinished(
         run=run,
         commit=commit,
@@ -95,6 +101,14 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     desk.display.run_finished(finished)
     desk.runs.prune()
     return finished
+
+
+def _refused(reason: str) -> RunOutcome:
+    """Return the outcome of a run that was not begun."""
+    return RunOutcome(
+        score=None, failure={"class": "refused", "reason": reason}, metrics={}, fingerprint=None,
+        jail="not entered", seconds=0.0, curve=(), log_tail="",
+    )  # fmt: skip
 
 
 def _log_file(run: str, outcome: RunOutcome) -> dict[str, bytes]:

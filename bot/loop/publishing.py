@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bot import words
 from bot.agents.review import fingerprint, review
+from bot.errors import UserError
 from bot.loop.desk import Desk
 from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.scope import objections
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
     Event,
@@ -34,13 +36,44 @@ def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 
 
 def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
-    """Review by rule, before a second of training, and say so on the pull request."""
+    """Scope and review by rule, before a second of training, and say so on the pull request."""
     assert experiment.candidate is not None and experiment.pull is not None
     candidate = experiment.candidate
     if candidate.round > 1:
         publish(desk, campaign, experiment)
+    ensure_commit(desk, experiment)
+    named = experiment.proposal.paths if experiment.proposal else ()
+    outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
+    # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
+    reasons, known_by = (outside, "") if outside else _review(desk, campaign, experiment)
+    approved = not reasons
+    sha = candidate.commit
+    desk.forge.set_status(
+        sha=sha, context="nocturne/scope", state="failure" if outside else "success",
+        description=outside[0] if outside else "only editable files changed",
+    )  # fmt: skip
+    desk.forge.set_status(
+        sha=sha, context="nocturne/review", state="success" if approved else "failure",
+        description="; ".join(reasons) if reasons else "rule-based review: nothing to object to",
+    )  # fmt: skip
+    desk.forge.upsert_comment(experiment.pull.pull, "review", words.review_comment(approved, reasons))
+    events: list[Event] = [Reviewed(experiment.number, candidate.round, approved, reasons, known_by)]
+    if not approved:
+        said = "; ".join(reasons)
+        lesson = f"{experiment.title}: refused before training ({said})."
+        events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
+    desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+
+
+def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tuple[str, ...], str]:
+    """Return what the rule-based review objects to, and the fingerprint of what it read."""
+    candidate = experiment.candidate
+    assert candidate is not None
     base = editable_files(desk, candidate.parent)
-    proposed = editable_files(desk, candidate.commit)
+    try:
+        proposed = editable_files(desk, candidate.commit)
+    except UserError as error:
+        return (str(error),), ""  # the candidate's fault: it must not stop the loop
     tried = {
         e.review.fingerprint: e.number
         for e in campaign.experiments.values()
@@ -49,28 +82,7 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.reverts is not None or candidate.round > 1:
         tried = {}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
-    paths = experiment.proposal.paths if experiment.proposal else ()
-    outside = sorted(set(paths) - set(desk.config.editable))
-    reasons = (*(f"{path} is locked" for path in outside), *outcome.reasons)
-    approved = outcome.approved and not outside
-    sha = candidate.commit
-    desk.forge.set_status(
-        sha=sha, context="nocturne/scope", state="failure" if outside else "success",
-        description=f"locked: {', '.join(outside)}" if outside else "only editable files changed",
-    )  # fmt: skip
-    desk.forge.set_status(
-        sha=sha, context="nocturne/review", state="success" if approved else "failure",
-        description="; ".join(reasons) if reasons else "rule-based review: nothing to object to",
-    )  # fmt: skip
-    desk.forge.upsert_comment(experiment.pull.pull, "review", words.review_comment(approved, reasons))
-    events: list[Event] = [
-        Reviewed(experiment.number, candidate.round, approved, tuple(reasons), fingerprint(proposed))
-    ]
-    if not approved:
-        said = "; ".join(reasons)
-        lesson = f"{experiment.title}: refused before training ({said})."
-        events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
-    desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+    return outcome.reasons, fingerprint(proposed)
 
 
 def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

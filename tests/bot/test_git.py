@@ -12,6 +12,7 @@ import pytest
 from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
 from bot.git.transfer import tracking_ref
+from bot.rules.scope import FileChange
 from tests.bot.storage import make_bare, make_repository, own_mounts, python, sh
 
 WHEN = datetime(2026, 3, 1, 22, 0, tzinfo=timezone.utc)
@@ -150,6 +151,127 @@ def test_export_is_the_tree_and_nothing_of_the_working_tree(tmp_path: Path, git:
     assert (tmp_path / "out/link").is_symlink()
     with pytest.raises(ValueError, match="not empty"):
         git.export(head(git), tmp_path / "out")
+
+
+def test_export_asks_no_attribute_and_no_filter(tmp_path: Path, git: Git) -> None:
+    """What a checkout or an archive would rewrite stays as it was committed."""
+    contents = {
+        ".gitattributes": b"*.txt text eol=crlf\n*.py ident filter=evil export-ignore\n"
+        b"*.md export-subst\n*.wide working-tree-encoding=UTF-16\nbig.bin filter=lfs diff=lfs merge=lfs\n",
+        "sub/lines.txt": b"one\ntwo\n",
+        "train.py": b"# $Id$\nLR = 0.1\n",
+        "notes.md": b"$Format:%H$\n",
+        "text.wide": "ü\n".encode(),
+        "big.bin": b"version https://git-lfs.github.com/spec/v1\n",
+    }
+    ran = tmp_path / "filter-ran"
+    for name in ("evil", "lfs"):
+        for way in ("smudge", "clean", "process"):
+            sh(git.top, "config", f"filter.{name}.{way}", f"touch '{ran}'; cat")
+        sh(git.top, "config", f"filter.{name}.required", "true")
+    (git.common_dir / "info").mkdir(exist_ok=True)
+    (git.common_dir / "info/attributes").write_text("*.txt text eol=crlf ident\n")
+    commit = git.commit_files(head(git), contents, "attributes", WHEN)
+    git.export(commit, tmp_path / "out")
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in contents} == contents
+    assert not ran.exists()
+
+
+def test_export_of_names_and_links_that_are_odd(tmp_path: Path, git: Git) -> None:
+    sub = sh(git.top, "rev-parse", "HEAD:sub")
+    to = sh(git.top, "hash-object", "-w", "--stdin", stdin=b"/no/where\xff")
+    blob = sh(git.top, "rev-parse", "HEAD:train.py")
+    listing = b"120000 blob %s\tlink\0" % to.encode() + b"160000 commit %s\tlib\0" % (b"1" * 40)
+    listing += b"100644 blob %s\tnew\nline\xff\0" % blob.encode() + b"040000 tree %s\tsub\0" % sub.encode()
+    tree = sh(git.top, "mktree", "-z", "--missing", stdin=listing)
+    git.export(sh(git.top, "commit-tree", tree, "-m", "odd"), tmp_path / "out")
+    out = tmp_path / "out"
+    assert {os.fsencode(path.name) for path in out.iterdir()} == {b"lib", b"link", b"new\nline\xff", b"sub"}
+    assert os.fsencode((out / "link").readlink()) == b"/no/where\xff"
+    assert list((out / "lib").iterdir()) == []  # a submodule, as in a clone without them
+
+
+def test_export_never_leaves_its_folder(tmp_path: Path, git: Git) -> None:
+    """Trees that no git would make: a link that a folder of the same name would be written through, `..`."""
+    blob = sh(git.top, "rev-parse", "HEAD:train.py")
+    below = sh(git.top, "mktree", stdin=f"100644 blob {blob}\tpwned\n".encode())
+    to = sh(git.top, "hash-object", "-w", "--stdin", stdin=str(tmp_path).encode())
+
+    def commit(*entries: tuple[bytes, bytes, str]) -> str:
+        content = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(sha) for mode, name, sha in entries)
+        tree = sh(git.top, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=content)
+        return sh(git.top, "commit-tree", tree, "-m", "hostile")
+
+    through = commit((b"120000", b"a", to), (b"40000", b"a", below))
+    with pytest.raises(UserError, match=r"cannot check .* out into .* File exists"):
+        git.export(through, tmp_path / "one")
+    for number, name in enumerate((b"..", b".git", b".GIT")):
+        with pytest.raises(UserError, match="must not be checked out"):
+            git.export(commit((b"40000", name, below)), tmp_path / f"other{number}")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_file_changes_are_whole_and_hide_nothing(git: Git) -> None:
+    """Every byte of every name, modes, links and submodules, whatever settings would leave out."""
+
+    def entry(mode: str, kind: str, sha: str, name: str) -> str:
+        return f"{mode} {kind} {sha}\t{name}\0"
+
+    def commit(*entries: str) -> str:
+        listing = "".join(entries).encode(errors="surrogateescape")
+        return sh(git.top, "commit-tree", sh(git.top, "mktree", "-z", "--missing", stdin=listing), "-m", "m")
+
+    train, other = (sh(git.top, "rev-parse", f"HEAD:{name}") for name in ("train.py", "sub/other.txt"))
+    one, two, none = "1" * 40, "2" * 40, "0" * 40
+    ignored = sh(
+        git.top, "hash-object", "-w", "--stdin", stdin=b'[submodule "lib"]\npath=lib\nurl=x\nignore=all\n'
+    )
+    modules = entry("100644", "blob", ignored, ".gitmodules")
+    before = commit(
+        modules, entry("160000", "commit", one, "lib"), entry("100644", "blob", train, "kept"),
+        entry("100644", "blob", train, "old name"), entry("100644", "blob", other, "train.py"),
+    )  # fmt: skip
+    after = commit(
+        modules, entry("160000", "commit", two, "lib"), entry("100755", "blob", train, "kept"),
+        entry("100644", "blob", train, "new\n\tname\udcff"), entry("120000", "blob", other, "train.py"),
+    )  # fmt: skip
+    (git.top / ".gitmodules").write_text('[submodule "lib"]\npath=lib\nurl=x\nignore=all\n')
+    hostile = {
+        "submodule.lib.ignore": "all", "diff.ignoreSubmodules": "all", "diff.renames": "copies",
+        "diff.relative": "true", "core.fileMode": "false", "core.abbrev": "6", "core.quotePath": "true",
+    }  # fmt: skip
+    for key, value in hostile.items():
+        sh(git.top, "config", key, value)
+    assert sorted(git.file_changes(before, after), key=lambda change: change.path) == [
+        FileChange("kept", "M", "100644", "100755", train, train),
+        FileChange("lib", "M", "160000", "160000", one, two),
+        FileChange("new\n\tname\udcff", "A", "000000", "100644", none, train),
+        FileChange("old name", "D", "100644", "000000", train, none),
+        FileChange("train.py", "T", "100644", "120000", other, other),
+    ]
+    assert git.file_changes(before, before) == []
+
+
+def test_tree_with_takes_contents_of_named_files_and_nothing_else(git: Git) -> None:
+    base = head(git)
+    files = {"train.py": b"LR = 0.3\n", "sub/other.txt": b"other", "sub/new.py": b"new"}
+    far = git.commit_files(base, files, "far", WHEN)
+    only = git.commit_files(base, {"train.py": files["train.py"], "sub/new.py": b"new"}, "only", WHEN)
+    assert git.tree_with(base, far, ["train.py", "sub/new.py", "not there"]) == git.tree_and_parents(only)[0]
+    assert (
+        git.tree_with(base, far, [])
+        == git.tree_with(base, base, ["train.py"])
+        == git.tree_and_parents(base)[0]
+    )
+    assert git.tree_and_parents(far)[1] == [base]
+    (git.top / "train.py").chmod(0o755)
+    sh(git.top, "rm", "-q", "sub/other.txt")
+    (git.top / "sub").mkdir(exist_ok=True)
+    (git.top / "sub/other.txt").symlink_to("/etc/passwd")
+    sh(git.top, "add", "-A")
+    sh(git.top, "commit", "-qm", "executable, and a link")
+    kept = git.tree_with(base, head(git), ["train.py", "sub/other.txt"])
+    assert kept == git.tree_and_parents(base)[0]  # a mode and a link are no contents
 
 
 def test_merge_file(git: Git) -> None:
