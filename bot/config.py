@@ -14,13 +14,27 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from bot.errors import UserError
+from bot.rules.guards import parse_guard
 
 CONFIG_PATH = ".github/nocturne.yml"
 RESERVED_NAMES = ("ledger", "exp")
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
+
+
+def _guard(text: str) -> str:
+    parse_guard(text)
+    return text
 
 
 class _Section(BaseModel):
@@ -57,19 +71,39 @@ class Evaluator(_Section):
     metric: Metric = Metric()
     """What is measured."""
     command: Annotated[list[str], Field(max_length=64)] = []
-    """The locked command for `kind: command`, as a list of words."""
+    """The locked command for `kind: command`, as a list of words: it measures, and its word is the score."""
+    produce: Annotated[list[str], Field(max_length=64)] = []
+    """For `kind: command`: what runs before it on the candidate's side, such as `[python, train.py]`. It sees
+    nothing of `data`, what it prints counts for nothing, and the files it leaves in `$NOCTURNE_OUT` are what
+    `command` finds there. Empty: `command` alone runs, and is as trustworthy as what it runs itself."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often `command` measures in one run; the median of each metric counts."""
+    guards: Annotated[list[Annotated[str, AfterValidator(_guard)]], Field(max_length=32)] = []
+    """What a candidate must keep besides a better score, such as `peak_vram_mb <= 1.1 * incumbent`,
+    `accuracy >= 0.9` or `seconds <= incumbent + 5%`: any metric of a run, medians over runs."""
+    data: Annotated[list[str], Field(max_length=64)] = []
+    """Files and folders that only the locked side may read: prepare.py, or `command`. Candidates never see
+    them, wherever they lie. Paths are relative to the repository."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
-    """When a `kind: command` run, or one with a budget of steps, is killed."""
-    startup_seconds: Annotated[float, Field(gt=0)] = 120.0
-    """Allowance for imports and compiling before the first batch."""
-    warmup_seconds: Annotated[float, Field(ge=0)] = 0.0
-    """Training time that the budget does not count, for compiling in the first steps."""
+    """When a run with a budget of steps is killed; for `kind: command`, when `produce` or one measurement is."""
+    startup_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Allowance for imports and compiling before the first batch; null measures what is needed."""
+    warmup_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Most time of the first training steps that the budget does not count, for compiling; null allows a
+    minute where there is a GPU."""
     evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
     """When an evaluation is given up."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads a run may use; null leaves it to the machine."""
+    jail: Literal["auto", "bubblewrap", "namespaces", "none"] = "auto"
+    """How candidates are locked in. `auto` takes bubblewrap, else bare namespaces, else refuses to run. `none`
+    locks nothing, marks every score as unjailed, and is refused while credentials are about."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
-    """Memory limit of a run in MiB; null sets none."""
+    """Most memory of a run in MiB; null takes a share of the machine's."""
+    scratch_mb: Annotated[int, Field(ge=1)] | None = None
+    """Most that a run may write, in MiB; null takes a share of the machine's memory."""
+    processes: Annotated[int, Field(ge=1)] = 512
+    """Most processes and threads of a run."""
     eval_tokens: Annotated[int, Field(ge=1)] | None = None
     """Validation tokens to score; null takes EVAL_TOKENS of the repository's prepare.py."""
 
@@ -150,6 +184,8 @@ class Config(_Section):
     def _command(cls, evaluator: Evaluator) -> Evaluator:
         if evaluator.kind == "command" and not evaluator.command:
             raise ValueError("kind: command needs the key `command`")
+        if evaluator.kind == "train" and (evaluator.produce or evaluator.repeats > 1):
+            raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")
         return evaluator
 
 

@@ -158,6 +158,23 @@ def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, dir
     return f"{what}: worsens {metric} by {amount}."
 
 
+def breach(breaches: Sequence[str]) -> str:
+    """Return the reason of a verdict on a candidate that breaks guards."""
+    return f"breaks {'a guard' if len(breaches) == 1 else 'guards'}: {'; '.join(breaches)}"
+
+
+def breach_lesson(
+    experiment: Experiment, breaches: Sequence[str], result: Comparison | None, metric: str,
+    direction: Direction,
+) -> str:  # fmt: skip
+    """Say what an experiment taught whose candidate breaks guards."""
+    what = f"{experiment.title}: {breach(breaches)}"
+    if result is None:
+        return f"{what}."
+    turn = "though it improves" if better(result.effect, direction) else "and worsens"
+    return f"{what}, {turn} {metric} by {abs(result.effect):.4g} ± {result.half_width:.2g}."
+
+
 def closing_comment(campaign: Campaign, experiment: Experiment) -> str:
     """Return the last word on an experiment's pull request."""
     decision = experiment.decision

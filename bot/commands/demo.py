@@ -33,6 +33,7 @@ seed: {seed}
 evaluator:
   budget: {{kind: cpu, amount: {budget}}}
   threads: 1
+  jail: {jail}
 stop:
   experiments: {experiments}
 """
@@ -41,7 +42,7 @@ CPU_SECONDS = 4
 
 def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
     directory = directory.absolute()
-    _empty_repository(directory, experiments, seed)
+    _empty_repository(directory, experiments, seed, jail=_jail())
     print(f"A new repository with the bundled task: {directory}", flush=True)
     call_evaluator("prepare", str(directory), timeout=900)  # snapshots the text, once for this machine
     with campaign_session(directory, None) as session:
@@ -57,7 +58,16 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
     return 0
 
 
-def _empty_repository(directory: Path, experiments: int, seed: int) -> None:
+def _jail() -> str:
+    """Return the jail that this machine has. The demo runs our own proposals only, so it may do without."""
+    try:
+        return call_evaluator("jail", timeout=120).strip()
+    except UserError as error:
+        print(f"{error}\nThe demo runs no stranger's code: it goes on without a jail.")
+        return "none"
+
+
+def _empty_repository(directory: Path, experiments: int, seed: int, *, jail: str) -> None:
     """Make a repository with starter and configuration; an earlier demo in the same place goes."""
     if directory.exists() and any(directory.iterdir()):
         if not (directory / ".git" / MARKER).exists():
@@ -71,7 +81,7 @@ def _empty_repository(directory: Path, experiments: int, seed: int) -> None:
         write_starter(git.top)
         config = directory / CONFIG_PATH
         config.parent.mkdir(parents=True)
-        config.write_text(_CONFIG.format(seed=seed, budget=CPU_SECONDS, experiments=experiments))
+        config.write_text(_CONFIG.format(seed=seed, budget=CPU_SECONDS, experiments=experiments, jail=jail))
         name, _, address = AUTHOR.partition(" <")
         who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": address.rstrip(">")}
         who |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address.rstrip(">")}

@@ -22,6 +22,7 @@ from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.guards import Guard, parse_guard
 from bot.rules.statistics import Noise, pooled_noise
 from bot.rules.stopping import Limits
 
@@ -63,12 +64,18 @@ class Desk:
         return campaign_noise(campaign, self.config, self.runner)
 
     def evaluator_settings(self) -> dict[str, Any]:
-        """Return the evaluator's settings as it wants them: plain JSON."""
-        return {
+        """Return the evaluator's settings as it wants them: plain JSON. Guards are our business alone."""
+        settings = {
             "version": 1,
-            **self.config.evaluator.model_dump(mode="json"),
+            **self.config.evaluator.model_dump(mode="json", exclude={"guards"}),
             "editable": self.config.editable,
         }
+        least = self.config.verdict.min_effect
+        return settings | {"min_effect": least} if least > 0 else settings
+
+    def guards(self) -> list[Guard]:
+        """Return what a candidate must keep besides a better score."""
+        return [parse_guard(text) for text in self.config.evaluator.guards]
 
 
 def campaign_noise(campaign: Campaign, config: Config, runner: str) -> Noise:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from bot import words
 from bot.loop.desk import Desk
 from bot.loop.measure import measure
@@ -14,9 +17,12 @@ from bot.rules.events import (
     RunFinished,
     Verdict,
 )
+from bot.rules.guards import broken, clearly_broken
 from bot.rules.outcome import decision_of
+from bot.rules.statistics import Comparison, compare
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
+Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
 
 
 def train(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
@@ -59,22 +65,60 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     if not runs:
         return NeedRun("candidate", "the first run")
     runner, print_ = runs[-1].runner, runs[-1].fingerprint
-    mine = campaign.scores_of(candidate.commit, runner=runner, fingerprint=print_)
-    theirs = campaign.scores_of(candidate.parent, runner=runner, fingerprint=print_)
-    rule = desk.rule()
+    mine = _scored_runs(campaign, candidate.commit, runner, print_)
+    theirs = _scored_runs(campaign, candidate.parent, runner, print_)
+    scores, others = [score for score, _ in mine], [score for score, _ in theirs]
+    rule, noise = desk.rule(), desk.noise(campaign)
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
             return NeedRun("candidate", "the new incumbent needs its runs")
         rule = Rule(rule.confidence, rule.min_effect, rule.min_runs, max_runs=len(mine))
     outcome = decide(
-        mine, theirs, desk.noise(campaign), direction=campaign.direction, rule=rule,
+        scores, others, noise, direction=campaign.direction, rule=rule,
         net_lines=candidate.added - candidate.removed,
     )  # fmt: skip
+    breaches = _breaches(desk, experiment, outcome, mine, theirs)
+    if breaches:
+        result = compare(scores, others, noise, confidence=rule.confidence) if others else None
+        return _breached(experiment, breaches, result, campaign)
     if isinstance(outcome, NeedRun):
         if runner != desk.runner:
             return NeedRun("candidate", f"this runner is another kind than {runner}")
         return outcome
     return _verdict(experiment, outcome, campaign)
+
+
+def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:
+    """Return score and metrics of a commit's runs that may be compared: one kind of runner, one fingerprint."""
+    return [
+        (run.score, run.metrics)
+        for run in campaign.runs_of(commit, runner=runner)
+        if run.score is not None and print_ in (None, run.fingerprint)
+    ]
+
+
+def _breaches(
+    desk: Desk, experiment: Experiment, outcome: Decided | NeedRun, mine: Measured, theirs: Measured
+) -> list[str]:
+    """Return which guards stand between a candidate and its place: those that it breaks however often it is
+    measured, or, where its score is good enough, those that it breaks on the whole."""
+    if experiment.reverts is not None:
+        return []  # a human asked
+    metrics = [each for _, each in mine], [each for _, each in theirs]
+    if isinstance(outcome, NeedRun):
+        return clearly_broken(desk.guards(), *metrics)
+    return broken(desk.guards(), *metrics) if outcome.verdict == "improved" else []
+
+
+def _breached(
+    experiment: Experiment, breaches: Sequence[str], result: Comparison | None, campaign: Campaign
+) -> ExperimentDecided:
+    """Write down a verdict for breaking guards, without an effect: the search shall not follow what is barred."""
+    lesson = words.breach_lesson(experiment, breaches, result, campaign.metric, campaign.direction)
+    decision = decision_of(
+        experiment, "discarded", reason=words.breach(breaches), lesson=lesson, comparison=result
+    )
+    return replace(decision, effect=None, half_width=None)
 
 
 def _verdict(experiment: Experiment, outcome: Decided, campaign: Campaign) -> ExperimentDecided:

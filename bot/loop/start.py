@@ -66,7 +66,8 @@ def _missing(desk: Desk, path: str) -> str:
 def _check_working_tree(desk: Desk) -> None:
     """What runs is what is committed: refuse while the campaign's files differ from it."""
     paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH]
-    paths += [word for word in desk.config.evaluator.command if (desk.git.top / word).is_file()]
+    words = (*desk.config.evaluator.produce, *desk.config.evaluator.command)
+    paths += [word for word in words if (desk.git.top / word).is_file()]
     dirty = desk.git.is_dirty(paths)
     if dirty:
         names = ", ".join(dirty[:3])

@@ -42,6 +42,11 @@ REFUSED = [
     ("verdict: {confidence: 1}", "verdict.confidence: should be less than 1, not 1"),
     ("evaluator: {budget: {kind: laps}}", "evaluator.budget.kind: should be 'wall', 'cpu' or 'steps', not"),
     ("evaluator: {kind: command}", "evaluator: kind: command needs the key `command`"),
+    ("evaluator: {produce: [python, a.py]}", "evaluator: `produce` and `repeats` go with kind: command"),
+    ("evaluator: {repeats: 0}", "evaluator.repeats: should be greater than or equal to 1, not 0"),
+    ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap', 'namespaces' or 'none'"),
+    ("evaluator: {data: exam}", "evaluator.data: should be a valid list, not 'exam'"),
+    ("evaluator: {guards: [a <= 3, b =< 2]}", "evaluator.guards.1: write NAME <= LIMIT (or >=, <, >) with a"),
     ("evaluator: 3", "evaluator: should be a valid dictionary"),
     ("editable: [../outside.py]", "editable: '../outside.py' is not a path inside the repository"),
     ("editable: [/etc/passwd]", "editable: '/etc/passwd' is not a path inside"),
@@ -87,7 +92,16 @@ def test_schema_is_the_committed_one() -> None:
     assert committed == schema_text(), "run `make schema`"
 
 
-BEYOND_SCHEMA = ("kind: command", "editable: [.", "editable: [/", "campaigns: {", "a: [", "deadline")
+BEYOND_SCHEMA = (
+    "kind: command",
+    "produce:",
+    "guards: [",
+    "editable: [.",
+    "editable: [/",
+    "campaigns: {",
+    "a: [",
+    "deadline",
+)
 
 
 @pytest.mark.parametrize("text", [t for t, _ in REFUSED if not any(part in t for part in BEYOND_SCHEMA)])
