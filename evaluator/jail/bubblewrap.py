@@ -1,0 +1,153 @@
+"""The jail that bubblewrap makes (https://github.com/containers/bubblewrap, 0.6 and later)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from evaluator.errors import UserError
+from evaluator.jail.memory_file import memory_file
+from evaluator.jail.mounts import Mount, covers, mounts, uncovered
+from evaluator.jail.seccomp import program
+from evaluator.jail.view import Launch, Limits, View
+
+_ALWAYS = (
+    *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
+    *("--unshare-cgroup-try", "--cap-drop", "ALL", "--die-with-parent", "--new-session"),
+    *("--hostname", "jail"),
+)
+_MANY = 20  # covers that bubblewrap makes by itself as quickly
+_STAGE = (sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("stage.py")))
+_WHERE_KNOWN = ("--disable-userns", "--size")
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """bubblewrap at the path `bwrap`. `options` are those of `--disable-userns` and `--size` that it takes.
+
+    Before 0.8 the first is missing: the system call filter refuses user namespaces by itself then. Before
+    0.7 the second is missing, and nothing replaces it: a tmpfs then holds half of the machine's memory, and
+    only `Limits.file_bytes` bounds a single file. `holds_quota` tells.
+
+    bubblewrap itself gets an empty environment, and its options and the variables of the command in a file
+    without a name, since /proc/1 shows both the environment and the command line of bubblewrap in the jail.
+
+    bubblewrap's process 1 asks to die with its parent only once the file system stands. So whoever kills a
+    jail that may be younger than 0.1 seconds stops what was launched first (SIGSTOP), and then kills it
+    together with its child: killed alone it would leave that child behind.
+    """
+
+    bwrap: str
+    options: frozenset[str]
+    name: ClassVar[str] = "bubblewrap"
+
+    @property
+    def holds_quota(self) -> bool:
+        """Whether scratch, /tmp and /dev/shm are kept to their size."""
+        return "--size" in self.options
+
+    def launch(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        view: View,
+        limits: Limits,
+        fds: Sequence[int] = (),
+    ) -> Launch:
+        """See `Jail.launch`."""
+        staged = covers(view) if len(view.hidden) + len(view.replaced) > _MANY and _stage_works() else ()
+        steps = mounts(uncovered(view) if staged else view)
+        _refuse_null((str(folder), *env, *env.values(), *(step.source + step.target for step in steps)))
+        own: list[int] = []
+        words = [*_ALWAYS, *(self.options - {"--size"}), "--chdir", str(folder)]
+        rules = program()
+        if rules:
+            own.append(memory_file(rules))
+            words += ["--seccomp", str(own[-1])]
+        for step in steps:
+            words += self._words(step, own)
+        for variable, value in env.items():
+            words += ["--setenv", variable, value]
+        own.append(memory_file(b"".join(os.fsencode(word) + b"\0" for word in words)))
+        argv = (self.bwrap, "--args", str(own[-1]), "--", *_without_pwd(env), *command)
+        if staged:
+            own.append(memory_file(json.dumps(staged).encode()))
+            argv = (*_STAGE, str(own[-1]), *argv)
+        return Launch(argv=argv, env={}, fds=(*fds, *own), own=tuple(own), limits=limits)
+
+    def _words(self, mount: Mount, own: list[int]) -> Iterator[str]:
+        match mount.kind:
+            case "bind":
+                yield from ("--ro-bind", mount.source, mount.target)
+            case "bind_rw":
+                yield from ("--bind", mount.source, mount.target)
+            case "device":
+                yield from ("--dev-bind", mount.source, mount.target)
+            case "tmpfs":
+                size = ("--size", str(mount.size)) if self.holds_quota else ()
+                yield from (*size, "--perms", f"{mount.mode:04o}", "--tmpfs", mount.target)
+            case "folder":
+                yield from ("--perms", "0755", "--dir", mount.target)
+            case "link":
+                yield from ("--symlink", mount.source, mount.target)
+            case "file":
+                own.append(memory_file(mount.source.encode()))
+                yield from ("--perms", "0444", "--file", str(own[-1]), mount.target)
+            case "proc" | "dev":
+                yield from (f"--{mount.kind}", mount.target)
+            case "seal":
+                yield from ("--remount-ro", mount.target)
+            case _:
+                raise ValueError(f"{mount.kind}: no such kind of mount")
+
+
+def find_bubblewrap() -> Bubblewrap | None:
+    """Return the bubblewrap on PATH and what it can do; None where there is none."""
+    path = shutil.which("bwrap")
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, "--help"], env={}, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(f"{path}: can't be run: {error}; reinstall the package bubblewrap") from None
+    known = frozenset(option for option in _WHERE_KNOWN if f" {option} " in done.stdout + done.stderr)
+    if Path(path).stat().st_mode & stat.S_ISUID and os.geteuid() != 0:
+        known = frozenset()  # installed setuid root, it refuses both
+    return Bubblewrap(path, known)
+
+
+@functools.cache
+def _stage_works() -> bool:
+    """Whether Python may make the namespaces that stage.py needs; Ubuntu allows them to bubblewrap alone."""
+    nothing = memory_file(b"[]")
+    try:
+        trial = [*_STAGE, str(nothing), "/bin/sh", "-c", "exit 7"]
+        return (
+            subprocess.run(trial, env={}, pass_fds=(nothing,), capture_output=True, timeout=20).returncode
+            == 7
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        os.close(nothing)
+
+
+def _refuse_null(words: Iterable[str]) -> None:
+    if any("\0" in word for word in words):
+        raise ValueError("no path and no variable of a jail can hold a null character")
+
+
+def _without_pwd(env: Mapping[str, str]) -> tuple[str, ...]:
+    """bubblewrap always sets PWD: what puts it right before the command starts."""
+    return ("/usr/bin/env", f"PWD={env['PWD']}") if "PWD" in env else ("/usr/bin/env", "-u", "PWD")

@@ -1,0 +1,224 @@
+"""The file system of a jail as a plain list of mounts, made from a view; each jail carries the list out.
+
+One list for all jails, so that they show the same. It starts from an empty root, is carried out in order,
+and says where everything comes from outside with all symbolic links resolved, so that a link can't lead a
+mount elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluator.jail.view import View
+
+# What every program needs. Neither /usr/share nor /usr/local as a whole: nothing there is needed to run.
+_SYSTEM = (
+    *(f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "include")),
+    *(f"/usr/local/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include")),
+    *(f"/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")),
+    "/usr/share/zoneinfo",
+)
+_SYSTEM_GLOBS = ("cuda*", "nvidia*")  # below /usr/local: toolkits that ld.so.cache or nvcc point to
+_ETC = (
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
+    *("/etc/localtime", "/etc/nsswitch.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf"),
+    *("/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"),
+)
+# Nodes that are missing outside can't be made inside: `nvidia-modprobe -u` makes /dev/nvidia-uvm after a boot.
+_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+_SYSFS = ("/sys/devices/system/cpu", "/sys/devices/system/node")  # torch counts cores there
+_SYSFS_OF_DEVICES = ("/sys/bus", "/sys/class", "/sys/dev", "/sys/devices", "/sys/module")
+
+# Files of /proc that tell root, who may read them even without capabilities, about the machine.
+_TELLING = (
+    "kcore",
+    "keys",
+    "key-users",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "sched_debug",
+    "timer_list",
+)
+
+_EMPTY = Path(__file__).with_name("empty")
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One step. `source` is a path outside (for link: what the link says; for file: its text).
+
+    kind    what appears at `target`
+    bind    the file or folder `source` and all that is mounted below it, read-only, no devices, no setuid
+    bind_rw the same, writable
+    device  the device node, or folder of nodes, `source`
+    tmpfs   an empty folder with `mode` that holds `size` bytes
+    folder  a folder that others are to be mounted in, unless it is there already
+    link    a symbolic link
+    file    a small read-only file
+    proc    the processes of this jail
+    dev     null, zero, full, random, urandom, tty, fd, stdin, stdout, stderr, core, pts, ptmx, shm
+    seal    what is there already, read-only from now on (not what is mounted below it)
+    """
+
+    kind: str
+    target: str
+    source: str = ""
+    size: int = 0
+    mode: int = 0o755
+
+
+def mounts(view: View) -> tuple[Mount, ...]:
+    """Return all steps that make `view`, from an empty root to a sealed one."""
+    hidden = _outermost(os.path.realpath(each) for each in view.hidden if _exists(each))
+    shown = [
+        *(each for each in _system() if each.kind == "bind"),
+        *_binds(_ETC, "bind"),
+        *_binds(_SYSFS_OF_DEVICES if view.devices else _SYSFS, "bind"),
+        *_binds((str(each) for each in view.read_only if not in_system(each)), "bind"),
+        *_binds(map(str, view.writable), "bind_rw"),
+    ]
+    shown = [
+        each for each in _led_by_links(shown) if not any(_within(each.source, outer) for outer in hidden)
+    ]
+    instead = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
+    covers = tuple(dict.fromkeys([*_covers(shown, hidden), *_covers(shown, sorted(instead), instead)]))
+    steps = (
+        *(each for each in _system() if each.kind == "link"),
+        *_accounts(view.scratch),
+        Mount("proc", "/proc"),
+        *(_cover(f"/proc/{name}", _EMPTY) for name in _TELLING if Path("/proc", name).exists()),
+        Mount("dev", "/dev"),
+        *(_devices() if view.devices else ()),
+        Mount("tmpfs", "/dev/shm", size=view.scratch_bytes, mode=0o1777),
+        Mount("tmpfs", "/tmp", size=view.scratch_bytes, mode=0o1777),
+        *shown,
+        *covers,
+        Mount("tmpfs", str(view.scratch), size=view.scratch_bytes),
+        *(Mount("seal", each.target) for each in covers if each.kind == "tmpfs"),
+        Mount("seal", "/dev"),
+        Mount("seal", "/proc"),
+        Mount("seal", "/"),
+    )
+    return tuple(_with_folders(steps))
+
+
+def covers(view: View) -> tuple[tuple[str, str], ...]:
+    """Return what covers the hidden and replaced paths of `view`, where it is done before all else: each path
+    itself, and the file that appears there ("" for an empty folder)."""
+    hidden = _outermost(os.path.realpath(each) for each in view.hidden if _exists(each))
+    empty = os.path.realpath(_EMPTY)
+    replaced = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
+    return (
+        *((path, "" if Path(path).is_dir() else empty) for path in hidden),
+        *((old, new) for old, new in replaced.items() if not any(_within(old, outer) for outer in hidden)),
+    )
+
+
+def uncovered(view: View) -> View:
+    """Return `view` with nothing hidden or replaced."""
+    return replace(view, hidden=(), replaced=())
+
+
+def in_system(path: Path) -> bool:
+    """Whether `path` is seen in every jail, as part of the system."""
+    return any(_within(_plain(path), each.target) for each in _system())
+
+
+def _system() -> Iterator[Mount]:
+    local = (str(path) for glob in _SYSTEM_GLOBS for path in sorted(Path("/usr/local").glob(glob)))
+    for name in (*_SYSTEM, *local):
+        path = Path(name)
+        if path.is_symlink():
+            yield Mount("link", name, str(path.readlink()))
+        elif path.is_dir():
+            yield Mount("bind", name, name)
+
+
+def _binds(paths: Iterable[str], kind: str) -> Iterator[Mount]:
+    for path in paths:
+        if _exists(path):
+            yield Mount(kind, _plain(path), os.path.realpath(path))
+
+
+def _devices() -> Iterator[Mount]:
+    for glob in _DEVICES:
+        yield from _binds(map(str, sorted(Path("/dev").glob(glob))), "device")
+
+
+def _accounts(home: Path) -> Iterator[Mount]:
+    """One user, one group, one host: what programs look up, and nobody else's names."""
+    user, group = os.getuid(), os.getgid()
+    yield Mount("file", "/etc/passwd", f"jail:x:{user}:{group}:jail:{home}:/bin/sh\n")
+    yield Mount("file", "/etc/group", f"jail:x:{group}:\n")
+    yield Mount("file", "/etc/hosts", "127.0.0.1 localhost jail\n::1 localhost\n")
+
+
+def _covers(
+    shown: list[Mount], paths: list[str], instead: Mapping[str, str] | None = None
+) -> Iterator[Mount]:
+    """Yield what covers each path, at every place where a mount shows it: what is there `instead`, or nothing."""
+    for path in paths:
+        for mount in shown:
+            if _within(path, mount.source):
+                target = mount.target + path[len(mount.source) :]
+                yield Mount("bind", target, instead[path]) if instead else _cover(target, Path(path))
+
+
+def _led_by_links(binds: Iterable[Mount]) -> Iterator[Mount]:
+    """Where a link inside a folder bound before stands at a target, mount at what it leads to instead."""
+    before: list[Mount] = []
+    for bind in binds:
+        for holder in before:
+            if _within(bind.target, holder.target):
+                seen = holder.source + bind.target[len(holder.target) :]
+                if os.path.realpath(seen) != seen:
+                    bind = replace(bind, target=bind.source)
+        before.append(bind)
+        yield bind
+
+
+def _with_folders(steps: Iterable[Mount]) -> Iterator[Mount]:
+    """Put before each step the folders above it, where neither a folder nor a mount before it brought them."""
+    looked_at = {"/"}
+    brought: list[str] = []
+    for step in steps:
+        for parent in reversed(Path(step.target).parents):
+            folder = str(parent)
+            if folder not in looked_at:
+                looked_at.add(folder)
+                if not any(_within(folder, each) for each in brought):
+                    yield Mount("folder", folder)
+        if step.kind in ("bind", "bind_rw", "proc"):
+            brought.append(step.target)
+        yield step
+
+
+def _cover(target: str, path: Path) -> Mount:
+    if path.is_dir():
+        return Mount("tmpfs", target, size=_PAGE, mode=0o555)
+    return Mount("bind", target, os.path.realpath(_EMPTY))
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    kept: dict[str, None] = {}
+    for path in sorted(set(paths)):  # a folder sorts before what it holds
+        if not any(str(outer) in kept for outer in Path(path).parents):
+            kept[path] = None
+    return list(kept)
+
+
+def _exists(path: str | Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises where a folder above is closed to us)
+
+
+def _plain(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  (Path.resolve would follow links)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

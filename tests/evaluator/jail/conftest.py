@@ -1,0 +1,84 @@
+"""One world for all tests of jails, and what came of every attempt to get out of each of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator.jail import seccomp
+from evaluator.jail.python import python_paths
+from tests.evaluator.jail.world import World, run, world
+
+Facts = dict[str, Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache() -> None:
+    """In the place of the one for all tests of the evaluator: nothing here needs data prepared."""
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        ("bubblewrap", "self"),
+        ("bubblewrap", "plain"),
+        ("bubblewrap 0.6", "self"),
+        ("namespaces", "self"),
+        ("namespaces", "plain"),
+    ],
+    ids=lambda pair: " as ".join(pair),
+)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A jail, and the user who makes it."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def facts(host: World, case: tuple[str, str], request: pytest.FixtureRequest) -> Facts:
+    """What probe.py reports from inside the jail; `passed` is what it wrote to the one descriptor it got."""
+    jail, user = case
+    number = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
+    if number is None:
+        pytest.skip("system calls are filtered on x86_64 and aarch64 only")
+    reader, writer = os.pipe()
+    stray = os.open(host.folder / "secret.txt", os.O_RDONLY)
+    os.set_inheritable(stray, True)
+    questions = {
+        "tree": str(host.tree),
+        "scratch": str(host.scratch),
+        "shelf": str(host.folder / "shelf"),
+        "library": str(host.folder / "library"),
+        "alias": str(host.folder / "alias"),
+        "secret_file": str(host.folder / "secret.txt"),
+        "shared_memory": str(host.shared_memory),
+        "port": host.port,
+        "abstract": host.abstract,
+        "victim": host.victim,
+        "installed": [str(path) for path in python_paths() if path.is_dir()] if user == "self" else [],
+        "calls": {name: numbers[number] for name, numbers in seccomp.REFUSED.items()},
+        "unshare": seccomp.REFUSED["unshare"][number],
+        "clone": {"user": 0x10000000, "mount": 0x00020000, "net": 0x40000000},
+        "fd": writer,
+    }
+    probe = ("PYTHON", "-I", "-B", str(host.tree / "probe.py"), json.dumps(questions))
+    env = {"ONLY": "this", "EMPTY": "", "PYTHONCOERCECLOCALE": "0"}
+    done = run(user, host.order(jail, *probe, env=env, fds=(writer,)))
+    os.close(stray)
+    os.close(writer)
+    passed = os.read(reader, 100)
+    os.close(reader)
+    assert done.returncode == 0, done.stderr
+    assert not Path(host.scratch).exists()
+    return {**json.loads(done.stdout), "passed": passed.decode(), "asked": questions, "env": env}

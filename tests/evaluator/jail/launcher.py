@@ -1,0 +1,56 @@
+"""Starts a command in a jail: `python launcher.py SPEC`, as whichever user it is run; see `world.Order`.
+
+Ends as the jail ended. Descriptors named in SPEC are passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
+from evaluator.jail.namespaces import Namespaces
+from evaluator.jail.python import python_paths
+from evaluator.jail.view import Jail, Limits, View
+
+
+def jail_named(name: str) -> Jail:
+    """Return a jail; "bubblewrap 0.6" is the one installed, used as if it could do no more than 0.6 can."""
+    if name == "namespaces":
+        return Namespaces()
+    found = find_bubblewrap()
+    assert found is not None
+    return Bubblewrap(found.bwrap, frozenset()) if name == "bubblewrap 0.6" else found
+
+
+def start(spec: dict, **options: object) -> subprocess.Popen:
+    """Start what `spec` says, with further options of Popen."""
+    paths = {key: tuple(map(Path, spec[key])) for key in ("read_only", "writable", "hidden")}
+    paths["read_only"] += python_paths() if spec["python"] else ()
+    view = View(
+        scratch=Path(spec["scratch"]),
+        scratch_bytes=spec["scratch_bytes"],
+        replaced=tuple((Path(old), Path(new)) for old, new in spec["replaced"].items()),
+        devices=spec["devices"],
+        **paths,
+    )
+    launch = jail_named(spec["jail"]).launch(
+        [sys.executable if word == "PYTHON" else word for word in spec["command"]],
+        env=spec["env"],
+        folder=Path(spec["folder"]),
+        view=view,
+        limits=Limits(open_files=spec["open_files"], file_bytes=spec["file_bytes"]),
+        fds=spec["fds"],
+    )
+    try:
+        return subprocess.Popen(
+            launch.argv, env=launch.env, pass_fds=launch.fds, preexec_fn=launch.in_new_process, **options
+        )
+    finally:
+        launch.close()
+
+
+if __name__ == "__main__":
+    sys.exit(start(json.loads(sys.argv[1])).wait())

@@ -1,0 +1,187 @@
+"""Which jail is taken, and what is said where none can be had."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+import evaluator.jail as jails
+from evaluator.errors import UserError
+from evaluator.jail import choose
+from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
+from tests.evaluator.jail.world import ROOT, SECRET, World, run, skip_unless_possible
+
+
+@pytest.fixture(autouse=True)
+def untried() -> None:
+    jails._try.cache_clear()
+
+
+@pytest.fixture
+def both() -> None:
+    """For tests in which both jails are tried."""
+    skip_unless_possible("bubblewrap")
+    skip_unless_possible("namespaces")
+
+
+def program(folder: Path, text: str) -> str:
+    """Make a bwrap of `text`, and return the PATH on which it comes first."""
+    path = folder / "bwrap"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.usefixtures("both")
+def test_bubblewrap_is_first_and_either_can_be_asked_for() -> None:
+    found = find_bubblewrap()
+    if found is None or not found.holds_quota:
+        pytest.skip("this bubblewrap comes second: see below")
+    assert choose("auto").name == choose("bubblewrap").name == "bubblewrap"
+    assert choose("namespaces").name == "namespaces"
+
+
+@pytest.mark.usefixtures("both")
+def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = shutil.which("bwrap")
+    monkeypatch.setenv("PATH", program(tmp_path, f'echo x >> {tmp_path}/log\nexec {real} "$@"'))
+    assert [choose("bubblewrap").name for _ in range(3)] == ["bubblewrap"] * 3
+    asked_for_options = 3
+    assert len((tmp_path / "log").read_text().split()) == asked_for_options + 1
+
+
+@pytest.mark.usefixtures("both")
+def test_without_bubblewrap_namespaces_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert choose("auto").name == "namespaces"
+    with pytest.raises(UserError, match=r"apt install bubblewrap.*`jail: none`"):
+        choose("bubblewrap")
+
+
+@pytest.mark.usefixtures("both")
+def test_a_broken_bubblewrap_is_passed_over_and_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusal = "bwrap: setting up uid map: Permission denied"
+    monkeypatch.setenv("PATH", program(tmp_path, f"echo '{refusal}' >&2; echo more >&2; exit 1"))
+    assert choose("auto").name == "namespaces"
+    with pytest.raises(UserError, match=refusal) as caught:
+        choose("bubblewrap")
+    assert "more" not in str(caught.value)
+    assert "apt install bubblewrap" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("both")
+def test_an_old_bubblewrap_without_quotas_comes_second(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = shlex.quote(shutil.which("bwrap") or "")
+    old = f'[ "$1" = --help ] && {{ {real} --help | grep -v -e --size -e --disable-userns; exit; }}; exec {real} "$@"'
+    monkeypatch.setenv("PATH", program(tmp_path, old))
+    found = find_bubblewrap()
+    assert isinstance(found, Bubblewrap)
+    assert found.options == frozenset()
+    assert choose("auto").name == "namespaces"
+    assert choose("bubblewrap") == found
+
+
+def test_what_the_machine_forbids_is_named_with_the_mend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forbidden = {
+        "kernel/apparmor_restrict_unprivileged_userns": "1",
+        "kernel/unprivileged_userns_clone": "0",
+        "user/max_user_namespaces": "0",
+    }
+    monkeypatch.setattr(jails, "_setting", lambda name: forbidden[name])
+    monkeypatch.setenv("PATH", program(tmp_path, "exit 1"))
+    with pytest.raises(UserError) as caught:
+        choose("bubblewrap")
+    said = str(caught.value)
+    assert "\n" not in said
+    for mend in (
+        "bwrap-userns-restrict",
+        "sysctl -w kernel.unprivileged_userns_clone=1",
+        "sysctl -w user.max_user_namespaces=",
+        "`jail: none`",
+    ):
+        assert mend in said
+
+
+# Asked inside a jail, where nothing but this stands in the environment of any process.
+_ASK = """
+import sys
+sys.path.insert(0, {root!r})
+from evaluator.errors import UserError
+from evaluator.jail import choose
+try:
+    print(choose("none").name)
+except UserError as error:
+    print(error)
+"""
+
+
+def ask(host: World, line: str, **env: str) -> str:
+    """Return what `choose("none")` says where `line`, a shell's, runs it as "$@"."""
+    words = ("PYTHON", "-I", "-c", _ASK.format(root=str(ROOT)))
+    command = ("/bin/sh", "-c", f"{line}; exit $?", "sh", *words)
+    view = {"read_only": (str(ROOT / "evaluator"),)}
+    done = run("self", host.order("namespaces", *command, env={"PATH": "/usr/bin:/bin"} | env, **view))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_none_is_given_where_no_credentials_are_in_sight(host: World) -> None:
+    harmless = {"TOKENIZERS_PARALLELISM": "false", "GITHUB_TOKEN": "", "HOME": "/tmp"}
+    assert ask(host, '"$@"', **harmless) == "none"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "GITHUB_TOKEN",
+            "hf_token",
+            "CLIENT_SECRET",
+            "DB_PASSWORD",
+            "MYSQL_PASSWD",
+            "ANTHROPIC_API_KEY",
+            "APIKEY",
+        ),
+        *("GOOGLE_APPLICATION_CREDENTIALS", "SLACK_WEBHOOK_URL", "SSH_PRIVATE_KEY", "AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_a_credential_of_ours_refuses_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for each in list(os.environ):
+        monkeypatch.delenv(each)
+    monkeypatch.setenv(name, SECRET)
+    with pytest.raises(UserError) as caught:
+        choose("none")
+    assert f"{name} is in the environment of this process ({os.getpid()})" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_credential_of_a_process_above_refuses_none(host: World) -> None:
+    said = ask(host, 'env -u SLACK_TOKEN sh -c \'"$@"; exit $?\' sh "$@"', SLACK_TOKEN=SECRET)
+    assert "SLACK_TOKEN is in the environment of process" in said
+    assert "(sh)" in said
+    assert "env -u SLACK_TOKEN" in said
+    assert SECRET not in said
+
+
+def test_a_credential_taken_away_after_the_start_is_still_seen(host: World) -> None:
+    code = "import os; del os.environ['MY_SECRET'];" + _ASK.format(root=str(ROOT))
+    order = host.order(
+        "namespaces",
+        "PYTHON",
+        "-I",
+        "-c",
+        code,
+        env={"MY_SECRET": SECRET},
+        read_only=(str(ROOT / "evaluator"),),
+    )
+    assert "MY_SECRET is in the environment of process" in run("self", order).stdout
