@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint schema bench-demo bench-kill bench-start bench-proposer clean
+.PHONY: help demo test test-all lint schema bench-demo bench-evaluator bench-kill bench-start bench-proposer clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -34,6 +34,9 @@ bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end co
 
 bench-kill: $(READY) ## Kill a campaign at random moments and go on
 	$(BIN)/python -m tests.benchmarks.kill_campaigns
+
+bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
+	$(BIN)/python -m tests.benchmarks.evaluator_cost
 
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time

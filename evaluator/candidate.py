@@ -1,6 +1,6 @@
-"""The one place where a candidate's process is started, watched and ended.
+"""The one place where a process of the candidate's side is started, watched and ended.
 
-Everything that must be true of the process (its environment, its limits, later its jail) is decided here.
+Everything that must be true of it is decided here: its environment, its limits, its jail.
 """
 
 from __future__ import annotations
@@ -8,35 +8,56 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evaluator import proctree
+from evaluator.errors import CandidateFailed
+from evaluator.jail.view import Jail, Limits, View
 from evaluator.log import Log
 from evaluator.settings import Settings
 
-JAIL = "none"
-
 # What is handed on from our own environment: where programs, libraries and devices are, and no credentials.
 _HANDED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
+
+_MOST_READS = 1024  # of 64 KiB
+_MEMORY_PART, _SCRATCH_PART, _SCRATCH_MOST_MB = 0.9, 0.25, 16384
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What all processes of a jail together may use: memory and scratch in MiB, and how many they may be."""
+
+    memory_mb: float
+    scratch_mb: float
+    processes: int
+
+
+def bounds(settings: Settings) -> Bounds:
+    """Return the bounds that `settings` set, or a share of this machine's memory."""
+    available = _available_mb()
+    return Bounds(
+        memory_mb=settings.memory_mb or available * _MEMORY_PART,
+        scratch_mb=settings.scratch_mb or min(available * _SCRATCH_PART, _SCRATCH_MOST_MB),
+        processes=settings.processes,
+    )
 
 
 def environment(
     settings: Settings, *, seed: int, scratch: Path, amount: float | None = None
 ) -> dict[str, str]:
-    """Return a candidate's whole environment; `scratch` is its home and temporary folder."""
-    home = Path("~").expanduser()
+    """Return a candidate's whole environment; `scratch` is its home, temporary folder and cache."""
     values = {
         # The interpreter that runs us comes first, so that a command's "python" is that one.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "LANG": "C.UTF-8",
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(home / ".cache"),
-        "NOCTURNE_DATA_HOME": str(home),
+        "XDG_CACHE_HOME": str(scratch / ".cache"),
         "NOCTURNE_SEED": str(seed),
         "NOCTURNE_BUDGET": settings.budget.kind,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -51,69 +72,114 @@ def environment(
 
 
 class Candidate:
-    """A running candidate: its output goes to `log`, and it and all that it starts are ended by `close`."""
+    """A running process in its jail: its output goes to `log`, and it and all it starts are ended by `close`."""
 
     def __init__(
         self,
         command: Sequence[str],
         *,
-        tree: Path,
+        jail: Jail,
+        view: View,
+        folder: Path,
         env: Mapping[str, str],
         log: Log,
-        inherit: socket.socket | None = None,
+        bounds: Bounds,
+        fds: Sequence[int] = (),
     ) -> None:
-        """Start `command` in the folder `tree`; raise `OSError` where it can't be started."""
+        """Start `command` in `folder`; raise `OSError` where it can't be started."""
         proctree.become_subreaper()
         self.log = log
-        self._cpu_before = proctree.children_cpu_seconds()
-        self._process = subprocess.Popen(
-            list(command),
-            cwd=tree,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=() if inherit is None else (inherit.fileno(),),
-            start_new_session=True,
-            preexec_fn=proctree.in_new_process,  # safe: we have one thread
-        )
+        self.bounds = bounds
+        limits = Limits(file_bytes=int(bounds.scratch_mb * 2**20))
+        launch = jail.launch(command, env=env, folder=folder, view=view, limits=limits, fds=fds)
+
+        def start() -> None:
+            proctree.in_new_process()
+            launch.in_new_process()
+
+        try:
+            self._process = subprocess.Popen(
+                launch.argv,
+                cwd=launch.folder,
+                env=dict(launch.env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=launch.fds,
+                start_new_session=True,
+                preexec_fn=start,  # safe: we have one thread
+            )
+        finally:
+            launch.close()
         assert self._process.stdout is not None
+        self._tree = proctree.Tree(self._process.pid, orphans=jail.name == "none")
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
         self._output_open = True
+        self._jailed = jail.name != "none"
         self.peak_memory_mb = 0.0
         self.cpu_seconds = 0.0
 
     @property
     def returncode(self) -> int | None:
         """The exit status where the main process has ended, negative for a signal, else None."""
-        return self._process.poll()
+        status = self._status()
+        # From inside a jail a signal comes as shells tell it.
+        return 128 - status if status is not None and status > 128 and self._jailed else status
+
+    def _status(self) -> int | None:
+        """Look whether it has ended, and leave it there to be measured until `close` takes it away."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        try:
+            ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return self._process.poll()
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def measure(self) -> proctree.Usage:
-        """Return what the candidate uses: CPU seconds since its start, memory now."""
-        used = proctree.usage(self._process.pid)
+        """Return what the candidate uses: CPU seconds since its start, memory and processes now."""
+        used = self._tree.usage()
         self.peak_memory_mb = max(self.peak_memory_mb, used.memory_mb)
-        self.cpu_seconds = used.cpu_seconds - self._cpu_before
-        return proctree.Usage(self.cpu_seconds, used.memory_mb)
+        self.cpu_seconds = used.cpu_seconds
+        return used
 
-    def listen(self, seconds: float, end: socket.socket | None = None, *, to_write: bool = False) -> None:
-        """Wait up to `seconds` for output, which goes to the log, or for `end` to be ready."""
-        readers: list[int | socket.socket] = [self._output] if self._output_open else []
-        writers: list[socket.socket] = []
-        if end is not None:
-            (writers if to_write else readers).append(end)
-        if self._output in select.select(readers, writers, [], seconds)[0]:
+    def check(self) -> proctree.Usage:
+        """Return what `measure` does; raise `CandidateFailed` where it is more than the bounds allow."""
+        used = self.measure()
+        if used.memory_mb > self.bounds.memory_mb:
+            raise CandidateFailed(
+                "out_of_memory",
+                f"used {used.memory_mb:.0f} MiB of memory; {self.bounds.memory_mb:.0f} are allowed",
+                defence="limits",
+            )
+        if used.processes > self.bounds.processes:
+            raise CandidateFailed(
+                "refused",
+                f"started {used.processes} processes; {self.bounds.processes} are allowed (`processes`)",
+                defence="limits",
+            )
+        return used
+
+    def listen(self, seconds: float, readers: Sequence[Any] = (), writers: Sequence[Any] = ()) -> None:
+        """Wait up to `seconds` for output, which goes to the log, or for one of the others to be ready."""
+        mine = [self._output] if self._output_open else []
+        if self._output in select.select([*mine, *readers], writers, [], seconds)[0]:
             self._take()
 
     def drain(self) -> None:
-        """Move all output that is there already to the log."""
-        while self._output_open and select.select([self._output], [], [], 0)[0]:
+        """Move the output that is there already to the log; one that never pauses is cut short."""
+        for _ in range(_MOST_READS):
+            if not self._output_open or not select.select([self._output], [], [], 0)[0]:
+                return
             self._take()
 
     def close(self) -> None:
         """End the candidate and everything it started."""
         self.measure()
-        proctree.end_all(self._process.pid)
+        self._tree.end()
         # One that is stuck inside the kernel (a hung device) must not cost us what we know already.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=10)
@@ -123,8 +189,21 @@ class Candidate:
         self._output_open = False
 
     def _take(self) -> None:
-        data = os.read(self._output, 1 << 16)
+        try:
+            data = os.read(self._output, 1 << 16)
+        except BlockingIOError:
+            return
         if data:
             self.log.add(data)
         else:
             self._output_open = False
+
+
+def _available_mb() -> float:
+    """Return the memory that is free for a candidate: the machine's, or what our control group leaves."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    sizes = {line.partition(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.endswith("kB")}
+    found = sizes.get("MemAvailable", sizes["MemTotal"])
+    with contextlib.suppress(OSError, ValueError):
+        found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text()) / 2**20)
+    return found

@@ -1,4 +1,4 @@
-"""The command line: nocturne-evaluator prepare | score | starter."""
+"""The command line: nocturne-evaluator prepare | score | starter | jail."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from evaluator import proctree, settings, starter_files
 from evaluator.errors import Interrupted, UserError
+from evaluator.jail import choose
 from evaluator.job import Job
 from evaluator.log import Log
 from evaluator.stream import Event, Stream, encode, write_result
@@ -56,6 +57,7 @@ def _score(args: argparse.Namespace) -> int:
     if args.train is not None and not args.train.is_file():
         raise UserError(f"{args.train}: no such file (--train)")
     chosen = settings.load(repo, args.settings)
+    jail = choose(chosen.jail)
     stream = Stream(as_json=args.json)
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ def _score(args: argparse.Namespace) -> int:
     log = Log(args.out / "log.txt" if args.out is not None else None)
     try:
         with private_copy(repo, args.train) as space:
-            result = _task(chosen.kind)(Job(repo, chosen, args.seed, began), space, log, stream.say)
+            result = _task(chosen.kind)(Job(repo, chosen, args.seed, began, jail), space, log, stream.say)
     finally:
         log.close()
     if args.out is not None:
@@ -75,20 +77,21 @@ def _score(args: argparse.Namespace) -> int:
 def _task(kind: str) -> Callable[..., Event]:
     """Return what runs this kind; a command shall not wait for numpy."""
     if kind == "command":
-        from evaluator import command_task
+        from evaluator.command.task import run as run_command
 
-        return command_task.run
-    from evaluator import training_task
+        return run_command
+    from evaluator.training.task import run as run_training
 
-    return training_task.run
+    return run_training
 
 
 def _prepare(args: argparse.Namespace) -> int:
-    from evaluator import export
+    from evaluator.training import concealed, export, views
 
     repo = _folder(args.repo)
-    rows = settings.load(repo, args.settings).eval_tokens
-    exported = export.load_or_make(repo, rows, again=True)
+    chosen = settings.load(repo, args.settings)
+    exported = export.load_or_make(repo, chosen, choose(chosen.jail), again=True)
+    concealed.conceal(views.candidate_view(repo, repo, 1, chosen.data), repo, exported)
     count, columns = exported.inputs.shape
     facts = {
         "fingerprint": exported.fingerprint,
@@ -106,6 +109,11 @@ def _prepare(args: argparse.Namespace) -> int:
         )
         print(f"time budget: {exported.time_budget:g} s")
         print(f"fingerprint: {exported.fingerprint}")
+    return 0
+
+
+def _jail(args: argparse.Namespace) -> int:
+    print(choose(args.kind).name)
     return 0
 
 
@@ -138,6 +146,10 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--json", action="store_true", help="say one JSON line")
     prepare.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
     prepare.set_defaults(run=_prepare)
+
+    jail = commands.add_parser("jail", help="say which jail works here, or how to get one")
+    jail.add_argument("kind", choices=settings.JAILS, nargs="?", default="auto", help="only try this one")
+    jail.set_defaults(run=_jail)
 
     starter = commands.add_parser("starter", help="write the bundled task into DIR")
     starter.add_argument("dir", type=Path, metavar="DIR")

@@ -64,7 +64,7 @@ def last_traceback(lines: Sequence[str], tree: str) -> str | None:
     for line in lines[start + 1 :]:
         frame = _FRAME.match(line)
         if frame:
-            skipping = frame[1].endswith("/evaluator/shim.py")
+            skipping = "/evaluator/inside/" in frame[1]
         elif not line.startswith(" "):
             skipping = False
         if not skipping:

@@ -14,11 +14,15 @@ class CandidateFailed(Exception):
     """The candidate got no score.
 
     `kind` is one of syntax, import, out_of_memory, nan, timeout, killed, refused, error, and `reason` is
-    one line.
+    one line. `defence` names what spoke, where it was one of ours: jail, limits, clock, protocol, audit,
+    scoring or leak.
     """
 
-    def __init__(self, kind: str, reason: str, traceback: str | None = None) -> None:
+    def __init__(
+        self, kind: str, reason: str, traceback: str | None = None, *, defence: str | None = None
+    ) -> None:
         self.kind = kind
+        self.defence = defence
         self.reason = " ".join(reason.split())[:500]
         self.traceback = traceback
         super().__init__(self.reason)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.candidate import JAIL
 from evaluator.errors import CandidateFailed
+from evaluator.jail.view import Jail
 from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event
@@ -27,6 +27,7 @@ class Job:
     settings: Settings
     seed: int
     began: float
+    jail: Jail
 
     def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
         """Return the first event of the run."""
@@ -34,7 +35,7 @@ class Job:
             "event": "started",
             "kind": self.settings.kind,
             "seed": self.seed,
-            "jail": JAIL,
+            "jail": self.jail.name,
             "budget": dict(budget),
             "fingerprint": fingerprint,
         }
@@ -62,6 +63,7 @@ def failed(
         "event": "failed",
         "class": failure.kind,
         "reason": failure.reason,
+        "defence": failure.defence,
         "traceback": failure.traceback,
         "metrics": dict(metrics),
         **_common(job, fingerprint, log),
@@ -72,7 +74,7 @@ def _common(job: Job, fingerprint: str | None, log: Log) -> Event:
     return {
         "fingerprint": fingerprint,
         "seed": job.seed,
-        "jail": JAIL,
+        "jail": job.jail.name,
         "curve": log.progress.curve(),
         "log_tail": log.tail(),
     }

@@ -32,7 +32,7 @@ class Log:
     """Takes bytes as they come; `closed` is set once nothing more may be kept.
 
     `lines` are the last of them, cleaned; `metric_lines`, kept where `keep_metrics` is set, those that may
-    state a metric (see `evaluator.command_task`).
+    state a metric (see `evaluator.command.metrics`).
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -1,7 +1,7 @@
 """Processes and everything they start: what they use, how to end them all, and dying with our own parent.
 
-Linux only (`/proc`, `prctl`). Orphans of a candidate come to us, because we are their subreaper, so a
-candidate's processes are found however they were forked.
+Linux only (`/proc`, `prctl`). A jailed process brings an init of its own, which keeps its orphans. Without a
+jail orphans come to us, because we are their subreaper, so a candidate's processes are found either way.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from evaluator.errors import UserError
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
+_mains: set[int] = set()  # of all trees: an orphan can belong to none of the others
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -29,10 +30,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds so far (dead and waited-for children included) and resident memory in MiB now."""
+    """CPU seconds so far (dead children included), resident memory in MiB now, processes now."""
 
     cpu_seconds: float
     memory_mb: float
+    processes: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class _Stat:
     pid: int
     parent: int
     state: str
-    cpu_seconds: float
+    own_seconds: float
+    waited_seconds: float  # of children that it has waited for
+    began: int
     memory_mb: float
 
 
@@ -68,37 +72,58 @@ def in_new_process() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def children_cpu_seconds() -> float:
-    """Return the CPU seconds of all children that we have waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+class Tree:
+    """A process that we started, and everything below it; with `orphans`, also what comes to us from it."""
 
+    def __init__(self, main: int, *, orphans: bool = False) -> None:
+        self.main = main
+        self._orphans = orphans
+        _mains.add(main)
+        self._seen: dict[tuple[int, int], float] = {}
+        self._most = 0.0
 
-def usage(main: int) -> Usage:
-    """Return what `main` and all our other descendants use; orphans that ended are waited for on the way."""
-    gone = children_cpu_seconds()
-    tree = list(_descendants())
-    for each in tree:
-        if each.state == "Z" and each.pid != main and each.parent == os.getpid():
-            _reap(each.pid)
-    return Usage(gone + sum(each.cpu_seconds for each in tree), sum(each.memory_mb for each in tree))
+    def usage(self) -> Usage:
+        """Return what the tree uses.
 
-
-def end_all(main: int, patience: float = 10.0) -> None:
-    """Kill every descendant and wait for all but `main`, which its owner waits for. Returns after `patience`
-    seconds at the latest, even where one is stuck inside the kernel."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        alive = [each for each in _descendants() if each.pid != main or each.state != "Z"]
-        if not alive:
-            return
+        A child that is waited for leaves its seconds to its parent. One that is not (its parent ignores
+        SIGCHLD) would take them away with it; those that we saw alive are counted all the same.
+        """
+        alive = list(self._members())
         for each in alive:
-            if each.state != "Z":
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(each.pid, signal.SIGKILL)
-            elif each.parent == os.getpid():
+            self._seen[each.pid, each.began] = each.own_seconds
+            if self._orphans and each.state == "Z" and each.pid != self.main and each.parent == os.getpid():
                 _reap(each.pid)
-        time.sleep(0.005)
+        kernel = sum(each.own_seconds + each.waited_seconds for each in alive)
+        self._most = max(self._most, kernel, sum(self._seen.values()))
+        return Usage(self._most, sum(each.memory_mb for each in alive), len(alive))
+
+    def end(self, patience: float = 10.0) -> None:
+        """Kill all of it, and wait for all but the main process, which its owner waits for.
+
+        Returns after `patience` seconds at the latest, even where one is stuck inside the kernel.
+        """
+        until = time.monotonic() + patience
+        if not self._orphans:
+            # What makes a jail must not bring forth another process between our look and our word.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.main, signal.SIGSTOP)
+            time.sleep(0.001)
+        while time.monotonic() < until:
+            alive = [each for each in self._members() if each.pid != self.main or each.state != "Z"]
+            if not alive:
+                return
+            for each in alive:  # the main process first: a jail's other processes end with it
+                if each.state != "Z":
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(each.pid, signal.SIGKILL)
+                elif each.parent == os.getpid():
+                    _reap(each.pid)
+            time.sleep(0.005)
+
+    def _members(self) -> Iterator[_Stat]:
+        if not self._orphans:
+            return _below(self.main, itself=True)
+        return _below(os.getpid(), without=_mains - {self.main})
 
 
 def _reap(pid: int) -> None:
@@ -106,19 +131,22 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def _descendants() -> Iterator[_Stat]:
-    """Yield all processes below us, parents before children."""
+def _below(root: int, *, itself: bool = False, without: Set[int] = frozenset()) -> Iterator[_Stat]:
+    """Yield all processes below `root`, parents before children; leave out `without` and what is below those."""
     children: dict[int, list[_Stat]] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             stat = _read_stat(entry.name)
             if stat is not None:
                 children.setdefault(stat.parent, []).append(stat)
-    waiting = [os.getpid()]
+                if itself and stat.pid == root:
+                    yield stat
+    waiting = [root]
     while waiting:
         for stat in children.get(waiting.pop(), ()):
-            yield stat
-            waiting.append(stat.pid)
+            if stat.pid not in without:
+                yield stat
+                waiting.append(stat.pid)
 
 
 def _read_stat(pid: str) -> _Stat | None:
@@ -128,11 +156,12 @@ def _read_stat(pid: str) -> _Stat | None:
     except OSError:
         return None
     rest = text.rpartition(b")")[2].split()
-    ticks = sum(int(each) for each in rest[11:15])  # utime, stime, cutime, cstime
     return _Stat(
         pid=int(pid),
         parent=int(rest[1]),
         state=rest[0].decode(),
-        cpu_seconds=ticks / _TICKS,
+        own_seconds=(int(rest[11]) + int(rest[12])) / _TICKS,
+        waited_seconds=(int(rest[13]) + int(rest[14])) / _TICKS,
+        began=int(rest[19]),
         memory_mb=int(rest[21]) * _PAGE / 2**20,
     )

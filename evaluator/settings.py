@@ -12,6 +12,7 @@ from typing import Any
 from evaluator.errors import UserError
 
 VERSION = 1
+JAILS = ("auto", "bubblewrap", "namespaces", "none")
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,36 @@ class Metric:
 class Settings:
     """Everything about a run that is not in the repository. Times in seconds, memory in MiB.
 
-    `warmup_seconds` is time after the first batch that the budget does not count, for compilation.
+    `startup_seconds` is free before the first batch, and the end of it; None measures what is needed.
+    `warmup_seconds` bounds what the first steps may take beyond the pace of the later ones without being
+    counted, for compilation; None allows a minute where there is a GPU.
     `eval_tokens` None stands for the repository's EVAL_TOKENS (see `evaluator.export` for the cap).
     `timeout_seconds` bounds a command, and a training whose budget counts steps.
+    `data` are folders that the repository's own prepare.py may read, besides the cache folder.
+    `scratch_mb` and `memory_mb` None stand for a share of the machine's memory.
+    `produce` is run before `command`, on the candidate's side; `command` then measures what it left behind,
+    `repeats` times, and the median counts.
+    `min_effect` is the smallest difference in score that counts: the causality audit is four times sharper.
     """
 
     version: int = VERSION
     kind: str = "train"
     budget: Budget = field(default_factory=Budget)
-    startup_seconds: float = 120.0
-    warmup_seconds: float = 0.0
+    startup_seconds: float | None = None
+    warmup_seconds: float | None = None
     evaluation_seconds: float = 120.0
     timeout_seconds: float = 600.0
     threads: int | None = None
     eval_tokens: int | None = None
     memory_mb: int | None = None
+    scratch_mb: int | None = None
+    processes: int = 512
+    jail: str = "auto"
+    data: tuple[str, ...] = ()
+    min_effect: float = 0.001
+    produce: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    repeats: int = 1
     metric: Metric = field(default_factory=Metric)
     editable: tuple[str, ...] = ("train.py",)
 
@@ -76,8 +91,22 @@ def load(repo: Path, source: str | None) -> Settings:
     if source is None:
         if not isinstance(raw, Mapping):
             raise UserError(f"{path}: must be a mapping of keys to values")
-        return parse(raw.get("evaluator") or {}, f"{path}: evaluator")
+        return parse(_of_campaign(raw, path), f"{path}: evaluator")
     return parse(raw, str(path))
+
+
+def _of_campaign(raw: Mapping[Any, Any], path: Path) -> object:
+    """Return what a campaign's configuration says to the evaluator: guards are the bot's alone."""
+    given = raw.get("evaluator") or {}
+    if not isinstance(given, Mapping):
+        return given
+    mine = {key: value for key, value in given.items() if key != "guards"}
+    if "editable" in raw:
+        mine["editable"] = raw["editable"]
+    rule = raw.get("verdict")
+    if isinstance(rule, Mapping) and rule.get("min_effect"):
+        mine["min_effect"] = rule["min_effect"]
+    return mine
 
 
 def parse(raw: object, where: str) -> Settings:
@@ -187,14 +216,21 @@ _PARSERS: dict[str, Any] = {
     "version": _count,
     "kind": lambda value, where: _choice(value, where, ("train", "command")),
     "budget": _budget,
-    "startup_seconds": _positive,
-    "warmup_seconds": lambda value, where: _number(value, where, 0.0),
+    "startup_seconds": lambda value, where: None if value is None else _positive(value, where),
+    "warmup_seconds": lambda value, where: None if value is None else _number(value, where, 0.0),
     "evaluation_seconds": _positive,
     "timeout_seconds": _positive,
     "threads": _optional_count,
     "eval_tokens": _optional_count,
     "memory_mb": _optional_count,
+    "scratch_mb": _optional_count,
+    "processes": _count,
+    "jail": lambda value, where: _choice(value, where, JAILS),
+    "data": _names,
+    "min_effect": _positive,
+    "produce": _names,
     "command": _names,
+    "repeats": _count,
     "metric": _metric,
     "editable": _names,
 }

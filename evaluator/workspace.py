@@ -29,6 +29,12 @@ class Workspace:
     tree: Path
     scratch: Path
 
+    def folder(self, name: str) -> Path:
+        """Make and return another scratch folder, removed with the rest."""
+        made = self.scratch.with_name(name)
+        made.mkdir()
+        return made
+
 
 @contextlib.contextmanager
 def private_copy(repo: Path, train: Path | None) -> Iterator[Workspace]:

@@ -1,147 +1,154 @@
-"""A run of kind `command`: any locked script in the tree that prints its metrics. It is trusted to measure;
-what it measures is the editable files. Needs neither torch nor numpy.
+"""A run of kind `command`: a locked script of the tree measures, and prints its metrics.
 
-Metrics are lines `METRIC name=value`, or lines that are a JSON object of numbers; the last word counts.
+With `produce` it measures what the candidate left behind. `produce` is the candidate's side: it runs the
+editable files in a jail of its own, without `data`, and leaves plain files in `$NOCTURNE_OUT`; what it prints
+is shown and never believed. Then `command` runs in a fresh jail and finds these files, read-only, at its own
+`$NOCTURNE_OUT`, and `data` at the paths in `$NOCTURNE_DATA`. It must take what it finds for data: a script
+that unpickles or imports it lets the candidate in.
+
+Without `produce` the command alone runs. Where it imports or runs the editable files, they share its jail and
+its standard output, and the metrics are only as trustworthy as these files are. Better run them as a process of
+their own with captured output, and compare what they answer with what the script knows.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import re
+import os
+import socket
+import statistics
+import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator import crash
-from evaluator.candidate import Candidate, environment
-from evaluator.errors import CandidateFailed, UserError
+from evaluator.candidate import bounds, environment
+from evaluator.command import handover, metrics
+from evaluator.command.locked import HeldBack, copy_without, fingerprint, held_back
+from evaluator.command.part import Cost, Part, diagnosed, require_program
+from evaluator.command.part import run as run_part
+from evaluator.errors import CandidateFailed
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
 from evaluator.stream import Event
+from evaluator.training import views
 from evaluator.workspace import Workspace
 
-_TICK_SECONDS = 0.05
-_LOOK_SECONDS = 0.2
-_MOST_METRICS = 200
-_METRIC = re.compile(r"^\s*METRIC\s+([A-Za-z_][\w.\-/]{0,79})\s*=\s*(\S{1,40})\s*$")
+
+@dataclass
+class _Bill:
+    """What each process has cost, on the candidate's side and on the locked one."""
+
+    produce: list[Cost] = field(default_factory=list)
+    command: list[Cost] = field(default_factory=list)
 
 
 def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
-    """Run the command in `space` and return the final event (score or failed)."""
+    """Produce and measure in `space`, and return the final event (score or failed)."""
     mark = fingerprint(job)
+    held = held_back(job)
     say(job.started({"kind": "wall", "amount": job.settings.timeout_seconds}, mark))
-    env = environment(job.settings, seed=job.seed, scratch=space.scratch)
-    log.keep_metrics = True
-    began = time.monotonic()
-    try:
-        process = Candidate(job.settings.command, tree=space.tree, env=env, log=log)
-    except OSError as error:
-        raise UserError(f"command: {job.settings.command[0]}: can't be started: {error.strerror}") from None
+    bill = _Bill()
     found: dict[str, float] = {}
     failure = None
     try:
-        _watch(process, job, say, began)
-        process.drain()
-        found = read_metrics(log.metric_lines)
-        _check(process, job, found, space)
+        produced = _produce(job, space, held, log, say, bill) if job.settings.produce else None
+        found = _measure(job, space, held, produced, log, say, bill)
     except CandidateFailed as error:
         failure = error
-    finally:
-        process.close()
-    metrics = {
-        **found,
-        "training_seconds": round(time.monotonic() - began, 3),
-        "total_seconds": round(time.monotonic() - job.began, 3),
-        "cpu_seconds": round(process.cpu_seconds, 3),
-        "peak_memory_mb": round(process.peak_memory_mb, 1),
-    }
+    every = {**found, **_costs(job, bill)}
     if failure is not None:
-        return failed(job, failure, metrics, mark, log)
-    return scored(job, found[job.settings.metric.name], metrics, mark, log)
+        return failed(job, failure, every, mark, log)
+    return scored(job, found[job.settings.metric.name], every, mark, log)
 
 
-def fingerprint(job: Job) -> str:
-    """Return a hash of what measures: the command, and each file it names that experiments may not edit."""
-    digest = hashlib.sha256(json.dumps(job.settings.command).encode())
-    for word in job.settings.command:
-        named = (
-            not word.startswith("-") and not Path(word).is_absolute() and word not in job.settings.editable
+def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bill: _Bill) -> Path:
+    """Run the candidate's side, and return a folder with what it left, out of its reach."""
+    tree, scratch, produced = (space.scratch / name for name in ("produce-tree", "produce", "produced"))
+    copy_without(space.tree, tree, held.inside)
+    scratch.mkdir()
+    out = scratch / "out"
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        words = (sys.executable, *views.program("producer", theirs.fileno(), out))
+        part = Part(
+            command=(*words, *job.settings.produce),
+            tree=tree,
+            scratch=scratch,
+            env={**environment(job.settings, seed=job.seed, scratch=scratch), "NOCTURNE_OUT": str(out)},
+            hidden=held.outside,
+            title="produce",
         )
-        if named and (job.repo / word).is_file():
-            digest.update(hashlib.sha256((job.repo / word).read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def read_metrics(lines: list[str]) -> dict[str, float]:
-    """Return the finite numbers that `lines` state, at most `_MOST_METRICS`."""
-    found: dict[str, float] = {}
-    for line in lines:
-        for name, value in _metrics_of(line).items():
-            if math.isfinite(value) and (name in found or len(found) < _MOST_METRICS):
-                found[name] = value
-    return found
-
-
-def _metrics_of(line: str) -> dict[str, float]:
-    match = _METRIC.match(line)
-    if match:
-        try:
-            return {match[1]: float(match[2])}
-        except ValueError:
-            return {}
+        if job.settings.produce[0] not in job.settings.editable:
+            require_program("produce", job.settings.produce[0], part)
+        run_part(job, part, log, say, bill.produce, (theirs.fileno(),))
+        folder = _received(ours)
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(value, dict):
-        return {}
-    return {
-        name: float(each)
-        for name, each in value.items()
-        if isinstance(each, int | float) and not isinstance(each, bool) and abs(each) < 1e300
-    }
+        handover.copy_out(folder, produced, int(bounds(job.settings).scratch_mb * 2**20))
+    finally:
+        os.close(folder)
+    say({"event": "scoring"})
+    return produced
 
 
-def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:
-    """Wait for the command's end; raise `CandidateFailed` where it passes a limit."""
-    limit, memory_limit = job.settings.timeout_seconds, job.settings.memory_mb
-    next_look = next_told = began + _LOOK_SECONDS
-    while process.returncode is None:
-        process.listen(_TICK_SECONDS)
-        now = time.monotonic()
-        if now < next_look:
-            continue
-        next_look = now + _LOOK_SECONDS
-        memory = process.measure().memory_mb
-        if now - began > limit:
-            raise CandidateFailed("timeout", f"still running after {limit:g} seconds")
-        if memory_limit is not None and memory > memory_limit:
-            raise CandidateFailed(
-                "out_of_memory", f"used {memory:.0f} MiB of memory; {memory_limit} are allowed"
+def _measure(
+    job: Job, space: Workspace, held: HeldBack, produced: Path | None, log: Log, say: Say, bill: _Bill
+) -> dict[str, float]:
+    """Run the command as often as asked, each time in a fresh jail, and return the medians."""
+    count, name = job.settings.repeats, job.settings.metric.name
+    data = os.pathsep.join(str(space.tree / path) for path in held.named)
+    found = []
+    for turn in range(1, count + 1):
+        scratch = space.scratch / f"command-{turn}"
+        scratch.mkdir()
+        which = f", run {turn} of {count}" if count > 1 else ""
+        env = {**environment(job.settings, seed=job.seed, scratch=scratch), "NOCTURNE_DATA": data}
+        if produced is not None:
+            env["NOCTURNE_OUT"] = str(produced)
+        part = Part(
+            command=job.settings.command,
+            tree=space.tree,
+            scratch=scratch,
+            env=env,
+            reads=held.outside if produced is None else (*held.outside, produced),
+            title=f"command{which}" if produced is not None or which else "",
+        )
+        require_program("command", job.settings.command[0], part)
+        log.keep_metrics, log.metric_lines = True, []
+        run_part(job, part, log, say, bill.command)
+        lines = log.metric_lines
+        found.append(metrics.read_metrics(lines))
+        if name not in found[-1]:
+            if metrics.is_stated(lines, name):
+                said = f"the metric {name!r} is not a finite number{which}"
+                raise CandidateFailed("nan", said, defence="scoring")
+            said = (
+                f"the command printed no finite metric {name!r} (as METRIC {name}=1.5, or in a JSON object)"
             )
-        latest = process.log.progress.latest
-        process.log.progress.mark(now - began)
-        if now >= next_told:
-            next_told = now + 1.0
-            say(
-                {
-                    "event": "progress",
-                    "step": latest.step if latest else None,
-                    "loss": latest.loss if latest else None,
-                    "seconds": round(now - began, 3),
-                    "fraction": round(min((now - began) / limit, 1.0), 4),
-                    "tokens_per_second": latest.tokens_per_second if latest else None,
-                    "memory_mb": round(memory, 1),
-                }
-            )
+            raise diagnosed(0, part, log, f"{said}{which}")
+    return metrics.medians(found)
 
 
-def _check(process: Candidate, job: Job, found: dict[str, float], space: Workspace) -> None:
-    name = job.settings.metric.name
-    status = process.returncode or 0
-    if status == 0 and name in found:
-        return
-    otherwise = f"the command printed no finite metric {name!r} (as METRIC {name}=1.5, or in a JSON object)"
-    log = process.log
-    raise crash.diagnose(status, list(log.lines), log.progress, str(space.tree), otherwise)
+def _costs(job: Job, bill: _Bill) -> dict[str, float]:
+    """Return what we measured ourselves; of the candidate's side, or of the command where it is all there is."""
+    values = {"total_seconds": round(time.monotonic() - job.began, 3)}
+    side = bill.produce or bill.command
+    if side:
+        values["training_seconds"] = round(statistics.median(each.seconds for each in side), 3)
+        values["cpu_seconds"] = round(statistics.median(each.cpu_seconds for each in side), 3)
+        values["peak_memory_mb"] = round(max(each.memory_mb for each in side), 1)
+    if bill.produce and bill.command:
+        values["command_seconds"] = round(statistics.median(each.seconds for each in bill.command), 3)
+    values.pop(job.settings.metric.name, None)  # where the command measures it, its word counts
+    return values
+
+
+def _received(end: socket.socket) -> int:
+    """Return the open output folder that the producer sent before it began."""
+    end.setblocking(False)
+    try:
+        handles = socket.recv_fds(end, 16, 1)[1]
+    except BlockingIOError:
+        handles = []
+    if not handles:
+        raise CandidateFailed("error", "produce ended before it had begun")
+    return handles[0]

@@ -1,33 +1,35 @@
-"""Imports a repository's prepare.py and writes its validation rows as raw arrays. Stands alone: one file.
+"""Imports a repository's prepare.py and writes its validation rows as raw arrays.
 
-    python -s -B export_child.py FOLDER EVAL_TOKENS|- LOGITS_CAP      (working directory: the repository)
+    main(folder, number of tokens or "-", most logits)      (working directory: the repository)
 
-It runs in a process of its own, because prepare.py is the repository's code: the scorer reads only arrays and
-JSON. FOLDER receives inputs.npy and targets.npy (rows, columns), token_bytes.npy (vocabulary,) and meta.json.
+It runs in a jail of its own, because prepare.py is the repository's code: the scorer reads only arrays, texts
+and JSON. The folder receives inputs.npy and targets.npy (rows, columns), token_bytes.npy (vocabulary,),
+meta.json, and the texts that a candidate must not be able to read, held_out.txt, beside those that it may,
+training.txt: each one text after the other, with a zero byte between.
 """
 
-import importlib.util
+from __future__ import annotations
+
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
+
+from . import repository
 
 
-def main() -> None:
-    folder, wanted, cap = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    tree = Path.cwd()
-    sys.path[0] = str(tree)
-    spec = importlib.util.spec_from_file_location("prepare", tree / "prepare.py")
-    assert spec is not None and spec.loader is not None
-    prepare = importlib.util.module_from_spec(spec)
-    sys.modules["prepare"] = prepare
-    spec.loader.exec_module(prepare)
+def main(folder_name: str, wanted: str, cap: str) -> None:
+    folder = Path(folder_name)
+    startup = _startup_ratio()
+    prepare = repository.load_prepare(Path.cwd(), "prepare")
 
     import numpy as np
 
     tokenizer = prepare.Tokenizer.from_directory()
     length, vocabulary = prepare.MAX_SEQ_LEN, tokenizer.get_vocab_size()
     token_bytes = prepare.get_token_bytes("cpu").cpu().numpy().astype("<i4")
-    tokens = min(prepare.EVAL_TOKENS, cap // vocabulary) if wanted == "-" else int(wanted)
+    tokens = min(prepare.EVAL_TOKENS, int(cap) // vocabulary) if wanted == "-" else int(wanted)
     rows = max(tokens // length, 1)
     inputs = np.empty((rows, length), "<i4")
     targets = np.empty((rows, length), "<i4")
@@ -43,12 +45,42 @@ def main() -> None:
         sys.exit("the validation rows stand for no bytes at all")
     for name, array in (("inputs", inputs), ("targets", targets), ("token_bytes", token_bytes)):
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    held_out, training, everywhere = _texts(prepare, tokenizer, inputs)
+    for name, texts in (("held_out", held_out), ("training", training)):
+        (folder / f"{name}.txt").write_bytes(b"\0".join(text.encode() for text in texts))
     meta = {
         "time_budget": float(prepare.TIME_BUDGET),
         "prepare_fingerprint": str(prepare.fingerprint()) if hasattr(prepare, "fingerprint") else "",
+        "on_this_machine": everywhere,
+        "startup_ratio": startup,
     }
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
-if __name__ == "__main__":
-    main()
+def _startup_ratio() -> float:
+    """Return how much more processor time it takes to be about to train than to have imported torch: optimizers
+    and the first step load a good deal more."""
+    import torch
+    import torch.optim
+
+    imported = time.process_time()
+    model = torch.nn.Linear(8, 8)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.zeros(8, 8)).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return time.process_time() / imported
+
+
+def _texts(prepare: Any, tokenizer: Any, inputs: Any) -> tuple[list[str], list[str], bool]:
+    """Return held-out texts, training texts, and whether copies may lie about on every machine.
+
+    A prepare.py may say so itself, by `held_out_texts()`, which returns the first two. Otherwise the rows are
+    decoded, where the tokenizer can.
+    """
+    if hasattr(prepare, "held_out_texts"):
+        return *prepare.held_out_texts(), True
+    try:
+        return [tokenizer.decode([int(token) for token in row]) for row in inputs], [], False
+    except Exception:  # a tokenizer without a way back: its rows are still looked for as numbers
+        return [], [], False

@@ -10,37 +10,41 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator import proctree, scoring
+from evaluator.candidate import Candidate, bounds
 from evaluator.crash import last_traceback
 from evaluator.errors import UserError
-from evaluator.log import clean
+from evaluator.heldout import windows
+from evaluator.jail.view import Jail
+from evaluator.log import Log
+from evaluator.settings import Settings
+from evaluator.training import scoring, views
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 EXPORT_SECONDS = 1800.0
 
 # Where the settings name no eval_tokens, the repository's EVAL_TOKENS are taken up to this many logits (8 GiB
 # through the socket): autoresearch's own 21 million tokens would take longer to score than to train.
 LOGITS_CAP = 1 << 31
 
-_CHILD = Path(__file__).with_name("export_child.py")
-
 
 @dataclass(frozen=True)
 class Exported:
     """Validation rows: `inputs` and `targets` (rows, columns), `token_bytes` (vocabulary,).
 
-    `time_budget` is the repository's own, `fingerprint` changes with anything a score depends on.
+    `time_budget` is the repository's own, `fingerprint` changes with anything a score depends on. `folder` also
+    holds the index of the text that no candidate may read, windows.npz; `on_this_machine` says that copies of
+    that text are likely to lie about. `startup_ratio` is how much more processor time a start-up takes than
+    the import of torch alone.
     """
 
     inputs: NDArray[np.int32]
@@ -49,14 +53,12 @@ class Exported:
     time_budget: float
     prepare_fingerprint: str
     fingerprint: str
+    folder: Path
+    on_this_machine: bool
+    startup_ratio: float
 
 
-def cache_home() -> Path:
-    """Return the user's cache folder, as the XDG specification finds it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-
-
-def load_or_make(repo: Path, eval_tokens: int | None, *, again: bool = False) -> Exported:
+def load_or_make(repo: Path, settings: Settings, jail: Jail, *, again: bool = False) -> Exported:
     """Return the rows of the repository in `repo`, exporting them where the cache has none, or `again`.
 
     Raises `UserError` where torch or prepare.py is missing or prepare.py fails.
@@ -70,33 +72,40 @@ def load_or_make(repo: Path, eval_tokens: int | None, *, again: bool = False) ->
             f"{repo}: no prepare.py: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
             " writes an example)"
         )
-    folder = cache_home() / "nocturne" / "exports" / _key(repo, eval_tokens)
+    folder = views.cache_home() / "nocturne" / "exports" / _key(repo, settings.eval_tokens)
     if not again:
         found = _read(folder)
         if found is not None:
             return found
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
-        _run_child(repo, scratch, eval_tokens)
-        made = _read(scratch)
-        if made is None:
+        _export(repo, made, settings, jail)
+        _index_texts(made)
+        if _read(made) is None:
             raise UserError(f"{repo}/prepare.py: the validation rows could not be exported from it")
-        _replace(scratch, folder)
+        _replace(made, folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return made
+        shutil.rmtree(made, ignore_errors=True)
+    found = _read(folder)
+    if found is None:
+        raise UserError(f"{folder}: can't be read back: free space there and try again")
+    return found
 
 
 def _key(repo: Path, eval_tokens: int | None) -> str:
     digest = hashlib.sha256((repo / "prepare.py").read_bytes())
-    digest.update(repr((EXPORT_VERSION, LOGITS_CAP, eval_tokens, sys.version_info[:2])).encode())
+    digest.update(
+        repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, eval_tokens, sys.version_info[:2])).encode()
+    )
     return digest.hexdigest()[:32]
 
 
 def _read(folder: Path) -> Exported | None:
     """Return what `folder` holds, or None where it is missing or damaged."""
     try:
+        if not (folder / "windows.npz").is_file():
+            return None
         raw = (folder / "meta.json").read_bytes()
         meta = json.loads(raw)
         arrays = [
@@ -114,36 +123,58 @@ def _read(folder: Path) -> Exported | None:
             time_budget=float(meta["time_budget"]),
             prepare_fingerprint=meta["prepare_fingerprint"],
             fingerprint=digest.hexdigest(),
+            folder=folder,
+            on_this_machine=bool(meta["on_this_machine"]),
+            startup_ratio=float(meta["startup_ratio"]),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
 
 
-def _run_child(repo: Path, folder: Path, eval_tokens: int | None) -> None:
-    command = [sys.executable, "-s", "-B", str(_CHILD), str(folder), str(eval_tokens or "-"), str(LOGITS_CAP)]
-    keep = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+def _export(repo: Path, made: Path, settings: Settings, jail: Jail) -> None:
+    """Run the repository's prepare.py in its jail, where it may build its own cache and fill `made`."""
+    limits = bounds(settings)
+    log = Log()
+    scratch = Path(tempfile.mkdtemp(prefix="nocturne-export-"))
+    arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
+    process = Candidate(
+        [sys.executable, *views.program("export_rows", *arguments)],
+        jail=jail,
+        view=views.data_view(repo, scratch, limits.scratch_mb, settings.data, writable=(views.cache_home(),)),
+        folder=repo,
+        env=views.data_environment() | {"TMPDIR": str(scratch)},
+        log=log,
+        bounds=limits,
+    )
+    until = time.monotonic() + EXPORT_SECONDS
     try:
-        done = subprocess.run(
-            command,
-            cwd=repo,
-            env={name: os.environ[name] for name in keep if name in os.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=EXPORT_SECONDS,
-            preexec_fn=proctree.in_new_process,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{repo}/prepare.py: no validation rows after {EXPORT_SECONDS:g} seconds") from None
-    if done.returncode:
-        lines = clean(done.stdout.decode(errors="replace")).strip().splitlines()
+        while process.returncode is None:
+            process.listen(0.1)
+            if time.monotonic() > until:
+                raise UserError(f"{repo}/prepare.py: no validation rows after {EXPORT_SECONDS:g} seconds")
+        process.drain()
+    finally:
+        process.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+    if process.returncode:
+        lines = list(log.lines)
         last = (last_traceback(lines, str(repo)) or "\n".join(lines)).strip().splitlines()[-1:]
-        why = last[0][:300] if last else f"exit code {done.returncode}"
+        why = last[0][:300] if last else f"exit code {process.returncode}"
         raise UserError(
             f"{repo}/prepare.py: failed while its validation rows were exported: {why}"
-            " (does `python prepare.py` work there?)"
+            " (does `python prepare.py` work there? data outside the cache folder is named in"
+            " `evaluator: {data: [...]}`)"
         )
+
+
+def _index_texts(made: Path) -> None:
+    """Turn the texts that prepare.py left into what a leak is recognized by, and drop them."""
+    texts = []
+    for name in ("held_out.txt", "training.txt"):
+        path = made / name
+        texts.append([text for text in path.read_bytes().split(b"\0") if text] if path.is_file() else [])
+        path.unlink(missing_ok=True)
+    windows.build(*texts).save(made / "windows.npz")
 
 
 def _replace(scratch: Path, folder: Path) -> None:

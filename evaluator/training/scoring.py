@@ -1,7 +1,7 @@
 """Bits per byte from logits: the one place where a score is computed.
 
 As in karpathy/autoresearch: the sum of -ln p(target) over the targets that stand for at least one byte, over
-ln 2 times the sum of their bytes. Computed in float64, from float32 logits.
+ln 2 times the sum of their bytes. Logits are float32, sums are float64.
 """
 
 from __future__ import annotations
@@ -15,45 +15,66 @@ from evaluator.errors import CandidateFailed
 
 METRIC_VERSION = 1
 
+_BLOCK_BYTES = 1 << 19  # what fits into a processor's cache twice
+
 
 class Tally:
     """Adds up the loss over positions in order.
 
-    `targets` (N,) are token ids, `token_bytes` (V,) the bytes each id stands for.
+    `targets` (N,) are token ids, `token_bytes` (V,) the bytes each id stands for. `nats` (N,) holds the loss of
+    each position once it was added.
     """
 
     def __init__(self, targets: NDArray[np.int32], token_bytes: NDArray[np.int32]) -> None:
-        self._targets = targets
-        self._bytes = token_bytes
+        self.targets = targets
+        self.lengths = token_bytes[targets]
+        self.nats = np.zeros(len(targets))
         self._done = 0
-        self._nats = 0.0
-        self._count = 0
+
+    @property
+    def left(self) -> int:
+        """How many positions were not added yet."""
+        return len(self.targets) - self._done
 
     def add(self, logits: NDArray[np.float32]) -> None:
         """Take the logits (n, V) of the next n positions.
 
         Raises `CandidateFailed` (nan) for logits that give the target no finite probability.
         """
-        targets = self._targets[self._done : self._done + len(logits)]
-        nats = cross_entropy(logits, targets)
-        if not np.isfinite(nats).all():
-            raise CandidateFailed("nan", "the model's logits on the validation text are not finite")
-        lengths = self._bytes[targets]
-        self._nats += float(nats[lengths > 0].sum())
-        self._count += int(lengths.sum())
+        part = slice(self._done, self._done + len(logits))
+        self.nats[part] = finite(cross_entropy(logits, self.targets[part]))
         self._done += len(logits)
 
     def bits_per_byte(self) -> float:
         """Return the score, once all positions were added."""
-        assert self._done == len(self._targets), "not all positions were scored"
-        return self._nats / (math.log(2) * self._count)
+        assert self.left == 0, "not all positions were scored"
+        return float(self.nats[self.lengths > 0].sum()) / (math.log(2) * int(self.lengths.sum()))
+
+
+def finite(nats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `nats`; raise `CandidateFailed` (nan) where one of them is no number to add up."""
+    if not np.isfinite(nats).all():
+        raise CandidateFailed(
+            "nan", "the model's logits on the validation text are not finite", defence="scoring"
+        )
+    return nats
 
 
 def cross_entropy(logits: NDArray[np.float32], targets: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return -ln softmax(logits)[target] per row of (n, V), in nats; not finite where the logits are not."""
-    wide = logits.astype(np.float64)
+    """Return -ln softmax(logits)[target] per row of (n, V), in nats; not finite where the logits are not.
+
+    Each block is copied first, and the copy alone is looked at: somebody else may write to `logits`.
+    """
+    count, vocabulary = logits.shape
+    nats = np.empty(count)
+    step = max(1, _BLOCK_BYTES // (4 * vocabulary))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        wide -= wide.max(axis=1, keepdims=True)
-        picked = wide[np.arange(len(targets)), targets]
-        np.exp(wide, out=wide)
-        return np.asarray(np.log(wide.sum(axis=1)) - picked)
+        for start in range(0, count, step):
+            block = np.array(logits[start : start + step], dtype=np.float32)
+            wanted = targets[start : start + step]
+            largest = block.max(axis=1, keepdims=True)
+            picked = block[np.arange(len(block)), wanted].astype(np.float64) - largest[:, 0]
+            block -= largest
+            np.exp(block, out=block)
+            nats[start : start + step] = np.log(block.sum(axis=1, dtype=np.float64)) - picked
+    return nats

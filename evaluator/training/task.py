@@ -1,4 +1,4 @@
-"""A run of kind `train`: start the candidate, keep the clock, ask for logits, compute the score."""
+"""A run of kind `train`: start the candidate, keep the clock, take its model and its logits, score, audit."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import contextlib
 import socket
 import sys
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from evaluator import candidate, crash, export, wire
-from evaluator.clock import Clock
+from evaluator import crash
+from evaluator.candidate import Candidate, bounds, environment
 from evaluator.errors import CandidateFailed, UserError
+from evaluator.inside import frames
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
-from evaluator.scoring import Tally
 from evaluator.stream import Event
+from evaluator.training import concealed, exam, export, views
+from evaluator.training.buffer import Buffer
+from evaluator.training.clock import Clock
+from evaluator.training.data import DataJail
+from evaluator.training.export import Exported
+from evaluator.training.model import ModelFile
+from evaluator.training.second import SecondJail
+from evaluator.training.wire import FROM_CANDIDATE, Wire
 from evaluator.workspace import Workspace
-
-_SHIM = Path(__file__).with_name("shim.py")
 
 
 def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
@@ -29,157 +36,106 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     """
     if not (space.tree / "train.py").is_file():
         raise UserError(f"{job.repo}: no train.py: it is what is trained and scored")
-    exported = export.load_or_make(job.repo, job.settings.eval_tokens)
+    exported = export.load_or_make(job.repo, job.settings, job.jail)
     amount = job.settings.budget.amount or exported.time_budget
     say(job.started({"kind": job.settings.budget.kind, "amount": amount}, exported.fingerprint))
-    ours, theirs = socket.socketpair()
-    env = candidate.environment(job.settings, seed=job.seed, scratch=space.scratch, amount=amount)
-    env["NOCTURNE_SCORER"] = str(theirs.fileno())
-    command = [sys.executable, "-s", "-B", str(_SHIM), "train.py"]
-    clock = None
-    with contextlib.closing(ours):
-        process = candidate.Candidate(command, tree=space.tree, env=env, log=log, inherit=theirs)
-        theirs.close()
-        try:
-            clock = Clock(process, job.settings, amount, say)
-            score = _converse(wire.Wire(ours, clock.wait), clock, exported, say, space)
-            result = scored(job, score, clock.metrics(), exported.fingerprint, log)
-        except CandidateFailed as failure:
-            result = failed(job, failure, clock.metrics() if clock else {}, exported.fingerprint, log)
-        finally:
-            process.close()
-    result["metrics"]["total_seconds"] = round(time.monotonic() - job.began, 3)
-    result["metrics"]["cpu_seconds"] = round(process.cpu_seconds, 3)
+    known: dict[str, float] = {}
+    try:
+        concealed.refuse_copies(space.tree, job.settings.editable, exported)
+        score, audit = _measure(job, space, log, say, exported, amount, known)
+        result = scored(job, score, known, exported.fingerprint, log)
+        result["audit"] = audit
+    except CandidateFailed as failure:
+        result = failed(job, failure, known, exported.fingerprint, log)
+    result["metrics"]["total_seconds"] = round(time.monotonic() - job.began, 1)
     return result
 
 
-def _converse(line: wire.Wire, clock: Clock, exported: export.Exported, say: Say, space: Workspace) -> float:
-    """Go through one run with the shim and return the score; raise `CandidateFailed`."""
-    batch_rows = 0
-    while True:
-        frame = line.receive()
-        if frame is None:
-            raise _ended(clock, space)
-        if frame.kind == wire.HELLO and clock.phase == "startup":
-            _check_data(bytes(frame.body), exported)
-        elif frame.kind == wire.FIRST_BATCH and clock.phase == "startup":
-            clock.enter("training")
-        elif frame.kind == wire.EVALUATE and clock.phase == "training":
-            clock.enter("evaluation")
-            clock.process.drain()
-            clock.process.log.progress.mark(clock.training_used or 0.0)
-            batch_rows = _take_report(bytes(frame.body), clock)
-            over = clock.overrun()
-            if over:
-                raise CandidateFailed("refused", over)
-            say({"event": "scoring"})
-        elif frame.kind == wire.EVALUATE and clock.phase == "startup":
-            raise CandidateFailed(
-                "refused", "evaluate_bpb was called before any training batch was asked for"
-            )
-        elif frame.kind == wire.READY and clock.phase == "evaluation":
-            break
-        else:
-            raise CandidateFailed("refused", "the candidate's messages to the scorer are out of order")
-    clock.process.drain()
-    clock.process.log.close("the evaluation began here; what is printed after it is not kept")
-    try:
-        return _evaluate(line, clock, exported, batch_rows)
-    except (BrokenPipeError, ConnectionResetError):
-        raise _died_in_evaluation() from None
-
-
-def _check_data(said: bytes, exported: export.Exported) -> None:
-    if said.decode(errors="replace") != exported.prepare_fingerprint[:64]:
-        raise UserError(
-            "the prepared data has changed since its validation rows were exported: run"
-            " `nocturne-evaluator prepare` on this repository, and measure the baseline again"
+def _measure(
+    job: Job, space: Workspace, log: Log, say: Say, exported: Exported, amount: float, known: dict[str, float]
+) -> tuple[float, Mapping[str, Any]]:
+    """Return the score and what the audit found; `known` receives the run's metrics, however it ends."""
+    limits = bounds(job.settings)
+    vocabulary = len(exported.token_bytes)
+    seen = views.candidate_view(space.tree, space.scratch, limits.scratch_mb, job.settings.data)
+    view = concealed.conceal(seen, space.tree, exported)
+    with contextlib.ExitStack() as stack:
+        data = DataJail(job, space.folder("data"))
+        stack.callback(data.close)
+        buffer = Buffer(vocabulary)
+        stack.callback(buffer.close)
+        model = ModelFile(limits.memory_mb)
+        stack.callback(model.close)
+        ours, theirs = socket.socketpair()
+        stack.callback(ours.close)
+        descriptors = (theirs.fileno(), data.theirs.fileno(), buffer.descriptor)
+        arguments = ("train.py", *descriptors, exported.inputs.shape[1], vocabulary)
+        process = Candidate(
+            [sys.executable, *views.program("shim", *arguments)],
+            jail=job.jail,
+            view=view,
+            folder=space.tree,
+            env=environment(job.settings, seed=job.seed, scratch=space.scratch, amount=amount),
+            log=log,
+            bounds=limits,
+            fds=descriptors,
+        )
+        stack.callback(process.close)
+        theirs.close()
+        data.theirs.close()
+        clock = Clock(
+            process, job.settings, amount, say, gpu=views.has_gpu(), startup_ratio=exported.startup_ratio
         )
 
+        def wait(end: socket.socket, to_write: bool) -> None:
+            readers = data.sockets if to_write else [end, *data.sockets]
+            clock.listen(readers, [end] if to_write else [])
+            data.hear(clock, exported.prepare_fingerprint)
 
-def _take_report(body: bytes, clock: Clock) -> int:
-    """Note what the shim claims, before it has seen any validation token; return the batch rows."""
-    if len(body) != wire.REPORT.size:
-        raise CandidateFailed("refused", "the candidate sent the scorer something that is no message")
-    rows, parameters, tokens, peak = wire.REPORT.unpack(body)
-    if rows < 1:
-        raise CandidateFailed("refused", f"evaluate_bpb was called with a batch size of {rows}")
-    clock.told = {
-        "num_params_M": round(parameters / 1e6, 6),
-        "total_tokens_M": round(tokens / 1e6, 6),
-        "peak_vram_mb": round(peak, 1) if 0 <= peak < 1e9 else 0.0,
-    }
-    return int(rows)
+        def catch_up() -> None:
+            data.ask(clock, exported.prepare_fingerprint)
 
-
-def _evaluate(line: wire.Wire, clock: Clock, exported: export.Exported, batch_rows: int) -> float:
-    """Send the validation rows, take logits, return bits per byte; then let the candidate end."""
-    rows = len(exported.inputs)
-    vocabulary = len(exported.token_bytes)
-    tally = Tally(exported.targets.reshape(-1), exported.token_bytes)
-    for start in range(0, rows, batch_rows):
-        batch = exported.inputs[start : start + batch_rows]
-        line.send(wire.TOKENS, np.array(batch.shape, "<u4").tobytes(), batch.astype("<i4").tobytes())
-        left = batch.size
-        while left:
-            frame = line.receive()
-            if frame is None:
-                raise _died_in_evaluation()
-            if frame.kind == wire.EVALUATE:
-                raise _called_again()
-            count, rest = divmod(len(frame.body), 4 * vocabulary)
-            if frame.kind != wire.LOGITS or rest or not 0 < count <= left:
-                raise CandidateFailed("refused", "the candidate sent logits of the wrong size")
-            tally.add(np.frombuffer(frame.body, "<f4").reshape(count, vocabulary))
-            left -= count
-            clock.look()
-    score = tally.bits_per_byte()
-    line.send(wire.SCORE, np.array(score, "<f8").tobytes())
-    _let_end(line, clock)
-    return score
-
-
-def _let_end(line: wire.Wire, clock: Clock) -> None:
-    """Wait until the candidate has ended. How it ends is nothing to us; that it asks again is."""
-    while clock.process.returncode is None:
+        line = Wire(ours, FROM_CANDIDATE, wait)
         try:
-            frame = line.receive()
-        except CandidateFailed as failure:
-            if failure.kind != "timeout":
-                raise
-            raise CandidateFailed(
-                "refused", "train.py went on after evaluate_bpb instead of ending"
-            ) from None
-        if frame is None:
-            _wait_for_end(clock)
-        elif frame.kind == wire.EVALUATE:
-            raise _called_again()
-
-
-def _wait_for_end(clock: Clock) -> None:
-    """Wait for a candidate that has closed its socket."""
-    while clock.process.returncode is None:
-        clock.process.listen(0.05)
-        clock.look()
+            handed_in = exam.hand_in(line, clock, model, catch_up)
+            if handed_in is None:
+                raise _ended(clock, space)
+        finally:
+            process.drain()
+            known.update(clock.metrics(), cpu_seconds=round(process.cpu_seconds, 3))
+        # From here on it knows the exam: nothing that it prints, writes or uses is told to anybody.
+        log.progress.mark(clock.used())
+        data.close()
+        log.close("the evaluation began here; what is printed after it is not kept")
+        say({"event": "scoring"})
+        second = SecondJail(
+            job, views.elsewhere(view, space.folder("audit")), space.tree, exported, handed_in, model
+        )
+        stack.callback(second.close)
+        began = time.monotonic()
+        try:
+            tally = exam.ask(line, clock, exported, handed_in, buffer)
+            clock.examined(exported.targets.size + handed_in.rows * exported.targets.shape[1])
+            score = tally.bits_per_byte()
+            line.send(frames.SCORE, np.array(score, "<f8").tobytes())
+            finding = second.audit(tally)  # while the candidate prints its summary, and ends
+            exam.let_end(line, clock)
+        except (BrokenPipeError, ConnectionResetError):
+            raise exam.died() from None
+        known["evaluation_seconds"] = round(time.monotonic() - began, 1)
+        return score, finding.metrics()
 
 
 def _ended(clock: Clock, space: Workspace) -> CandidateFailed:
     """Return why a candidate failed that ended before it was evaluated."""
-    _wait_for_end(clock)
-    clock.process.drain()
-    log = clock.process.log
+    process = clock.process
+    while process.returncode is None:  # it has closed its socket
+        clock.listen([], [])
+    process.drain()
     return crash.diagnose(
-        clock.process.returncode or 0,
-        list(log.lines),
-        log.progress,
+        process.returncode or 0,
+        list(process.log.lines),
+        process.log.progress,
         str(space.tree),
         "train.py ended without calling evaluate_bpb",
     )
-
-
-def _died_in_evaluation() -> CandidateFailed:
-    return CandidateFailed("error", "train.py ended while its model was being evaluated")
-
-
-def _called_again() -> CandidateFailed:
-    return CandidateFailed("refused", "evaluate_bpb was called a second time; once, at the end, is allowed")

@@ -1,33 +1,26 @@
-"""The wire between scorer and shim: frames of a fixed header and a bounded body, read without trust.
-
-A frame is the magic, a kind and the length of the body, little-endian. Bodies are fixed structures or raw
-arrays; nothing is unpickled. The shim has the same few constants of its own, because it must stand alone.
-
-    shim -> scorer   HELLO        fingerprint of the repository's data in hex, or nothing
-                     FIRST_BATCH  (empty) the training clock starts
-                     EVALUATE     batch rows u32, parameters u64, tokens served u64, peak video memory in
-                                  MiB f64: the training clock stops
-                     READY        (empty) the model answered once, with tokens that mean nothing
-                     LOGITS       float32, some positions times the whole vocabulary, in order
-    scorer -> shim   TOKENS       rows u32, columns u32, then int32 (rows, columns)
-                     SCORE        f64
-"""
+"""The scorer's end of a socket into a jail: messages (`evaluator.inside.frames`), read without trust."""
 
 from __future__ import annotations
 
+import json
 import socket
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from evaluator.errors import CandidateFailed
+from evaluator.inside import frames
 
-MAGIC = b"NCT1"
-HEADER = struct.Struct("<4sBxxxQ")
-REPORT = struct.Struct("<IQQd")
-HELLO, FIRST_BATCH, EVALUATE, READY, LOGITS = 1, 2, 3, 4, 5
-TOKENS, SCORE = 17, 18
-LARGEST_BODY = {HELLO: 64, FIRST_BATCH: 0, EVALUATE: REPORT.size, READY: 0, LOGITS: 1 << 26}
+SMALL = 4096  # bytes of JSON
+FROM_CANDIDATE = {
+    frames.EVALUATE: SMALL,
+    frames.MODEL: frames.PIECE,
+    frames.SHIPPED: SMALL,
+    frames.READY: SMALL,
+    frames.LOGITS: frames.SLOT.size,
+}
+FROM_AUDIT = {frames.READY: SMALL, frames.LOGITS: frames.SLOT.size}
+FROM_DATA = {frames.HELLO: SMALL, frames.SERVED: frames.COUNTS.size}
 
 
 @dataclass(frozen=True)
@@ -35,52 +28,91 @@ class Frame:
     kind: int
     body: bytearray
 
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object; raise `CandidateFailed` where it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise nonsense()
+        return value
+
+
+def nonsense() -> CandidateFailed:
+    return CandidateFailed(
+        "refused", "the candidate sent the scorer something that is no message", defence="protocol"
+    )
+
 
 class Wire:
-    """The scorer's end of the socket. `wait` is called before each read and write that would block: it looks
-    after everything else, and raises where the run is over."""
+    """Reads and writes whole messages. `wait` is called where one of them would block: it looks after
+    everything else, and raises where the run is over. `largest` bounds the body of each kind that may come."""
 
-    def __init__(self, end: socket.socket, wait: Callable[[socket.socket, bool], None]) -> None:
-        self._socket = end
+    def __init__(
+        self,
+        end: socket.socket,
+        largest: Mapping[int, int],
+        wait: Callable[[socket.socket, bool], None],
+    ) -> None:
+        self.socket = end
+        self.closed = False
+        self._largest = largest
         self._wait = wait
+        self._part = bytearray()
+        self._left = memoryview(self._part)
+        self._header: tuple[int, int] | None = None
+        self._expect(frames.HEADER.size)
         end.setblocking(False)
 
-    def receive(self) -> Frame | None:
-        """Return the next frame, or None where the candidate has closed its end or ended.
+    def poll(self) -> Frame | None:
+        """Return the next message where it is there as a whole; `closed` is set where none will come.
 
-        Raises `CandidateFailed` (refused) for anything that is not a frame.
+        Raises `CandidateFailed` (refused) for anything that is not a message.
         """
-        header = self._read(HEADER.size)
-        if header is None:
-            return None
-        magic, kind, length = HEADER.unpack(header)
-        if magic != MAGIC or kind not in LARGEST_BODY or length > LARGEST_BODY[kind]:
-            raise CandidateFailed("refused", "the candidate sent the scorer something that is no message")
-        body = self._read(length)
-        return None if body is None else Frame(kind, body)
+        while not self.closed:
+            while self._left:
+                try:
+                    size = self.socket.recv_into(self._left)
+                except BlockingIOError:
+                    return None
+                except ConnectionResetError:
+                    size = 0
+                if size == 0:
+                    self.closed = True
+                    return None
+                self._left = self._left[size:]
+            if self._header is None:
+                magic, kind, length = frames.HEADER.unpack(self._part)
+                if magic != frames.MAGIC or length > self._largest.get(kind, -1):
+                    raise nonsense()
+                self._header = kind, length
+                self._expect(length)
+            else:
+                frame = Frame(self._header[0], self._part)
+                self._header = None
+                self._expect(frames.HEADER.size)
+                return frame
+        return None
+
+    def receive(self) -> Frame | None:
+        """Wait for the next message; return None where the other side has closed its end or ended."""
+        while True:
+            frame = self.poll()
+            if frame is not None or self.closed:
+                return frame
+            self._wait(self.socket, False)
 
     def send(self, kind: int, *parts: bytes) -> None:
-        """Send one frame; raise `BrokenPipeError` or `ConnectionResetError` where nobody reads."""
+        """Send one message; raise `BrokenPipeError` or `ConnectionResetError` where nobody reads."""
         body = b"".join(parts)
-        left = memoryview(HEADER.pack(MAGIC, kind, len(body)) + body)
+        left = memoryview(frames.HEADER.pack(frames.MAGIC, kind, len(body)) + body)
         while left:
             try:
-                left = left[self._socket.send(left, socket.MSG_NOSIGNAL) :]
+                left = left[self.socket.send(left, socket.MSG_NOSIGNAL) :]
             except BlockingIOError:
-                self._wait(self._socket, True)
+                self._wait(self.socket, True)
 
-    def _read(self, count: int) -> bytearray | None:
-        whole = bytearray(count)
-        left = memoryview(whole)
-        while left:
-            try:
-                size = self._socket.recv_into(left)
-            except BlockingIOError:
-                self._wait(self._socket, False)
-                continue
-            except ConnectionResetError:
-                return None
-            if size == 0:
-                return None
-            left = left[size:]
-        return whole
+    def _expect(self, count: int) -> None:
+        self._part = bytearray(count)
+        self._left = memoryview(self._part)

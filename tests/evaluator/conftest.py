@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.evaluator.runs import CACHE
+
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Point XDG_CACHE_HOME at a folder of this session, for us and the processes we start."""
-    folder = tmp_path_factory.mktemp("cache")
+def cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """Point XDG_CACHE_HOME at a folder of this session, for us and the processes we start; the workers share
+    it, see `tests.evaluator.runs.prepared`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / CACHE
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder

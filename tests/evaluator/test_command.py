@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import venv
@@ -12,7 +13,11 @@ import pytest
 import yaml
 
 import evaluator
-from evaluator.command_task import read_metrics
+from evaluator import settings
+from evaluator.command.locked import fingerprint
+from evaluator.command.metrics import medians, read_metrics
+from evaluator.jail.unjailed import Unjailed
+from evaluator.job import Job
 from tests.evaluator.runs import Outcome, score, starter
 
 SETTINGS = {
@@ -63,10 +68,46 @@ def test_only_finite_numbers_are_metrics_and_the_last_word_counts() -> None:
     }
 
 
+def test_the_median_of_each_metric_counts_and_one_must_be_there_every_time() -> None:
+    assert medians([{"a": 1.0, "b": 5.0}, {"a": 9.0}, {"a": 2.0, "b": 5.0}]) == {"a": 2.0}
+    assert medians([{"a": 1.0}, {"a": 2.0}]) == {"a": 1.5}
+
+
+REPEATED = """\
+import os, pathlib, random
+home = pathlib.Path(os.environ["HOME"])
+assert list(home.iterdir()) == [], "somebody was here before"
+(home / "mark").touch()
+print(f"METRIC accuracy={random.random():.9f}")
+print("METRIC always=2", end="")
+"""
+
+
+def test_a_repeated_measurement_is_fresh_every_time_and_its_median_counts(tmp_path: Path) -> None:
+    repo = bench(tmp_path / "repo", REPEATED)
+    outcome = score(repo, {**SETTINGS, "repeats": 3}, "--out", str(tmp_path / "out"))
+    assert outcome.returncode == 0, outcome.last
+    log = (tmp_path / "out" / "log.txt").read_text()
+    said = [float(text) for text in re.findall(r"METRIC accuracy=([\d.]+)", log)]
+    assert len(set(said)) == 3 and re.findall(r"command, run \d of 3", log) == [
+        f"command, run {turn} of 3" for turn in (1, 2, 3)
+    ]
+    assert outcome.last["score"] == sorted(said)[1]
+    assert outcome.last["metrics"]["always"] == 2
+
+
+def test_a_measurement_that_fails_once_fails_the_run(tmp_path: Path) -> None:
+    text = "import os\nif not os.environ['HOME'].endswith('1'): raise ValueError('bad')\nprint('METRIC accuracy=1')\n"
+    outcome = score(bench(tmp_path / "repo", text), {**SETTINGS, "repeats": 2})
+    assert (outcome.last["event"], outcome.last["reason"]) == ("failed", "ValueError: bad")
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
     [
         ("print('METRIC other=1')\n", "error", "no finite metric 'accuracy'"),
+        ("print('METRIC accuracy=nan')\n", "nan", "'accuracy' is not a finite number"),
+        ("print('{\"accuracy\": -Infinity}')\n", "nan", "'accuracy' is not a finite number"),
         ("print('METRIC accuracy=1')\nraise ValueError('bad')\n", "error", "ValueError: bad"),
         (
             "import time\nprint('METRIC accuracy=1', flush=True)\ntime.sleep(60)\n",
@@ -96,6 +137,34 @@ def test_the_fingerprint_changes_with_what_measures_and_not_with_what_is_measure
     assert mark(repo, command) != first
 
 
+def test_the_fingerprint_covers_folders_that_are_named_what_produces_and_how_often(tmp_path: Path) -> None:
+    def mark(**more: object) -> str:
+        chosen = settings.parse({**SETTINGS, **more}, "settings")
+        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed()))
+
+    repo = bench(tmp_path / "repo", "print('METRIC accuracy=1')\n")
+    (repo / "exam").mkdir()
+    (repo / "exam" / "labels.txt").write_text("a\n")
+    produce = ["python", "-c", "pass"]
+    seen = [mark(), mark(repeats=2), mark(produce=produce), mark(data=["exam"])]
+    seen.append(mark(command=["python", "bench.py", "exam"]))
+    (repo / "exam" / "labels.txt").write_text("b\n")
+    seen += [mark(data=["exam"]), mark(command=["python", "bench.py", "exam"])]
+    assert len(set(seen)) == len(seen)
+    (repo / "notes.md").write_text("not named\n")
+    assert mark() == seen[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [("answers", "data: answers: no such file or folder"), ("..", "data: ..: holds the whole repository")],
+)
+def test_data_that_would_stay_in_sight_is_refused(tmp_path: Path, data: str, said: str) -> None:
+    repo = bench(tmp_path / "repo", "print('METRIC accuracy=1')\n")
+    outcome = score(repo, {**SETTINGS, "data": [data]})
+    assert outcome.returncode == 2 and said in outcome.stderr and outcome.stderr.count("\n") == 1
+
+
 def test_a_command_that_can_not_be_started_is_the_users_to_mend(tmp_path: Path) -> None:
     repo = bench(tmp_path / "repo", "")
     outcome = score(repo, {**SETTINGS, "command": ["nocturne-has-no-such-program"]})
@@ -119,7 +188,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "venv" / "bin" / "python")
 
 
-def run_bare(python: str, repo: Path, settings: object) -> Outcome:
+def run_bare(python: str, repo: Path, chosen: object) -> Outcome:
     probe = subprocess.run(
         [python, "-I", "-c", "import evaluator, yaml, importlib.util as u; print(u.find_spec('torch'))"],
         capture_output=True,
@@ -127,7 +196,7 @@ def run_bare(python: str, repo: Path, settings: object) -> Outcome:
         check=True,
     )
     assert probe.stdout == "None\n"
-    return score(repo, settings, python=python)  # type: ignore[arg-type]
+    return score(repo, chosen, python=python)  # type: ignore[arg-type]
 
 
 def test_without_numpy_a_command_is_still_scored(tmp_path: Path, bare_python: str) -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator import export
 from evaluator.errors import UserError
+from evaluator.jail import choose
+from evaluator.settings import Settings
+from evaluator.training import export
 from tests.evaluator.runs import COMMAND, STEPS, score, with_train
 
 TOY = """
 import os, pathlib, torch
 MAX_SEQ_LEN, TIME_BUDGET, EVAL_TOKENS = 4, 2.5, 40
-pathlib.Path(os.environ["XDG_CACHE_HOME"], "counter").open("a").write("x")
 def fingerprint():
     return pathlib.Path(os.environ["XDG_CACHE_HOME"], "data").read_text()
 class Tokenizer:
@@ -25,9 +26,15 @@ class Tokenizer:
 def get_token_bytes(device):
     return torch.tensor([1, 2, 0])
 def make_dataloader(tokenizer, B, T, split):
+    if split == "val":
+        pathlib.Path(os.environ["XDG_CACHE_HOME"], "counter").open("a").write("x")
     while True:
         yield torch.tensor([[0, 1, 2, 0]]), torch.tensor([[1, 2, 0, 1]]), 1
 """
+
+
+def rows_of(repo: Path, tokens: int | None = None) -> export.Exported:
+    return export.load_or_make(repo, Settings(eval_tokens=tokens), choose("auto"))
 
 
 @pytest.fixture
@@ -44,25 +51,25 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_rows_are_exported_once_and_again_where_they_are_damaged(toy: Path, tmp_path: Path) -> None:
     counter = tmp_path / "cache" / "counter"
-    first = export.load_or_make(toy, None)
+    first = rows_of(toy)
     assert first.inputs.tolist() == [[0, 1, 2, 0]] * 10 and first.targets.tolist() == [[1, 2, 0, 1]] * 10
     assert first.token_bytes.tolist() == [1, 2, 0] and first.time_budget == 2.5
-    again = export.load_or_make(toy, None)
+    again = rows_of(toy)
     assert again.fingerprint == first.fingerprint and np.array_equal(again.inputs, first.inputs)
     assert counter.read_text() == "x"
-    assert len(export.load_or_make(toy, 20).inputs) == 5
+    assert len(rows_of(toy, 20).inputs) == 5
     assert counter.read_text() == "xx"
     path = next((tmp_path / "cache" / "nocturne" / "exports").glob("*/targets.npy"))
     path.write_bytes(path.read_bytes()[:40])
-    assert export.load_or_make(toy, 20).fingerprint
-    assert export.load_or_make(toy, None).fingerprint == first.fingerprint
+    assert rows_of(toy, 20).fingerprint
+    assert rows_of(toy).fingerprint == first.fingerprint
     assert counter.read_text() == "xxx"
     left = (tmp_path / "cache" / "nocturne" / "exports").iterdir()
     assert not [each for each in left if each.name.startswith(".")]
 
 
 def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_path: Path) -> None:
-    export.load_or_make(toy, 2048)
+    rows_of(toy, 2048)
     (tmp_path / "cache" / "data").write_text("two")
     (toy / "train.py").write_text("import time\ntime.sleep(60)\n")
     outcome = score(toy, STEPS)
@@ -85,7 +92,7 @@ def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_p
 def test_a_prepare_that_fails_is_named_in_one_line(toy: Path, text: str, said: str) -> None:
     (toy / "prepare.py").write_text(text)
     with pytest.raises(UserError, match=r"prepare\.py: failed") as caught:
-        export.load_or_make(toy, None)
+        rows_of(toy)
     assert said in str(caught.value)
 
 

@@ -62,7 +62,7 @@ def test_each_way_to_fail_is_told_apart(tmp_path: Path, text: str, kind: str, re
     if last["traceback"]:
         assert len(last["traceback"]) <= 2000
         assert 'File "train.py", line' in last["traceback"]
-        assert "shim.py" not in last["traceback"] and str(tmp_path) not in last["traceback"]
+        assert "inside" not in last["traceback"] and str(tmp_path) not in last["traceback"]
 
 
 def test_what_hangs_is_ended_with_everything_it_started(tmp_path: Path, temporary: Path) -> None:
@@ -99,13 +99,13 @@ def test_too_much_memory_ends_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["b'x' * 64", "b'NCT1' + bytes([99]) + bytes(11)", "b'NCT1' + bytes([5, 0, 0, 0]) + b'\\xff' * 8"],
+    ["b'x' * 64", "b'NCT2' + bytes([99]) + bytes(11)", "b'NCT2' + bytes([5, 0, 0, 0]) + b'\\xff' * 8"],
 )
 def test_messages_that_are_none_are_refused(tmp_path: Path, message: str) -> None:
     text = (
         "import gc, time\n"
-        "scorer = next(each for each in gc.get_objects() if type(each).__name__ == 'Scorer')\n"
-        f"scorer.socket.sendall({message})\ntime.sleep(300)\n"
+        "shim = next(each for each in gc.get_objects() if type(each).__name__ == 'Shim')\n"
+        f"shim.scorer.socket.sendall({message})\ntime.sleep(300)\n"
     )
     last = score(with_train(tmp_path / "repo", text), STEPS).last
     assert (last["event"], last["class"]) == ("failed", "refused")
@@ -140,7 +140,7 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
 
     def candidates() -> list[int]:
         """Ours alone: other tests run candidates at the same time, with other temporary folders."""
-        return processes_with("evaluator/shim.py", in_environment=str(temporary))
+        return processes_with("inside/launch.py\0shim", in_environment=str(temporary))
 
     process = start_score(repo, STEPS)
     assert eventually(lambda: len(candidates()) == 2, seconds=90)

@@ -1,0 +1,1 @@
+"""Kind command: a locked script measures what the candidate produced. Needs neither torch nor numpy."""

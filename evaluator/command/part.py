@@ -1,0 +1,132 @@
+"""One process of a run of kind `command`: started, watched, ended, and what it cost."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator import crash
+from evaluator.candidate import Candidate, bounds
+from evaluator.errors import CandidateFailed, UserError
+from evaluator.jail.python import python_paths
+from evaluator.jail.view import View
+from evaluator.job import Job, Say
+from evaluator.log import Log
+from evaluator.training import views
+
+_TICK_SECONDS = 0.05
+_LOOK_SECONDS = 0.2
+_HEAD = "[nocturne] "
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process to start in a jail of its own.
+
+    Besides the system it may read its `tree`, where it runs, and `reads`, but nothing that is `hidden`, and
+    write into the folder `scratch`. `title` heads what it prints in the log, where there are several.
+    """
+
+    command: tuple[str, ...]
+    tree: Path
+    scratch: Path
+    env: Mapping[str, str]
+    reads: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock and of processors, and the most memory in MiB."""
+
+    seconds: float
+    cpu_seconds: float
+    memory_mb: float
+
+
+def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
+    """Start a part, which inherits `fds`. The only place that knows how a process is started."""
+    allowed = bounds(job.settings)
+    view = View(
+        read_only=(*python_paths(), views.INSIDE, part.tree, *part.reads),
+        scratch=part.scratch,
+        scratch_bytes=int(allowed.scratch_mb * 2**20),
+        hidden=part.hidden,
+        devices=True,
+    )
+    try:
+        return Candidate(
+            part.command, jail=job.jail, view=view, folder=part.tree, env=part.env, log=log, bounds=allowed,
+            fds=fds,
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(f"command: {part.command[0]}: can't be started: {error.strerror}") from None
+
+
+def require_program(key: str, word: str, part: Part) -> None:
+    """Raise `UserError` where the first word of `key` is no program that can be started in the part's tree."""
+    if shutil.which(str(part.tree / word) if "/" in word else word, path=part.env["PATH"]) is None:
+        raise UserError(f"{key}: {word}: can't be started: there is no such program")
+
+
+def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequence[int] = ()) -> None:
+    """Run a part to its end, and add what it cost to `costs` however it ended.
+
+    Raises `CandidateFailed` where it fails or passes a limit.
+    """
+    if part.title:
+        log.add(f"\n{_HEAD}{part.title}\n".encode())
+    began = time.monotonic()
+    process = start(job, part, log, fds)
+    try:
+        _watch(process, job, say, began)
+        process.drain()
+    finally:
+        process.close()
+        log.add(b"\n")  # a line that it began is not the beginning of the next process's first
+        costs.append(Cost(time.monotonic() - began, process.cpu_seconds, process.peak_memory_mb))
+    if process.returncode:
+        raise diagnosed(process.returncode, part, log, "")
+
+
+def diagnosed(status: int, part: Part, log: Log, otherwise: str) -> CandidateFailed:
+    """Return why a part failed, told from what it printed itself."""
+    lines = list(log.lines)
+    heads = [place for place, line in enumerate(lines) if line == f"{_HEAD}{part.title}"]
+    own = lines[heads[-1] + 1 :] if heads else lines
+    return crash.diagnose(status, own, log.progress, str(part.tree), otherwise)
+
+
+def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:
+    """Wait for the end of a part; raise `CandidateFailed` where it passes a limit."""
+    limit = job.settings.timeout_seconds
+    next_look, next_told = began, began + _LOOK_SECONDS
+    while process.returncode is None:
+        now = time.monotonic()
+        process.listen(max(min(_TICK_SECONDS, next_look - now), 0.0))
+        if now < next_look:
+            continue
+        # Often at first: a process may be short, and what nobody has seen it use is not known.
+        next_look = now + min(max((now - began) / 4, _LOOK_SECONDS / 20), _LOOK_SECONDS)
+        used = process.check()
+        if now - began > limit:
+            raise CandidateFailed("timeout", f"still running after {limit:g} seconds", defence="limits")
+        latest = process.log.progress.latest
+        process.log.progress.mark(now - began)
+        if now >= next_told:
+            next_told = now + 1.0
+            say(
+                {
+                    "event": "progress",
+                    "step": latest.step if latest else None,
+                    "loss": latest.loss if latest else None,
+                    "seconds": round(now - began, 3),
+                    "fraction": round(min((now - began) / limit, 1.0), 4),
+                    "tokens_per_second": latest.tokens_per_second if latest else None,
+                    "memory_mb": round(used.memory_mb, 1),
+                }
+            )

@@ -1,0 +1,1 @@
+"""Held-out text: what training data lacks, which files of this machine carry it, and which diffs do."""

@@ -1,0 +1,165 @@
+"""The causality audit: what a model said about a token must not come from that token or from later ones.
+
+Whoever is given a sequence is given its targets, one position later. So positions are drawn in secret, and
+asked again of a fresh process that shares nothing with the first but the model as it was handed in, and that
+sees the same row up to that position and unrelated text behind it. For a model that looks only back, keeps
+nothing between batches and does not learn while it is measured, both say the same.
+
+The bound is on the mean gain at the true target: exam minus audit, in bits per byte, upper confidence limit
+below a quarter of the smallest effect that counts. Half of the positions are drawn evenly, half where the exam
+did much better than the frequency of the token explains, which is where a cheat gains; each is weighted by one
+over its probability (Horvitz and Thompson 1952), so that the estimate stays unbiased.
+
+Rows are asked in the order opposite to the exam's. A model that learns from what it is asked knows least when
+the audit asks for what it knew best in the exam; so the first half of the probes must hold by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.errors import CandidateFailed
+
+LEAST_PROBES, MOST_PROBES = 256, 1024  # in the first round: as many as the exam has rows, within these
+ROUNDS = 3  # each after the first asks as often as all before it
+CONFIDENCE_Z = 2.33  # one-sided 99 %
+RMS_NATS = 0.1  # how far answers may lie apart: rounding of bfloat16 moves them by 0.01 to 0.03
+BOUND_PART = 0.25
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Rows (n, T) to ask, at `positions` (n,); `places` (n,) index the flat exam, `weights` (n,) its mean."""
+
+    tokens: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    places: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the answers say: `gain` and `upper` (its upper confidence limit) in bits per byte, of the first
+    half and of all of the probes; `rms` in nats per probe."""
+
+    probes: int
+    gain: float
+    upper: float
+    early_upper: float
+    rms: float
+
+    def metrics(self) -> dict[str, float]:
+        return {
+            "probes": self.probes,
+            "gain_bpb": round(self.gain, 9),
+            "upper_bpb": round(max(self.upper, self.early_upper), 9),
+            "rms_nats": round(self.rms, 9),
+        }
+
+
+class Audit:
+    """Draws probes for one exam and judges the answers.
+
+    `inputs` (rows, T) are the exam's tokens in the order they were asked, `targets`, `lengths` and `nats` (N,)
+    its flat targets, their bytes and the losses it gave them.
+    """
+
+    def __init__(
+        self,
+        inputs: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        lengths: NDArray[np.int32],
+        nats: NDArray[np.float64],
+        *,
+        min_effect: float,
+        draw: np.random.Generator,
+    ) -> None:
+        self._inputs, self._targets, self._nats = inputs, targets, nats
+        self._draw = draw
+        self.bound = BOUND_PART * min_effect
+        counted = lengths > 0
+        self._bits_per_mean = int(counted.sum()) / (math.log(2) * int(lengths.sum()))
+        self._chances = _chances(targets, counted, nats)
+        self._count = int(counted.sum())
+        self._asked: list[Probes] = []
+        self._gains: list[NDArray[np.float64]] = []
+
+    def rounds(self) -> Sequence[int]:
+        """Return how many probes each round draws."""
+        first = int(np.clip(len(self._inputs), LEAST_PROBES, MOST_PROBES))
+        return [first * max(1, 2 ** (number - 1)) for number in range(ROUNDS)]
+
+    def draw(self, count: int) -> Probes:
+        """Draw `count` probes, latest rows of the exam first."""
+        columns = self._inputs.shape[1]
+        places = self._draw.choice(len(self._chances), size=count, p=self._chances)
+        places = places[np.argsort(-(places // columns), kind="stable")]
+        rows, positions = places // columns, places % columns
+        tokens = self._inputs[rows].copy()
+        other = self._inputs[
+            (rows + self._draw.integers(1, max(len(self._inputs), 2), count)) % len(self._inputs)
+        ]
+        if len(self._inputs) == 1:
+            other = self._draw.permuted(other, axis=1)
+        later = np.arange(columns)[None, :] > positions[:, None]
+        tokens[later] = other[later]
+        weights = 1 / (self._chances[places] * self._count)
+        return Probes(tokens, positions.astype(np.int32), places, weights)
+
+    def targets(self, probes: Probes) -> NDArray[np.int32]:
+        """Return the true targets of `probes`, which the process that is asked never sees."""
+        return self._targets[probes.places]
+
+    def add(self, probes: Probes, nats: NDArray[np.float64]) -> Finding:
+        """Take the losses (n,) at the true targets that the fresh process gave; return what all of them say."""
+        self._asked.append(probes)
+        self._gains.append(nats - self._nats[probes.places])
+        gains, weights = np.concatenate(self._gains), np.concatenate([p.weights for p in self._asked])
+        early = self._gains[0][: len(probes) // 2], self._asked[0].weights[: len(probes) // 2]
+        gain, upper = self._limit(gains, weights)
+        return Finding(
+            probes=len(gains),
+            gain=gain,
+            upper=upper,
+            early_upper=self._limit(*early)[1],
+            rms=float(np.sqrt(np.mean(gains**2))),
+        )
+
+    def holds(self, finding: Finding) -> bool:
+        return finding.rms <= RMS_NATS and max(finding.upper, finding.early_upper) < self.bound
+
+    def refusal(self, finding: Finding) -> CandidateFailed:
+        """Return why a model was refused."""
+        told = (
+            f"asked again at {finding.probes} positions without what comes after them, the model's"
+            f" advantage is gone: {finding.gain:+.4f} bits per byte (at most {finding.upper:.4f} with 99 %"
+            f" confidence; {self.bound:.5f} are allowed), {finding.rms:.3f} nats apart"
+        )
+        hint = "it looks ahead, remembers other rows, learns while measured, or answers at random (dropout?)"
+        return CandidateFailed("refused", f"{told}: {hint}", defence="audit")
+
+    def _limit(self, gains: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the mean gain in bits per byte and its upper confidence limit."""
+        terms = gains * weights
+        error = float(terms.std(ddof=1)) / math.sqrt(len(terms))
+        mean = float(terms.mean())
+        return mean * self._bits_per_mean, (mean + CONFIDENCE_Z * error) * self._bits_per_mean
+
+
+def _chances(
+    targets: NDArray[np.int32], counted: NDArray[np.bool_], nats: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the probability (N,) of each position to be drawn."""
+    _, back, frequency = np.unique(targets, return_inverse=True, return_counts=True)
+    surprise = -np.log(frequency[back] / len(targets))
+    better = np.where(counted, np.maximum(surprise - nats, 0.0), 0.0)
+    even = counted / counted.sum()
+    return even if better.sum() <= 0 else 0.5 * even + 0.5 * better / better.sum()

@@ -1,0 +1,125 @@
+"""Held-out text: what must not be readable in a jail, and must not come back in a diff."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+
+from evaluator.errors import CandidateFailed
+from evaluator.heldout.leak import copied
+from evaluator.heldout.mending import Concealed
+from evaluator.heldout.mending import conceal as divide
+from evaluator.heldout.search import cached_search, signature
+from evaluator.heldout.windows import WindowIndex
+from evaluator.jail.mounts import mounts
+from evaluator.jail.view import View
+from evaluator.training.export import Exported
+from evaluator.training.views import cache_home
+
+# What training may need of /usr/lib: libraries and compilers. The rest are applications, too many to look through.
+_LIBRARIES = re.compile(r".*-linux-.*|(gcc|cuda|nvidia|rocm).*|locale|ssl|.*-ld|bfd-plugins")
+
+
+def conceal(view: View, tree: Path, exported: Exported) -> View:
+    """Return `view` without any copy of held-out text that lies about on this machine.
+
+    Only for data that says so itself (`held_out_texts` in prepare.py): nobody else's data is a part of
+    Python. Copies are hidden; files that share a few words by chance are shown with other blanks. The first
+    search of a machine takes a minute, and is kept.
+    """
+    if not exported.on_this_machine:
+        return view
+    needless = set(_needless())
+    shown = {Path(each.source) for each in mounts(view) if each.kind == "bind"} - {tree}
+    roots = [
+        part for each in sorted(shown) if not _within(each, Path("/sys")) for part in _around(each, needless)
+    ]
+    found = _found(roots, exported, cache_home() / "nocturne" / "held-out")
+    return dataclasses.replace(
+        view, hidden=(*view.hidden, *needless, *found.hidden), replaced=tuple(found.replaced.items())
+    )
+
+
+def refuse_copies(tree: Path, editable: tuple[str, ...], exported: Exported) -> None:
+    """Raise `CandidateFailed` (leak) where an editable file of `tree` carries held-out text."""
+    sources = {name: (tree / name).read_bytes() for name in editable if (tree / name).is_file()}
+    reasons = copied(sources, _index(exported), exported.inputs)
+    if reasons:
+        raise CandidateFailed("refused", "; ".join(reasons), defence="leak")
+
+
+def _found(roots: Sequence[Path], exported: Exported, folder: Path) -> Concealed:
+    """Return what to do about the copies under `roots`, from `folder` where nothing has changed since."""
+    now = hashlib.sha256(exported.fingerprint.encode())
+    for root in roots:
+        now.update(f"{root}\0{signature(root)}\0".encode(errors="surrogateescape"))
+    place = folder / f"concealed-{hashlib.sha256(repr(roots).encode()).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        known = json.loads(place.read_text())
+        replaced = {Path(old): Path(new) for old, new in known["replaced"].items()}
+        if known["signature"] == now.hexdigest() and all(new.is_file() for new in replaced.values()):
+            return Concealed(tuple(map(Path, known["hidden"])), replaced)
+    index = _index(exported)
+    found = divide(cached_search(roots, index, folder), index, folder)
+    made = {
+        "signature": now.hexdigest(),
+        "hidden": [str(path) for path in found.hidden],
+        "replaced": {str(old): str(new) for old, new in found.replaced.items()},
+    }
+    scratch = place.with_name(f".{place.name}-{os.getpid()}")
+    scratch.write_text(json.dumps(made))
+    scratch.replace(place)
+    return found
+
+
+def _index(exported: Exported) -> WindowIndex:
+    return WindowIndex.load(exported.folder / "windows.npz")
+
+
+def _needless() -> Iterator[Path]:
+    """Yield folders that a jail shows and that this Python does not use: other Pythons, packages that a virtual
+    environment leaves out, applications."""
+    ours = [Path(each).resolve() for each in (*sys.path, *sysconfig.get_paths().values()) if each]
+    places = [Path("/usr/lib"), Path("/usr/local/lib"), Path(sys.base_prefix).resolve() / "lib"]
+    for place in places:
+        for folder in _folders(place):
+            if any(_within(each, folder) for each in ours):
+                # Below Python's own library: packages that are not on its path.
+                for name in ("site-packages", "dist-packages"):
+                    if (folder / name).is_dir() and not any(_within(each, folder / name) for each in ours):
+                        yield folder / name
+            elif folder.name.startswith("python") or (
+                place == Path("/usr/lib") and not _LIBRARIES.fullmatch(folder.name)
+            ):
+                yield folder
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        return sorted(each for each in place.iterdir() if each.is_dir() and not each.is_symlink())
+    except OSError:
+        return []
+
+
+def _around(root: Path, without: Set[Path]) -> Iterator[Path]:
+    """Yield what makes up `root` but for the folders `without`: itself, or the parts around them."""
+    if root in without:
+        return
+    if not any(_within(each, root) for each in without):
+        yield root
+        return
+    for part in sorted(root.iterdir()):
+        if not part.is_symlink():
+            yield from _around(part, without)
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path == folder or str(path).startswith(f"{folder}/")

@@ -1,0 +1,110 @@
+"""The data jail, from outside: the incumbent's prepare.py, which serves training data to a candidate."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import time
+from pathlib import Path
+
+from evaluator import crash
+from evaluator.candidate import Candidate, bounds
+from evaluator.errors import CandidateFailed, UserError
+from evaluator.inside import frames
+from evaluator.job import Job
+from evaluator.log import Log
+from evaluator.training import views
+from evaluator.training.clock import Clock
+from evaluator.training.wire import FROM_DATA, Wire
+
+_ANSWER_SECONDS = 5.0  # a loader that takes longer for one batch is not waited for
+
+
+class DataJail:
+    """A running data jail. `theirs` is the candidate's end of it, to be passed on and closed."""
+
+    def __init__(self, job: Job, scratch: Path) -> None:
+        """Start it on the repository of `job`, whose prepare.py is trusted with its own data."""
+        self._repo = job.repo
+        self._log = Log()
+        self._said_hello = self._closed = False
+        self._heard = 0
+        ours, control = socket.socketpair()
+        server, self.theirs = socket.socketpair()
+        for each in (server, self.theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+        limits = bounds(job.settings)
+        environment = views.data_environment() | {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(scratch)}
+        self._process = Candidate(
+            [sys.executable, *views.program("data_server", server.fileno(), control.fileno())],
+            jail=job.jail,
+            view=views.data_view(job.repo, scratch, limits.scratch_mb, job.settings.data),
+            folder=job.repo,
+            env=environment,
+            log=self._log,
+            bounds=limits,
+            fds=(server.fileno(), control.fileno()),
+        )
+        server.close()
+        control.close()
+        self._wire = Wire(ours, FROM_DATA, lambda end, to_write: None)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What is ready to be read when the jail has something to tell."""
+        return [] if self._wire.closed else [self._wire.socket]
+
+    def ask(self, clock: Clock, fingerprint: str) -> None:
+        """Hear the last count, now that training has ended."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._wire.send(frames.TELL)
+        before, until = self._heard, time.monotonic() + _ANSWER_SECONDS
+        while self._heard == before and not self._wire.closed and time.monotonic() < until:
+            self._process.listen(0.01, self.sockets)
+            self.hear(clock, fingerprint)
+
+    def hear(self, clock: Clock, fingerprint: str) -> None:
+        """Take what it tells, for the clock.
+
+        Raises `UserError` where prepare.py fails by itself or its data changed, `CandidateFailed` where it
+        fails at what the candidate asked for.
+        """
+        if self._closed:
+            return
+        self._process.drain()
+        while True:
+            frame = self._wire.poll()
+            if frame is None:
+                break
+            self._heard += 1
+            if frame.kind == frames.HELLO:
+                said = frame.json()
+                if said["fingerprint"] != fingerprint:
+                    raise UserError(
+                        "the prepared data has changed since its validation rows were exported: run"
+                        " `nocturne-evaluator prepare` on this repository, and measure the baseline again"
+                    )
+                self._said_hello = True
+                clock.hello(said)
+            elif len(frame.body) == frames.COUNTS.size:
+                clock.served(*frames.COUNTS.unpack(frame.body))
+        self._process.check()
+        if self._wire.closed and (self._process.returncode or not self._said_hello):
+            self._process.drain()
+            lines = list(self._log.lines)
+            last = (crash.last_traceback(lines, str(self._repo)) or "\n".join(lines)).strip().splitlines()
+            why = last[-1][:300] if last else f"exit code {self._process.returncode}"
+            if self._said_hello:  # it worked, until it was asked for something
+                raise CandidateFailed("error", f"prepare.py ended while it served training data: {why}")
+            raise UserError(f"{self._repo}/prepare.py: failed before it could serve training data: {why}")
+
+    def close(self) -> None:
+        """End it, before the exam at the latest: it could carry something out."""
+        if self._closed:
+            return
+        self._closed = True
+        self._wire.closed = True
+        self._process.close()
+        self._wire.socket.close()
+        self.theirs.close()

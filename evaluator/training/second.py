@@ -1,0 +1,132 @@
+"""The audit's jail: a fresh process that has the model, and nothing else of the first one."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.candidate import Candidate, bounds, environment
+from evaluator.errors import CandidateFailed
+from evaluator.inside import frames
+from evaluator.jail.view import View
+from evaluator.job import Job
+from evaluator.log import Log
+from evaluator.training import views
+from evaluator.training.audit import Audit, Finding, Probes
+from evaluator.training.buffer import Buffer
+from evaluator.training.exam import HandedIn
+from evaluator.training.export import Exported
+from evaluator.training.model import ModelFile
+from evaluator.training.scoring import Tally, cross_entropy, finite
+from evaluator.training.wire import FROM_AUDIT, Wire
+
+
+class SecondJail:
+    """A running audit jail. It rebuilds the model while the exam goes on."""
+
+    def __init__(
+        self, job: Job, view: View, tree: Path, exported: Exported, handed_in: HandedIn, model: ModelFile
+    ) -> None:
+        self._job, self._exported, self._rows = job, exported, handed_in.rows
+        self._log = Log()
+        self._buffer = Buffer(len(exported.token_bytes))
+        ours, theirs = socket.socketpair()
+        end = model.reading_end()
+        descriptors = (theirs.fileno(), end, self._buffer.descriptor)
+        env = environment(job.settings, seed=job.seed, scratch=view.scratch, amount=1.0)
+        env |= {"NOCTURNE_NUMERICS": json.dumps(handed_in.numerics), "NOCTURNE_ROWS": str(handed_in.rows)}
+        self._process = Candidate(
+            [sys.executable, *views.program("prober", *descriptors, len(exported.token_bytes))],
+            jail=job.jail,
+            view=view,
+            folder=tree,
+            env=env,
+            log=self._log,
+            bounds=bounds(job.settings),
+            fds=descriptors,
+        )
+        theirs.close()
+        os.close(end)
+        self._wire = Wire(ours, FROM_AUDIT, self._wait)
+        self._until = 0.0
+
+    def audit(self, tally: Tally) -> Finding:
+        """Ask the probes, more of them where the answer is not clear yet, and return what they say.
+
+        Raises `CandidateFailed` where it is no or never gets clear.
+        """
+        self._until = time.monotonic() + self._job.settings.evaluation_seconds
+        self._expect_ready()
+        self._log.close()
+        audit = Audit(
+            self._exported.inputs,
+            tally.targets,
+            tally.lengths,
+            tally.nats,
+            min_effect=self._job.settings.min_effect,
+            draw=np.random.default_rng(secrets.randbits(128)),
+        )
+        finding = None
+        for count in audit.rounds():
+            probes = audit.draw(count)
+            finding = audit.add(probes, finite(self._ask(probes, audit.targets(probes))))
+            if audit.holds(finding):
+                return finding
+        assert finding is not None
+        raise audit.refusal(finding)
+
+    def close(self) -> None:
+        self._process.close()
+        self._wire.socket.close()
+        self._buffer.close()
+
+    def _expect_ready(self) -> None:
+        frame = self._wire.receive()
+        if frame is not None and frame.kind == frames.READY:
+            return
+        while self._process.returncode is None and time.monotonic() < self._until:
+            self._process.listen(0.05)
+        self._process.drain()
+        last = next(reversed(self._log.lines), "it ended at once")
+        raise CandidateFailed(
+            "refused", f"the model can't be rebuilt in a fresh process: {last}", defence="audit"
+        )
+
+    def _ask(self, probes: Probes, targets: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return the losses (n,) at the probes' targets, in nats."""
+        nats = np.empty(len(probes))
+        for start in range(0, len(probes), self._rows):
+            part = slice(start, start + self._rows)
+            tokens, positions = probes.tokens[part], probes.positions[part]
+            body = (tokens.astype("<i4").tobytes(), positions.astype("<i4").tobytes())
+            self._wire.send(frames.PROBES, frames.SHAPE.pack(*tokens.shape), *body)
+            at, end = start, start + len(positions)
+            while at < end:
+                frame = self._wire.receive()
+                if frame is None or frame.kind != frames.LOGITS:
+                    raise CandidateFailed("refused", "the model did not answer the audit", defence="audit")
+                slot, logits = self._buffer.view(bytes(frame.body), end - at)
+                nats[at : at + len(logits)] = cross_entropy(logits, targets[at : at + len(logits)])
+                at += len(logits)
+                self._wire.send(frames.TAKEN, slot.to_bytes(4, "little"))
+        return nats
+
+    def _wait(self, end: socket.socket, to_write: bool) -> None:
+        ends: list[Any] = [end]
+        self._process.listen(0.1, [] if to_write else ends, ends if to_write else [])
+        self._process.check()
+        if time.monotonic() > self._until:
+            raise CandidateFailed(
+                "timeout",
+                f"the audit was not over within {self._job.settings.evaluation_seconds:g} seconds",
+                defence="limits",
+            )

@@ -1,0 +1,104 @@
+"""The audit's statistics, on exams whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evaluator.training.audit import Audit, Finding
+
+ROWS, COLUMNS, VOCABULARY = 64, 32, 50
+
+
+def exam(gain: NDArray[np.float64], noise: float = 0.0, seed: int = 0) -> tuple[Audit, NDArray[np.float64]]:
+    """Return an audit of an exam that was better than the truth (N,) by `gain`, and that truth."""
+    draw = np.random.default_rng(seed)
+    tokens = draw.integers(0, VOCABULARY, (ROWS, COLUMNS + 1)).astype(np.int32)
+    truth = draw.exponential(2.0, ROWS * COLUMNS)
+    said = np.maximum(truth - gain, 0.0) + noise * draw.standard_normal(len(truth))
+    lengths = np.full(ROWS * COLUMNS, 3, np.int32)
+    audit = Audit(
+        tokens[:, :-1],
+        tokens[:, 1:].reshape(-1),
+        lengths,
+        said,
+        min_effect=0.001,
+        draw=np.random.default_rng(seed + 1),
+    )
+    return audit, truth
+
+
+def ask(audit: Audit, truth: NDArray[np.float64]) -> tuple[bool, Finding]:
+    for count in audit.rounds():
+        probes = audit.draw(count)
+        finding = audit.add(probes, truth[probes.places])
+        if audit.holds(finding):
+            return True, finding
+    return False, finding
+
+
+def test_probes_keep_what_comes_before_and_replace_what_comes_after() -> None:
+    audit, _ = exam(np.zeros(ROWS * COLUMNS))
+    tokens = audit._inputs
+    probes = audit.draw(200)
+    rows = probes.places // COLUMNS
+    assert (np.diff(rows) <= 0).all(), "the exam's last rows are asked first"
+    changed = 0
+    for probe, row, position in zip(probes.tokens, rows, probes.positions, strict=True):
+        assert (probe[: position + 1] == tokens[row, : position + 1]).all()
+        changed += int((probe[position + 1 :] != tokens[row, position + 1 :]).sum())
+    assert changed > 0.9 * (COLUMNS - 1 - probes.positions).sum() * (1 - 1 / VOCABULARY)
+    assert (audit.targets(probes) == audit._targets[probes.places]).all()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 0.002])
+def test_an_honest_exam_holds(noise: float) -> None:
+    for seed in range(10):
+        audit, truth = exam(np.zeros(ROWS * COLUMNS), noise, seed)
+        holds, finding = ask(audit, truth)
+        assert holds and finding.upper < audit.bound and abs(finding.gain) < 1e-3
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1, 0.02])
+def test_looking_ahead_is_found_even_where_it_is_rare(share: float) -> None:
+    """One position in fifty cheats: at least 19 of 20 audits must find it."""
+    found = 0
+    for seed in range(20):
+        chosen = np.random.default_rng(seed + 100).random(ROWS * COLUMNS) < share
+        found += not ask(*exam(np.where(chosen, 2.0, 0.0), seed=seed))[0]
+    assert found >= 19
+
+
+def test_what_is_learned_during_the_exam_is_found_although_the_audit_learns_as_well() -> None:
+    """Better by what was seen before, in exam and audit alike: the mean is zero, the first half tells."""
+    rate = np.arange(ROWS * COLUMNS) / (ROWS * COLUMNS) * 0.06
+    audit, truth = exam(rate)
+    refused = False
+    for count in audit.rounds():
+        probes = audit.draw(count)
+        learned = np.linspace(0, 0.06, count)
+        finding = audit.add(probes, np.maximum(truth[probes.places] - learned, 0))
+        refused = not audit.holds(finding)
+        assert finding.early_upper > audit.bound
+    assert refused and "advantage is gone" in audit.refusal(finding).reason
+    assert audit.refusal(finding).defence == "audit"
+
+
+def test_answers_at_random_are_refused_for_that() -> None:
+    audit, truth = exam(np.zeros(ROWS * COLUMNS), noise=0.3)
+    holds, finding = ask(audit, truth)
+    assert not holds and finding.rms > 0.1
+
+
+def test_the_estimate_is_unbiased_although_the_draw_is_not() -> None:
+    gain = np.where(np.arange(ROWS * COLUMNS) % 7 == 0, 1.0, 0.0)
+    estimates = []
+    for seed in range(40):
+        audit, truth = exam(gain, seed=3)
+        audit._draw = np.random.default_rng(seed)
+        probes = audit.draw(512)
+        estimates.append(audit.add(probes, truth[probes.places]).gain)
+    audit, truth = exam(gain, seed=3)
+    exact = (truth - audit._nats).mean() * audit._bits_per_mean
+    assert np.mean(estimates) == pytest.approx(exact, rel=0.1)

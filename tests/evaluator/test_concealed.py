@@ -1,0 +1,109 @@
+"""Nothing that a jail can read holds held-out text: looked for from inside, by our search and by grep."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evaluator
+from evaluator.heldout.windows import WINDOW, WindowIndex
+from evaluator.jail import choose
+from evaluator.jail.view import Limits, View
+from evaluator.settings import Settings
+from evaluator.starter import prepare
+from evaluator.starter_files import FOLDER
+from evaluator.training import concealed, export, views
+from tests.evaluator.runs import prepared
+
+OURS = Path(evaluator.__file__).parent
+SEARCH = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from evaluator.heldout.search import search
+from evaluator.heldout.windows import WindowIndex
+places = [each for each in Path("/").iterdir() if each.name not in ("proc", "sys", "dev")]
+for path in search(places, WindowIndex.load(Path(sys.argv[2]))):
+    if str(path) != sys.argv[2]:
+        print(path)
+"""
+
+
+def inside(jail_name: str, view: View, *command: str) -> list[str]:
+    """Return the lines that a command prints in a jail with this view."""
+    jail = choose(jail_name)
+    launch = jail.launch(
+        command, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(view.scratch)}, folder=Path("/"), view=view,
+        limits=Limits(),
+    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            launch.argv, env=dict(launch.env), pass_fds=launch.fds, preexec_fn=launch.in_new_process,
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+    finally:
+        launch.close()
+    assert done.returncode in (0, 1, 2), done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def exported() -> export.Exported:
+    prepared()
+    return export.load_or_make(FOLDER, Settings(), choose("auto"))
+
+
+@pytest.fixture
+def view(tmp_path: Path, exported: export.Exported) -> View:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    seen = views.candidate_view(tree, tmp_path / "scratch", 64, ())
+    return concealed.conceal(seen, tree, exported)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("jail", ["bubblewrap", "namespaces"])
+def test_nothing_readable_holds_a_window_of_held_out_text(
+    jail: str, view: View, exported: export.Exported
+) -> None:
+    index = exported.folder / "windows.npz"
+    more = dataclasses.replace(view, read_only=(*view.read_only, OURS, index))
+    assert inside(jail, more, sys.executable, "-s", "-B", "-c", SEARCH, str(OURS.parent), str(index)) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_grep_finds_no_line_of_it_either(tmp_path: Path, view: View, exported: export.Exported) -> None:
+    """Another searcher than ours, on lines that training data lacks; it finds them in a file that is shown."""
+    index = WindowIndex.load(exported.folder / "windows.npz")
+    splits = prepare.read_splits()
+    lines = [
+        line
+        for _, text in splits["val"] + splits["vault"]
+        for line in text.splitlines()
+        if len(line.encode()) == len(line) >= WINDOW and index.finds(line.encode()) == [(0, len(line))]
+    ]
+    assert len(lines) > 300
+    patterns = tmp_path / "patterns"
+    patterns.write_text("\n".join(line for line in random.Random(1).sample(lines, 300)))
+    planted = tmp_path / "planted"
+    planted.write_text(f"x = 1\n{patterns.read_text().splitlines()[7]}\n")
+    more = dataclasses.replace(view, read_only=(*view.read_only, patterns, planted))
+    places = ("/usr", "/bin", "/lib", "/etc", sys.base_prefix, sys.prefix, str(planted))
+    found = inside("auto", more, "/usr/bin/grep", "-rlaF", "-f", str(patterns), *places)
+    assert found == [str(planted)]
+
+
+def test_what_training_needs_is_still_there(tmp_path: Path, view: View) -> None:
+    imports = (
+        "import torch, torch.optim, torch._dynamo, numpy, cloudpickle; print(torch.ones(2) @ torch.ones(2))"
+    )
+    assert inside("auto", view, sys.executable, "-s", "-B", "-c", imports) == ["tensor(2.)"]
+    held_out = "import smtplib; print(hasattr(smtplib, 'SMTP'))"
+    assert inside("auto", view, sys.executable, "-s", "-B", "-c", held_out) == ["False"]
