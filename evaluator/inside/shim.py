@@ -44,6 +44,8 @@ class Shim:
             raise PermissionError(f"the split {split!r} is not there while a candidate trains; use 'train'")
         import torch
 
+        if "NOCTURNE_GPU" in os.environ and torch.version.cuda and not torch.cuda.is_available():
+            raise RuntimeError("this machine's GPU is not seen in the jail: does `nvidia-smi` work outside?")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return served.Batches(self.data, B, T, args, kwargs, self.device)
 
@@ -74,6 +76,8 @@ class Shim:
 
         from . import logits, shipping
 
+        # A context that was open all through the training has weights in its cache that are long out of date.
+        torch.clear_autocast_cache()
         shipping.pack(model, _Pieces(self.scorer))
         self.scorer.say(frames.SHIPPED, shipping.numerics(device.type))
         buffer = logits.Buffer(self.buffer, self.scorer, self.vocabulary)

@@ -75,7 +75,8 @@ def _measure(
             jail=job.jail,
             view=view,
             folder=space.tree,
-            env=environment(job.settings, seed=job.seed, scratch=space.scratch, amount=amount),
+            env=environment(job.settings, seed=job.seed, scratch=space.scratch, amount=amount)
+            | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {}),
             log=log,
             bounds=limits,
             fds=descriptors,

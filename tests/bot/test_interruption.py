@@ -85,6 +85,7 @@ def training_pair(tmp_path: Path, experiments: int) -> tuple[Path, Path]:
     return tmp_path / "calm", tmp_path / "rough"
 
 
+@pytest.mark.long
 def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
     calm, rough = formula_pair(tmp_path, experiments=3)
     assert check_same_campaign(calm, rough, kills=4, longest=2.5, seed=1) >= 2
@@ -142,7 +143,7 @@ echo $left > "$GIT_DIR/pushes-left"
 @pytest.mark.parametrize(
     ("hook", "pushes"),
     [
-        ("post-receive", 3),
+        pytest.param("post-receive", 3, marks=pytest.mark.long),
         pytest.param("post-receive", 2, marks=pytest.mark.long),
         pytest.param("pre-receive", 3, marks=pytest.mark.long),
     ],

