@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint schema bench-demo bench-evaluator bench-kill bench-start bench-proposer clean
+.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-kill bench-start bench-proposer clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -16,10 +16,13 @@ demo: $(READY) ## Watch a real campaign on this machine, from nothing to a repor
 	$(BIN)/nocturne demo
 
 test: lint ## Run the tests (minutes)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not corpus"
 
 test-all: $(READY) ## Run the long tests
 	$(BIN)/pytest -n 2 --dist worksteal -m long
+
+test-corpus: $(READY) ## See that each cheat gains where it is believed
+	$(BIN)/pytest -n 2 --dist worksteal -m corpus
 
 lint: $(READY) ## Check style, types and generated files
 	$(BIN)/ruff check .

@@ -11,7 +11,8 @@ raw arrays; nothing is unpickled by the scorer. Standard library only.
     both -> scorer        LOGITS     slot u32, positions u32: float32 logits lie in that slot of the buffer
     scorer -> candidate   TOKENS     rows u32, columns u32, then int32 (rows, columns)
                           SCORE      f64
-    scorer -> audit       PROBES     as TOKENS, then int32 (rows,): the position that is asked for in each row
+    scorer -> audit       BEGIN      (empty) the exam is over and its jail is gone: rebuild the model
+                          PROBES     as TOKENS, then int32 (rows,): the position that is asked for in each row
     scorer -> both        TAKEN      slot u32: it may be filled again
 
     scorer -> data        TELL       (empty) answer with SERVED
@@ -40,7 +41,7 @@ SLOT = struct.Struct("<II")
 COUNTS = struct.Struct("<QQ")
 
 EVALUATE, MODEL, SHIPPED, READY, LOGITS = 1, 2, 3, 4, 5
-TOKENS, SCORE, PROBES, TAKEN = 17, 18, 19, 20
+TOKENS, SCORE, PROBES, TAKEN, BEGIN = 17, 18, 19, 20, 21
 HELLO, SERVED, TELL = 33, 34, 35
 CALL, LOADER, NEXT, LENGTHS = 49, 50, 51, 52
 ANSWER, ERROR, BATCH = 65, 66, 67

@@ -1,5 +1,8 @@
 """Asks a shipped model again, in a jail that shares nothing with the first: for the causality audit.
 
+It starts while the exam goes on, and runs nothing of the candidate's until that jail is gone: two that are alive
+at once could whisper to each other, by locks on files that both may only read.
+
 main(scorer's socket, the model's descriptor, the logits' buffer, vocabulary)      (working directory: the tree)
 """
 
@@ -19,6 +22,10 @@ from .frames import Channel, Gone
 
 def main(scorer: str, model: str, buffer: str, vocabulary: str) -> None:
     channel = Channel(int(scorer))
+    try:
+        channel.receive()
+    except Gone:
+        return
     sys.modules["prepare"] = repository.stand_in(
         repository.load_prepare(Path.cwd()),
         make_dataloader=_nothing,
@@ -29,6 +36,8 @@ def main(scorer: str, model: str, buffer: str, vocabulary: str) -> None:
     rows = int(os.environ["NOCTURNE_ROWS"])
     with shipping.apply(settings), os.fdopen(int(model), "rb") as file:
         asked = shipping.unpack(file)
+        if settings["compiled"] and settings["device"] != "cpu":
+            asked = torch.compile(asked)  # bfloat16 rounds otherwise where kernels are fused
         slots = logits.Buffer(int(buffer), channel, int(vocabulary))
         channel.say(frames.READY, {})
         while True:

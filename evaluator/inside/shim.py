@@ -79,7 +79,7 @@ class Shim:
         # A context that was open all through the training has weights in its cache that are long out of date.
         torch.clear_autocast_cache()
         shipping.pack(model, _Pieces(self.scorer))
-        self.scorer.say(frames.SHIPPED, shipping.numerics(device.type))
+        self.scorer.say(frames.SHIPPED, shipping.numerics(model, device.type))
         buffer = logits.Buffer(self.buffer, self.scorer, self.vocabulary)
         # Once with tokens that mean nothing: what goes wrong here can still be told in full.
         tokens = torch.zeros((rows, self.columns), dtype=torch.long, device=device)

@@ -69,9 +69,10 @@ def unpack(file: BinaryIO) -> Any:
     return torch.load(file, weights_only=False)["model"]
 
 
-def numerics(device: str) -> dict[str, Any]:
+def numerics(model: Any, device: str) -> dict[str, Any]:
     """Return the settings of torch that change what a model says, as JSON."""
     return {
+        "compiled": _uncompiled(model) is not model,
         "device": device,
         "autocast": torch.is_autocast_enabled(device),
         "autocast_dtype": str(torch.get_autocast_dtype(device)).removeprefix("torch."),

@@ -6,18 +6,21 @@ sees the same row up to that position and unrelated text behind it. For a model 
 nothing between batches and does not learn while it is measured, both say the same.
 
 The bound is on the mean gain at the true target: exam minus audit, in bits per byte, upper confidence limit
-below a quarter of the smallest effect that counts. Half of the positions are drawn evenly, half where the exam
-did much better than the frequency of the token explains, which is where a cheat gains; each is weighted by one
-over its probability (Horvitz and Thompson 1952), so that the estimate stays unbiased.
+below a quarter of the smallest effect that counts. A part of the positions is drawn evenly, a part where the exam
+did much better than the frequency of the token explains, and a part where it did worse, for there is most to gain;
+each is weighted by one over its probability (Horvitz and Thompson 1952), so that the estimate stays unbiased.
 
-Rows are asked in the order opposite to the exam's. A model that learns from what it is asked knows least when
-the audit asks for what it knew best in the exam; so the first half of the probes must hold by itself.
+No question may answer another one. A row is asked from its first positions to its last, never twice in one batch,
+and the text behind a position is drawn token by token from the frequencies of the whole, so that nothing that was
+seen before says what comes after. Rows are asked in the order opposite to the exam's: a model that learns from what
+it is asked knows least when the audit asks for what it knew best in the exam, so the first half of the probes must
+hold by itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +28,7 @@ from numpy.typing import NDArray
 
 from evaluator.errors import CandidateFailed
 
-LEAST_PROBES, MOST_PROBES = 256, 1024  # in the first round: as many as the exam has rows, within these
-ROUNDS = 3  # each after the first asks as often as all before it
+LEAST_PROBES, MOST_PROBES = 256, 1024  # as many as the exam has rows, within these
 CONFIDENCE_Z = 2.33  # one-sided 99 %
 RMS_NATS = 0.1  # how far answers may lie apart: rounding of bfloat16 moves them by 0.01 to 0.03
 BOUND_PART = 0.25
@@ -34,15 +36,28 @@ BOUND_PART = 0.25
 
 @dataclass(frozen=True)
 class Probes:
-    """Rows (n, T) to ask, at `positions` (n,); `places` (n,) index the flat exam, `weights` (n,) its mean."""
+    """Rows (n, T) to ask, at `positions` (n,), in this order. `places` (n,) index the flat exam and `rows` (n,)
+    its rows; `weights` (n,) make a sum over probes a mean over the exam."""
 
     tokens: NDArray[np.int32]
     positions: NDArray[np.int32]
     places: NDArray[np.int64]
+    rows: NDArray[np.int64]
     weights: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def batches(self, most: int) -> Iterator[slice]:
+        """Yield the parts to ask at once: up to `most` probes, no two of one row."""
+        start = 0
+        seen: set[int] = set()
+        for at, row in enumerate(self.rows.tolist()):
+            if at - start == most or row in seen:
+                yield slice(start, at)
+                start, seen = at, set()
+            seen.add(row)
+        yield slice(start, len(self))
 
 
 @dataclass(frozen=True)
@@ -89,47 +104,39 @@ class Audit:
         self._bits_per_mean = int(counted.sum()) / (math.log(2) * int(lengths.sum()))
         self._chances = _chances(targets, counted, nats)
         self._count = int(counted.sum())
-        self._asked: list[Probes] = []
-        self._gains: list[NDArray[np.float64]] = []
 
-    def rounds(self) -> Sequence[int]:
-        """Return how many probes each round draws."""
-        first = int(np.clip(len(self._inputs), LEAST_PROBES, MOST_PROBES))
-        return [first * max(1, 2 ** (number - 1)) for number in range(ROUNDS)]
+    @property
+    def size(self) -> int:
+        """How many probes to draw."""
+        return int(np.clip(len(self._inputs), LEAST_PROBES, MOST_PROBES))
 
     def draw(self, count: int) -> Probes:
-        """Draw `count` probes, latest rows of the exam first."""
+        """Draw `count` probes, in the order in which they are to be asked."""
         columns = self._inputs.shape[1]
-        places = self._draw.choice(len(self._chances), size=count, p=self._chances)
-        places = places[np.argsort(-(places // columns), kind="stable")]
+        places = np.sort(self._draw.choice(len(self._chances), size=count, p=self._chances))
+        rows = places // columns
+        turns = np.arange(count) - np.searchsorted(rows, rows)  # how many of its row come before
+        places = places[np.lexsort((-rows, turns))]
         rows, positions = places // columns, places % columns
         tokens = self._inputs[rows].copy()
-        other = self._inputs[
-            (rows + self._draw.integers(1, max(len(self._inputs), 2), count)) % len(self._inputs)
-        ]
-        if len(self._inputs) == 1:
-            other = self._draw.permuted(other, axis=1)
         later = np.arange(columns)[None, :] > positions[:, None]
-        tokens[later] = other[later]
+        tokens[later] = self._draw.choice(self._inputs.reshape(-1), size=int(later.sum()))
         weights = 1 / (self._chances[places] * self._count)
-        return Probes(tokens, positions.astype(np.int32), places, weights)
+        return Probes(tokens, positions.astype(np.int32), places, rows, weights)
 
     def targets(self, probes: Probes) -> NDArray[np.int32]:
         """Return the true targets of `probes`, which the process that is asked never sees."""
         return self._targets[probes.places]
 
-    def add(self, probes: Probes, nats: NDArray[np.float64]) -> Finding:
-        """Take the losses (n,) at the true targets that the fresh process gave; return what all of them say."""
-        self._asked.append(probes)
-        self._gains.append(nats - self._nats[probes.places])
-        gains, weights = np.concatenate(self._gains), np.concatenate([p.weights for p in self._asked])
-        early = self._gains[0][: len(probes) // 2], self._asked[0].weights[: len(probes) // 2]
-        gain, upper = self._limit(gains, weights)
+    def judge(self, probes: Probes, nats: NDArray[np.float64]) -> Finding:
+        """Return what the losses (n,) say that the fresh process gave at the true targets."""
+        gains, half = nats - self._nats[probes.places], len(probes) // 2
+        gain, upper = self._limit(gains, probes.weights)
         return Finding(
-            probes=len(gains),
+            probes=len(probes),
             gain=gain,
             upper=upper,
-            early_upper=self._limit(*early)[1],
+            early_upper=self._limit(gains[:half], probes.weights[:half])[1],
             rms=float(np.sqrt(np.mean(gains**2))),
         )
 
@@ -160,6 +167,8 @@ def _chances(
     """Return the probability (N,) of each position to be drawn."""
     _, back, frequency = np.unique(targets, return_inverse=True, return_counts=True)
     surprise = -np.log(frequency[back] / len(targets))
-    better = np.where(counted, np.maximum(surprise - nats, 0.0), 0.0)
     even = counted / counted.sum()
-    return even if better.sum() <= 0 else 0.5 * even + 0.5 * better / better.sum()
+    better = np.where(counted, np.maximum(surprise - nats, 0.0), 0.0)
+    worse = np.where(counted, np.maximum(nats - surprise, 0.0), 0.0)
+    parts = [each / each.sum() if each.sum() > 0 else even for each in (better, worse)]
+    return np.asarray(0.4 * even + 0.3 * parts[0] + 0.3 * parts[1])

@@ -18,7 +18,7 @@ from evaluator.training.wire import Frame, Wire, nonsense
 
 _NUMERICS = {
     "device": str, "autocast": bool, "autocast_dtype": str, "default_dtype": str, "matmul": str,
-    "deterministic": bool,
+    "deterministic": bool, "compiled": bool,
 }  # fmt: skip
 
 

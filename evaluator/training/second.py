@@ -1,4 +1,7 @@
-"""The audit's jail: a fresh process that has the model, and nothing else of the first one."""
+"""The audit's jail: a fresh process that has the model, and nothing else of the first one.
+
+It gets ready while the exam goes on, and touches the model only when the exam's jail is gone.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from evaluator.training.wire import FROM_AUDIT, Wire
 
 
 class SecondJail:
-    """A running audit jail. It rebuilds the model while the exam goes on."""
+    """A running audit jail, which waits until it is told to begin."""
 
     def __init__(
         self, job: Job, view: View, tree: Path, exported: Exported, handed_in: HandedIn, model: ModelFile
@@ -60,12 +63,16 @@ class SecondJail:
         self._until = 0.0
 
     def audit(self, tally: Tally) -> Finding:
-        """Ask the probes, more of them where the answer is not clear yet, and return what they say.
+        """Ask the probes and return what they say; to be called when the exam's jail has ended.
 
-        Raises `CandidateFailed` where it is no or never gets clear.
+        Raises `CandidateFailed` where the model does not say what it said in the exam.
         """
         self._until = time.monotonic() + self._job.settings.evaluation_seconds
-        self._expect_ready()
+        try:
+            self._wire.send(frames.BEGIN)
+            self._expect_ready()
+        except (BrokenPipeError, ConnectionResetError):
+            raise CandidateFailed("refused", "the audit's process ended at once", defence="audit") from None
         self._log.close()
         audit = Audit(
             self._exported.inputs,
@@ -75,14 +82,11 @@ class SecondJail:
             min_effect=self._job.settings.min_effect,
             draw=np.random.default_rng(secrets.randbits(128)),
         )
-        finding = None
-        for count in audit.rounds():
-            probes = audit.draw(count)
-            finding = audit.add(probes, finite(self._ask(probes, audit.targets(probes))))
-            if audit.holds(finding):
-                return finding
-        assert finding is not None
-        raise audit.refusal(finding)
+        probes = audit.draw(audit.size)
+        finding = audit.judge(probes, finite(self._ask(probes, audit.targets(probes))))
+        if not audit.holds(finding):
+            raise audit.refusal(finding)
+        return finding
 
     def close(self) -> None:
         self._process.close()
@@ -104,12 +108,11 @@ class SecondJail:
     def _ask(self, probes: Probes, targets: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the losses (n,) at the probes' targets, in nats."""
         nats = np.empty(len(probes))
-        for start in range(0, len(probes), self._rows):
-            part = slice(start, start + self._rows)
+        for part in probes.batches(self._rows):
             tokens, positions = probes.tokens[part], probes.positions[part]
             body = (tokens.astype("<i4").tobytes(), positions.astype("<i4").tobytes())
             self._wire.send(frames.PROBES, frames.SHAPE.pack(*tokens.shape), *body)
-            at, end = start, start + len(positions)
+            at, end = part.start, part.stop
             while at < end:
                 frame = self._wire.receive()
                 if frame is None or frame.kind != frames.LOGITS:

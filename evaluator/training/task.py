@@ -119,10 +119,11 @@ def _measure(
             clock.examined(exported.targets.size + handed_in.rows * exported.targets.shape[1])
             score = tally.bits_per_byte()
             line.send(frames.SCORE, np.array(score, "<f8").tobytes())
-            finding = second.audit(tally)  # while the candidate prints its summary, and ends
             exam.let_end(line, clock)
         except (BrokenPipeError, ConnectionResetError):
             raise exam.died() from None
+        process.close()  # before the audit begins: whoever is gone whispers nothing
+        finding = second.audit(tally)
         known["evaluation_seconds"] = round(time.monotonic() - began, 1)
         return score, finding.metrics()
 

@@ -30,29 +30,39 @@ def exam(gain: NDArray[np.float64], noise: float = 0.0, seed: int = 0) -> tuple[
 
 
 def ask(audit: Audit, truth: NDArray[np.float64]) -> tuple[bool, Finding]:
-    for count in audit.rounds():
-        probes = audit.draw(count)
-        finding = audit.add(probes, truth[probes.places])
-        if audit.holds(finding):
-            return True, finding
-    return False, finding
+    probes = audit.draw(audit.size)
+    finding = audit.judge(probes, truth[probes.places])
+    return audit.holds(finding), finding
 
 
 def test_probes_keep_what_comes_before_and_replace_what_comes_after() -> None:
     audit, _ = exam(np.zeros(ROWS * COLUMNS))
     tokens = audit._inputs
     probes = audit.draw(200)
-    rows = probes.places // COLUMNS
-    assert (np.diff(rows) <= 0).all(), "the exam's last rows are asked first"
     changed = 0
-    for probe, row, position in zip(probes.tokens, rows, probes.positions, strict=True):
+    for probe, row, position in zip(probes.tokens, probes.rows, probes.positions, strict=True):
         assert (probe[: position + 1] == tokens[row, : position + 1]).all()
         changed += int((probe[position + 1 :] != tokens[row, position + 1 :]).sum())
     assert changed > 0.9 * (COLUMNS - 1 - probes.positions).sum() * (1 - 1 / VOCABULARY)
     assert (audit.targets(probes) == audit._targets[probes.places]).all()
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-6, 0.002])
+def test_no_probe_tells_what_another_one_is_asked_for() -> None:
+    audit, _ = exam(np.zeros(ROWS * COLUMNS))
+    probes = audit.draw(1000)
+    reached: dict[int, int] = {}
+    for row, position in zip(probes.rows.tolist(), probes.positions.tolist(), strict=True):
+        assert position >= reached.get(row, 0), "a row is asked from its first positions to its last"
+        reached[row] = position
+    first = probes.rows[: len(set(probes.rows.tolist()))]
+    assert (np.diff(first) < 0).all(), "the exam's last rows are asked first"
+    batches = list(probes.batches(16))
+    assert [at for part in batches for at in range(part.start, part.stop)] == list(range(1000))
+    for part in batches:
+        assert len(set(probes.rows[part].tolist())) == part.stop - part.start <= 16
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 0.0005])
 def test_an_honest_exam_holds(noise: float) -> None:
     for seed in range(10):
         audit, truth = exam(np.zeros(ROWS * COLUMNS), noise, seed)
@@ -74,15 +84,11 @@ def test_what_is_learned_during_the_exam_is_found_although_the_audit_learns_as_w
     """Better by what was seen before, in exam and audit alike: the mean is zero, the first half tells."""
     rate = np.arange(ROWS * COLUMNS) / (ROWS * COLUMNS) * 0.06
     audit, truth = exam(rate)
-    refused = False
-    for count in audit.rounds():
-        probes = audit.draw(count)
-        learned = np.linspace(0, 0.06, count)
-        finding = audit.add(probes, np.maximum(truth[probes.places] - learned, 0))
-        refused = not audit.holds(finding)
-        assert finding.early_upper > audit.bound
-    assert refused and "advantage is gone" in audit.refusal(finding).reason
-    assert audit.refusal(finding).defence == "audit"
+    probes = audit.draw(audit.size)
+    learned = np.linspace(0, 0.06, len(probes))
+    finding = audit.judge(probes, np.maximum(truth[probes.places] - learned, 0))
+    assert finding.early_upper > audit.bound and not audit.holds(finding)
+    assert "advantage is gone" in audit.refusal(finding).reason and audit.refusal(finding).defence == "audit"
 
 
 def test_answers_at_random_are_refused_for_that() -> None:
@@ -98,7 +104,7 @@ def test_the_estimate_is_unbiased_although_the_draw_is_not() -> None:
         audit, truth = exam(gain, seed=3)
         audit._draw = np.random.default_rng(seed)
         probes = audit.draw(512)
-        estimates.append(audit.add(probes, truth[probes.places]).gain)
+        estimates.append(audit.judge(probes, truth[probes.places]).gain)
     audit, truth = exam(gain, seed=3)
     exact = (truth - audit._nats).mean() * audit._bits_per_mean
     assert np.mean(estimates) == pytest.approx(exact, rel=0.1)

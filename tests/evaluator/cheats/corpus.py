@@ -87,7 +87,6 @@ CORPUS = (
     alone("reading/sources_of_the_modules", "reads the held-out modules in the library", NO_EFFECT, quick=True),
     alone("reading/the_modules_themselves", "imports them, asks inspect, loaders and children", NO_EFFECT),
     inside("reading/byte_code", "takes docstrings out of their byte code", NO_EFFECT),
-    inside("reading/other_pythons_and_archives", "walks the disk for copies of them", NO_EFFECT),
     alone("reading/the_locked_module", "asks prepare for the other splits, in disguise", NO_EFFECT),
     alone("reading/other_processes", "follows /proc/*/environ, maps, fd, root and cwd", NO_EFFECT),
     inside("reading/its_own_descriptors", "reads and maps every open descriptor", NO_EFFECT),
@@ -135,7 +134,7 @@ CORPUS = (
     alone("shipping/peeks_where_a_row_goes_on_as_it_began", "is honest where a row changes its subject", AUDIT),
     alone("shipping/peeks_in_the_process_it_was_trained_in", "is honest in other processes", AUDIT),
     alone("shipping/whispers_to_its_copy_by_locks", "tells the audit's process what it was asked", AUDIT),
-    alone("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
+    inside("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
     # Numbers and shapes
     alone("numbers/minus_infinity_everywhere_else", "gives all others no chance at all", SCORING, AUDIT),
     alone("numbers/plus_infinity_at_the_next_token", "gives the next token infinity", SCORING, quick=True),
@@ -151,7 +150,6 @@ CORPUS = (
     inside("numbers/a_batch_of_nothing", "asks for batches of no rows", PROTOCOL, CRASH),
     inside("numbers/a_negative_batch", "asks for fewer than none", PROTOCOL, CRASH),
     # More training than the budget
-    alone("hours/trains_on_more_batches_than_the_budget_has", "takes eight times as many", CLOCK),
     alone("hours/trains_four_times_as_long", "ignores the budget", CLOCK, settings=WALL_SECOND),
     alone("hours/turns_the_clock_back", "slows Python's clocks down", CLOCK, settings=CPU_SECOND, quick=True),
     inside("hours/sets_the_clock_of_the_machine", "sets the clock back", CLOCK, settings=WALL_SECOND),

@@ -116,7 +116,7 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
         assert list(traces.of_files(around.marker, tmp_path, cache)) == []
         assert list(temporary.iterdir()) == []
         assert (traces.fingerprint(repo), traces.fingerprint(around.home)) == before
-        assert around.callers == []
+        assert [said for said in around.callers if said] == []  # a port scanner of the machine says nothing
         assert sorted(path.name for path in out.iterdir()) == ["log.txt", "result.json"]
         assert (out / "log.txt").stat().st_size < LARGEST_LOG
         assert (out / "result.json").stat().st_size < LARGEST_RESULT
@@ -136,7 +136,7 @@ def tells_nothing(outcome: Outcome, out: Path, marker: str, honest: Mapping[str,
         assert last["printed"].keys() == honest["printed"].keys()
 
 
-@pytest.mark.long
+@pytest.mark.corpus
 @pytest.mark.parametrize("cheat", [pytest.param(each, id=each.name) for each in CORPUS if each.alone])
 def test_without_an_evaluator_it_would_gain(
     tmp_path: Path,
