@@ -85,7 +85,12 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood) -> Outcome:
 
 @pytest.mark.parametrize(
     "cheat",
-    [pytest.param(each, id=each.name, marks=[] if each.quick else [pytest.mark.long]) for each in CORPUS],
+    [
+        pytest.param(
+            each, id=each.name, marks=[] if each.quick else pytest.mark.corpus if at % 4 else pytest.mark.long
+        )
+        for at, each in enumerate(CORPUS)
+    ],
 )
 def test_a_cheat_gains_nothing_and_leaves_nothing(
     tmp_path: Path,
