@@ -100,25 +100,39 @@ class Tree:
     def end(self, patience: float = 10.0) -> None:
         """Kill all of it, and wait for all but the main process, which its owner waits for.
 
+        The main process goes last: what is below it would no longer be found there without it. It is stopped
+        meanwhile, since what makes a jail must not bring forth another process between our look and our word.
         Returns after `patience` seconds at the latest, even where one is stuck inside the kernel.
         """
         until = time.monotonic() + patience
-        if not self._orphans:
-            # What makes a jail must not bring forth another process between our look and our word.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.main, signal.SIGSTOP)
-            time.sleep(0.001)
+        _signal(self.main, signal.SIGSTOP)
+        time.sleep(0.001)
+        below: set[int] = set()
         while time.monotonic() < until:
-            alive = [each for each in self._members() if each.pid != self.main or each.state != "Z"]
-            if not alive:
-                return
-            for each in alive:  # the main process first: a jail's other processes end with it
-                if each.state != "Z":
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(each.pid, signal.SIGKILL)
-                elif each.parent == os.getpid():
+            alive = [each for each in (*self._members(), *self._left_over()) if each.pid != self.main]
+            below.update(each.pid for each in alive)
+            for each in alive:  # parents first: a jail's other processes end with its first
+                if each.state == "Z":
                     _reap(each.pid)
+                else:
+                    _signal(each.pid, signal.SIGKILL)
+            if all(each.state == "Z" for each in alive):
+                break
             time.sleep(0.005)
+        _signal(self.main, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while time.monotonic() < until and not _ended(self.main):
+                time.sleep(0.001)
+        for pid in below:  # its dead children are ours now
+            _reap(pid)
+        _mains.discard(self.main)
+
+    def _left_over(self) -> Iterator[_Stat]:
+        """Yield what comes to us from a jail whose main process has ended: its first, which may still live."""
+        if not self._orphans:
+            for each in _below(os.getpid(), without=_mains):
+                if _is_in_a_jail(each.pid):
+                    yield each
 
     def _members(self) -> Iterator[_Stat]:
         if not self._orphans:
@@ -126,7 +140,27 @@ class Tree:
         return _below(os.getpid(), without=_mains - {self.main})
 
 
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _ended(child: int) -> bool:
+    """Whether a child has ended, which stays there to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _is_in_a_jail(pid: int) -> bool:
+    """Whether a process lives in a process namespace below ours: it has a number in each (proc(5))."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", str(pid), "status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return len(line.split()) > 2
+    return False
+
+
 def _reap(pid: int) -> None:
+    """Take away what may be a dead child of ours."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 

@@ -1,0 +1,56 @@
+"""When a candidate is closed, nothing of it is left: not a moment later, at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAMILY = """
+import os, sys, time
+memory = bytearray(b"x") * (400 << 20)  # what takes a while to be taken down
+for _ in range(7):
+    os.fork()
+for start in range(0, len(memory), 4096 * 16):
+    memory[start] = 1
+{then}
+"""
+RUN = """
+import sys, time
+from pathlib import Path
+from evaluator.candidate import Bounds, Candidate
+from evaluator.jail import choose
+from evaluator.jail.python import python_paths
+from evaluator.jail.view import View
+from evaluator.log import Log
+from tests.evaluator.cheats import traces
+
+jail, text, marker = sys.argv[1:]
+scratch = Path("/tmp/scratch") if jail != "none" else Path.cwd()
+view = View(read_only=python_paths(), scratch=scratch, scratch_bytes=1 << 20)
+candidate = Candidate(
+    [sys.executable, "-c", text, marker], jail=choose(jail), view=view, folder=scratch,
+    env={}, log=Log(), bounds=Bounds(1e6, 1e3, 1000),
+)
+until = time.monotonic() + 60
+while time.monotonic() < until and candidate.returncode is None and candidate.measure().processes < 100:
+    candidate.listen(0.01)
+candidate.close()
+print("all" if candidate.peak_memory_mb > 400 else "none", *traces.of_processes(marker))
+"""
+
+
+@pytest.mark.parametrize("jail", ["bubblewrap", "namespaces", "none"])
+@pytest.mark.parametrize("then", ["time.sleep(60)", "os._exit(0) if os.getppid() < 3 else time.sleep(60)"])
+def test_nothing_is_alive_when_close_returns(tmp_path: Path, jail: str, then: str) -> None:
+    marker = f"marked-{tmp_path.name}-{jail}"
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, jail, FAMILY.format(then=then), marker],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all\n", "")
