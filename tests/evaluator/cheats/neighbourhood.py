@@ -25,7 +25,8 @@ _READABLE_BY_ALL = 0o644
 class Neighbourhood:
     """`constants` are what a cheat is told of it, `environment` what it might inherit.
 
-    `marker` is in the name of everything that a cheat leaves; `callers` names who came to the services ("" by a socket without an address).
+    `marker` is in the name of everything that a cheat leaves; `callers` are the addresses, which may be
+    empty, of who came to the services.
     """
 
     marker: str
