@@ -86,7 +86,8 @@ def apply(settings: dict[str, Any]) -> Any:
     """Set what `numerics` told; return the context in which the model is to be asked."""
     torch.set_default_dtype(getattr(torch, settings["default_dtype"]))
     torch.set_float32_matmul_precision(settings["matmul"])
-    torch.use_deterministic_algorithms(settings["deterministic"], warn_only=True)
+    if settings["deterministic"]:  # the call imports a compiler, a second of work
+        torch.use_deterministic_algorithms(True, warn_only=True)
     device = settings["device"]
     dtype = getattr(torch, settings["autocast_dtype"])
     return torch.autocast(device, dtype=dtype, enabled=settings["autocast"])
