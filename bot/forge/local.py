@@ -19,11 +19,11 @@ from bot.forge import (
     StatusState,
     cut,
 )
+from bot.forge.branches import Branches
 from bot.git import Git, RefUpdate
 from bot.ledger.records import Records, Snapshot
 
 REF = "refs/nocturne/forge"
-_ATTEMPTS = 10  # at moving a branch that others move too
 
 
 class LocalForge:
@@ -34,6 +34,7 @@ class LocalForge:
         self._git = git
         self._remote = remote
         self._records = Records(git, remote, REF, on_note)
+        self._branches = Branches(git, remote, self._head_of_pull)
 
     # Pull requests
 
@@ -196,64 +197,28 @@ class LocalForge:
 
     def branch_head(self, branch: str) -> str | None:
         """See `Forge.branch_head`."""
-        ref = f"refs/heads/{branch}"
-        return self._git.fetch(self._remote, [ref]).get(ref)
+        return self._branches.head(branch)
 
     def push_branch(self, branch: str, sha: str) -> None:
         """See `Forge.push_branch`."""
-        self._move(branch, sha, forward_only=True)
+        self._branches.move(branch, sha, forward_only=True)
 
     def replace_branch(self, branch: str, sha: str) -> None:
         """See `Forge.replace_branch`."""
-        self._move(branch, sha, forward_only=False)
-
-    def _move(self, branch: str, sha: str, *, forward_only: bool) -> None:
-        """Move a branch and, as GitHub does, the head of its pull request, in one push."""
-        ref = f"refs/heads/{branch}"
-        for _ in range(_ATTEMPTS):
-            number = self._load(lambda now: now.read(_head_path(branch)))
-            kept = [_pull_ref(int(number))] if number is not None else []
-            there = self._git.fetch(self._remote, [ref, *kept])
-            updates = [
-                RefUpdate(name, sha, there.get(name), forward_only)
-                for name in [ref, *kept]
-                if there.get(name) != sha
-            ]
-            result = self._git.push(self._remote, updates)
-            if result.pushed:
-                return
-            if result.rejected == "denied":
-                raise UserError(
-                    f"the remote refuses to move {branch} ({result.detail}): allow this user to push it"
-                )
-            now_at = there.get(ref)
-            if forward_only and now_at and not self._git.is_ancestor(now_at, sha):
-                break
-        raise UserError(
-            f"{branch} is not behind {sha[:12]}: somebody else moved it: compare the two with `git log`"
-        )
+        self._branches.move(branch, sha, forward_only=False)
 
     def delete_branch(self, branch: str) -> None:
         """See `Forge.delete_branch`."""
-        if self.branch_head(branch) is None:
-            return  # a deletion of nothing would reach the remote and its hooks all the same
-        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
-        if not result.pushed:
-            raise UserError(f"the remote does not delete {branch} ({result.detail}): allow this user to")
+        self._branches.delete(branch)
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""
-        now = self.branch_head(branch)
-        if now is not None and self._git.is_ancestor(sha, now):
-            return "already"
-        if now != expected:
-            return "moved"
-        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", sha, expected)])
-        if result.rejected == "denied":
-            raise UserError(
-                f"the remote refuses to move {branch} ({result.detail}): allow this user to push it"
-            )
-        return "landed" if result.pushed else "moved"
+        return self._branches.land(branch, sha, expected)
+
+    def _head_of_pull(self, branch: str) -> list[str]:
+        """Return the ref that keeps the head of the branch's pull request; as on GitHub, both move at once."""
+        number = self._load(lambda now: now.read(_head_path(branch)))
+        return [_pull_ref(int(number))] if number is not None else []
 
 
 def _pull_path(number: int) -> str:

@@ -27,6 +27,7 @@ from bot.git.command import (
 )
 from bot.git.export import export_tree
 from bot.git.objects import TreeEntry
+from bot.git.patience import patient
 from bot.git.transfer import PushResult, RefUpdate
 from bot.process import ProcessFailed
 from bot.rules.scope import REGULAR_MODES, FileChange
@@ -43,9 +44,11 @@ _DIFF = (
 class Git:
     """One repository. `top` is its working tree (or the bare folder itself), `common_dir` its git folder."""
 
-    def __init__(self, top: Path, common_dir: Path) -> None:
+    def __init__(self, top: Path, common_dir: Path, login: Mapping[str, str] | None = None) -> None:
+        """`login` are the variables with which git may log in at a remote; only work on a remote gets them."""
         self.top = top
         self.common_dir = common_dir
+        self._login = dict(login or {})
 
     @staticmethod
     def open(path: Path) -> Git:
@@ -306,7 +309,7 @@ class Git:
         `refs/remotes/nocturne/` and `refs/nocturne/remote/`, and stay when a ref goes away. Raises
         `RemoteUnreachable`.
         """
-        return git_transfer.fetch(self.run, remote, refs)
+        return git_transfer.fetch(self._reaching(remote), remote, refs)
 
     def push(self, remote: str, updates: Sequence[RefUpdate]) -> PushResult:
         """Move the remote's refs, all or none, each only forward and only from where it is expected.
@@ -322,10 +325,17 @@ class Git:
             receive = " ".join(
                 ["git", *(f"-c {key}={value}" for key, value in durable_config()), "receive-pack"]
             )
-        result = git_transfer.push(self.run, remote, updates, self.is_ancestor, receive_pack=receive)
+        run = self._reaching(remote)
+        result = git_transfer.push(run, remote, updates, self.is_ancestor, receive_pack=receive)
         if result.pushed:
             git_transfer.note_pushed(self.run, updates)
         return result
+
+    def _reaching(self, remote: str) -> git_transfer.Run:
+        """Return how to run a command that goes to `remote`: over the network with the login, and patiently."""
+        if self.remote_path(remote) is not None:
+            return self.run
+        return patient(functools.partial(self.run, env=self._login))
 
     def remote_url(self, remote: str) -> str | None:
         """Return the URL of the configured remote called `remote`, None where there is none of that name."""

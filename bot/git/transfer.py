@@ -26,6 +26,10 @@ _DENIED = re.compile(
 _LOCK = re.compile(
     r"cannot lock ref|Unable to create '.*\.lock'|failed to lock|incorrect old value|File exists"
 )
+_NO_LOGIN = re.compile(
+    r"returned error: 40[13]|HTTP 40[13]|Authentication failed|could not read (Username|Password)"
+    r"|Permission to .* denied|Permission denied \(publickey"
+)
 _IN_THE_WAY = re.compile(r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'")
 
 
@@ -70,11 +74,12 @@ def reaching(remote: str, doing: str) -> Iterator[None]:
         yield
     except ProcessFailed as error:
         name = blot(remote)
-        said = "no answer in time" if error.returncode is None else last_line(failure_text(error))
-        raise RemoteUnreachable(
-            f"cannot {doing} the remote {name}: {said}: check that `git ls-remote {name}` works,"
-            " then run again"
-        ) from error
+        text = failure_text(error)
+        said = "no answer in time" if error.returncode is None else last_line(text)
+        mend = f"check that `git ls-remote {name}` works, then run again"
+        if _NO_LOGIN.search(text):
+            mend = f"the token or key may not do that; on GitHub it needs `contents: write`; {mend}"
+        raise RemoteUnreachable(f"cannot {doing} the remote {name}: {said}: {mend}") from error
 
 
 def list_remote(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:

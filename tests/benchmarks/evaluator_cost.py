@@ -149,14 +149,11 @@ def memory(folder: Path) -> None:
 
 
 _MEASURED = """
-import os, subprocess, sys
-process = subprocess.Popen(
-    [sys.executable, "-I", "-m", "evaluator", "score", sys.argv[1], "--json", "--settings", "-"],
-    stdin=sys.stdin, stdout=subprocess.DEVNULL,
-)
-_, status, usage = os.wait4(process.pid, 0)
-assert status == 0, status
-print(usage.ru_maxrss)
+import contextlib, io, resource, sys
+from evaluator.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    assert main(["score", sys.argv[1], "--json", "--settings", "-"]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # of this process alone, without its children
 """
 
 
