@@ -1,0 +1,207 @@
+"""Git itself, on the bare repositories of the server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from bot.process import ProcessFailed, run
+
+ZERO = "0" * 40
+_SETTINGS = (
+    ("core.logAllRefUpdates", "false"),
+    ("gc.auto", "0"),
+    ("receive.autogc", "false"),
+    ("receive.fsckObjects", "true"),
+    ("receive.hideRefs", "refs/pull"),  # fetched by anybody, pushed by nobody
+    ("receive.denyDeletes", "false"),
+    ("http.receivepack", "true"),
+    ("uploadpack.allowFilter", "true"),
+    ("uploadpack.allowAnySHA1InWant", "true"),
+)
+
+# GitHub's rule: a workflow file may come in without the permission only where the same path with the
+# same contents is already on a branch.
+# https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps (workflow)
+_PRE_RECEIVE = """#!/bin/sh
+[ "$NOCTURNE_TEST_MAY_WRITE_WORKFLOWS" = no ] || exit 0
+of() { git ls-tree -r "$1" -- .github/workflows 2>/dev/null; }
+wanted=$(while read -r old new ref; do
+    case $new in *[!0]*) ;; *) continue ;; esac
+    for commit in $(git rev-list "$new" --not --all -- .github/workflows) "$new"; do of "$commit"; done
+done | sort -u)
+for where in HEAD $(git for-each-ref --format='%(refname)' refs/heads); do
+    [ -n "$wanted" ] || exit 0
+    wanted=$(printf '%s\\n' "$wanted" | grep -vxF -e "$(of "$where")")
+done
+[ -n "$wanted" ] || exit 0
+path=$(printf '%s\\n' "$wanted" | head -n 1 | cut -f 2)
+echo "refusing to allow a GitHub App to create or update workflow \\`$path\\` without \\`workflows\\` permission"
+exit 1
+"""
+
+
+class Conflict(Exception):
+    """A merge that git cannot make by itself."""
+
+
+def git(path: Path, *command: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> str:
+    """Run git in the repository at `path` and return its output without the last line feed."""
+    out = run(["git", "-C", str(path), *command], stdin=stdin, env=env, timeout=60)
+    return out.decode(errors="replace").removesuffix("\n")
+
+
+def says(path: Path, *command: str) -> bool:
+    """Run git and say whether it ended with zero."""
+    try:
+        git(path, *command)
+    except ProcessFailed:
+        return False
+    return True
+
+
+def create(path: Path, default_branch: str) -> None:
+    """Make a bare repository as GitHub keeps one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run(["git", "init", "--quiet", "--bare", "--template=", f"--initial-branch={default_branch}", str(path)])
+    dress(path)
+
+
+def dress(path: Path) -> None:
+    """Give the repository at `path` GitHub's settings and hook."""
+    with (path / "config").open("a") as config:
+        for key, value in _SETTINGS:
+            section, name = key.split(".")
+            config.write(f"[{section}]\n\t{name} = {value}\n")
+    hook = path / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(_PRE_RECEIVE)
+    hook.chmod(0o755)
+
+
+def clone(source: Path, path: Path) -> None:
+    """Copy the branches of `source` into a new repository at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run(["git", "clone", "--quiet", "--bare", "--template=", str(source), str(path)])
+    dress(path)
+
+
+def read_refs(path: Path) -> dict[str, str]:
+    """Return every ref and its object, read without starting a process."""
+    refs: dict[str, str] = {}
+    packed = path / "packed-refs"
+    if packed.exists():
+        for line in packed.read_text().splitlines():
+            if line[:1] not in ("#", "^", ""):
+                sha, _, name = line.partition(" ")
+                refs[name] = sha
+    for folder, _, names in os.walk(path / "refs"):
+        for name in names:
+            file = Path(folder, name)
+            try:
+                sha = file.read_text().strip()
+            except FileNotFoundError:
+                continue
+            if len(sha) == 40 and not name.endswith(".lock"):
+                refs[file.relative_to(path).as_posix()] = sha
+    return dict(sorted(refs.items()))
+
+
+def commit_of(path: Path, name: str) -> str | None:
+    """Return the commit that `name` (a branch, tag, ref or the beginning of an object's name) stands for."""
+    if not name or name.startswith("-") or any(mark in name for mark in ("..", "@{", "^", ":", "~", " ")):
+        return None
+    for full in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+        try:
+            return git(path, "rev-parse", "--verify", "--quiet", f"{full}^{{commit}}")
+        except ProcessFailed:
+            continue
+    return None
+
+
+def has_object(path: Path, sha: str, kind: str = "object") -> bool:
+    """Say whether `sha`, in full, is there and is a `kind` ("commit", "blob")."""
+    if len(sha) != 40 or not set(sha) <= set("0123456789abcdef"):
+        return False
+    return says(path, "cat-file", "-e", sha if kind == "object" else f"{sha}^{{{kind}}}")
+
+
+def is_ancestor(path: Path, older: str, newer: str) -> bool:
+    return older == newer or says(path, "merge-base", "--is-ancestor", older, newer)
+
+
+def merge_base(path: Path, one: str, other: str) -> str | None:
+    try:
+        return git(path, "merge-base", one, other).split("\n")[0]
+    except ProcessFailed:
+        return None
+
+
+def commits_between(path: Path, base: str, head: str) -> list[str]:
+    """Return the commits that `head` has and `base` has not, oldest first."""
+    return git(path, "rev-list", "--reverse", "--topo-order", f"{base}..{head}").split()
+
+
+def set_ref(path: Path, ref: str, new: str, old: str | None = None) -> None:
+    git(path, "update-ref", ref, new, *([] if old is None else [old]))
+
+
+def delete_ref(path: Path, ref: str) -> None:
+    git(path, "update-ref", "-d", ref)
+
+
+def file_at(path: Path, commit: str, name: str) -> bytes | None:
+    """Return the contents of the file `name` at `commit`, or None where there is none."""
+    try:
+        return run(["git", "-C", str(path), "cat-file", "blob", f"{commit}:{name}"], timeout=60)
+    except ProcessFailed:
+        return None
+
+
+def refused_workflow(path: Path, sha: str) -> str | None:
+    """Return why a token without the workflows permission may not put a branch on `sha`, or None."""
+    line = f"{ZERO} {sha} refs/heads/x\n".encode()
+    env = {"GIT_DIR": str(path), "NOCTURNE_TEST_MAY_WRITE_WORKFLOWS": "no"}
+    try:
+        run([str(path / "hooks" / "pre-receive")], cwd=path, stdin=line, env=env, timeout=60)
+    except ProcessFailed as error:
+        return (error.stderr or error.stdout).decode(errors="replace").strip()
+    return None
+
+
+def merged_tree(path: Path, base: str, head: str) -> str:
+    """Return the tree of `head` merged into `base`; raise `Conflict` where that takes a human."""
+    try:
+        return git(path, "merge-tree", "--write-tree", base, head).split("\n")[0]
+    except ProcessFailed:
+        raise Conflict from None
+
+
+def make_commit(path: Path, tree: str, parents: list[str], message: str, author: str) -> str:
+    """Write a commit made by `author` ("NAME <EMAIL>") and committed by GitHub."""
+    name, _, email = author.removesuffix(">").partition(" <")
+    env = {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": "GitHub",
+        "GIT_COMMITTER_EMAIL": "noreply@github.com",
+    }
+    flags = [flag for parent in parents for flag in ("-p", parent)]
+    return git(path, "commit-tree", tree, *flags, stdin=message.encode(), env=env)
+
+
+def rebased(path: Path, base: str, head: str) -> str:
+    """Return the commits of `head` put on top of `base`; raise `Conflict` where one does not apply."""
+    env = {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch, "tree")
+        git(path, "worktree", "add", "--quiet", "--detach", str(tree), base)
+        try:
+            for commit in commits_between(path, base, head):
+                git(tree, "cherry-pick", "--keep-redundant-commits", commit, env=env)
+            return git(tree, "rev-parse", "HEAD")
+        except ProcessFailed:
+            raise Conflict from None
+        finally:
+            git(path, "worktree", "remove", "--force", str(tree))
