@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from bot.commands.session import campaign_session
+from bot.git import RefUpdate
 from bot.loop.desk import Desk
 
 REMOTE_REFS = ("refs/heads/nocturne/*", "refs/nocturne/*")
@@ -28,7 +29,7 @@ def run(*, repo: Path, campaign: str | None, remote: bool, yes: bool) -> int:
             print("run again with --yes to do it")
             return 0
         for name in there:
-            desk.git.run(["push", "--quiet", desk.remote.name_or_url, f":{name}"])
+            desk.git.push(desk.remote.name_or_url, [RefUpdate(name, None, "any")])
         for name in _local_refs(desk):
             desk.git.run(["update-ref", "-d", name])
         shutil.rmtree(folder, ignore_errors=True)

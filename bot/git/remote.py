@@ -15,7 +15,8 @@ from bot.git import Git
 from bot.git.command import blot, durable_config, git_output, raise_for_disk
 
 Kind = Literal["embedded", "git", "github"]
-_TOKENS = ("NOCTURNE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+GITHUB_HOSTS = ("github.com", "ssh.github.com")
+TOKENS = ("NOCTURNE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def choose_remote(git: Git, configured: str | None, environ: Mapping[str, str]) 
         return _embedded(git, None)
     if not is_github(url, environ):
         return Remote("origin", "git")
-    if any(environ.get(name) for name in _TOKENS):
+    if github_token(environ):
         return Remote("origin", "github")
     note = (
         f"origin ({blot(url)}) is on GitHub and there is no token: working locally; GITHUB_TOKEN is not set"
@@ -58,11 +59,32 @@ def choose_remote(git: Git, configured: str | None, environ: Mapping[str, str]) 
 
 def is_github(url: str, environ: Mapping[str, str]) -> bool:
     """Say whether `url` is on GitHub: github.com, or the host of GITHUB_SERVER_URL."""
-    host = urlsplit(url).hostname if "://" in url else None
-    if host is None and "://" not in url and ":" in url.split("/")[0]:  # the short form user@host:path
-        host = url.split(":")[0].rpartition("@")[2].lower()
+    host = _host_and_path(url)[0]
     server = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname
-    return host is not None and (host in ("github.com", "ssh.github.com") or host == server)
+    return host is not None and (host in GITHUB_HOSTS or host == server)
+
+
+def github_token(environ: Mapping[str, str]) -> str | None:
+    """Return the token for GitHub: the first of `TOKENS` that is set."""
+    given = (environ.get(name, "").strip() for name in TOKENS)
+    return next((token for token in given if token), None)
+
+
+def github_repository(url: str) -> str | None:
+    """Return OWNER/NAME of a repository's URL on GitHub, None where it has no such form."""
+    parts = _host_and_path(url)[1].strip("/").removesuffix(".git").split("/")
+    return "/".join(parts) if len(parts) == 2 and all(parts) else None
+
+
+def _host_and_path(url: str) -> tuple[str | None, str]:
+    """Return the host (None for a path on this machine) and the path of a git URL of any form."""
+    if "://" in url:
+        split = urlsplit(url)
+        return split.hostname, split.path
+    if ":" in url.split("/")[0]:  # the short form user@host:path
+        host, _, path = url.partition(":")
+        return host.rpartition("@")[2].lower(), path
+    return None, url
 
 
 def embedded_path(git: Git) -> Path:
@@ -80,13 +102,13 @@ def _embedded(git: Git, note: str | None) -> Remote:
     path = embedded_path(git)
     head = path / "HEAD"
     if not head.is_file():
-        _create(git, path)
+        create_bare(git, path)
     elif head.stat().st_size == 0:  # a power cut; without its HEAD git takes it for no repository at all
         head.write_text("ref: refs/heads/main\n")
     return Remote(str(path), "embedded", note)
 
 
-def _create(git: Git, path: Path) -> None:
+def create_bare(git: Git, path: Path) -> None:
     """Make the bare repository aside and move it into its place whole, so that no one meets half of it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ class Git:
         """`login` are the variables with which git may log in at a remote; only work on a remote gets them."""
         self.top = top
         self.common_dir = common_dir
-        self._login = dict(login or {})
+        self.login = dict(login or {})
 
     @staticmethod
     def open(path: Path) -> Git:
@@ -335,7 +335,7 @@ class Git:
         """Return how to run a command that goes to `remote`: over the network with the login, and patiently."""
         if self.remote_path(remote) is not None:
             return self.run
-        return patient(functools.partial(self.run, env=self._login))
+        return patient(functools.partial(self.run, env=self.login))
 
     def remote_url(self, remote: str) -> str | None:
         """Return the URL of the configured remote called `remote`, None where there is none of that name."""
@@ -346,19 +346,19 @@ class Git:
 
     def remote_path(self, remote: str) -> Path | None:
         """Return the git folder of a remote that lies on this machine, None for one reached by network."""
-        known = self._remote_paths.get(remote)
-        if known is None:
-            known = self._find_remote_path(remote)
-            if known is not None:
-                self._remote_paths[remote] = known
-        return known
+        if remote not in self._remote_paths:
+            url = remote if Path(remote).is_absolute() else self.remote_url(remote) or remote
+            found = self._find_remote_path(url)
+            if found is None and (":" not in url.split("/")[0] or url.startswith("file:")):
+                return None  # a path, where it may be made yet
+            self._remote_paths[remote] = found
+        return self._remote_paths[remote]
 
     @functools.cached_property
-    def _remote_paths(self) -> dict[str, Path]:
+    def _remote_paths(self) -> dict[str, Path | None]:
         return {}
 
-    def _find_remote_path(self, remote: str) -> Path | None:
-        url = remote if Path(remote).is_absolute() else self.remote_url(remote) or remote
+    def _find_remote_path(self, url: str) -> Path | None:
         if url.startswith("file://"):
             url = unquote(urlsplit(url).path)
         path = self.top / url

@@ -167,7 +167,8 @@ def _both_sides(git: Git, remote: str, ref: str) -> Iterator[list[_Side]]:
             "--quiet",
         ]
         try:
-            git_output([*command, "--no-tags", remote, f"+{ref}:{ref}"], cwd=git.top, timeout=NETWORK_TIMEOUT)
+            command += ["--no-tags", remote, f"+{ref}:{ref}"]
+            git_output(command, cwd=git.top, env=git.login, timeout=NETWORK_TIMEOUT)
         except ProcessFailed as error:
             said = failure_text(error)
             if "couldn't find remote ref" not in said:

@@ -15,7 +15,7 @@ from bot.display import Display
 from bot.errors import UserError
 from bot.evaluation import RunFolder
 from bot.forge import Forge
-from bot.forge.local import LocalForge
+from bot.forge.choose import open_forge
 from bot.git import Git
 from bot.git.remote import Remote, choose_remote
 from bot.ledger import Ledger
@@ -58,10 +58,6 @@ class Desk:
     def rule(self) -> Rule:
         verdict = self.config.verdict
         return Rule(verdict.confidence, verdict.min_effect, verdict.min_runs, verdict.max_runs)
-
-    def noise(self, campaign: Campaign) -> Noise:
-        """Return the run-to-run noise on this kind of runner, from its replicates and the prior."""
-        return campaign_noise(campaign, self.config, self.runner)
 
     def evaluator_settings(self) -> dict[str, Any]:
         """Return the evaluator's settings as it wants them: plain JSON. Guards are our business alone."""
@@ -151,6 +147,7 @@ def open_desk(
     remote = choose_remote(git, config.remote, environ)
     if remote.note:
         display.note(remote.note)
+    git, forge = open_forge(git, remote, environ, display.note)
     holder = machine.holder_name()
     store = LedgerStore(git, remote.name_or_url, name)
     return Desk(
@@ -160,7 +157,7 @@ def open_desk(
         config=config,
         base=base,
         ledger=Ledger(store, holder, display.note),
-        forge=LocalForge(git, remote.name_or_url, display.note),
+        forge=forge,
         proposer=proposer,
         runs=RunFolder(git.common_dir / "nocturne" / name / "runs"),
         runner=config.runner or machine.runner_kind(),

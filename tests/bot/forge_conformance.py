@@ -106,7 +106,9 @@ def test_long_texts_are_cut(world: World) -> None:
     (status,) = world.forge.statuses(second)
     assert len(status.description) == DESCRIPTION_LIMIT and status.description.endswith("d…")
     world.forge.upsert_comment(pull.number, "long", "c" * (BODY_LIMIT + 9))
-    assert len(world.forge.comments(pull.number)[0].body) == BODY_LIMIT
+    (comment,) = world.forge.comments(pull.number)
+    assert BODY_LIMIT - 100 <= len(comment.body) <= BODY_LIMIT  # a forge may mark its comments
+    assert comment.body.endswith("c…")
 
 
 def test_close_and_find_after_its_branch_is_gone(world: World) -> None:

@@ -1,0 +1,71 @@
+"""What every forge does with branches, by git alone: look, move forward, replace, delete, land."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot.errors import UserError
+from bot.forge import LandResult
+from bot.git import Git, PushResult, RefUpdate
+
+_ATTEMPTS = 10  # at moving a branch that others move too
+
+
+class Branches:
+    """The branches of a remote. `companions` names the refs that move with a branch, in the same push."""
+
+    def __init__(
+        self, git: Git, remote: str, companions: Callable[[str], Sequence[str]] | None = None
+    ) -> None:
+        self._git = git
+        self._remote = remote
+        self._companions = companions or (lambda branch: ())
+
+    def head(self, branch: str) -> str | None:
+        """See `Forge.branch_head`."""
+        ref = f"refs/heads/{branch}"
+        return self._git.fetch(self._remote, [ref]).get(ref)
+
+    def move(self, branch: str, sha: str, *, forward_only: bool) -> None:
+        """See `Forge.push_branch` (`forward_only`) and `Forge.replace_branch`."""
+        ref = f"refs/heads/{branch}"
+        for _ in range(_ATTEMPTS):
+            refs = [ref, *self._companions(branch)]
+            there = self._git.fetch(self._remote, refs)
+            updates = [
+                RefUpdate(name, sha, there.get(name), forward_only) for name in refs if there.get(name) != sha
+            ]
+            result = self._git.push(self._remote, updates)
+            if result.pushed:
+                return
+            _raise_if_denied(result, branch)
+            now_at = there.get(ref)
+            if forward_only and now_at and not self._git.is_ancestor(now_at, sha):
+                break
+        raise UserError(
+            f"{branch} is not behind {sha[:12]}: somebody else moved it: compare the two with `git log`"
+        )
+
+    def delete(self, branch: str) -> None:
+        """See `Forge.delete_branch`."""
+        if self.head(branch) is None:
+            return  # a deletion of nothing would reach the remote and its hooks all the same
+        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
+        if not result.pushed:
+            raise UserError(f"the remote does not delete {branch} ({result.detail}): allow this user to")
+
+    def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
+        """See `Forge.land`."""
+        now = self.head(branch)
+        if now is not None and self._git.is_ancestor(sha, now):
+            return "already"
+        if now != expected:
+            return "moved"
+        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", sha, expected)])
+        _raise_if_denied(result, branch)
+        return "landed" if result.pushed else "moved"
+
+
+def _raise_if_denied(result: PushResult, branch: str) -> None:
+    if result.rejected == "denied":
+        raise UserError(f"the remote refuses to move {branch} ({result.detail}): allow this user to push it")

@@ -1,0 +1,298 @@
+"""Pull requests on GitHub: what others see goes by REST, in few requests; branches and landing go by git."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from bot.errors import UserError
+from bot.forge import (
+    BODY_LIMIT,
+    DESCRIPTION_LIMIT,
+    Comment,
+    LandResult,
+    NotFound,
+    PullRequest,
+    Status,
+    StatusState,
+    cut,
+)
+from bot.forge.branches import Branches
+from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.github_labels import Labels
+from bot.forge.github_records import marked, plain, pull_for, pull_of, title_of, unmarked
+from bot.git import Git, RemoteUnreachable
+
+# GitHub's lists and its knowledge of pushed commits may lag behind: seconds to wait before each new look.
+_LAGS = (1.0, 2.0, 4.0, 8.0)
+_MERGE_LAGS = (10.0, 10.0, 10.0)
+_PULLS, _STATUSES = "pull-requests: write", "statuses: write"
+
+
+class GitHubForge:
+    """The forge on GitHub.
+
+    What only we change is remembered for as long as the process lives, so that it is asked for once: the
+    number of a branch's pull request, our comments on it, the statuses we set.
+    """
+
+    def __init__(self, git: Git, remote: str, client: GitHubClient) -> None:
+        self._git = git
+        self._remote = remote
+        self.client = client
+        self._branches = Branches(git, remote)
+        self._labels = Labels(client)
+        self._owner = client.repository.partition("/")[0]
+        self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
+        self._comments: dict[int, dict[str, tuple[int, str]]] = {}  # number: {key: (id, text)}
+        self._statuses: dict[tuple[str, str], tuple[StatusState, str]] = {}
+
+    # Pull requests
+
+    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """See `Forge.open_pull`; raises `UserError` where GitHub has no branch `head`."""
+        if head in self._pulls:
+            return self.get_pull(self._pulls[head].number)
+        found = self._find(head, base)
+        if found is not None:
+            return found
+        wanted = {"title": title_of(title), "head": head, "base": base, "body": cut(plain(body), BODY_LIMIT)}
+        for pause in (*_LAGS, None):
+            try:
+                record = self.client.request(
+                    "POST", "/pulls", wanted, look=lambda: self._find_record(head, base)
+                )
+                break
+            except Refused as refused:
+                found = self._after_refusal(refused, head, base)
+                if found is not None:
+                    return found
+                if pause is None:
+                    raise self.client.refusal(refused, f"open the pull request of {head}", _PULLS) from None
+            self.client.sleep(pause)
+        pull = self._saw(pull_of(record))
+        self._comments[pull.number] = {}  # it is new: there is nothing of ours to look for
+        return pull
+
+    def _after_refusal(self, refused: Refused, head: str, base: str) -> PullRequest | None:
+        """Return the pull request whose existence made GitHub refuse another one.
+
+        None where GitHub only does not know the pushed branch yet. Raises `UserError` for anything else.
+        """
+        if refused.status == 422:
+            exists = "already exists" in refused.said
+            for pause in (0.0, *(_LAGS if exists else ())):
+                self.client.sleep(pause)
+                found = self._find(head, base)
+                if found is not None:
+                    return found
+            if exists:
+                raise RemoteUnreachable(
+                    f"GitHub has a pull request of {head} and does not list it yet: run again in a minute"
+                )
+            if "head invalid" in refused.said or "base invalid" in refused.said:
+                for branch in (head, base):
+                    if self.branch_head(branch) is None:
+                        raise UserError(f"the remote has no branch {branch}: push it before its pull request")
+                return None
+        raise self.client.refusal(refused, f"open the pull request of {head}", _PULLS)
+
+    def get_pull(self, number: int) -> PullRequest:
+        """See `Forge.get_pull`."""
+        return self._on_pull(number, "read pull requests", lambda: self.client.get(f"/pulls/{number}"))
+
+    def find_pull(self, head: str) -> PullRequest | None:
+        """See `Forge.find_pull`."""
+        return self._find(head, None)
+
+    def _find(self, head: str, base: str | None) -> PullRequest | None:
+        try:
+            record = self._find_record(head, base)
+        except Refused as refused:
+            raise self.client.refusal(refused, "read pull requests", _PULLS) from None
+        return self._saw(pull_of(record)) if record is not None else None
+
+    def _find_record(self, head: str, base: str | None) -> Any:
+        records = self.client.pages("/pulls", state="all", head=f"{self._owner}:{head}")
+        return pull_for(records, self.client.repository, head, base)
+
+    def edit_pull(
+        self,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        labels: tuple[str, ...] | None = None,
+    ) -> PullRequest:
+        """See `Forge.edit_pull`."""
+        wanted: dict[str, Any] = {}
+        if title is not None:
+            wanted["title"] = title_of(title)
+        if body is not None:
+            wanted["body"] = cut(plain(body), BODY_LIMIT)
+
+        def edit() -> Any:
+            record = self.client.request("PATCH", f"/pulls/{number}", wanted) if wanted else None
+            if labels is None:
+                return record or self.client.get(f"/pulls/{number}")
+            put = self._labels.put(number, sorted(set(labels)))
+            record = record or self.client.get(f"/pulls/{number}")
+            return record | {"labels": put}
+
+        return self._on_pull(number, "edit pull requests", edit)
+
+    def close_pull(self, number: int) -> PullRequest:
+        """See `Forge.close_pull`."""
+
+        def close() -> Any:
+            return self.client.request("PATCH", f"/pulls/{number}", {"state": "closed"})
+
+        return self._on_pull(number, "close pull requests", close)
+
+    def fetch_pulls(self, numbers: Sequence[int]) -> None:
+        """See `Forge.fetch_pulls`."""
+        self._git.fetch(self._remote, [f"refs/pull/{number}/head" for number in numbers])
+
+    def _on_pull(self, number: int, doing: str, act: Callable[[], Any]) -> PullRequest:
+        try:
+            return self._saw(pull_of(act()))
+        except Refused as refused:
+            self._give_up(refused, number, doing)
+
+    def _give_up(self, refused: Refused, number: int, doing: str) -> NoReturn:
+        """Raise what a refusal means for a pull request: GitHub hides what a token may not see as not found."""
+        if refused.status == 404 and self._is_visible():
+            raise NotFound(f"there is no pull request {number} in {self.client.repository}") from None
+        raise self.client.refusal(refused, doing, _PULLS) from None
+
+    def _is_visible(self) -> bool:
+        try:
+            self.client.get("")
+        except Refused:
+            return False
+        return True
+
+    def _saw(self, pull: PullRequest) -> PullRequest:
+        self._pulls[pull.head] = pull
+        return pull
+
+    # Statuses and comments
+
+    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+        """See `Forge.set_status`."""
+        said = cut(plain(description), DESCRIPTION_LIMIT)
+        if self._statuses.get((sha, context)) == (state, said):
+            return
+        wanted = {"state": state, "context": context, "description": said}
+        for pause in (*_LAGS, None):
+            try:
+                self.client.request("POST", f"/statuses/{sha}", wanted)
+                break
+            except Refused as refused:
+                unknown = refused.status == 422 and "No commit found" in refused.said
+                if not unknown or pause is None:
+                    raise self.client.refusal(refused, "set statuses", _STATUSES) from None
+            self.client.sleep(pause)  # the commit was pushed just now
+        self._statuses[sha, context] = (state, said)
+
+    def statuses(self, sha: str) -> list[Status]:
+        """See `Forge.statuses`."""
+        try:
+            record = self.client.get(f"/commits/{sha}/status", per_page=100)
+        except Refused as refused:
+            raise self.client.refusal(refused, "read statuses", _STATUSES) from None
+        found = [
+            Status(status["context"], status["state"], status["description"] or "", sha)
+            for status in record["statuses"]
+        ]
+        return sorted(found, key=lambda status: status.context)
+
+    def upsert_comment(self, number: int, key: str, body: str) -> None:
+        """See `Forge.upsert_comment`."""
+        try:
+            self._upsert(number, key, marked(key, body))
+        except Refused as refused:
+            self._give_up(refused, number, "comment on pull requests")
+
+    def _upsert(self, number: int, key: str, text: str) -> None:
+        if number not in self._comments:
+            self._comments[number] = self._read_comments(number)
+        known = self._comments[number].get(key)
+        if known is not None and known[1] == text:
+            return
+        if known is not None:
+            try:
+                self.client.request("PATCH", f"/issues/comments/{known[0]}", {"body": text})
+                self._comments[number][key] = (known[0], text)
+                return
+            except Refused as refused:
+                if refused.status != 404:
+                    raise
+                del self._comments[number][key]  # somebody deleted it
+        record = self.client.request(
+            "POST", f"/issues/{number}/comments", {"body": text}, look=lambda: self._look(number, key)
+        )
+        self._comments[number][key] = (record["id"], text)
+
+    def _look(self, number: int, key: str) -> Any:
+        """Return the comment that may or may not have been written just now. A lagging list is read again."""
+        for pause in (0.0, *_LAGS[:2]):
+            self.client.sleep(pause)
+            found = self._read_comments(number).get(key)
+            if found is not None:
+                return {"id": found[0]}
+        return None
+
+    def _read_comments(self, number: int) -> dict[str, tuple[int, str]]:
+        """Return {key: (id, text)} of our comments; the oldest counts where there are two of a key."""
+        ours: dict[str, tuple[int, str]] = {}
+        for record in self.client.pages(f"/issues/{number}/comments"):
+            read = unmarked(record)
+            if read is not None:
+                ours.setdefault(read[0], (record["id"], record["body"]))
+        return ours
+
+    def comments(self, number: int) -> list[Comment]:
+        """See `Forge.comments`."""
+        try:
+            self._comments[number] = self._read_comments(number)
+        except Refused as refused:
+            self._give_up(refused, number, "read comments")
+        texts = self._comments[number].items()
+        return [Comment(key, text.partition("\n")[2]) for key, (_, text) in sorted(texts)]
+
+    # Branches
+
+    def branch_head(self, branch: str) -> str | None:
+        """See `Forge.branch_head`."""
+        return self._branches.head(branch)
+
+    def push_branch(self, branch: str, sha: str) -> None:
+        """See `Forge.push_branch`."""
+        self._branches.move(branch, sha, forward_only=True)
+
+    def replace_branch(self, branch: str, sha: str) -> None:
+        """See `Forge.replace_branch`."""
+        self._branches.move(branch, sha, forward_only=False)
+
+    def delete_branch(self, branch: str) -> None:
+        """See `Forge.delete_branch`."""
+        self._await_merge(branch)
+        self._branches.delete(branch)
+
+    def _await_merge(self, branch: str) -> None:
+        """Let GitHub see that a pull request has landed before its branch goes: else it would be shown closed."""
+        pull = self._pulls.get(branch)
+        if pull is None or pull.state != "open":
+            return
+        base = self._branches.head(pull.base)
+        if base is None or not self._git.is_ancestor(pull.head_sha, base):
+            return
+        for pause in _MERGE_LAGS:
+            if self.get_pull(pull.number).state != "open":
+                return
+            self.client.sleep(pause)
+
+    def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
+        """See `Forge.land`."""
+        return self._branches.land(branch, sha, expected)

@@ -1,0 +1,252 @@
+"""The door to GitHub's REST interface: one request at a time, patient, never doubled, errors with a mend."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from bot.errors import UserError
+from bot.git import RemoteUnreachable
+
+if TYPE_CHECKING:  # a quarter of a second, which only a request is worth
+    from github import GithubException, Requester
+
+Verb = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+TRIES = 3  # at a request that fails for a passing reason
+PAUSE = 1.0  # seconds before the second try; it doubles
+LONGEST_WAIT = 900.0  # seconds in sum that rate limits may hold us up
+# Content may be written 80 times a minute.
+# https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+WRITES_A_MINUTE = 60
+_TIMEOUT = 30
+_PER_PAGE = 100
+_PAGES = 30
+_REDIRECTION = {
+    "message",
+    "url",
+    "documentation_url",
+}  # all there is in one, and it is not followed with a write
+
+
+class Refused(Exception):
+    """GitHub's no: `status` and `message` as it says them, `errors` in its details, `permissions` it wants."""
+
+    def __init__(self, status: int, message: str, errors: str, permissions: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+        self.errors = errors
+        self.permissions = permissions
+
+    @property
+    def said(self) -> str:
+        """The message and its details, as one line."""
+        return f"{self.message}: {self.errors}" if self.errors else self.message
+
+
+class _Passing(Exception):
+    """No answer, or one that says nothing of the request: it may have had its effect or not."""
+
+
+class _Limited(Exception):
+    """GitHub did nothing and wants us to wait for `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"wait {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class GitHubClient:
+    """Requests on one repository (`OWNER/NAME`) for one token. Not for use by two threads at once."""
+
+    def __init__(
+        self, *, token: str, api_url: str, repository: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.repository = repository
+        self.sleep = sleep
+        self._token = token
+        self._api_url = api_url
+        self._waited = 0.0
+        self._writes: deque[float] = deque(maxlen=WRITES_A_MINUTE)
+
+    @functools.cached_property
+    def _requester(self) -> Requester.Requester:
+        import github
+
+        return github.Github(
+            auth=github.Auth.Token(self._token),
+            base_url=self._api_url,
+            timeout=_TIMEOUT,
+            user_agent="nocturne",
+            retry=None,  # PyGithub repeats writes without looking; `request` does not
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+        ).requester
+
+    def get(self, path: str, **parameters: str | int) -> Any:
+        """Return what is at `path`; see `request`."""
+        return self.request("GET", path, parameters=parameters)
+
+    def pages(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
+        """Return the list at `path` whole, at most 3,000 entries."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, _PAGES + 1):
+            more = {"page": page} if page > 1 else {}
+            part = self.get(path, per_page=_PER_PAGE, **parameters, **more)
+            found += part
+            if len(part) < _PER_PAGE:
+                break
+        return found
+
+    def request(
+        self,
+        verb: Verb,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str | int] | None = None,
+        look: Callable[[], Any] | None = None,
+    ) -> Any:
+        """Send one request below the repository's URL, and return the JSON of its answer.
+
+        Where it stays open whether a request had its effect, `look` is asked before it is repeated: what it
+        returns is the answer, unless it is None. A request without `look` must bear repeating. Raises
+        `Refused`, and `RemoteUnreachable` where GitHub gives no answer for too long.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._unlimited(verb, path, body, parameters)
+            except _Passing as error:
+                why = str(error)
+            self.sleep(PAUSE * 2 ** (attempt - 1))
+            found = look() if look else None
+            if found is not None:
+                return found
+        raise RemoteUnreachable(
+            f"GitHub does not answer {verb} {path} ({why}): nothing is lost, run again later;"
+            " https://www.githubstatus.com tells of outages"
+        )
+
+    def _unlimited(
+        self, verb: Verb, path: str, body: Mapping[str, Any] | None, parameters: Mapping[str, Any] | None
+    ) -> Any:
+        """Send a request, and again as long as GitHub only says that it must wait."""
+        while True:
+            if verb != "GET":
+                self._pace()
+            try:
+                answer = self._send(verb, path, body, parameters)
+            except _Limited as limit:
+                self._waited += limit.seconds
+                if self._waited > LONGEST_WAIT:
+                    raise RemoteUnreachable(
+                        f"GitHub's rate limit is used up for another {limit.seconds / 60:.0f} minutes:"
+                        " nothing is lost, run again then"
+                    ) from None
+                self.sleep(limit.seconds)
+                continue
+            self._waited = 0.0
+            return answer
+
+    def _pace(self) -> None:
+        """Wait where the last minute was full of writes."""
+        now = time.monotonic()
+        if len(self._writes) == WRITES_A_MINUTE and now - self._writes[0] < 60:
+            self.sleep(60 - (now - self._writes[0]))
+        self._writes.append(time.monotonic())
+
+    def _send(
+        self, verb: Verb, path: str, body: Mapping[str, Any] | None, parameters: Mapping[str, Any] | None
+    ) -> Any:
+        import github
+        import requests
+
+        try:
+            _, data = self._requester.requestJsonAndCheck(
+                verb,
+                f"/repos/{self.repository}{path}",
+                parameters=dict(parameters) if parameters else None,
+                input=dict(body) if body is not None else None,
+            )
+        except github.GithubException as error:
+            raise _sorted(error) from None
+        except (requests.RequestException, json.JSONDecodeError, OSError) as error:
+            raise _Passing(type(error).__name__) from None
+        except RuntimeError as error:  # PyGithub's word for a redirection to another host or protocol
+            raise UserError(f"GITHUB_API_URL: {self._api_url} leads elsewhere: {error}") from None
+        if isinstance(data, dict) and "message" in data and set(data) <= _REDIRECTION:
+            raise UserError(
+                f"GitHub has moved {self.repository}: give the remote its new address by `git remote set-url`"
+            )
+        return data
+
+    def refusal(self, refused: Refused, doing: str, permission: str) -> UserError:
+        """Return the error for a human: what could not be done, why, and where to mend it."""
+        why = f"GitHub does not let the token {doing} ({refused.said})"
+        if refused.status == 401:
+            return UserError(
+                f"{why}: put a token that is valid into NOCTURNE_GITHUB_TOKEN or GITHUB_TOKEN, for"
+                f" {self._api_url}"
+            )
+        if "not permitted to create or approve pull requests" in refused.message:
+            return UserError(
+                f"{why}: allow it in the repository's settings, under Actions, General, Workflow permissions"
+            )
+        if refused.status in (403, 404):
+            wanted = _as_in_a_workflow(refused.permissions) or permission
+            seen = f"{self.repository} must be visible to it, and " if refused.status == 404 else ""
+            return UserError(
+                f"{why}: {seen}it needs `{wanted}`: add that under `permissions:` in the workflow,"
+                " or in the token's own settings on GitHub"
+            )
+        return UserError(f"GitHub refuses to {doing} in {self.repository}: {refused.status} {refused.said}")
+
+
+def _sorted(error: GithubException) -> Exception:
+    """Return what an answer of 400 and above means for the request."""
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    data = error.data if isinstance(error.data, dict) else {}
+    message = str(data.get("message") or error.message or f"status {error.status}")
+    if error.status >= 500 or error.status == 408:
+        return _Passing(f"status {error.status}")
+    if error.status in (403, 429):
+        seconds = _seconds_to_wait(headers, message, must=error.status == 429)
+        if seconds is not None:
+            return _Limited(seconds)
+    return Refused(
+        error.status, message, _details(data.get("errors")), headers.get("x-accepted-github-permissions", "")
+    )
+
+
+def _as_in_a_workflow(accepted: str) -> str:
+    """Return `issues=write; pull_requests=write`, as GitHub's header has it, as a workflow writes it."""
+    kinds = [kind.strip().replace("_", "-").replace("=", ": ") for kind in accepted.split(";")]
+    return "` or `".join(kind for kind in kinds if kind)
+
+
+def _seconds_to_wait(headers: Mapping[str, str], message: str, *, must: bool) -> float | None:
+    """Return how long a rate limit lasts, None where it is none: retry-after, else the reset, else a minute."""
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        return max(0.0, float(reset) - time.time()) + 1.0
+    limited = must or "rate limit" in message.lower() or "abuse detection" in message.lower()
+    return 60.0 if limited else None
+
+
+def _details(errors: Any) -> str:
+    """Return the `errors` of a 422 as one line: `head invalid; No commits between a and b`."""
+    said = []
+    for error in errors if isinstance(errors, list) else []:
+        if isinstance(error, dict):
+            told = error.get("message") or f"{error.get('field', '')} {error.get('code', '')}".strip()
+            said.append(str(told))
+        else:
+            said.append(str(error))
+    return "; ".join(said)

@@ -1,0 +1,67 @@
+"""The labels of pull requests on GitHub: set in one request, and given a colour when they are new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from bot.forge.github_client import GitHubClient, Refused
+from bot.words import LABEL_ALL, LABELS
+
+_PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
+_STYLES = {
+    LABEL_ALL: ("1f2a44", "Opened by Nocturne"),
+    LABELS["improved"]: ("2da44e", "Better than the incumbent beyond the noise: merged"),
+    LABELS["discarded"]: ("8c959f", "Not better than the incumbent"),
+    LABELS["inconclusive"]: ("d4a72c", "The runs allowed do not tell"),
+    LABELS["crashed"]: ("cf222e", "Training failed"),
+    LABELS["rejected"]: ("bc4c00", "Refused by scope, review or evaluator"),
+    LABELS["lost"]: ("6e7781", "Came to no end"),
+}
+
+
+class Labels:
+    """The labels of a repository; each is looked after once in a process."""
+
+    def __init__(self, client: GitHubClient) -> None:
+        self._client = client
+        self._styled: set[str] = set()
+
+    def put(self, number: int, names: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Let a pull request have these labels and no others; return them as GitHub has them."""
+        path, body = f"/issues/{number}/labels", {"labels": list(names)}
+        try:
+            labels = self._client.request("PUT", path, body)
+        except Refused as refused:
+            if refused.status != 422 or not names:
+                raise
+            for name in names:
+                self._create(name)
+            labels = self._client.request("PUT", path, body)
+        for label in labels:
+            if label["name"] in _STYLES and label.get("color") == _PLAIN:
+                self._style(label["name"])
+        return list(labels)
+
+    def _create(self, name: str) -> None:
+        colour, description = _STYLES.get(name, (_PLAIN, ""))
+        try:
+            self._client.request(
+                "POST", "/labels", {"name": name, "color": colour, "description": description}
+            )
+        except Refused as refused:
+            if refused.status != 422:  # else it is there: another process was first, or our own first try
+                raise
+
+    def _style(self, name: str) -> None:
+        if name in self._styled:
+            return
+        self._styled.add(name)
+        colour, description = _STYLES[name]
+        try:
+            self._client.request(
+                "PATCH", f"/labels/{quote(name, safe='')}", {"color": colour, "description": description}
+            )
+        except Refused:
+            return  # a grey label does its work too; the token may not have the right to colour it

@@ -1,0 +1,84 @@
+"""Reads GitHub's JSON as the forge's records, and writes texts as GitHub takes them. No network here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote
+
+from bot.forge import BODY_LIMIT, PullRequest, PullState, cut
+
+TITLE_LIMIT = 256
+_MARK, _MARK_END = "<!-- nocturne:", " -->\n"
+# Who may write to the repository, or has been let in by somebody who may. Anybody can write our mark into a
+# comment of their own; it counts from these only.
+_TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
+
+
+def pull_of(record: Mapping[str, Any]) -> PullRequest:
+    """Return the pull request of an answer of `pulls`."""
+    merged = record["merged_at"] is not None
+    state: PullState = "merged" if merged else "open" if record["state"] == "open" else "closed"
+    head_sha = str(record["head"]["sha"])
+    return PullRequest(
+        number=int(record["number"]),
+        title=record["title"],
+        body=record["body"] or "",
+        head=record["head"]["ref"],
+        head_sha=head_sha,
+        base=record["base"]["ref"],
+        state=state,
+        labels=names_of(record["labels"]),
+        merged_sha=(record.get("merge_commit_sha") or head_sha) if merged else None,
+        url=record["html_url"],
+    )
+
+
+def names_of(labels: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of labels, sorted."""
+    return tuple(sorted(str(label["name"]) for label in labels))
+
+
+def pull_for(
+    records: Sequence[Mapping[str, Any]], repository: str, head: str, base: str | None
+) -> Mapping[str, Any] | None:
+    """Return which of the listed pull requests is the one of our branch `head`; None where none is.
+
+    One for `base` comes first, then an open one, then the oldest. A fork's branch of that name is another.
+    """
+
+    def ours(record: Mapping[str, Any]) -> bool:
+        home = record["head"].get("repo")  # null where it was deleted
+        name = home["full_name"] if home else repository
+        return bool(record["head"]["ref"] == head and name.lower() == repository.lower())
+
+    def rank(record: Mapping[str, Any]) -> tuple[bool, bool, int]:
+        return (record["base"]["ref"] != base, record["state"] != "open", record["number"])
+
+    return min(filter(ours, records), key=rank, default=None)
+
+
+def marked(key: str, body: str) -> str:
+    """Return the text of the comment `key`: a mark that GitHub does not show, and the body, cut to fit."""
+    return cut(f"{_MARK}{quote(key, safe='/ ')}{_MARK_END}{plain(body)}", BODY_LIMIT)
+
+
+def unmarked(record: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return (key, body) of one of our comments, None for anybody else's."""
+    text = (record["body"] or "").replace("\r\n", "\n")
+    mark, end, body = text.partition(_MARK_END)
+    user = record.get("user") or {}
+    trusted = user.get("type") == "Bot" or record.get("author_association") in _TRUSTED
+    if not (end and mark.startswith(_MARK) and trusted):
+        return None
+    return unquote(mark.removeprefix(_MARK)), body
+
+
+def plain(text: str) -> str:
+    """Return `text` without what JSON can carry and GitHub does not take: NUL, and halves of characters."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def title_of(text: str) -> str:
+    """Return a title of one line, cut to GitHub's limit."""
+    return cut(" ".join(plain(text).split()), TITLE_LIMIT)

@@ -1,0 +1,161 @@
+"""One experiment on GitHub, each of its outgoing calls failing in each way: it ends as it would have."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+import types
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.agents.constants import changes_between
+from bot.agents.protocol import Question
+from bot.forge import github as github_forge
+from bot.forge import github_client
+from bot.git import patience
+from bot.loop.desk import open_desk
+from bot.loop.run import Until, run_loop
+from bot.rules.proposal import Proposal
+from bot.terminal import PlainDisplay
+from tests.bot.repositories import SCORE, TRAIN, git, make_repository
+from tests.github.faults import Fault, Faults
+from tests.github.server import GitHub, Repository, serve
+
+KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=0), Fault.reset)
+PERMISSIONS = {"contents": "write", "pull-requests": "write", "statuses": "write", "issues": "write"}
+PARTS = 3  # neighbours among the calls fail in different runs, since three failures in a row end a command
+CONFIG = """\
+evaluator:
+  kind: command
+  command: [python3, score.py]
+  metric: {name: loss}
+runner: test
+"""
+BETTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
+# Where such a call had its effect, that is seen before it is repeated, and it is not.
+LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments)$")
+Call = tuple[str, str, int]  # method, path, and how many of these went before
+
+
+@dataclass
+class Failing:
+    """Stands in the server's way: lets each call of `wanted` fail once as it says there, and notes the others.
+
+    What is repeated after a failure is the same call again, so that a call has one name in all runs.
+    """
+
+    number: int
+    wanted: dict[Call, Fault] = field(default_factory=dict)
+    passed: list[Call] = field(default_factory=list)
+    _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def decide(self, method: str, path: str) -> Fault | None:
+        """Say whether this call is to fail, and how."""
+        plain = re.sub(
+            r"[0-9a-f]{40}|(?<=comments/)\d+", "ID", path.replace(f"models-{self.number}", "models")
+        )
+        call = (method, plain, self._seen[method, plain])
+        fault = self.wanted.pop(call, None)
+        if fault is None:
+            self.passed.append(call)
+        if fault is None or (fault.spares and LOOKED_FOR.search(f"{method} {path}")):
+            self._seen[method, plain] += 1
+        return fault
+
+
+class Better:
+    """A maker with one idea."""
+
+    def propose(self, question: Question) -> Proposal | None:
+        new = {"train.py": BETTER}
+        changes = changes_between(question.files, new)
+        return Proposal("Learn faster", "other", "Because.", "better", "low", new, changes, proposer="script")
+
+
+def play(folder: Path, github: GitHub, number: int, failing: Failing, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run one experiment in a new repository, and return all that anybody can see of it."""
+    repository = github.repository(f"octo/models-{number}", private=True, default_branch="main")
+    token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
+    top = make_repository(folder / f"repo-{number}", config=CONFIG, files={"score.py": SCORE})
+    git(top, "push", "--quiet", str(repository.path), "main")
+    git(top, "remote", "add", "origin", f"{github.server_url}/{repository.full_name}.git")
+    environ = {
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.server_url,
+        "GITHUB_TOKEN": token,
+    }
+    meet = Faults.meet
+
+    def first_decide(faults: Faults, method: str, path: str) -> Any:
+        fault = failing.decide(method, path)
+        if fault is not None:
+            faults.at(0, fault)
+        return meet(faults, method, path)
+
+    monkeypatch.setattr(github.faults, "meet", types.MethodType(first_decide, github.faults))
+    desk = open_desk(top, None, PlainDisplay(io.StringIO()), environ, Better())
+    run_loop(desk, Until(experiments=1))
+    return seen(repository)
+
+
+def seen(repository: Repository) -> dict[str, Any]:
+    """Return what is the same in each run: all but times and names of commits."""
+    contents = repository.contents
+    names = git(repository.path, "ls-tree", "-r", "--name-only", "nocturne/ledger", "main/events/")
+    texts = [git(repository.path, "show", f"nocturne/ledger:{name}") for name in names.splitlines()]
+    events = [json.loads(line) for text in texts for line in text.splitlines()]
+    return {
+        "pulls": [
+            (i.title, i.state, i.pull.merged is not None, sorted(i.labels)) for i in contents.issues.values() if i.pull
+        ],
+        "landed": git(repository.path, "rev-list", "--count", "nocturne/main"),
+        "comments": sorted(each.body.partition("\n")[0] for each in contents.comments.values()),
+        "statuses": sorted({each.context: each.state for each in contents.statuses}.items()),
+        "branches": sorted(ref for ref in contents.refs if ref.startswith("refs/heads/")),
+        "ledger": [(e["kind"], e.get("experiment"), e.get("verdict"), e.get("score")) for e in events],
+        "colours": sorted((label.name, label.color) for label in contents.labels.values()),
+    }  # fmt: skip
+
+
+def walk(folder: Path, turns: int, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Let every call fail, in each turn in another way; return how many calls there are, and how many failed."""
+    monkeypatch.setattr(patience, "PAUSE", 0.0)
+    monkeypatch.setattr(github_client, "PAUSE", 0.0)
+    monkeypatch.setattr(github_forge, "_LAGS", (0.0, 0.0, 0.0, 0.0))
+    with serve(folder / "github") as github:
+        github.limits.workflow = 10**6
+        clean = Failing(0)
+        expected = play(folder, github, 0, clean, monkeypatch)
+        assert len(expected["pulls"]) == 1 and expected["pulls"][0][1:3] == ("closed", True), expected
+        calls, failed = clean.passed, 0
+        for number, (turn, part) in enumerate(itertools.product(range(turns), range(PARTS)), start=1):
+            ways = {call: KINDS[(place + turn) % len(KINDS)] for place, call in enumerate(calls)}
+            wanted = {call: ways[call] for call in calls[part::PARTS]}
+            failing = Failing(number, dict(wanted))
+            assert play(folder, github, number, failing, monkeypatch) == expected, (turn, part)
+            assert failing.wanted == {}, (turn, part)
+            failed += len(wanted)
+        rest = sum("/repos/" in path for _, path, _ in calls)
+        print(
+            f"{len(calls)} calls of one experiment, {rest} of them REST; {failed} failures, nothing doubled"
+        )
+    return len(calls), failed
+
+
+def test_every_call_of_an_experiment_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, failed = walk(tmp_path, 1, monkeypatch)
+    assert failed == calls > 60
+
+
+@pytest.mark.long
+def test_every_call_of_an_experiment_may_fail_in_every_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, failed = walk(tmp_path, len(KINDS), monkeypatch)
+    assert failed == len(KINDS) * calls

@@ -1,0 +1,400 @@
+"""The forge on GitHub: the conformance suite over real HTTP and git, its own cases, and every call failing."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import UserError
+from bot.forge import Comment, NotFound
+from bot.forge.choose import open_forge
+from bot.forge.github import GitHubForge
+from bot.forge.github_client import LONGEST_WAIT, WRITES_A_MINUTE
+from bot.git import Git, RemoteUnreachable, patience
+from bot.git.remote import Remote, github_repository, github_token
+from bot.words import LABELS
+from tests.bot.forge_conformance import *  # noqa: F403
+from tests.bot.forge_conformance import BASE, EXP, World, open_one
+from tests.bot.storage import make_repository, sh
+from tests.github.faults import Fault
+from tests.github.server import GitHub, serve
+
+WRITE = {"contents": "write", "pull-requests": "write", "statuses": "write", "issues": "write"}
+KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=1), Fault.reset)
+
+
+@dataclass
+class Home:
+    """A repository on the server, and clones of it with forges that need not really wait."""
+
+    folder: Path
+    github: GitHub
+    token: str = ""
+    waits: list[float] = field(default_factory=list)
+    clones: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.repository = self.github.repository("octo/models", private=True, default_branch="main")
+        self.token = self.token or self.workflow_token()
+
+    def workflow_token(self, **permissions: str) -> str:
+        return self.github.token(
+            "github-actions[bot]",
+            kind="workflow",
+            repository=self.repository,
+            permissions=WRITE | permissions,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"{self.github.server_url}/octo/models.git"
+
+    def environ(self, token: str | None = None) -> dict[str, str]:
+        return {
+            "GITHUB_API_URL": self.github.api_url,
+            "GITHUB_SERVER_URL": self.github.server_url,
+            "GITHUB_TOKEN": token or self.token,
+        }
+
+    def clone(self, token: str | None = None) -> tuple[Git, GitHubForge]:
+        git = make_repository(self.folder / f"clone-{next(self.clones)}")
+        sh(git.top, "remote", "add", "origin", self.url)
+        return self.forge(git, token)
+
+    def forge(self, git: Git, token: str | None = None) -> tuple[Git, GitHubForge]:
+        known, forge = open_forge(
+            git, Remote("origin", "github"), self.environ(token), sleep=self.waits.append
+        )
+        assert isinstance(forge, GitHubForge)
+        return known, forge
+
+    def world(self, token: str | None = None) -> World:
+        git, forge = self.clone(token)
+        return World(git, forge, lambda: self.clone(token)[1])
+
+    def rest(self, since: int = 0) -> list[str]:
+        """Return the REST calls made, as `POST /repos/octo/models/pulls`."""
+        return [f"{call.method} {call.path}" for call in self.github.calls[since:]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setattr(patience, "PAUSE", 0.0)
+    with serve(tmp_path / "github") as github:
+        yield Home(tmp_path, github)
+
+
+@pytest.fixture
+def world(home: Home) -> World:
+    return home.world()
+
+
+# Few calls
+
+
+def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
+    first, second = world.start()
+    forge = world.forge
+    number = forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    for context in ("scope", "review"):
+        forge.set_status(sha=second, context=context, state="success", description="fine")
+    forge.upsert_comment(number, "status", "looking")
+    for state in ("pending", "success", "success"):
+        for context in ("train", "score"):
+            forge.set_status(sha=second, context=context, state=state, description=state)  # type: ignore[arg-type]
+    assert forge.land(BASE, second, first) == "landed"
+    done = forge.edit_pull(number, body="all of it", labels=("nocturne", LABELS["improved"]))
+    forge.upsert_comment(number, "status", "merged")
+    forge.upsert_comment(number, "status", "merged")
+    forge.delete_branch(EXP)
+    assert (done.state, done.merged_sha, done.labels) == ("merged", second, ("nocturne", "nocturne:improved"))
+    calls = home.rest()
+    # find, create, 6 statuses, 2 comments, body, labels, and the colours of the 2 new labels
+    assert len(calls) == 14, calls
+    assert home.waits == []
+    for label in ("nocturne", LABELS["improved"]):
+        assert home.repository.contents.labels[label].color != "ededed"
+    world.forge.edit_pull(number, labels=("nocturne",))
+    assert len(home.rest()) == 16  # they have their colours now
+
+
+def test_writes_are_spread_before_github_must_say_so(home: Home, world: World) -> None:
+    _, second = world.start()
+    for number in range(WRITES_A_MINUTE + 2):
+        world.forge.set_status(sha=second, context="c", state="pending", description=str(number))
+    assert len(home.waits) == 2 and all(50 < wait <= 60 for wait in home.waits)
+
+
+# Eventual consistency
+
+
+def test_lists_that_lag_double_nothing(home: Home, world: World) -> None:
+    home.github.lag = 3
+    number = open_one(world)
+    assert world.again().open_pull(head=EXP, base=BASE, title="Other", body="").number == number
+    home.github.faults.next("POST", r"/comments$", Fault.after)
+    world.forge.upsert_comment(number, "status", "one")
+    home.github.lag = 0
+    assert world.again().comments(number) == [Comment("status", "one")]
+    assert len(home.github.repository("octo/models").contents.issues) == 1
+
+
+def test_a_pull_request_that_no_list_shows_is_not_opened_again(home: Home, world: World) -> None:
+    home.github.lag = 100
+    open_one(world)
+    with pytest.raises(RemoteUnreachable, match="does not list it yet"):
+        world.again().open_pull(head=EXP, base=BASE, title="Other", body="")
+    assert len(home.repository.contents.issues) == 1
+
+
+def test_another_ones_comment_with_our_mark_is_not_ours(home: Home, world: World) -> None:
+    number = open_one(world)
+    home.repository.private = False
+    stranger = home.github.token("mallory", kind="pat")
+    _, other = home.clone(stranger)
+    other.upsert_comment(number, "status", "all is lost")
+    assert world.again().comments(number) == []
+    world.again().upsert_comment(number, "status", "all is well")
+    assert world.again().comments(number) == [Comment("status", "all is well")]
+
+
+def test_a_comment_that_a_human_deleted_is_written_again(home: Home, world: World) -> None:
+    number = open_one(world)
+    world.forge.upsert_comment(number, "status", "one")
+    home.repository.contents.comments.clear()
+    world.forge.upsert_comment(number, "status", "two")
+    assert world.again().comments(number) == [Comment("status", "two")]
+
+
+def test_the_head_of_a_closed_pull_request_is_there_for_everybody(home: Home, world: World) -> None:
+    number = open_one(world)
+    sha = world.forge.close_pull(number).head_sha
+    world.forge.delete_branch(EXP)
+    git, other = home.clone()
+    assert git.resolve(sha) is None
+    other.fetch_pulls([number])
+    assert git.resolve(sha) == sha
+
+
+# What GitHub refuses
+
+
+@pytest.mark.parametrize(
+    ("lacks", "act", "names"),
+    [
+        ("pull-requests", lambda f, _: f.open_pull(head=EXP, base=BASE, title="t", body=""), "pull-requests: write"),
+        ("statuses", lambda f, s: f.set_status(sha=s, context="c", state="error", description="d"), "statuses: write"),
+    ],
+)  # fmt: skip
+def test_a_missing_permission_is_named(
+    home: Home, world: World, lacks: str, act: Callable[[Any, str], Any], names: str
+) -> None:
+    _, second = world.start()
+    _, weak = home.clone(home.workflow_token(**{lacks: "read"}))
+    with pytest.raises(UserError, match=f"it needs `{names}`.*`permissions:` in the workflow"):
+        act(weak, second)
+    assert home.waits == []
+
+
+def test_a_token_that_may_not_open_pull_requests_names_the_setting(home: Home, world: World) -> None:
+    world.start()
+    home.repository.actions_may_open_pulls = False
+    with pytest.raises(UserError, match="settings, under Actions, General"):
+        world.forge.open_pull(head=EXP, base=BASE, title="t", body="")
+
+
+def test_what_the_token_cannot_see_is_said_to_be_so(home: Home, world: World) -> None:
+    number = open_one(world)
+    _, blind = home.clone(home.github.token("mallory", kind="pat"))
+    for act in (
+        lambda: blind.get_pull(number),
+        lambda: blind.find_pull(EXP),
+        lambda: blind.upsert_comment(number, "k", "b"),
+    ):
+        with pytest.raises(UserError, match="octo/models must be visible to it"):
+            act()
+    _, unknown = home.clone("ghp_" + "x" * 36)
+    with pytest.raises(UserError, match="put a token that is valid into NOCTURNE_GITHUB_TOKEN"):
+        unknown.find_pull(EXP)
+    with pytest.raises(RemoteUnreachable, match="contents: write") as caught:
+        unknown.branch_head(EXP)
+    assert "xxxx" not in str(caught.value)
+    with pytest.raises(NotFound):
+        world.forge.get_pull(number + 1)
+
+
+def test_long_titles_and_odd_characters_are_taken(home: Home, world: World) -> None:
+    world.start()
+    pull = world.forge.open_pull(head=EXP, base=BASE, title="a\n" * 300, body="x\0y \ud800 z")
+    assert len(pull.title) == 256 and "\n" not in pull.title
+    assert pull.body == "xy ? z"
+
+
+# Patience
+
+
+def test_rate_limits_are_waited_for_and_not_for_ever(home: Home, world: World) -> None:
+    open_one(world)
+    home.github.faults.next("GET", "/pulls/1$", Fault.forbidden(retry_after=7))
+    assert world.forge.get_pull(1).number == 1
+    assert home.waits == [7.0]
+    home.github.limits.leave(home.github.tokens[home.token], 0, reset_in=LONGEST_WAIT + 60)
+    with pytest.raises(RemoteUnreachable, match="rate limit is used up for another 16 minutes"):
+        world.forge.get_pull(1)
+    assert home.waits == [7.0]
+
+
+def test_an_outage_ends_in_one_sentence(home: Home, world: World) -> None:
+    _, second = world.start()
+    for _ in range(3):
+        home.github.faults.next("POST", "/statuses/", Fault.before)
+    with pytest.raises(
+        RemoteUnreachable, match=r"does not answer POST /statuses/.*status 502.*run again later"
+    ):
+        world.forge.set_status(sha=second, context="c", state="success", description="")
+    world.forge.set_status(sha=second, context="c", state="success", description="")
+    assert len(world.forge.statuses(second)) == 1
+
+
+# Every call failing
+
+
+def rest_scenario(forge: GitHubForge, head: str, base: str, sha: str) -> list[Any]:
+    """Do once what an experiment does by REST, and return what came of it."""
+    number = forge.open_pull(head=head, base=base, title="t", body="b").number
+    forge.set_status(sha=sha, context=head, state="success", description="d")
+    forge.upsert_comment(number, "status", "one")
+    forge.upsert_comment(number, "status", "two")
+    edited = forge.edit_pull(number, body="c", labels=("nocturne", f"x {head}"))
+    closed = forge.close_pull(number)
+    return [edited.state, edited.body, closed.state, closed.labels == ("nocturne", f"x {head}")]
+
+
+def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
+    """Return what the server has of one scenario."""
+    contents = home.repository.contents
+    pulls = [issue for issue in contents.issues.values() if issue.pull and issue.pull.head == head]
+    numbers = {issue.number for issue in pulls}
+    comments = [c.body for c in contents.comments.values() if c.issue in numbers]
+    return [len(pulls), [issue.body for issue in pulls], [issue.state for issue in pulls], comments]
+
+
+@pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.long), 1])
+def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: int) -> None:
+    first, _ = world.start()
+    home.github.lag = lag
+
+    def play(index: int | None, kind: Fault, case: int) -> tuple[list[Any], list[Any], int]:
+        head = f"nocturne/exp/walk/{case}"
+        sha = world.commit(first, f"case {case}")
+        sh(world.git.top, "push", "--quiet", str(home.repository.path), f"{sha}:refs/heads/{head}")
+        _, forge = home.forge(world.git)
+        start = home.github.faults.count
+        if index is not None:
+            home.github.faults.at(index, kind)
+        came = rest_scenario(forge, head, BASE, sha)
+        return came, rest_traces(home, head, sha), home.github.faults.count - start
+
+    play(None, Fault.before, 0)  # colours the labels, once in a repository
+    came, traces, calls = play(None, Fault.before, 1)
+    assert traces == [1, ["c"], ["closed"], ["<!-- nocturne:status -->\ntwo"]] and calls == 8
+    walk = list(itertools.product(range(calls), KINDS))
+    for case, (index, kind) in enumerate(walk, start=2):
+        assert play(index, kind, case)[:2] == (came, traces), (index, kind)
+    cases = len(walk)
+    assert len(home.github.faults.fired) == cases and home.github.faults.pending == 0
+    print(f"{calls} REST calls, {cases} failures: nothing doubled")
+
+
+# Login
+
+
+def test_the_token_goes_to_its_host_and_into_no_file(home: Home, tmp_path: Path) -> None:
+    git, forge = home.clone()
+    sha = git.resolve("HEAD")
+    assert sha is not None
+    forge.push_branch("nocturne/main", sha)
+    assert forge.branch_head("nocturne/main") == sha
+    with serve(tmp_path / "elsewhere") as elsewhere:
+        elsewhere.repository("octo/models")
+        elsewhere.tokens.update(home.github.tokens)
+        with pytest.raises(RemoteUnreachable):
+            git.fetch(f"{elsewhere.server_url}/octo/models.git", ["refs/heads/main"])
+        assert {call.token_user for call in elsewhere.git_calls} == {None}
+    written = [path for path in git.top.rglob("*") if path.is_file()]
+    assert len(written) > 10
+    assert not any(home.token.encode() in path.read_bytes() for path in written)
+
+
+def test_a_login_that_the_checkout_left_is_not_used(home: Home) -> None:
+    git = make_repository(home.folder / "checkout")
+    sh(git.top, "remote", "add", "origin", home.url)
+    sh(git.top, "config", f"http.{home.github.server_url}/.extraheader", "AUTHORIZATION: basic eDp5")
+    sha = git.resolve("HEAD")
+    assert sha is not None
+    _, forge = home.forge(git)
+    forge.push_branch("nocturne/main", sha)
+    assert home.github.git_calls[-1].token_user == "github-actions[bot]"
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "said"),
+    [
+        ("https://github.com/a/b", {}, "there is no token: set NOCTURNE_GITHUB_TOKEN or GITHUB_TOKEN"),
+        ("https://github.com/a/b", {"GH_TOKEN": "t", "GITHUB_SERVER_URL": "https://ghe.example.org"}, "another GitHub"),
+        ("https://ghe.example.org/a/b", {"GH_TOKEN": "t", "GITHUB_SERVER_URL": "https://github.com"}, "another"),
+        ("https://github.com/a/b", {"GH_TOKEN": "t", "GITHUB_API_URL": "api.github.com"}, "API_URL: .* is no URL"),
+        ("https://github.com/a", {"GH_TOKEN": "t"}, "names no repository"),
+    ],
+)  # fmt: skip
+def test_addresses_must_fit_together(tmp_path: Path, url: str, environ: dict[str, str], said: str) -> None:
+    git = make_repository(tmp_path / "repo")
+    with pytest.raises(UserError, match=said):
+        open_forge(git, Remote(url, "github"), environ)
+
+
+def test_opening_costs_no_import_and_no_call(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    make_repository(tmp_path / "repo")
+    code = (
+        "import sys, pathlib\nfrom bot.forge.choose import open_forge\nfrom bot.git import Git\n"
+        "from bot.git.remote import Remote\n"
+        "git = Git.open(pathlib.Path(sys.argv[1]))\n"
+        "_, forge = open_forge(git, Remote('git@github.com:a/b.git', 'github'), {'GITHUB_TOKEN': 't'})\n"
+        "print(type(forge).__name__, {'github', 'requests'} & set(sys.modules))"
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(tmp_path / "repo")], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "GitHubForge set()\n", done.stderr
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://github.com/octo/models.git", "octo/models"), ("https://github.com/octo/models/", "octo/models"),
+        ("git@github.com:octo/models.git", "octo/models"), ("ssh://git@ssh.github.com:443/octo/models", "octo/models"),
+        ("https://user:secret@github.com/octo/my.models", "octo/my.models"), ("https://github.com/octo", None),
+        ("https://github.com/a/b/c", None), ("../octo/models", None), ("git@github.com:/octo/models", "octo/models"),
+    ],
+)  # fmt: skip
+def test_the_repository_is_read_from_any_url(url: str, expected: str | None) -> None:
+    assert github_repository(url) == expected
+
+
+def test_the_first_token_that_is_set_counts() -> None:
+    every = {"GH_TOKEN": "c", "GITHUB_TOKEN": "b", "NOCTURNE_GITHUB_TOKEN": "a"}
+    assert github_token(every) == "a"
+    assert github_token(every | {"NOCTURNE_GITHUB_TOKEN": " "}) == "b"
+    assert github_token({"GH_TOKEN": "c\n"}) == "c"
+    assert github_token({}) is None
