@@ -20,7 +20,22 @@ _UNSAFE = re.compile(
 )
 # What means something inside a line, and what does only where a line begins.
 _MARKDOWN = re.compile(r"[\\`*_\[\]#|~]|^[-+=]|(?<=^\d)[.)]")
+_NUMBERED = re.compile(r"^(\d{2,9})([.)])")  # would begin a list
 _JOINER = "\u200d"
+# What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
+# (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls),
+# addresses (https://github.github.com/gfm/#autolinks-extension-), and commits that ask for no workflow run
+# (https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs). An underscore or a digit
+# before an address does not keep it from being linked, so these look at no word boundary.
+_ACTED_ON = (
+    (re.compile(r"@(?=\w)"), f"@{_JOINER}"),
+    (re.compile(r"#(?=\d)"), f"#{_JOINER}"),
+    (re.compile(r"(?i)(?<![a-z0-9])(gh)-(?=\d)"), rf"\1{_JOINER}-"),
+    (re.compile(r":(?=//)"), f"{_JOINER}:"),
+    (re.compile(r"(?i)(mailto|xmpp):"), rf"\1{_JOINER}:"),
+    (re.compile(r"(?i)(www)\."), rf"\1{_JOINER}."),
+    (re.compile(r"(?i)\[(?=(?:skip ci|ci skip|no ci|skip actions|actions skip)\])"), f"[{_JOINER}"),
+)
 
 
 def clean(text: str) -> str:
@@ -39,6 +54,17 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line
 
 
+def disarmed(text: str) -> str:
+    """Return `text` cleaned, on its lines, with what GitHub would act on broken by a zero-width joiner.
+
+    For places that are not read as Markdown: titles and commit messages.
+    """
+    text = clean(text)
+    for pattern, broken in _ACTED_ON:
+        text = pattern.sub(broken, text)
+    return text
+
+
 def html_text(text: str) -> str:
     """Return `text` for an HTML or SVG text node or a quoted attribute."""
     return html.escape(clean(text), quote=True)
@@ -54,13 +80,10 @@ def markdown_text(text: str, limit: int | None = None) -> str:
     joiner; a dollar sign is wrapped as GitHub asks, so that it opens no formula
     (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/writing-mathematical-expressions).
     """
-    line = one_line(text, limit)
-    line = re.sub(r"([@#])(?=\w)", rf"\1{_JOINER}", line)
-    line = re.sub(r"(?i)\b(gh)-(?=\d)", rf"\1{_JOINER}-", line)
-    line = re.sub(r"(?i)\b(https?|ftp|mailto|xmpp):", rf"\1{_JOINER}:", line)
-    line = re.sub(r"(?i)\b(www)\.", rf"\1{_JOINER}.", line)
+    line = disarmed(one_line(text, limit))
+    line = re.sub(r"#(?=\w)", f"#{_JOINER}", line)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _MARKDOWN.sub(r"\\\g<0>", line)
+    line = _NUMBERED.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", line))
     return line.replace("$", "<span>$</span>")
 
 

@@ -1,14 +1,18 @@
-"""Every sentence the bot says about an experiment: one voice, in one file, tested as text."""
+"""The sentences about an experiment that more than one place says: one voice, tested as text.
+
+What only its pull request says stands in `bot.pulls`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.pulls.safe import title
 from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import Direction, ExperimentDecided, RunFinished
+from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
-from bot.text import markdown_text
+from bot.text import disarmed, one_line
 
 LABELS = {
     "improved": "nocturne:improved",
@@ -19,15 +23,12 @@ LABELS = {
     "lost": "nocturne:lost",
 }
 LABEL_ALL = "nocturne"
+SUBJECT_LIMIT = 120
 
 
 def number(value: float) -> str:
     """Write a score: six significant digits."""
     return f"{value:.6g}"
-
-
-def signed(value: float) -> str:
-    return f"{value:+.4g}"
 
 
 def better(effect: float, direction: Direction) -> bool:
@@ -38,99 +39,51 @@ def commit_message(
     *, experiment: int, campaign: str, hypothesis: str, category: str, reason: str, expected: str,
     proposer: str,
 ) -> str:  # fmt: skip
-    """Return the message of an experiment's commit: `git log` alone tells the night."""
+    """Return the message of an experiment's commit: `git log` alone tells the night.
+
+    The proposer's words are disarmed: a merged commit that "fixes #3" would close that issue.
+    """
     return "\n".join(
         [
-            hypothesis,
+            title(hypothesis, SUBJECT_LIMIT) or f"Experiment {experiment}",
             "",
-            reason,
+            disarmed(reason).strip(),
             "",
-            f"Expected: {expected}",
+            f"Expected: {one_line(disarmed(expected))}",
             "",
-            f"Nocturne-Campaign: {campaign}",
+            f"Nocturne-Campaign: {one_line(campaign)}",
             f"Nocturne-Experiment: {experiment}",
-            f"Nocturne-Category: {category}",
-            f"Nocturne-Proposer: {proposer}",
+            f"Nocturne-Category: {one_line(disarmed(category))}",
+            f"Nocturne-Proposer: {one_line(disarmed(proposer))}",
             "",
         ]
     )
 
 
-def pull_title(experiment: Experiment) -> str:
-    return f"Experiment {experiment.number}: {experiment.title}"
+def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | None = None) -> str:
+    """Return the status line, `val_bpb 0.9721, -0.0016 ± 0.0006 vs 0.9737 (2+3 runs)`; empty if unmeasured.
 
-
-def pull_body(campaign: Campaign, experiment: Experiment, diff: str) -> str:
-    """Return the pull request's text: hypothesis, change, evidence, what it means."""
-    proposal = experiment.proposal
-    assert proposal is not None
-    lines = [
-        f"**{markdown_text(proposal.hypothesis)}**",
-        "",
-        markdown_text(proposal.reason),
-        "",
-        "| | |",
-        "| --- | --- |",
-        f"| category | {markdown_text(proposal.category)} |",
-        f"| expected | {markdown_text(proposal.expected_effect)} |",
-        f"| risk | {markdown_text(proposal.risk)} |",
-        f"| proposed by | {markdown_text(proposal.proposer)} |",
-        f"| files | {', '.join(f'`{path}`' for path in proposal.paths)} |",
-    ]
-    if experiment.candidate is not None:
-        change = experiment.candidate
-        lines.append(f"| lines | +{change.added} −{change.removed} |")
-        if change.round > 1:
-            lines.append(f"| round | {change.round}: measured again on a newer incumbent |")
-    if diff:
-        lines += ["", "### Change", "", *_fenced(diff[:20_000], "diff")]
-    lines += ["", *evidence(campaign, experiment)]
-    return "\n".join(lines) + "\n"
-
-
-def evidence(campaign: Campaign, experiment: Experiment) -> list[str]:
-    """Return the table of runs and the verdict in words, as Markdown lines."""
-    if experiment.candidate is None:
-        return []
-    lines = ["### Evidence", ""]
-    mine = campaign.runs_of(experiment.candidate.commit)
-    theirs = campaign.runs_of(experiment.candidate.parent)
-    if not mine:
-        return [*lines, "No run has finished yet."]
-    lines += [f"| run | commit | seed | {campaign.metric} | seconds |", "| --- | --- | --- | --- | --- |"]
-    lines += [_run_row("candidate", run) for run in mine]
-    lines += [_run_row("incumbent", run) for run in theirs]
-    if experiment.decision is not None:
-        lines += ["", f"**{experiment.decision.verdict}**: {markdown_text(experiment.decision.reason)}."]
-        described = effect_line(campaign, experiment.decision)
-        if described:
-            lines += ["", f"`{described}`"]
-        lines += ["", markdown_text(experiment.decision.lesson)]
-    if any(run.jail == "none" for run in mine):
-        lines += ["", "_These runs were made without a jail._"]
-    return lines
-
-
-def _run_row(kind: str, run: RunFinished) -> str:
-    said = number(run.score) if run.score is not None else _failure(run)
-    return f"| {kind} | `{run.commit[:7]}` | {run.seed} | {said} | {run.seconds:.1f} |"
-
-
-def _failure(run: RunFinished) -> str:
-    failure = run.failure or {}
-    return markdown_text(f"failed ({failure.get('class', 'error')}): {failure.get('reason', '')}"[:200])
-
-
-def effect_line(campaign: Campaign, decision: ExperimentDecided) -> str:
-    """Return the status line, `val_bpb 0.9721, -0.0016 ± 0.0006 vs 0.9737 (2+3 runs)`; empty if unmeasured."""
+    A metric's name is shortened where the line would have more than `limit` characters; no figure is.
+    """
     if decision.effect is None or decision.score is None or decision.against is None:
         return ""
-    digits = significant_places(decision.half_width or decision.sigma or abs(decision.effect) or 1.0)
-    return (
-        f"{campaign.metric} {decision.score:.{digits}f}, {decision.effect:+.{digits}f}"
-        f" ± {decision.half_width or 0.0:.{digits}f} vs {decision.against:.{digits}f}"
+    digits = decision_places(decision)
+    figures = (
+        f" {decimals(decision.score, digits)}, {decimals(decision.effect, digits, '+')}"
+        f" ± {decimals(decision.half_width or 0.0, digits)} vs {decimals(decision.against, digits)}"
         f" ({decision.candidate_runs}+{decision.incumbent_runs} runs)"
     )
+    return one_line(campaign.metric, None if limit is None else limit - len(figures)) + figures
+
+
+def decision_places(decision: ExperimentDecided) -> int:
+    """Return how many decimals the figures of a verdict deserve."""
+    return significant_places(decision.half_width or decision.sigma or abs(decision.effect or 0.0) or 1.0)
+
+
+def decimals(value: float, places: int, sign: str = "") -> str:
+    """Write a figure with so many decimals; one too large for that with six digits."""
+    return f"{value:{sign}.{places}f}" if abs(value) < 1e9 else f"{value:{sign}.6g}"
 
 
 def significant_places(uncertainty: float) -> int:
@@ -175,29 +128,6 @@ def breach_lesson(
     return f"{what}, {turn} {metric} by {abs(result.effect):.4g} ± {result.half_width:.2g}."
 
 
-def closing_comment(campaign: Campaign, experiment: Experiment) -> str:
-    """Return the last word on an experiment's pull request."""
-    decision = experiment.decision
-    assert decision is not None
-    if experiment.landed is not None:
-        head = f"Merged as `{experiment.landed.commit[:12]}` into the campaign's branch."
-    else:
-        head = f"Closed: **{decision.verdict}**."
-    described = effect_line(campaign, decision)
-    return (
-        "\n".join([head, "", *([f"`{described}`", ""] if described else []), markdown_text(decision.lesson)])
-        + "\n"
-    )
-
-
-def review_comment(approved: bool, reasons: Sequence[str]) -> str:
-    if approved:
-        return "The rule-based review found nothing to object to.\n"
-    return (
-        "Refused before training:\n\n" + "\n".join(f"- {markdown_text(reason)}" for reason in reasons) + "\n"
-    )
-
-
 def stopped(stop: Stop) -> str:
     return f"The loop stopped ({stop.reason}): {stop.detail}."
 
@@ -212,11 +142,3 @@ def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
         f" a gain of {gain:.{digits}f} ± {comparison.half_width:.{digits}f} (one-sided 90 %)"
     )
     return f"{said}: the improvement holds." if holds else f"{said}: that is not beyond the noise."
-
-
-def _fenced(text: str, language: str) -> list[str]:
-    """Fence a block with more backticks than it holds."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return [f"{fence}{language}", text.rstrip("\n"), fence]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot import words
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.forge import Forge
 from bot.loop.desk import Desk
 from bot.loop.proposing import ensure_commit
+from bot.pulls.runs import runs_lines
+from bot.pulls.verdict import verdict_lines
 from bot.rules.campaign import Experiment
 from bot.terminal import plain
 
@@ -22,7 +23,10 @@ def run(*, repo: Path, campaign: str | None, number: int) -> int:
             last = max(state.experiments, default=0)
             raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
         lines = [*_head(experiment), *_pull(session.desk.forge, experiment)]
-        lines += ["", *words.evidence(state, experiment), "", *_diff(session.desk, experiment)]
+        if experiment.candidate is not None:
+            lines += ["", *runs_lines(state, experiment)]
+            lines += ["", *verdict_lines(state, experiment, session.desk.rule())]
+        lines += ["", *_diff(session.desk, experiment)]
         print("\n".join(plain_lines(lines)))
     return 0
 

@@ -8,6 +8,17 @@ from bot.errors import UserError
 from bot.loop.desk import Desk
 from bot.loop.proposing import editable_files, ensure_commit
 from bot.loop.scope import objections
+from bot.pulls.body import pull_body, pull_title
+from bot.pulls.status import (
+    COMMENT,
+    Stated,
+    begun_comment,
+    closing_comment,
+    review_status,
+    scope_status,
+    score_status,
+    train_status,
+)
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
     Event,
@@ -25,12 +36,11 @@ def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     branch = desk.experiment_branch(experiment.number)
     ensure_commit(desk, experiment)
     desk.forge.replace_branch(branch, experiment.candidate.commit)
-    diff = desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    body = words.pull_body(campaign, experiment, diff)
-    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=words.pull_title(experiment), body=body)
+    body = _body(desk, campaign, experiment)
     if experiment.pull is not None:
-        desk.forge.edit_pull(pull.number, body=body)
+        desk.forge.edit_pull(experiment.pull.pull, body=body)
         return
+    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=pull_title(experiment), body=body)
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
     desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
 
@@ -47,16 +57,11 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
     reasons, known_by = (outside, "") if outside else _review(desk, campaign, experiment)
     approved = not reasons
-    sha = candidate.commit
-    desk.forge.set_status(
-        sha=sha, context="nocturne/scope", state="failure" if outside else "success",
-        description=outside[0] if outside else "only editable files changed",
-    )  # fmt: skip
-    desk.forge.set_status(
-        sha=sha, context="nocturne/review", state="success" if approved else "failure",
-        description="; ".join(reasons) if reasons else "rule-based review: nothing to object to",
-    )  # fmt: skip
-    desk.forge.upsert_comment(experiment.pull.pull, "review", words.review_comment(approved, reasons))
+    _state(desk, candidate.commit, "scope", scope_status(outside))
+    _state(desk, candidate.commit, "review", review_status(reasons))
+    if approved:  # what is refused is closed at once, and the comment says it then
+        comment = begun_comment(experiment, desk.rule(), on_github=_on_github(desk))
+        desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
     events: list[Event] = [Reviewed(experiment.number, candidate.round, approved, reasons, known_by)]
     if not approved:
         said = "; ".join(reasons)
@@ -105,23 +110,28 @@ def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decisio
     ensure_commit(desk, experiment)
     pull, sha = experiment.pull.pull, experiment.candidate.commit
     if decision.verdict != "rejected" or campaign.runs_of(sha):
-        trained = decision.verdict not in ("crashed", "lost", "rejected")
-        runs = len(campaign.runs_of(sha))
-        desk.forge.set_status(
-            sha=sha, context="nocturne/train", state="success" if trained else "failure",
-            description=f"{runs} run{'s' if runs != 1 else ''} finished" if trained else decision.reason,
-        )  # fmt: skip
-        described = words.effect_line(campaign, decision) or decision.reason
-        desk.forge.set_status(
-            sha=sha, context="nocturne/score", description=described,
-            state="success" if decision.verdict == "improved" else "failure",
-        )  # fmt: skip
-    diff = desk.git.diff(experiment.candidate.parent, sha)
-    desk.forge.edit_pull(
-        pull, body=words.pull_body(campaign, experiment, diff),
-        labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
-    )  # fmt: skip
-    desk.forge.upsert_comment(pull, "verdict", words.closing_comment(campaign, experiment))
+        _state(desk, sha, "train", train_status(campaign, experiment, decision))
+        _state(desk, sha, "score", score_status(campaign, decision))
+    labels = (words.LABEL_ALL, words.LABELS[decision.verdict])
+    desk.forge.edit_pull(pull, body=_body(desk, campaign, experiment), labels=labels)
+    comment = closing_comment(campaign, experiment, on_github=_on_github(desk))
+    desk.forge.upsert_comment(pull, COMMENT, comment)
     if experiment.landed is None:
         desk.forge.close_pull(pull)
     desk.forge.delete_branch(experiment.pull.branch)
+
+
+def _body(desk: Desk, campaign: Campaign, experiment: Experiment) -> str:
+    assert experiment.candidate is not None
+    diff = desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+    return pull_body(campaign, experiment, diff, rule=desk.rule(), on_github=_on_github(desk))
+
+
+def _state(desk: Desk, sha: str, what: str, stated: Stated) -> None:
+    state, description = stated
+    desk.forge.set_status(sha=sha, context=f"nocturne/{what}", state=state, description=description)
+
+
+def _on_github(desk: Desk) -> bool:
+    """Whether commands can be given by comment; elsewhere they are given on the command line."""
+    return desk.remote.kind == "github"

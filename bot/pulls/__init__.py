@@ -1,0 +1,1 @@
+"""What a pull request says: title, body, status lines and the one comment. Text in, Markdown out, no I/O."""

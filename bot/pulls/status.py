@@ -1,0 +1,100 @@
+"""Where an experiment stands, in a line or two: commit statuses and the one comment that is kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.forge import DESCRIPTION_LIMIT, StatusState
+from bot.pulls.runs import own_runs
+from bot.pulls.safe import prose
+from bot.pulls.verdict import planned_runs
+from bot.report.formats import count
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.decision import Rule
+from bot.rules.events import ExperimentDecided
+from bot.text import one_line
+from bot.words import effect_line
+
+COMMENT = "status"  # the key of the one comment
+_REASONS = 10
+
+Stated = tuple[StatusState, str]
+
+
+def scope_status(outside: Sequence[str]) -> Stated:
+    """Return state and description of nocturne/scope; `outside` says what lies outside of it."""
+    return _stated(not outside, outside[0] if outside else "only editable files changed")
+
+
+def review_status(reasons: Sequence[str]) -> Stated:
+    """Return state and description of nocturne/review; `reasons` are its objections."""
+    return _stated(not reasons, "; ".join(reasons) or "rule-based review: nothing to object to")
+
+
+def train_status(campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> Stated:
+    """Return state and description of nocturne/train once there is a verdict."""
+    if decision.verdict in ("crashed", "lost", "rejected"):
+        return _stated(False, decision.reason)
+    return _stated(True, f"{count(len(own_runs(campaign, experiment)), 'run')} finished")
+
+
+def score_status(campaign: Campaign, decision: ExperimentDecided) -> Stated:
+    """Return state and description of nocturne/score once there is a verdict."""
+    described = effect_line(campaign, decision, DESCRIPTION_LIMIT)
+    return _stated(decision.land or decision.verdict == "improved", described or decision.reason)
+
+
+def _stated(good: bool, description: str) -> Stated:
+    return ("success" if good else "failure"), one_line(description, DESCRIPTION_LIMIT)
+
+
+def begun_comment(experiment: Experiment, rule: Rule, *, on_github: bool = True) -> str:
+    """Return the comment on an experiment that may train."""
+    return _lines(
+        f"**Training next.** Scope and review by rule have nothing against it; {planned_runs(rule)} against"
+        f" `{experiment.parent[:7]}` will tell. The statuses of the commit say how far it is.",
+        onward(experiment, on_github=on_github),
+    )
+
+
+def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bool = True) -> str:
+    """Return the comment on an experiment that has come to its end."""
+    decision = experiment.decision
+    assert decision is not None
+    review = experiment.review
+    if experiment.landed is not None:
+        what = (
+            decision.verdict if experiment.reverts is None else f"takes experiment {experiment.reverts} out"
+        )
+        head = f"**Merged** as `{experiment.landed.commit[:12]}` into the campaign's branch: {what}."
+    elif review is not None and not review.approved:
+        head = "**Refused before training:**"
+        reasons = [f"- {prose(reason, 300)}" for reason in review.reasons[:_REASONS]]
+        if len(review.reasons) > _REASONS:
+            reasons.append(f"- and {len(review.reasons) - _REASONS} more")
+        return _lines(head, "\n".join(reasons), onward(experiment, on_github=on_github))
+    else:
+        head = f"**Closed: {decision.verdict}.**"
+    described = effect_line(campaign, decision)
+    return _lines(
+        head,
+        prose(described, 200) if described else "",
+        prose(decision.lesson, 600),
+        onward(experiment, on_github=on_github),
+    )
+
+
+def onward(experiment: Experiment, *, on_github: bool) -> str:
+    """Return the line that says what a human can do next."""
+    if not on_github:
+        revert = f"`nocturne revert {experiment.number}` takes it out again; " if experiment.landed else ""
+        return f"{revert}`nocturne show {experiment.number}` prints all that is known."
+    if experiment.decision is None:
+        return "Comment `/nocturne status` to hear where the campaign stands, `/nocturne pause` to hold it."
+    if experiment.landed is not None:
+        return "Comment `/nocturne revert` to take it out again, `/nocturne explain` to have it explained."
+    return "Comment `/nocturne explain` to have it explained."
+
+
+def _lines(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"

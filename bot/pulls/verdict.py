@@ -1,0 +1,93 @@
+"""The verdict of an experiment, what it cost and what it teaches; and before that, what is planned."""
+
+from __future__ import annotations
+
+from bot.pulls.safe import prose
+from bot.report.formats import count, duration, money
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.decision import Rule
+from bot.rules.events import ExperimentDecided
+from bot.words import better, decimals, decision_places, effect_line
+
+
+def verdict_lines(campaign: Campaign, experiment: Experiment, rule: Rule) -> list[str]:
+    """Return the section on the verdict as Markdown lines; one that is open says what is planned."""
+    decision = experiment.decision
+    if decision is None:
+        return ["### Verdict", "", _planned(rule)]
+    lines = ["### Verdict", "", f"**{decision.verdict}**: {prose(decision.reason, 400).rstrip('.')}."]
+    if described := effect_line(campaign, decision):
+        lines += ["", f"{prose(described, 200)}.", "", _interval(campaign, decision, rule)]
+    if decision.lesson:
+        lines += ["", "### What it teaches", "", prose(decision.lesson, 600)]
+    return lines
+
+
+def measured(campaign: Campaign, experiment: Experiment) -> str:
+    """Return the measured effect in a few words of Markdown, to stand beside the expected one."""
+    decision = experiment.decision
+    if decision is None:
+        return "not measured yet"
+    if decision.effect is None or decision.half_width is None:
+        return f"nothing: {prose(decision.reason, 200)}"
+    digits = decision_places(decision)
+    return (
+        f"{decimals(decision.effect, digits, '+')} ± {decimals(decision.half_width, digits)}"
+        f" {prose(campaign.metric, 64)}, {_way(campaign, decision.effect)}"
+    )
+
+
+def cost_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
+    """Return the section on the cost as Markdown lines: the device's time, and the proposer's tokens and money.
+
+    Counted are all runs made for the experiment, those of earlier rounds too; the incumbent's serve others.
+    """
+    runs = [run for run in campaign.runs.values() if run.experiment == experiment.number]
+    device = "GPU" if any(run.metrics.get("peak_vram_mb") for run in runs) else "CPU"
+    lines = ["### Cost", ""]
+    if runs:
+        seconds = sum(run.gpu_seconds for run in runs)
+        lines.append(
+            f"- {seconds:,.1f} {device} seconds ({duration(seconds)}) in {count(len(runs), 'run')} of the candidate"
+        )
+    else:
+        lines.append("- no time of the training device")
+    proposal = experiment.proposal
+    if proposal is not None and (proposal.cost_usd or proposal.input_tokens or proposal.output_tokens):
+        lines.append(
+            f"- {money(proposal.cost_usd)} for the proposal ({proposal.input_tokens:,} tokens read,"
+            f" {proposal.output_tokens:,} written)"
+        )
+    return lines
+
+
+def planned_runs(rule: Rule) -> str:
+    """Return how many runs a candidate may have, in words."""
+    if rule.max_runs <= rule.min_runs:
+        return count(rule.max_runs, "run")
+    return f"up to {count(rule.max_runs, 'run')}"
+
+
+def _planned(rule: Rule) -> str:
+    return (
+        "Pending. First scope and review by rule, before a second of training. Then"
+        f" {planned_runs(rule)}, and as many of its incumbent: a first run that is no better ends it, an"
+        f" improvement needs at least {rule.min_runs} and {rule.confidence:.0%} confidence."
+    )
+
+
+def _interval(campaign: Campaign, decision: ExperimentDecided, rule: Rule) -> str:
+    assert decision.effect is not None
+    margin, digits = decision.half_width or 0.0, decision_places(decision)
+    low, high = (decimals(decision.effect + side * margin, digits, "+") for side in (-1, 1))
+    return (
+        f"Candidate minus incumbent, {_way(campaign, decision.effect)}: the effect lies between {low} and {high},"
+        f" each end with {rule.confidence:.0%} confidence, after {count(decision.candidate_runs, 'run')} of the"
+        f" candidate and {decision.incumbent_runs} of the incumbent."
+    )
+
+
+def _way(campaign: Campaign, effect: float) -> str:
+    if effect == 0:
+        return "no difference"
+    return "better" if better(effect, campaign.direction) else "worse"

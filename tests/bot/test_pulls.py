@@ -1,0 +1,327 @@
+"""What pull requests, statuses and comments say, and how few calls of the forge an experiment needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.agents.constants import changes_between
+from bot.agents.protocol import Question
+from bot.forge import DESCRIPTION_LIMIT, Forge
+from bot.loop.desk import Desk, open_desk
+from bot.loop.run import Until, run_loop
+from bot.loop.start import ensure_started
+from bot.loop.work import reconcile
+from bot.pulls.body import pull_body
+from bot.pulls.change import FileLines, files_of
+from bot.pulls.curve import ROWS, curve_lines
+from bot.pulls.status import closing_comment, score_status
+from bot.rules import events as ev
+from bot.rules.campaign import Campaign, Experiment, fold
+from bot.rules.decision import Rule
+from bot.rules.proposal import Proposal
+from bot.terminal import PlainDisplay
+from bot.words import LABELS
+from tests.bot.campaigns import Night, commit_of, night_of
+from tests.bot.repositories import CONFIG, TRAIN, git, make_repository
+
+EFFECTS = {
+    "open_pull", "edit_pull", "close_pull", "set_status", "upsert_comment", "push_branch", "replace_branch",
+    "delete_branch", "land",
+}  # fmt: skip
+MOST_EFFECTS = 14
+
+
+class Counted:
+    """A forge that passes every call on and counts those that change something."""
+
+    def __init__(self, forge: Forge) -> None:
+        self._forge = forge
+        self.effects: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._forge, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            if name in EFFECTS:
+                self.effects.append(name)
+            return method(*args, **more)
+
+        return call
+
+
+class Script:
+    """A maker that proposes what it was told, one after the other."""
+
+    def __init__(self, trains: Sequence[str]) -> None:
+        self._trains = iter(trains)
+
+    def propose(self, question: Question) -> Proposal | None:
+        new = {"train.py": next(self._trains)}
+        changes = changes_between(dict(question.files), new)
+        title = f"Set {changes[0].name} to {changes[0].new}" if changes else "Say more, @octocat"
+        return Proposal(
+            title, "other", "Because.\n\nAnd so.", "lower loss", "low", new, changes, "script", 0.25, 900, 80
+        )
+
+
+def changed(name: str, old: str, new: str, base: str = TRAIN) -> str:
+    text = base.replace(f"{name} = {old}\n", f"{name} = {new}\n")
+    assert text != base
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """A real campaign: its desk, its end, and the forge's effects of each experiment."""
+
+    desk: Desk
+    campaign: Campaign
+    effects: dict[int, list[str]]
+
+    def body(self, number: int) -> str:
+        experiment = self.campaign.experiments[number]
+        assert experiment.pull is not None
+        return self.desk.forge.get_pull(experiment.pull.pull).body
+
+
+MERGED, WORSE, CRASHED, REFUSED = 1, 2, 3, 4
+VERDICTS = {MERGED: "improved", WORSE: "discarded", CRASHED: "crashed", REFUSED: "rejected"}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """A merge, a candidate that is worse, one that crashes and one that is refused, on a command task."""
+    config = CONFIG + "verdict: {prior_sigma: 0.001}\n"
+    folder = make_repository(tmp_path_factory.mktemp("pulls") / "repo", config=config)
+    faster = changed("LEARNING_RATE", "0.001", "0.004")
+    script = Script(
+        [
+            faster,
+            changed("LEARNING_RATE", "0.004", "0.0001", faster),
+            changed("BATCH_SIZE", "64", "1024", faster),
+            faster + "# only words\n",
+        ]
+    )
+    opened = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, script)
+    ensure_started(opened)
+    reconcile(opened)  # the campaign's branch is no experiment's cost
+    effects = {}
+    for number in VERDICTS:
+        counted = Counted(opened.forge)
+        run_loop(dataclasses.replace(opened, forge=counted), Until(experiments=1))
+        effects[number] = counted.effects
+    return Played(opened, opened.ledger.refresh(), effects)
+
+
+@pytest.mark.parametrize("number", VERDICTS)
+def test_an_experiment_costs_few_calls_of_the_forge(played: Played, number: int) -> None:
+    assert played.campaign.experiments[number].verdict == VERDICTS[number]
+    made = Counter(played.effects[number])
+    print(f"{VERDICTS[number]}: {sum(made.values())} effects, {dict(made)}")
+    assert 8 <= sum(made.values()) <= MOST_EFFECTS
+    assert made["open_pull"] == made["edit_pull"] == made["delete_branch"] == 1
+    assert made["upsert_comment"] <= 2 and made["set_status"] <= 6
+    assert (made["land"], made["close_pull"]) == ((1, 0) if number == MERGED else (0, 1))
+
+
+@pytest.mark.parametrize("number", VERDICTS)
+def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) -> None:
+    experiment = played.campaign.experiments[number]
+    assert experiment.pull and experiment.candidate and experiment.decision
+    pull = played.desk.forge.get_pull(experiment.pull.pull)
+    assert pull.title.replace("\u200d", "") == experiment.title
+    assert pull.state == ("merged" if number == MERGED else "closed")
+    assert pull.labels == ("nocturne", LABELS[VERDICTS[number]])
+    (comment,) = played.desk.forge.comments(pull.number)
+    assert comment.key == "status" and experiment.candidate is not None
+    states = {s.context: s.state for s in played.desk.forge.statuses(experiment.candidate.commit)}
+    good, bad = "success", "failure"
+    assert [states.get(f"nocturne/{what}") for what in ("scope", "review", "train", "score")] == {
+        MERGED: [good, good, good, good],
+        WORSE: [good, good, good, bad],
+        CRASHED: [good, good, bad, bad],
+        REFUSED: [good, bad, None, None],
+    }[number]
+    said = {
+        MERGED: ("**Merged** as", "**improved**: better with 95% confidence."),
+        WORSE: ("**Closed: discarded.**", "**discarded**: no better than the incumbent."),
+        CRASHED: ("**Closed: crashed.**", "**crashed**: "),
+        REFUSED: ("**Refused before training:**", "**rejected**: "),
+    }[number]
+    assert (
+        said[0] in comment.body
+        and said[1] in pull.body
+        and not re.search(r"\.\.\s", pull.body + comment.body)
+    )
+    assert "Pending" not in pull.body and "Because.\n\nAnd so.\n" in pull.body
+    assert "0.25 USD for the proposal (900 tokens read, 80 written)" in pull.body
+    assert f"`nocturne show {number}`" in pull.body and "/nocturne" not in pull.body + comment.body
+
+
+def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(played: Played) -> None:
+    body = played.body(MERGED)
+    decision = played.campaign.experiments[MERGED].decision
+    assert decision and decision.effect and decision.half_width
+    assert "| `LEARNING_RATE` | `0.001` | `0.004` |" in body
+    assert "- `train.py`: 1 line added, 1 removed" in body and "+LEARNING_RATE = 0.004\n" in body
+    assert re.search(r"\| measured \| -0\.04\d+ ± 0\.\d+ loss, better \|", body)
+    assert re.search(r"^loss 1\.\d+, -0\.04\d+ ± 0\.\d+ vs 1\.\d+ \(2\+2 runs\)\.$", body, re.MULTILINE)
+    low, high = re.findall(r"between (-[\d.]+) and (-[\d.]+), each end with 95% confidence", body)[0]
+    assert float(low) == pytest.approx(decision.effect - decision.half_width, abs=1e-4)
+    assert float(high) == pytest.approx(decision.effect + decision.half_width, abs=1e-4)
+    rows = re.findall(
+        r"^\| (candidate|incumbent) \d `\w{7}` \| (\d+) \| (\S+) \| (.+) \|$", body, re.MULTILINE
+    )
+    runs = [run for run in played.campaign.runs.values() if run.experiment in (None, MERGED)][:4]
+    assert sorted((row[0], int(row[1])) for row in rows) == sorted(
+        ("incumbent" if run.experiment is None else "candidate", run.seed) for run in runs
+    )
+    assert all(row[3].count("|") == 3 and "| test | " in row[3] for row in rows), "time, memory, runner, jail"
+    assert re.search(r"- [\d.]+ CPU seconds \(.+\) in 2 runs of the candidate", body)
+    assert "failed (" in played.body(CRASHED) and "failed (" not in body
+
+
+def test_before_the_runs_the_text_says_what_is_planned() -> None:
+    night = Night()
+    night.baseline()
+    night.add(ev.ExperimentClaimed(1, night.incumbent))
+    night.add(ev.ExperimentProposed(1, "Raise", "other", "Because.", "small", "low", "claude"))
+    night.add(ev.CandidateBuilt(1, 1, night.incumbent, commit_of("c"), 1, 1))
+    campaign = fold(night.recorded)
+    body = pull_body(campaign, campaign.experiments[1], "", rule=Rule(min_runs=3, max_runs=5))
+    assert "Pending. First scope and review" in body and "up to 5 runs" in body and "at least 3" in body
+    assert "| measured | not measured yet |" in body and "The candidate has no run." in body
+    assert "| incumbent 2 " in body and "mermaid" not in body and "`/nocturne status`" in body
+
+
+def test_every_verdict_of_a_night_has_its_text_and_its_comment() -> None:
+    campaign = night_of(30, hostile=False).campaign()
+    seen = set()
+    for experiment in campaign.finished():
+        assert experiment.decision is not None
+        seen.add(experiment.decision.verdict)
+        if experiment.candidate is None:
+            continue
+        body = pull_body(campaign, experiment, "", rule=Rule())
+        assert f"**{experiment.decision.verdict}**" in body and "### What it teaches" in body
+        assert ("```mermaid" in body) == (
+            experiment.verdict not in ("rejected", "crashed")
+        ) or "crashed" in body
+        comment = closing_comment(campaign, experiment)
+        assert ("`/nocturne revert`" in comment) == (experiment.landed is not None)
+        assert "`/nocturne explain`" in comment
+    assert seen == set(LABELS)
+
+
+def decided(**said: Any) -> ev.ExperimentDecided:
+    plain = ev.ExperimentDecided(
+        1, 1, "improved", True, -0.0016, 0.0006, 0.0003, 0.9721, 0.9737, 2, 3, "better", "It helps."
+    )
+    return dataclasses.replace(plain, **said)
+
+
+def of_metric(name: str) -> Campaign:
+    return fold([ev.Recorded(ev.CampaignStarted("c", "main", commit_of("base"), name, "minimize", 1), "")])
+
+
+def test_the_score_in_one_line_keeps_its_figures_however_long_the_metric_is() -> None:
+    line = "val_bpb 0.97210, -0.00160 ± 0.00060 vs 0.97370 (2+3 runs)"
+    assert score_status(of_metric("val_bpb"), decided()) == ("success", line)
+    state, said = score_status(of_metric("m" * 300), decided(verdict="discarded", land=False))
+    assert (
+        state == "failure" and len(said) == DESCRIPTION_LIMIT and said.endswith(line.removeprefix("val_bpb"))
+    )
+    huge = decided(effect=-1e300, half_width=3e299, score=1e300, against=2e300)
+    said = score_status(of_metric("loss"), huge)[1]
+    assert said == "loss 1e+300, -1e+300 ± 3e+299 vs 2e+300 (2+3 runs)"
+    assert score_status(of_metric("loss"), decided(effect=None, reason="r" * 500))[1] == "r" * 139 + "…"
+
+
+def test_a_change_that_a_human_took_back_lands_as_a_success() -> None:
+    taken = decided(verdict="discarded", land=True)
+    assert score_status(of_metric("loss"), taken)[0] == "success"
+    base, commit = commit_of("base"), commit_of("c")
+    experiment = Experiment(
+        2, "", base, reverts=1, candidate=ev.CandidateBuilt(2, 1, base, commit, 1, 1), decision=taken,
+        landed=ev.ExperimentLanded(2, commit, base),
+    )  # fmt: skip
+    assert "takes experiment 1 out" in closing_comment(of_metric("loss"), experiment)
+
+
+def test_files_and_lines_are_read_from_the_diff_that_git_writes(tmp_path: Path) -> None:
+    folder = make_repository(
+        tmp_path / "repo", files={"gone.py": "a\nb\n", "a b.py": "--- a/x\n", "bin": "\0"}
+    )
+    (folder / "gone.py").unlink()
+    (folder / "a b.py").write_text("+++ b/y\n--- a/y\n")
+    (folder / "bin").write_bytes(b"\0\1")
+    (folder / "new.py").write_text("diff --git a/z b/z\n@@ -1 +1 @@\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Change")
+    diff = git(folder, "diff", "HEAD~1", "HEAD")
+    assert sorted(files_of(diff), key=lambda each: each.path) == [
+        FileLines("a b.py", 2, 1), FileLines("bin", 0, 0), FileLines("gone.py", 0, 2), FileLines("new.py", 2, 0),
+    ]  # fmt: skip
+
+
+def curve(length: int, *, first: float = 0.0, slope: float = 0.01) -> tuple[tuple[float, float, float], ...]:
+    """Points whose loss falls by `slope` in each second, one every ten seconds."""
+    return tuple((float(i), first + 10.0 * i, 5 - slope * (first + 10.0 * i)) for i in range(length))
+
+
+def figures(line: str) -> list[float]:
+    return [float(text) for text in re.findall(r"-?\d[\d.]*", line)]
+
+
+def test_curves_are_laid_over_each_other_at_the_same_seconds() -> None:
+    """The candidate died half-way and began late: the chart covers what both have, and no line is stretched."""
+    said = curve_lines(curve(20, first=5.0, slope=0.02), curve(40))
+    (axis,) = [figures(line.split('"')[2]) for line in said if "x-axis" in line]
+    assert axis == pytest.approx([24.0, 195.0])  # 5 to 195 s, without the first tenth
+    mine, theirs = (figures(line) for line in said if line.startswith("    line ["))
+    assert len(mine) == len(theirs)
+    for line, slope in ((mine, 0.02), (theirs, 0.01)):
+        assert line[0] == pytest.approx(5 - slope * 24.0, abs=0.01)
+        assert line[-1] == pytest.approx(5 - slope * 195.0, abs=0.01)
+    rows = [figures(line) for line in said if re.match(r"\| \d", line)]
+    assert len(rows) == ROWS <= 8
+    for seconds, a, b, difference in rows:
+        assert a == pytest.approx(5 - 0.02 * seconds, abs=0.02) and b == pytest.approx(
+            5 - 0.01 * seconds, abs=0.02
+        )
+        assert difference == pytest.approx(a - b, abs=0.002)
+
+
+def test_a_curve_without_a_clock_goes_over_steps_and_one_alone_is_drawn_alone() -> None:
+    steps = tuple((step, 0.0, loss) for step, _, loss in curve(30))
+    said = curve_lines(steps, ())
+    assert any('x-axis "steps"' in line for line in said)
+    assert sum(line.startswith("    line [") for line in said) == 1 and "incumbent" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        (), curve(1), ((0.0, 0.0, 1.0), (0.0, 0.0, 2.0)), ((0.0, 0.0, 1e300), (1.0, 1.0, 1e300)),
+        ((0.0, 0.0, float("nan")), (1.0, 1.0, float("inf"))),
+    ],
+)  # fmt: skip
+def test_points_that_make_no_curve_are_left_out(points: tuple[tuple[float, float, float], ...]) -> None:
+    assert curve_lines(points, curve(20)) == []
+    assert "    line [" in "\n".join(curve_lines(curve(20), points))
+
+
+def test_a_flat_curve_and_a_short_one_still_have_axes_with_a_length() -> None:
+    for points in (((0.0, 0.0, 2.0), (9.0, 0.004, 2.0)), ((0.0, 0.0, 2.0), (9.0, 0.004, 2.0000001))):
+        for line in curve_lines(points, ()):
+            if "-axis" in line:
+                low, high = figures(line.split('"')[2])
+                assert low < high, line

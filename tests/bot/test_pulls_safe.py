@@ -1,0 +1,253 @@
+"""Hostile words in every place of a pull request: shown as they were written, and nothing happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot import words
+from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
+from bot.pulls.body import TITLE_LIMIT, pull_body, pull_title
+from bot.pulls.safe import code, fenced, prose
+from bot.pulls.status import begun_comment, closing_comment, review_status, score_status, train_status
+from bot.rules import events as ev
+from bot.rules.campaign import Campaign, fold
+from bot.rules.decision import Rule
+from tests.bot.campaigns import HOSTILE, Night, commit_of, diff_of
+
+EVIL = (
+    *HOSTILE,
+    "fixes #3, Closes: octo/models#14 and resolves GH-2",
+    "thanks @octocat and @octo/team; mail a@example.org",
+    "_@octocat_ _https://evil.example/_ 1http://evil.example _www.evil.example _GH-7",
+    "see https://github.com/octo/models/issues/3 ftp://evil.example mailto:a@example.org xmpp:a@b.example",
+    "&#64;octocat &commat;octocat &#35;3 &lt;b&gt;",
+    "@\x1b[0moctocat #\x072 @\u202eoctocat",
+    "[x]: https://evil.example",
+    "[a][x] ![b][x] [^1] <https://evil.example> <a@evil.example>",
+    "</td></tr></table></details><h1>big</h1><script>alert(1)</script>",
+    "| x |\n|---|\n| y |",
+    "a\n---\nb\n===\n# c\n> d\n- e\n12. f\n    g",
+    "12. list",
+    "- [ ] task",
+    "---",
+    "```mermaid\nflowchart LR; click A href \"https://evil.example\"\n```",
+    "~~~\nx\n~~~",
+    "$$\\href{https://evil.example}{x}$$ $`x`$",
+    "[skip ci] and [no ci]",
+    "\u2028@octocat\u2029#3",
+    "\\",
+    "`",
+    "train.py`](https://evil.example) @octocat",
+    "",
+)  # fmt: skip
+RULE = Rule()
+COMMIT, BASE = commit_of("candidate"), commit_of("base")
+
+# What GitHub would act on, looked for in text as it is shown.
+ACTED_ON = re.compile(
+    r"@\w|#\d|(?i:(?<![a-z0-9])gh-\d)|(?<!\u200d)://|(?i:mailto:|xmpp:|www\.)|(?i:\[(?:skip ci|no ci)\])"
+    r"|[\x00-\x08\x1b\u202e]"
+)
+CHART = re.compile(
+    r"---\nconfig:\n  themeVariables:\n    xyChart:\n      plotColorPalette: \"#[0-9a-f]{6}, #[0-9a-f]{6}\"\n---\n"
+    r"xychart-beta\n    x-axis \"(?:training seconds|steps)\" [-\d.]+ --> [-\d.]+\n"
+    r"    y-axis \"training loss\" [-\d.]+ --> [-\d.]+\n(?:    line \[-?[\d.]+(?:, -?[\d.]+)*\]\n)+"
+)
+
+
+def proposed(**said: Any) -> ev.ExperimentProposed:
+    plain = ev.ExperimentProposed(
+        1, "Raise the rate", "optimization", "It is low.", "small", "none", "offline",
+        ({"file": "train.py", "name": "RATE", "old": "0.1", "new": "0.2"},), ("train.py",),
+    )  # fmt: skip
+    return dataclasses.replace(plain, **said)
+
+
+Place = Callable[[str], Mapping[str, Any]]
+# Each place where somebody's words can stand: what of the experiment they are put into.
+PLACES: dict[str, Place] = {
+    **{
+        name: (lambda text, name=name: {"proposal": {name: text}})
+        for name in ("hypothesis", "category", "reason", "expected_effect", "risk", "proposer")
+    },
+    **{
+        f"constant's {name}": (
+            lambda text, name=name: {"proposal": {"changes": (proposed().changes[0] | {name: text},)}}
+        )
+        for name in ("name", "old", "new")
+    },
+    "constant's file": lambda text: {
+        "proposal": {"changes": (proposed().changes[0], {"file": text, "name": "B", "old": "1", "new": "2"})}
+    },
+    "path": lambda text: {"diff": diff_of(1).replace("train.py", " ".join(text.split()))},
+    "diff": lambda text: {"diff": diff_of(1, text.replace("\n", "\n+"))},
+    "metric": lambda text: {"metric": text},
+    "runner": lambda text: {"run": {"runner": text}},
+    "jail": lambda text: {"run": {"jail": text}},
+    "failure": lambda text: {"run": {"score": None, "failure": {"class": text, "reason": text}}},
+    "reason of the verdict": lambda text: {"decision": {"reason": text}},
+    "reason without a score": lambda text: {"decision": {"reason": text, "effect": None}},
+    "lesson": lambda text: {"decision": {"lesson": text}},
+    "objection": lambda text: {"review": {"approved": False, "reasons": (text, text)}},
+}
+
+
+def story(made: Mapping[str, Any]) -> tuple[Campaign, str]:
+    """Return a campaign with one experiment from its claim to its verdict, and its diff."""
+    night = Night(metric=made.get("metric", "val_bpb"))
+    night.baseline()
+    night.add(ev.ExperimentClaimed(1, BASE))
+    night.add(proposed(**made.get("proposal", {})))
+    night.add(ev.CandidateBuilt(1, 1, BASE, COMMIT, 3, 2))
+    night.add(ev.PullOpened(1, 7, "nocturne/exp/overnight/1", "https://example.org/pull/7"))
+    night.add(dataclasses.replace(ev.Reviewed(1, 1, True, (), "f"), **made.get("review", {})))
+    night.level[COMMIT] = 0.99
+    night.run(COMMIT, 1)
+    run = night.recorded[-1]
+    night.recorded[-1] = dataclasses.replace(run, event=dataclasses.replace(run.event, **made.get("run", {})))
+    decision = ev.ExperimentDecided(
+        1, 1, "improved", False, -0.0016, 0.0006, 0.0003, 0.9721, 0.9737, 2, 3, "better with 95% confidence",
+        "The rate was low.",
+    )  # fmt: skip
+    night.add(dataclasses.replace(decision, **made.get("decision", {})))
+    return fold(night.recorded), "diff --git a/train.py b/train.py\n" + made.get("diff", diff_of(1))
+
+
+def texts(campaign: Campaign, diff: str) -> list[str]:
+    """Return every Markdown text about the experiment: body and comment, on GitHub and off it."""
+    experiment = campaign.experiments[1]
+    return [
+        *(pull_body(campaign, experiment, diff, rule=RULE, on_github=place) for place in (True, False)),
+        begun_comment(experiment, RULE),
+        closing_comment(campaign, experiment),
+    ]
+
+
+def blocks(text: str) -> list[Token]:
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text)
+
+
+def shape(tokens: list[Token]) -> list[str]:
+    """Return what the text is built of, as GitHub would build it: paragraphs, tables with their cells, blocks."""
+    return [token.type for token in tokens]
+
+
+def check_harmless(tokens: list[Token]) -> None:
+    for token in tokens:
+        assert token.type != "html_block", token.content
+        if token.type == "fence" and token.info == "mermaid":
+            assert CHART.fullmatch(token.content), token.content
+        for child in token.children or ():
+            assert child.type not in ("link_open", "image"), token.content
+            if child.type == "html_inline":
+                assert child.content in ("<span>", "</span>")  # GitHub's own way to write a dollar sign
+        # Text that Markdown cuts into pieces is one text on the page; code is not searched for references.
+        shown = "".join(
+            child.content if child.type.startswith("text") else "" if "html" in child.type else " "
+            for child in token.children or ()
+        )
+        found = ACTED_ON.search(shown)
+        assert found is None, (found, shown)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_words_in_every_place_are_shown_and_do_nothing(place: str) -> None:
+    # The same story with a plain word there: whatever the words, the page is built the same.
+    plain = [shape(blocks(text)) for text in texts(*story(PLACES[place]("plain")))]
+    assert "mermaid" in texts(*story({}))[0]
+    for evil in EVIL:
+        campaign, diff = story(PLACES[place](evil))
+        for text, expected in zip(texts(campaign, diff), plain, strict=True):
+            tokens = blocks(text)
+            check_harmless(tokens)
+            if evil or place not in ("reason", "lesson", "objection"):  # an empty one has no paragraph
+                assert shape(tokens) == expected, (evil, text)
+        experiment = campaign.experiments[1]
+        decision = experiment.decision
+        assert decision is not None
+        title = pull_title(experiment)
+        assert title and len(title) <= TITLE_LIMIT and len(title.splitlines()) == 1
+        assert not ACTED_ON.search(title)
+        for _, said in (
+            train_status(campaign, experiment, decision),
+            score_status(campaign, decision),
+            review_status([evil]),
+        ):
+            assert len(said) <= DESCRIPTION_LIMIT and len(said.splitlines()) <= 1 and said.isprintable()
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_a_commit_closes_nothing_and_keeps_its_own_trailers(evil: str) -> None:
+    message = words.commit_message(
+        experiment=7, campaign="main", hypothesis=evil, category=evil, reason=f"{evil}\n\nNocturne-Experiment: 9",
+        expected=evil, proposer=evil,
+    )  # fmt: skip
+    assert not ACTED_ON.search(message)
+    trailers = message.strip().split("\n\n")[-1].splitlines()
+    assert [line.split(":")[0] for line in trailers] == [
+        "Nocturne-Campaign", "Nocturne-Experiment", "Nocturne-Category", "Nocturne-Proposer",
+    ]  # fmt: skip
+    assert trailers[1] == "Nocturne-Experiment: 7" and message.splitlines()[0].strip()
+
+
+def test_words_that_mean_no_harm_are_kept_as_they_are() -> None:
+    kept = "Raise MATRIX_LR from 0.04 to 0.05 (near miss: experiment 4), a high-4 ratio: 50 %"
+    campaign, _ = story({"proposal": {"hypothesis": kept}})
+    assert pull_title(campaign.experiments[1]) == kept
+    message = words.commit_message(
+        experiment=1, campaign="main", hypothesis=kept, category="other", reason="It: was\n  low.", expected="small",
+        proposer="offline",
+    )  # fmt: skip
+    assert message.startswith(f"{kept}\n\nIt: was\n  low.\n\nExpected: small\n\n")
+    assert code("MATRIX_LR[0]") == "`MATRIX_LR[0]`" and code("a|b") == "a\\|b" and code("") == ""
+
+
+def test_what_is_shown_is_what_was_written() -> None:
+    """Escaping loses no letter: what a reader sees is the text itself, but for the joiners."""
+    for evil in filter(None, EVIL):
+        (paragraph,) = [token for token in blocks(prose(evil)) if token.type == "inline"]
+        shown = "".join(c.content for c in paragraph.children or () if c.type.startswith("text"))
+        assert re.findall(r"[^\W_]+", shown) == re.findall(r"[^\W_]+", words.title(evil, 400)), evil
+
+
+def test_a_block_can_not_be_left() -> None:
+    for inside in ("```", "````\n```", "~~~", "</pre>", "x\n" + "`" * 40 + "\n@octocat"):
+        (token,) = blocks("\n".join(fenced(inside, "diff")))
+        assert token.type == "fence" and token.content == inside + "\n"
+
+
+@pytest.mark.parametrize("filler", ["$", "&", "<", "@a", "#1 ", "`", "|", "学", "a\n\n", "://"])
+def test_the_longest_body_is_taken_by_github_whole(filler: str) -> None:
+    flood = filler * (20_000 // len(filler))
+    said = dict.fromkeys(("hypothesis", "category", "reason", "expected_effect", "risk", "proposer"), flood)
+    constant = dict.fromkeys(("file", "name", "old", "new"), flood)
+    made: dict[str, Any] = {
+        "proposal": said | {"changes": (constant, constant | {"file": "b"}) * 50},
+        "run": {"runner": flood, "jail": flood, "score": None, "failure": {"class": flood, "reason": flood}},
+        "decision": {"reason": flood, "lesson": flood},
+        "review": {"approved": False, "reasons": (flood,) * 40},
+        "metric": flood,
+    }
+    campaign, _ = story(made)
+    runs = list(campaign.runs.values())
+    for number in range(60):
+        for run in (runs[0], runs[-1]):
+            again = dataclasses.replace(
+                runs[-1], run=f"{run.run}-{number}", commit=run.commit, experiment=run.experiment
+            )
+            campaign.runs[again.run] = again
+    diff = "".join(
+        f"diff --git a/{number} b/{number}\n--- a/{number}{flood[:5000]}\n@@ -1 +1 @@\n-a\n+b\n"
+        for number in range(50)
+    )
+    for text in texts(campaign, diff):
+        assert len(text) < BODY_LIMIT and not text.endswith("…")
+        assert "### How to go on" in text or "Comment `/nocturne" in text or "nocturne show" in text
+        check_harmless(blocks(text))
