@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from bot.actions.outputs import tell
 from bot.commands.session import campaign_session
-from bot.loop.single import advance
+from bot.loop.single import decide_experiment
 
 
-def run(*, repo: Path, campaign: str | None, number: int | None) -> int:
+def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:
     with campaign_session(repo, campaign) as session:
-        decided = advance(session.desk, number, first_stage="rebase", last_stage="close")
-        experiment = session.desk.ledger.refresh().experiments[decided]
-        said = "is finished" if experiment.finished_at else "must be measured again: `nocturne train`"
+        decided, trained = decide_experiment(session.desk, number, handover)
+        experiment = tell(os.environ, session.desk, decided, trained=trained)
+        said = "is finished" if experiment.finished_at else "needs another run: `nocturne train`"
         session.say(f"experiment {decided} {said}")
     return 0

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from bot.commands import run as run_command
+from bot.actions.files import set_outputs
+from bot.actions.outputs import tell
+from bot.commands.session import campaign_session
+from bot.loop.run import Until, run_loop
 
 
 def run(*, repo: Path, campaign: str | None) -> int:
-    return run_command.run(repo=repo, campaign=campaign, experiments=1, until=None)
+    with campaign_session(repo, campaign) as session:
+        before = len(session.desk.ledger.refresh().order)
+        stop = run_loop(session.desk, Until(experiments=1, is_the_end=False))
+        for experiment in session.desk.ledger.refresh().finished()[before:]:
+            tell(os.environ, session.desk, experiment.number)
+        set_outputs(os.environ, {"stop": "" if stop.reason == "requested" else stop.reason})
+        if stop.reason != "requested":
+            session.say_end(stop)
+    return 0

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from bot import words
+from bot.actions.display import ActionsDisplay
+from bot.actions.files import in_actions
 from bot.agents.protocol import Question
 from bot.display import Display
 from bot.errors import UserError
@@ -51,7 +53,9 @@ def campaign_session(repo: Path, campaign: str | None, *, quiet: bool = False) -
     `quiet` keeps standard output for the command's own answer: notes go to standard error.
     """
     shown: Display = PlainDisplay(sys.stderr if quiet else sys.stdout)
-    if sys.stdout.isatty() and not quiet:
+    if in_actions(os.environ) and not quiet:
+        shown = ActionsDisplay(sys.stdout)
+    elif sys.stdout.isatty() and not quiet:
         shown = TerminalDisplay()
     try:
         yield Session(open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer()))

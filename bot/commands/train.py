@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from bot.actions.files import set_outputs
 from bot.commands.session import campaign_session
-from bot.loop.single import advance
+from bot.errors import UserError
+from bot.loop.single import advance, train_apart
 
 
-def run(*, repo: Path, campaign: str | None, number: int | None) -> int:
+def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:
     with campaign_session(repo, campaign) as session:
+        if handover is not None:
+            if number is None:
+                raise UserError("--handover: name the experiment: `nocturne train N --handover FILE`")
+            made = train_apart(session.desk, number, handover.absolute())
+            set_outputs(os.environ, {"experiment": number, "handover": handover.read_text().strip()})
+            session.say(f"{made} run{'s' if made != 1 else ''} of experiment {number} are in {handover}")
+            return 0
         trained = advance(session.desk, number, first_stage="publish", last_stage="train")
         session.say(f"experiment {trained} has its verdict: `nocturne decide {trained}`")
     return 0

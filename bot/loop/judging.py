@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import words
-from bot.loop.desk import Desk
+from bot.loop.desk import Desk, campaign_noise
 from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
 from bot.rules.campaign import Campaign, Experiment
@@ -31,11 +31,28 @@ def train(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     assert candidate is not None
     ensure_commit(desk, experiment)
     if not campaign.runs_of(candidate.commit):
-        for context in ("nocturne/train", "nocturne/score"):
-            desk.forge.set_status(
-                sha=candidate.commit, context=context, state="pending", description="training"
-            )
-    decision = _run_until_decided(desk, experiment, candidate)
+        announce(desk, experiment)
+    _write_down(desk, experiment, _run_until_decided(desk, experiment, candidate))
+
+
+def announce(desk: Desk, experiment: Experiment) -> None:
+    """Say that the training begins."""
+    assert experiment.candidate is not None
+    for context in ("nocturne/train", "nocturne/score"):
+        desk.forge.set_status(
+            sha=experiment.candidate.commit, context=context, state="pending", description="training"
+        )
+
+
+def settle(desk: Desk, campaign: Campaign, experiment: Experiment) -> bool:
+    """Write the verdict down where the runs on the ledger allow one; False where they don't. Trains nothing."""
+    outcome = judge(desk, campaign, experiment)
+    if isinstance(outcome, ExperimentDecided):
+        _write_down(desk, experiment, outcome)
+    return isinstance(outcome, ExperimentDecided)
+
+
+def _write_down(desk: Desk, experiment: Experiment, decision: ExperimentDecided) -> None:
     desk.ledger.append(lambda c: [decision] if not c.experiments[experiment.number].decision else [])
 
 
@@ -68,7 +85,8 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     mine = _scored_runs(campaign, candidate.commit, runner, print_)
     theirs = _scored_runs(campaign, candidate.parent, runner, print_)
     scores, others = [score for score, _ in mine], [score for score, _ in theirs]
-    rule, noise = desk.rule(), desk.noise(campaign)
+    # Of the machine that trained, which need not be this one.
+    rule, noise = desk.rule(), campaign_noise(campaign, desk.config, runner)
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
             return NeedRun("candidate", "the new incumbent needs its runs")

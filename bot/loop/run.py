@@ -17,10 +17,14 @@ from bot.rules.stopping import Stop
 
 @dataclass(frozen=True)
 class Until:
-    """How far one call goes: a number of experiments that it may finish, and a time."""
+    """How far one call goes: a number of experiments that it may finish, and a time.
+
+    `is_the_end` is False where another call goes on at once: reaching the number is then no event.
+    """
 
     experiments: int | None = None
     deadline: datetime | None = None
+    is_the_end: bool = True
 
 
 def run_loop(desk: Desk, until: Until) -> Stop:
@@ -31,7 +35,8 @@ def run_loop(desk: Desk, until: Until) -> Stop:
         campaign = reconcile(desk)
         if until.experiments is not None and finished >= until.experiments:
             said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
-            return record_stop(desk, campaign, Stop("requested", said))
+            stop = Stop("requested", said)
+            return record_stop(desk, campaign, stop) if until.is_the_end else stop
         step = choose(desk, campaign, limits(desk.config, until=until.deadline))
         if isinstance(step, Stop):
             return record_stop(desk, campaign, step)

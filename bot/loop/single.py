@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from bot.errors import UserError
+from bot.loop import handover
 from bot.loop.desk import Desk, limits
-from bot.loop.measure import give_back, take_lease
+from bot.loop.judging import announce, settle
+from bot.loop.measure import give_back, measure, take_lease
 from bot.loop.start import ensure_started
-from bot.loop.work import STAGE_ORDER, begin, choose, next_stage, reconcile, record_stop, work_on
-from bot.rules.schedule import Begin, Wait
+from bot.loop.work import STAGE_ORDER, begin, choose, next_stage, reconcile, record_stop, standing, work_on
+from bot.rules.campaign import Campaign
+from bot.rules.schedule import Begin, MeasureIncumbent, Wait, incumbent_step
 from bot.rules.stopping import Stop
 
+_EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
-def propose_next(desk: Desk) -> int | Stop:
-    """Take one experiment up to its reviewed pull request; return its number, or why there is none."""
+
+def propose_next(desk: Desk, *, finish_first: bool = False) -> int | Stop:
+    """Take one experiment up to its reviewed pull request; return its number, or why there is none.
+
+    With `finish_first` an experiment that is open already, whatever it waits for, comes before a new one: for
+    a chain of jobs, whose links may break.
+    """
     ensure_started(desk)
     campaign = reconcile(desk)
+    desk = _for_the_trainer(desk, campaign)
+    if finish_first:
+        for experiment in campaign.open_experiments():
+            if next_stage(campaign, experiment)[0] not in _EARLY and not campaign.paused:
+                return experiment.number
     step = choose(desk, campaign, limits(desk.config))
     if isinstance(step, Stop):
         return record_stop(desk, campaign, step)
-    early = STAGE_ORDER[: STAGE_ORDER.index("train")]
-    begun = (e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in early)
+    begun = (e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in _EARLY)
     number = next((n for n in begun if take_lease(desk, f"experiment:{n}")), None)
     if number is None:
         if isinstance(step, Wait):
@@ -28,7 +44,7 @@ def propose_next(desk: Desk) -> int | Stop:
         number = begin(desk, campaign, Begin(max(campaign.experiments, default=0) + 1, revert))
     if number is None:
         raise UserError("another loop took the next experiment: run the command again")
-    work_on(desk, number, early)
+    work_on(desk, number, _EARLY)
     give_back(desk, f"experiment:{number}")
     stopped = desk.ledger.refresh().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
@@ -55,3 +71,78 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
     work_on(desk, number, window)
     give_back(desk, f"experiment:{number}")
     return number
+
+
+def stop_now(desk: Desk) -> Stop | None:
+    """Return, and write down, why the loop ends here; None where it goes on."""
+    campaign = reconcile(desk)
+    step = choose(_for_the_trainer(desk, campaign), campaign, limits(desk.config))
+    return record_stop(desk, campaign, step) if isinstance(step, Stop) else None
+
+
+def train_apart(desk: Desk, number: int, path: Path) -> int:
+    """Train an experiment without writing anything to the remote: its runs go into the file at `path`, also
+    where the training is cut short. Returns how many runs there are."""
+    known = set(desk.ledger.refresh().runs)
+    with handover.private_copy(desk, number) as copy:
+        try:
+            if _stage(copy, number) == "train":
+                _measure_incumbent(copy)
+                advance(copy, number, first_stage="train", last_stage="train")
+        finally:
+            made = handover.write(copy, known, number, path)
+    return made
+
+
+def _measure_incumbent(desk: Desk) -> None:
+    """Make the runs of the incumbent that are due on this machine."""
+    for _ in range(desk.rule().max_runs):
+        campaign = desk.ledger.refresh()
+        step = incumbent_step(campaign, standing(desk, campaign, limits(desk.config)))
+        if not isinstance(step, MeasureIncumbent):
+            return
+        measure(desk, step.commit, experiment=None, title=f"incumbent ({step.why})")
+
+
+def announce_training(desk: Desk, number: int) -> None:
+    """Say on the pull request that the training begins, where it was not said yet."""
+    campaign = desk.ledger.refresh()
+    candidate = campaign.experiments[number].candidate
+    if _stage(desk, number) == "train" and candidate and not campaign.runs_of(candidate.commit):
+        announce(desk, campaign.experiments[number])
+
+
+def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) -> tuple[int, bool]:
+    """Reach the verdict that the runs allow, those handed over at `path` among them, and merge or close.
+
+    Returns the experiment, which stays open where more runs are needed, and whether runs were handed over.
+    """
+    handed = handover.accept(desk, path) if path is not None else None
+    number = handed or number
+    campaign = reconcile(desk)
+    desk = _for_the_trainer(desk, campaign)
+    if number is None:
+        waiting = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] not in _EARLY]
+        number = next(iter(waiting), None)
+    if number is not None and _stage(desk, number) == "train":
+        settled = settle(desk, campaign, campaign.experiments[number])
+        if not settled and path is None:
+            raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
+        if not settled:
+            return number, handed is not None
+    return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
+
+
+def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:
+    """Return the desk as the machine has it that trains, where that is another one: what is due depends on it."""
+    runs = list(campaign.runs.values())
+    return replace(desk, runner=runs[-1].runner) if runs else desk
+
+
+def _stage(desk: Desk, number: int) -> str | None:
+    """Return the stage that an experiment waits for, None where it is finished or is not there."""
+    campaign = desk.ledger.refresh()
+    experiment = campaign.experiments.get(number)
+    if experiment is None or experiment.finished_at is not None:
+        return None
+    return next_stage(campaign, experiment)[0]

@@ -57,10 +57,15 @@ def reconcile(desk: Desk) -> Campaign:
 
 def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
     """Choose the next step for this process."""
+    return next_step(campaign, standing(desk, campaign, until))
+
+
+def standing(desk: Desk, campaign: Campaign, until: Limits) -> Standing:
+    """Return where this process stands."""
     prints = [
         run.fingerprint for run in campaign.runs.values() if run.runner == desk.runner and run.fingerprint
     ]
-    standing = Standing(
+    return Standing(
         holder=desk.holder,
         now=now(),
         runner=desk.runner,
@@ -70,7 +75,6 @@ def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
         remeasure_every=desk.config.verdict.remeasure_every,
         is_dead=machine.is_dead,
     )
-    return next_step(campaign, standing)
 
 
 def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:

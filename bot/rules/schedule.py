@@ -83,19 +83,28 @@ def next_step(campaign: Campaign, standing: Standing) -> Step:
     if stop is not None:
         return stop
     revert = next(iter(campaign.reverts_waiting), None)
-    missing, why = _missing_runs(campaign, standing)
-    if missing and revert is None:
-        failed = _failed_baseline(campaign, standing)
-        if failed is not None:
-            return failed
-        free = _first_free(campaign, missing, standing)
-        if free is not None:
-            return MeasureIncumbent(campaign.incumbent, free, why)
-        return Wait(waiting or "another loop measures the incumbent")
+    if revert is None:
+        first = incumbent_step(campaign, standing)
+        if first is not None:
+            return Wait(waiting or first.why) if isinstance(first, Wait) else first
     limit = standing.limits.experiments
     if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
         return Wait(waiting or "others have the last experiments in hand")
     return Begin(max(campaign.experiments, default=0) + 1, revert)
+
+
+def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent | Wait | Stop | None:
+    """Return what the incumbent needs before an experiment is compared with it; None where that is nothing."""
+    missing, why = _missing_runs(campaign, standing)
+    if not missing:
+        return None
+    failed = _failed_baseline(campaign, standing)
+    if failed is not None:
+        return failed
+    free = _first_free(campaign, missing, standing)
+    if free is not None:
+        return MeasureIncumbent(campaign.incumbent, free, why)
+    return Wait("another loop measures the incumbent")
 
 
 def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:

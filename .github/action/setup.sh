@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes the environment of the action once per machine, Python and version; the next job finds it ready.
+# Tells where it is by the output `bin`.
+set -euo pipefail
+
+fail() {
+    echo "::error title=Nocturne::$1"
+    exit 2
+}
+
+python=$(command -v "$NOCTURNE_PYTHON") ||
+    fail "python: there is no $NOCTURNE_PYTHON on this runner: install Python 3.10 or newer, or name another one"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "python: $python is older than 3.10: name a newer one"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    fail "python: $python has no venv: apt install python3-venv"
+# What the runner's Python has (torch, above all) is there for candidates, in its own versions.
+list='import json, sys; from importlib import metadata
+print(json.dumps(sorted({(each.metadata["Name"] or "").lower().replace("_", "-") for each in metadata.distributions()})))'
+
+cd "$NOCTURNE_ACTION"
+key=$(
+    {
+        "$python" -c "import sys; print(sys.version, sys.prefix)"
+        "$python" -c "$list"
+        find pyproject.toml .github/requirements.lock bot evaluator -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+    } | sha256sum | cut -c 1-16
+)
+home=${RUNNER_TOOL_CACHE:-$HOME/.cache}/nocturne
+environment=$home/$key
+mkdir -p "$home"
+exec 9>"$home/lock"
+flock --timeout 900 9 || fail "another job prepares $home for too long: look whether it hangs"
+if [ ! -f "$environment/ready" ]; then
+    echo "::group::Installing Nocturne into $environment (once)"
+    rm -rf "$environment"
+    "$python" -m venv "$environment"
+    "$python" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
+        >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/runner.pth"
+    "$environment/bin/python" - "$("$python" -c "$list")" <<'PYTHON' >"$environment/constraints.txt"
+import json, sys
+there = set(json.loads(sys.argv[1]))
+for line in open(".github/requirements.lock"):
+    if line.split("==")[0].strip().lower() not in there:
+        print(line, end="")
+PYTHON
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --constraint "$environment/constraints.txt" "$NOCTURNE_ACTION"
+    echo "::endgroup::"
+fi
+touch "$environment/ready"
+# What no job has used for a month belongs to versions that are gone.
+find "$home" -mindepth 2 -maxdepth 2 -name ready -mtime +30 -printf '%h\0' | xargs -0 -r rm -rf
+echo "bin=$environment/bin" >>"$GITHUB_OUTPUT"

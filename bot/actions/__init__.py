@@ -1,0 +1,1 @@
+"""GitHub Actions around the loop: outputs, summaries, log commands, and the chain of workflow runs."""

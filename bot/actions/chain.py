@@ -1,0 +1,79 @@
+"""The chain of workflow runs: each link starts the next one, and never two.
+
+What a workflow's own token does starts no workflow, with one exception: a dispatch
+(https://docs.github.com/en/actions/concepts/security/github_token). So a night is a chain of dispatches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.errors import UserError
+from bot.forge.github_client import GitHubClient, Refused
+
+_WAITING = ("queued", "pending", "waiting", "requested")
+_REF = re.compile(r"[^/]+/[^/]+/\.github/workflows/(?P<file>[^/@]+)@refs/(?:heads|tags)/(?P<ref>.+)")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A workflow to start: its file's name, the branch, and the title that all of a campaign's runs have."""
+
+    workflow: str
+    ref: str
+    title: str
+
+
+def this_link(environ: Mapping[str, str], campaign: str) -> Link:
+    """Return the link that runs us now. Raises `UserError` outside of a workflow on a branch."""
+    found = _REF.fullmatch(environ.get("GITHUB_WORKFLOW_REF", ""))
+    if found is None:
+        raise UserError(
+            "GITHUB_WORKFLOW_REF names no workflow on a branch: `nocturne next` goes on with a chain of workflow"
+            " runs; on your machine `nocturne run` does all experiments by itself"
+        )
+    return Link(found["file"], found["ref"], run_title(campaign))
+
+
+def run_title(campaign: str) -> str:
+    """Return the `run-name` of a campaign's runs, by which they are told apart."""
+    return f"Nocturne: {campaign}"
+
+
+def start_next(
+    client: GitHubClient, link: Link, campaign: str, own_run: str | None, attempt: int = 0
+) -> bool:
+    """Start the next link; False where one waits already.
+
+    `own_run` is the number of the run that asks, `attempt` how many runs in a row came to nothing.
+    """
+
+    def waiting() -> dict[str, Any] | None:
+        path = f"/actions/workflows/{link.workflow}/runs"
+        runs = client.get(path, per_page=30)["workflow_runs"]
+        return next(
+            (
+                run
+                for run in runs
+                if run["status"] in _WAITING
+                and str(run["id"]) != own_run
+                and run.get("display_title") == link.title
+            ),
+            None,
+        )
+
+    try:
+        if waiting() is not None:
+            return False
+        client.request(
+            "POST",
+            f"/actions/workflows/{link.workflow}/dispatches",
+            {"ref": link.ref, "inputs": {"campaign": campaign, "attempt": str(attempt)}},
+            look=waiting,
+        )
+    except Refused as refused:
+        raise client.refusal(refused, f"start {link.workflow} again", "actions: write") from None
+    return True

@@ -1,0 +1,158 @@
+"""Runs made where nothing can be written: what a training job hands to the job that decides.
+
+The machine that trains may read the repository, and holds no credential that could change it. It works on a
+private copy of ledger and branches, which is gone when it ends; what it found out, its runs and nothing else,
+goes into a file. The job that decides believes of it what it can check, and reaches the verdict by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.errors import UserError
+from bot.forge.local import LocalForge
+from bot.git import RefUpdate
+from bot.git.remote import Remote, create_bare
+from bot.ledger import Ledger
+from bot.ledger.store import REF, LedgerStore
+from bot.loop.desk import Desk
+from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished, from_json
+from bot.rules.schedule import run_id, seed_of
+
+VERSION = 1
+LARGEST = 1 << 20  # bytes; a job's outputs may hold as much
+
+
+@contextmanager
+def private_copy(desk: Desk, experiment: int) -> Iterator[Desk]:
+    """Give a desk whose remote is a copy of ours, with what the training of `experiment` needs."""
+    heads = [f"refs/heads/{name}" for name in (desk.branch, desk.experiment_branch(experiment))]
+    there = desk.git.fetch(desk.remote.name_or_url, [REF, *heads])
+    folder = desk.git.common_dir / "nocturne"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=folder) as scratch:
+        path = Path(scratch, "copy.git")
+        create_bare(desk.git, path)
+        desk.git.push(str(path), [RefUpdate(ref, sha, None) for ref, sha in there.items()])
+        store = LedgerStore(desk.git, str(path), desk.name)
+        yield dataclasses.replace(
+            desk,
+            remote=Remote(str(path), "git"),
+            ledger=Ledger(store, desk.holder, desk.display.note),
+            forge=LocalForge(desk.git, str(path)),
+        )
+
+
+def write(desk: Desk, known: set[str], experiment: int, path: Path) -> int:
+    """Write the runs that are not among the `known` ones to `path`; return how many there are."""
+    campaign = desk.ledger.refresh()
+    runs = [run for name, run in campaign.runs.items() if name not in known]
+    logs = {run.run: desk.ledger.read_file(_log(run.run)) for run in runs if run.failure is not None}
+    record = {
+        "version": VERSION,
+        "campaign": desk.name,
+        "experiment": experiment,
+        "runs": [{"kind": run.kind, **dataclasses.asdict(run)} for run in runs],
+        "logs": {name: log.decode(errors="replace") for name, log in logs.items() if log},
+    }
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_text(json.dumps(record, allow_nan=False) + "\n")
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: can't write ({error.strerror}): choose another file for --handover"
+        ) from None
+    return len(runs)
+
+
+def accept(desk: Desk, path: Path) -> int | None:
+    """Put the runs of a handover on the ledger, and return its experiment; None where nothing was handed over.
+
+    The same runs again change nothing. Raises `UserError` for what is not a handover of this campaign, or
+    holds another run than one of its experiment.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path}: larger than {LARGEST} bytes: this is no handover of `nocturne train`")
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a handover of `nocturne train` ({error}): run it again") from None
+    campaign = desk.ledger.refresh()
+    try:
+        number, runs, logs = _checked(desk, campaign, record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not a handover for this campaign ({error}): run `nocturne train` again"
+        ) from None
+    for run in runs:
+        _append(desk, run, logs.get(run.run, ""))
+    return number
+
+
+def _append(desk: Desk, run: RunFinished, log: str) -> None:
+    files = {_log(run.run): log.encode()[-8000:]} if log else {}
+    desk.ledger.append(lambda c: [run] if run.run not in c.runs else [], lambda _: files)
+
+
+def _checked(
+    desk: Desk, campaign: Campaign, record: dict[str, Any]
+) -> tuple[int, list[RunFinished], dict[str, str]]:
+    if (record["version"], record["campaign"]) != (VERSION, desk.name):
+        raise ValueError(f"version {record['version']!r} of campaign {record['campaign']!r}")
+    number = record["experiment"]
+    experiment = campaign.experiments.get(number)
+    if experiment is None or experiment.candidate is None:
+        raise ValueError(f"there is no experiment {number!r} with a candidate")
+    commits = {
+        campaign.incumbent: None,
+        experiment.candidate.parent: None,
+        experiment.candidate.commit: number,
+    }
+    runs = []
+    for each in record["runs"]:
+        run = from_json(each).event
+        if not isinstance(run, RunFinished):
+            raise ValueError(f"{each['kind']!r} is no run")
+        _check_run(desk, commits, run)
+        runs.append(run)
+    logs = {str(name): str(text) for name, text in record["logs"].items()}
+    return number, runs, logs
+
+
+def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) -> None:
+    """Raise ValueError for a run that `nocturne train` would not have made: `commits` are those of the
+    experiment, the candidate's with its number."""
+    if run.commit not in commits or run.experiment != commits[run.commit]:
+        raise ValueError(f"run {run.run!r} is of another experiment")
+    if run.run != run_id(run.commit, run.replicate) or run.seed != seed_of(desk.config.seed, run.replicate):
+        raise ValueError(f"run {run.run!r} has another name or seed than it should")
+    numbers = [
+        run.seconds,
+        run.gpu_seconds,
+        *run.metrics.values(),
+        *(x for point in run.curve for x in point),
+    ]
+    if run.score is not None:
+        numbers.append(run.score)
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
+        raise ValueError(f"run {run.run!r} holds what is no number")
+    if (run.score is None) == (run.failure is None):
+        raise ValueError(f"run {run.run!r} must have a score or a failure")
+    words = [run.jail, run.runner, run.fingerprint or "", *(run.failure or {}).values(), *run.metrics]
+    if not all(isinstance(each, str) and len(each) < 10_000 for each in words):
+        raise ValueError(f"run {run.run!r} holds what is no text")
+
+
+def _log(run: str) -> str:
+    return f"logs/{run}.txt"
