@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -144,6 +145,13 @@ class Stop(_Section):
     """So many experiments ended without an improvement."""
 
 
+class GitHubSettings(_Section):
+    """What is special on GitHub."""
+
+    allow_public_runner: bool = False
+    """Let a public repository have a self-hosted runner, which pull requests from forks may reach."""
+
+
 class Config(_Section):
     """Everything a campaign can be told."""
 
@@ -169,6 +177,18 @@ class Config(_Section):
     """How sure a verdict must be."""
     stop: Stop = Stop()
     """When the loop ends by itself."""
+    github: GitHubSettings = GitHubSettings()
+    """What is special on GitHub."""
+
+    @field_validator("stop")
+    @classmethod
+    def _deadline(cls, stop: Stop) -> Stop:
+        if stop.deadline is not None:
+            try:
+                datetime.fromisoformat(stop.deadline)
+            except ValueError as error:
+                raise ValueError(f"deadline {stop.deadline!r} is no date and time ({error})") from None
+        return stop
 
     @field_validator("editable")
     @classmethod
@@ -203,6 +223,8 @@ def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) 
     """
     try:
         data = yaml.safe_load(text)
+    except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
+        raise UserError(f"{source}: not valid YAML: {error}: mend the date") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -228,6 +250,18 @@ def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) 
     shared = {key: value for key, value in data.items() if key != "campaigns"}
     merged = _merge(shared, campaigns[chosen] or {})
     return chosen, _validate(Config, merged, source, f"campaigns.{chosen}.")
+
+
+def campaigns(text: str, *, source: str = CONFIG_PATH) -> list[str]:
+    """Return the names of the campaigns that `text` (YAML) describes, sorted; "main" where it names none."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError:
+        data = None
+    named = data.get("campaigns") if isinstance(data, dict) else None
+    names = sorted(named) if isinstance(named, dict) and named else ["main"]
+    parse(text, campaign=names[0], source=source)
+    return names
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

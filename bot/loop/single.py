@@ -117,6 +117,7 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
 
     Returns the experiment, which stays open where more runs are needed, and whether runs were handed over.
     """
+    ensure_started(desk)
     handed = handover.accept(desk, path) if path is not None else None
     number = handed or number
     campaign = reconcile(desk)

@@ -1,0 +1,61 @@
+"""`nocturne doctor`: whether a loop would earn its cost here; green, amber and red, with the mend for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from bot.actions.files import harmless
+from bot.commands.session import OfflineProposer
+from bot.doctor.examination import examination
+from bot.doctor.finding import Colour, Finding
+from bot.loop.desk import open_desk
+from bot.terminal import PlainDisplay, plain
+
+MARKS: dict[Colour, tuple[str, str]] = {
+    "green": ("✓", "green"),
+    "amber": ("!", "yellow"),
+    "red": ("✗", "bold red"),
+}
+
+
+def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
+    display = PlainDisplay(sys.stderr)
+    if not quick:
+        display.note(
+            "looking around; where the incumbent lacks runs it is trained twice, `--quick` leaves that out"
+        )
+    findings = examination(
+        lambda: open_desk(repo.absolute(), campaign, display, os.environ, OfflineProposer()),
+        os.environ,
+        train=not quick,
+    )
+    ill = any(finding.colour == "red" for finding in findings)
+    if as_json:
+        print(
+            json.dumps({"healthy": not ill, "findings": [asdict(finding) for finding in findings]}, indent=2)
+        )
+    elif sys.stdout.isatty():
+        _show(findings)
+    else:
+        for finding in findings:
+            print(harmless(f"{finding.colour:<5}  {_line(finding)}"))
+    return 1 if ill else 0
+
+
+def _line(finding: Finding) -> str:
+    mend = f" -> {finding.mend}" if finding.mend else ""
+    return plain(f"{finding.condition}: {finding.measured}{mend}")
+
+
+def _show(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for finding in findings:
+        mark, style = MARKS[finding.colour]
+        console.print(Text.assemble((mark, style), f" {_line(finding)}"), soft_wrap=True)

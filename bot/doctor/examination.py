@@ -1,0 +1,90 @@
+"""The whole examination, in the order in which a human would ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.config import CONFIG_PATH, Evaluator
+from bot.doctor.finding import Finding, amber, examine, red
+from bot.doctor.github_checks import github
+from bot.doctor.incumbent import Draws, draws
+from bot.doctor.local_checks import tools
+from bot.doctor.loop_conditions import HOURS, REPEATS, VERIFIED, affordable, repeats, verified
+from bot.doctor.plan import plan_of
+from bot.errors import UserError
+from bot.forge.github import GitHubForge
+from bot.git import Damaged
+from bot.git.remote import github_token, is_github
+from bot.ledger import now
+from bot.loop.desk import Desk, limits
+from bot.process import ProcessFailed
+from bot.rules.campaign import Campaign
+from bot.rules.stopping import Limits, why_stop
+
+SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"
+
+
+def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, train: bool) -> list[Finding]:
+    """Return all findings; what can't be looked at is a finding too. `train` makes runs that are missing."""
+    try:
+        desk = open_desk()
+        stops = limits(desk.config)
+    except (UserError, Damaged, ProcessFailed, OSError) as error:
+        missing = red(SETUP, " ".join(str(error).split()))
+        return [missing, *examine(TOOLS, lambda: tools(Evaluator()))]
+    except ValueError as error:  # a date such as 2026-13-45
+        missing = red(SETUP, f"{CONFIG_PATH}: {error}", "write stop.deadline as 2026-11-30T07:00")
+        return [missing, *examine(TOOLS, lambda: tools(Evaluator()))]
+    campaign: Campaign | None = None
+
+    def read() -> list[Finding]:
+        nonlocal campaign
+        campaign = desk.ledger.refresh()
+        return []
+
+    findings = examine(LEDGER, read)
+    local = examine(TOOLS, lambda: tools(desk.config.evaluator))
+    able = all(finding.colour != "red" for finding in local)
+    if campaign is not None:
+        findings += _conditions(desk, campaign, stops, train=train and able, able=able)
+    return [*findings, *local, *_github(desk, environ)]
+
+
+def _conditions(desk: Desk, campaign: Campaign, stops: Limits, *, train: bool, able: bool) -> list[Finding]:
+    """Judge whether the task repeats, can be verified, and can be paid."""
+    drawn: Draws | None = None
+    known = campaign
+
+    def verify() -> list[Finding]:
+        nonlocal drawn, known
+        drawn = draws(desk, campaign, train=train)
+        if drawn.fresh:
+            known = desk.ledger.refresh()
+        if not able and len(drawn.runs) < 2:
+            return [amber(VERIFIED, "not measured: the tools are not ready", "mend what is red below")]
+        return [verified(drawn, campaign, desk.config)]
+
+    checked = examine(VERIFIED, verify)
+    seconds = drawn.seconds if drawn is not None else None
+    plan = plan_of(known, desk.config, stops, now=now(), run_seconds=seconds)
+    stop = why_stop(known, stops, now=now())
+    planned = examine(REPEATS, lambda: [repeats(plan, stop, desk.config)])
+    return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, desk.config))]
+
+
+def _github(desk: Desk, environ: Mapping[str, str]) -> list[Finding]:
+    """Examine the remote where it is on GitHub; nothing is found where it isn't."""
+    token = github_token(environ)
+    if isinstance(desk.forge, GitHubForge) and token is not None:
+        client, allowed = desk.forge.client, desk.config.github.allow_public_runner
+        return github(client, token, base=desk.base, campaign=desk.name, allow_public_runner=allowed)
+    origin = desk.git.remote_url("origin")
+    if (
+        desk.remote.kind == "embedded"
+        and desk.config.remote is None
+        and origin
+        and is_github(origin, environ)
+    ):
+        said = "origin is on GitHub and there is no token: everything stays in this clone"
+        return [amber(GITHUB, said, "set GITHUB_TOKEN, or run this in the workflow")]
+    return []

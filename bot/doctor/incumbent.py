@@ -1,0 +1,118 @@
+"""Two runs of the incumbent with different seeds: those that the ledger has, or new ones."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from statistics import fmean
+
+from bot.errors import UserError
+from bot.evaluation import RunOrder
+from bot.loop.desk import Desk
+from bot.loop.measure import measure
+from bot.loop.proposing import require_commit
+from bot.loop.start import check_tree
+from bot.rules.campaign import Campaign
+from bot.rules.schedule import run_id, seed_of
+
+NEEDED = 2
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One run: its seed, its score or why there is none, and how long it took."""
+
+    seed: int
+    score: float | None
+    failure: str
+    seconds: float
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The newest runs of one commit on one kind of machine; `fresh` of them were made just now."""
+
+    commit: str
+    runner: str
+    runs: tuple[Draw, ...]
+    fresh: int
+
+    @property
+    def scores(self) -> list[float]:
+        return [run.score for run in self.runs if run.score is not None]
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean time of a run, None where there is none."""
+        taken = [run.seconds for run in self.runs if run.seconds > 0]
+        return fmean(taken) if taken else None
+
+
+def draws(desk: Desk, campaign: Campaign, *, train: bool) -> Draws:
+    """Return the newest two runs of the incumbent, and make those that are missing where `train`.
+
+    In a campaign that has begun, a new run goes to the ledger under its lease, as the loop's own do. Before
+    that nothing is written anywhere but into this clone, and the loop takes the runs up when it begins. So
+    no run is paid for twice. Raises `UserError` where a run can't be made at all.
+    """
+    begun = campaign.started is not None
+    commit = campaign.incumbent if begun else desk.git.resolve(desk.base)
+    if commit is None:
+        raise UserError(f"branch {desk.base!r} has no commit yet: run `git add -A && git commit` first")
+    runner, known = _recorded(campaign, commit, desk.runner)
+    if len(known) >= NEEDED or not train:
+        return Draws(commit, runner, tuple(known[-NEEDED:]), 0)
+    _, known = _recorded(campaign, commit, desk.runner, only=desk.runner)
+    require_commit(desk, commit)
+    check_tree(desk, commit)
+    made: list[Draw] = []
+    while len(known) + len(made) < NEEDED:
+        run = _recorded_run(desk, commit) if begun else _kept_run(desk, commit, len(made) + 1)
+        if run is None:
+            break
+        made.append(run)
+        if run.score is None:
+            break
+    return Draws(commit, desk.runner, (*known, *made)[-NEEDED:], sum(run.fresh for run in made))
+
+
+def _recorded(
+    campaign: Campaign, commit: str, mine: str, *, only: str | None = None
+) -> tuple[str, list[Draw]]:
+    """Return the kind of machine with most scores of `commit`, and these runs of one fingerprint; `mine` wins ties."""
+    groups: dict[tuple[str, str | None], list[Draw]] = {}
+    for run in campaign.runs_of(commit, runner=only):
+        if run.score is not None:
+            found = groups.setdefault((run.runner, run.fingerprint), [])
+            found.append(Draw(run.seed, run.score, "", run.seconds))
+    if not groups:
+        return mine, []
+    best = max(groups, key=lambda key: (len(groups[key]), key[0] == mine))
+    return best[0], groups[best]
+
+
+def _recorded_run(desk: Desk, commit: str) -> Draw | None:
+    """Make a run as the loop makes it; None where another loop makes it at this moment."""
+    run = measure(desk, commit, experiment=None, title="incumbent (for the doctor)")
+    if run is None:
+        return None
+    reason = (run.failure or {}).get("reason", "")
+    return Draw(run.seed, run.score, reason or "failed", run.seconds, fresh=True)
+
+
+def _kept_run(desk: Desk, commit: str, replicate: int) -> Draw:
+    """Make the run that the loop would make first, and leave its result where the loop looks for it.
+
+    A failure is not left there: it may be this machine's, and mended before the loop begins.
+    """
+    seed = seed_of(desk.config.seed, replicate)
+    heard: list[object] = []  # nothing where the result of an earlier examination is picked up
+    with desk.runs.scratch() as scratch:
+        desk.git.export(commit, scratch.tree)
+        order = RunOrder(run_id(commit, replicate), scratch, seed, desk.evaluator_settings())
+        outcome = desk.runs.evaluate(order, heard.append)
+    if outcome.score is None:
+        shutil.rmtree(desk.runs.folder / order.run, ignore_errors=True)
+    reason = (outcome.failure or {}).get("reason", "")
+    return Draw(seed, outcome.score, reason or "failed", outcome.seconds, fresh=bool(heard))

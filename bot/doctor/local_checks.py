@@ -1,0 +1,104 @@
+"""The fourth condition: the agent has real tools on this machine. A jail, logs that come out of it, the GPU in it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bot.config import CONFIG_PATH, Evaluator
+from bot.doctor.finding import Finding, amber, green, red
+from bot.errors import UserError
+from bot.evaluation import RunFolder, RunOrder, RunOutcome, call_evaluator
+from bot.machine import gpu_names
+
+JAIL, LOGS, GPU = "real tools: jail", "real tools: logs", "real tools: GPU"
+_WORD = "the doctor was in the jail"
+_RUN = "doctor"
+# What looks around in the jail. Without device nodes there is no GPU, whatever torch would say.
+_PROBE = f"""\
+import glob
+print("{_WORD}")
+nodes = [path for path in glob.glob("/dev/nvidia*") if path.removeprefix("/dev/nvidia").isdigit()]
+print(f"METRIC nodes={{len(nodes)}}")
+usable, torch_here = len(nodes), 0
+if nodes:
+    try:
+        import torch
+        usable, torch_here = torch.cuda.device_count() if torch.cuda.is_available() else 0, 1
+    except ImportError:
+        pass
+print(f"METRIC torch={{torch_here}}")
+print(f"METRIC gpus={{usable}}")
+"""
+
+
+def tools(evaluator: Evaluator) -> list[Finding]:
+    """Send a small program into the jail that candidates get, and judge what it sees and what comes back."""
+    try:
+        name = call_evaluator("jail", evaluator.jail, timeout=120).strip()
+    except UserError as error:
+        return [red(JAIL, str(error))]
+    if name == "none":
+        said = "evaluator.jail is none: candidates run with all that you may do, every score is marked"
+        found = amber(JAIL, said, f"take `jail: none` out of {CONFIG_PATH}")
+    else:
+        found = green(JAIL, f"{name} works here")
+    outcome, log = _look_around(evaluator.jail)
+    if outcome.failure is not None:
+        reason = outcome.failure.get("reason", "")
+        return [red(JAIL, f"{name}: a program that only looks around fails in it: {reason}")]
+    return [found, logs(log), gpu(gpu_names(), outcome.metrics, evaluator)]
+
+
+def _look_around(jail: str) -> tuple[RunOutcome, str]:
+    """Run the probe as the evaluator runs a candidate; return what came of it, and its log."""
+    settings = {
+        "version": 1,
+        "kind": "command",
+        "command": ["python", "probe.py"],
+        "metric": {"name": "gpus", "direction": "maximize"},
+        "editable": ["probe.py"],
+        "timeout_seconds": 120.0,
+        "jail": jail,
+    }
+    with tempfile.TemporaryDirectory(prefix="nocturne-doctor-") as base:
+        runs = RunFolder(Path(base, "runs"))
+        with runs.scratch() as scratch:
+            (scratch.tree / "probe.py").write_text(_PROBE)
+            outcome = runs.evaluate(RunOrder(_RUN, scratch, 0, settings), lambda event: None)
+        log = Path(base, "runs", _RUN, "log.txt")
+        return outcome, log.read_text(errors="replace") if log.is_file() else ""
+
+
+def logs(log: str) -> Finding:
+    """Judge the log of a run of the probe."""
+    if _WORD in log:
+        return green(LOGS, "what a program prints in the jail can be read outside")
+    return red(LOGS, "what a program prints in the jail does not come out", "install Nocturne again, whole")
+
+
+def gpu(outside: list[str], inside: dict[str, float], evaluator: Evaluator) -> Finding:
+    """Judge what the probe saw `inside` (metrics nodes, torch, gpus) beside the GPUs named `outside`."""
+    seen = int(inside.get("gpus", 0))
+    if not outside:
+        if evaluator.kind == "command" or evaluator.budget.kind in ("cpu", "steps"):
+            return green(GPU, "nvidia-smi shows none, and this campaign asks for none: the CPU trains")
+        said = "nvidia-smi shows none: seconds on the wall would be seconds of a CPU"
+        return amber(
+            GPU, said, f"run this on the machine with the GPU, or set budget.kind cpu in {CONFIG_PATH}"
+        )
+    said = f"nvidia-smi shows {len(outside)} ({outside[0]}), the jail {seen}"
+    if seen >= len(outside):
+        if inside.get("torch"):
+            return green(GPU, f"{said}, by torch")
+        if evaluator.kind == "command":
+            return green(GPU, f"{said}, by device nodes: this Python has no torch")
+        return red(GPU, f"{said}, but this Python has no torch", "install torch beside Nocturne")
+    if inside.get("nodes"):
+        mend = "install a torch with CUDA that fits the driver: what runs now would train on the CPU"
+        return red(GPU, f"{said} (its device nodes are there, torch can't use them)", mend)
+    return red(
+        GPU,
+        said,
+        "look whether /dev/nvidia0, /dev/nvidiactl and /dev/nvidia-uvm are there: nvidia-modprobe -u",
+    )

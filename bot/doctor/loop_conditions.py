@@ -1,0 +1,174 @@
+"""Three of the four conditions under which a loop earns its cost: it repeats, it can be verified, it can be paid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot import words
+from bot.config import CONFIG_PATH, Config
+from bot.doctor.finding import Finding, amber, green, red
+from bot.doctor.incumbent import NEEDED, Draws
+from bot.doctor.plan import Plan
+from bot.loop.desk import PRIOR_DEGREES, PRIOR_SHARE
+from bot.rules.campaign import Campaign
+from bot.rules.statistics import Noise, pooled_noise, t_quantile
+from bot.rules.stopping import Stop
+
+REPEATS = "the task repeats"
+VERIFIED = "verification is automatic"
+HOURS = "the budget absorbs the waste: machine time"
+MONEY = "the budget absorbs the waste: money"
+FEW = 10  # experiments; at the keep rates that others report, two of them improve something at best
+KEPT = (0.05, 0.22)  # shares of experiments that recorded autoresearch campaigns kept
+HOPELESS = 0.05  # of the score: a spread in which no ordinary gain can be seen
+AGREEMENT = 0.99  # one-sided confidence beyond which two scores disagree
+
+
+def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
+    """Judge whether enough experiments are planned to repay a loop; `stop` is why none would begin now."""
+    if stop is not None:
+        return red(REPEATS, f"no experiment would begin: {stop.detail}", f"look at `stop:` in {CONFIG_PATH}")
+    cost = _cost(plan)
+    if plan.experiments is None and not plan.bound:
+        until = "" if config.stop.plateau is None else f", but for a plateau of {config.stop.plateau}"
+        said = f"no end is planned: stop.experiments and stop.deadline are null{until}; {cost}"
+        return amber(REPEATS, said, f"set stop.experiments or stop.deadline in {CONFIG_PATH}")
+    if plan.experiments is None:
+        said = f"until {config.stop.deadline}; {cost}, so that nobody can say how many experiments that is"
+        return amber(REPEATS, said, "run `nocturne doctor` without --quick")
+    said = f"{_count(plan.experiments)} to come ({plan.bound}), {cost}"
+    if plan.experiments < FEW:
+        low, high = (plan.experiments * share for share in KEPT)
+        said += (
+            f"; at the usual {KEPT[0]:.0%} to {KEPT[1]:.0%} {low:.1f} to {high:.1f} of them improve anything"
+        )
+        return amber(REPEATS, said, f"raise {plan.bound} in {CONFIG_PATH}, or try the ideas by hand")
+    if plan.seconds_per_run is None:
+        return amber(REPEATS, said, "run `nocturne doctor` without --quick")
+    return green(REPEATS, said)
+
+
+def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
+    """Judge whether two runs of the incumbent agree within the noise, so that a machine can tell what is better."""
+    where = f"{config.evaluator.metric.name} of {drawn.commit[:12]} on {drawn.runner}"
+    failed = [run for run in drawn.runs if run.score is None]
+    if failed:
+        mend = "mend it until `nocturne-evaluator score .` ends with a score"
+        return red(
+            VERIFIED, f"the incumbent itself fails with seed {failed[0].seed}: {failed[0].failure}", mend
+        )
+    if len(drawn.scores) < NEEDED:
+        said = f"not measured: {where} has {len(drawn.scores)} of {NEEDED} runs"
+        mend = "run `nocturne doctor` without --quick, while no loop measures the incumbent"
+        return amber(VERIFIED, said, mend)
+    first, second = drawn.scores[-NEEDED:]
+    noise = _others_noise(campaign, config, drawn)
+    apart, level = abs(first - second), max(abs(first), abs(second))
+    allowed = t_quantile(AGREEMENT, noise.degrees) * noise.sigma * math.sqrt(2)
+    seeds = " and ".join(str(run.seed) for run in drawn.runs)
+    said = (
+        f"{where}: {words.number(first)} and {words.number(second)} with seeds {seeds}, {apart:.2g} apart"
+        f" where noise allows {allowed:.2g}{_origin(drawn)}"
+    )
+    if apart <= allowed:
+        return green(VERIFIED, said)
+    if apart <= HOPELESS * level:
+        mend = "train longer, or raise verdict.max_runs: with such noise small gains stay inconclusive"
+        return amber(VERIFIED, said, mend)
+    mend = (
+        "find what differs from run to run (seeds, data order, a busy machine) before a loop believes a score"
+    )
+    return red(VERIFIED, said, mend)
+
+
+def affordable(plan: Plan, campaign: Campaign, config: Config) -> list[Finding]:
+    """Judge the planned experiments, most of which will be discarded, against the caps."""
+    stop = config.stop
+    hours = None if stop.gpu_hours is None else stop.gpu_hours * 3600
+    time = _against(
+        HOURS, plan, Price("stop.gpu_hours", plan.seconds_each, campaign.gpu_seconds(), hours, _duration)
+    )
+    if plan.usd_each == 0.0 and stop.cost_usd is None:
+        return [time, green(MONEY, "0 USD an experiment: the offline search asks no paid model")]
+    price = Price("stop.cost_usd", plan.usd_each, campaign.cost_usd(), stop.cost_usd, _usd)
+    return [time, _against(MONEY, plan, price)]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What an experiment takes of something, what the campaign took, and the cap that `key` sets; one unit."""
+
+    key: str
+    each: float | None
+    used: float
+    cap: float | None
+    show: Callable[[float], str]
+
+
+def _against(condition: str, plan: Plan, price: Price) -> Finding:
+    """Compare what the plan costs with its cap."""
+    count = plan.experiments
+    planned = ""
+    if price.each is not None:
+        planned = f"{price.show(price.each)} an experiment"
+        if count is not None:
+            planned += f", {price.show(price.each * count)} for the {_count(count)} planned"
+    if price.cap is None:
+        said = (
+            f"{price.key} is null: nothing bounds what the campaign takes{'; ' if planned else ''}{planned}"
+        )
+        return amber(condition, said, f"set {price.key} in {CONFIG_PATH}")
+    left = max(price.cap - price.used, 0.0)
+    remains = f"{price.show(left)} of {price.show(price.cap)} left ({price.key})"
+    if price.each is None:
+        said = f"{remains}; what an experiment takes is not measured"
+        return amber(condition, said, "run `nocturne doctor` without --quick")
+    bought = math.inf if price.each == 0 else left / price.each
+    if bought < 1:
+        return red(condition, f"{planned}; {remains}: not one more", f"raise {price.key} in {CONFIG_PATH}")
+    if count is not None and bought < count:
+        mend = f"raise {price.key}, or plan fewer experiments, in {CONFIG_PATH}"
+        return amber(condition, f"{planned}; {remains}: enough for about {int(bought)}", mend)
+    return green(condition, f"{planned}; {remains}")
+
+
+def _others_noise(campaign: Campaign, config: Config, drawn: Draws) -> Noise:
+    """Return the noise that everything but the incumbent's own runs tells, so that these can contradict it."""
+    groups: dict[tuple[str, str | None], list[float]] = {}
+    for run in campaign.runs.values():
+        if run.score is not None and run.runner == drawn.runner and run.commit != drawn.commit:
+            groups.setdefault((run.commit, run.fingerprint), []).append(run.score)
+    first = drawn.scores[0]
+    prior = config.verdict.prior_sigma or abs(first) * PRIOR_SHARE or PRIOR_SHARE
+    return pooled_noise(groups.values(), prior_sigma=prior, prior_degrees=PRIOR_DEGREES)
+
+
+def _origin(drawn: Draws) -> str:
+    made = drawn.fresh
+    return f" ({made} run{'s' if made > 1 else ''} made now)" if made else " (runs made before)"
+
+
+def _count(experiments: int) -> str:
+    return "1 experiment" if experiments == 1 else f"{experiments} experiments"
+
+
+def _cost(plan: Plan) -> str:
+    if plan.seconds_per_run is None:
+        return "what a run takes is not measured"
+    how = "counted" if plan.runs_known else "assumed"
+    said = (
+        f"a run takes {_duration(plan.seconds_per_run)} and an experiment {plan.runs_each:.1f} runs ({how})"
+    )
+    return said if plan.gpu_hours is None else f"{said}: {_duration(plan.gpu_hours * 3600)} in all"
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:.2f} USD"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
