@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from bot import __version__
+from bot.actions import files
 from bot.errors import UserError
 
 EXIT_USER_ERROR = 2
@@ -52,6 +53,16 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR")
     init.add_argument("--starter", action="store_true", help="write train.py, prepare.py and program.md too")
+    init.add_argument(
+        "--github", choices=("one", "three"), nargs="?", const="one", metavar="one|three",
+        help="write the workflow for GitHub: one job for everything, or three of split trust",
+    )  # fmt: skip
+    init.add_argument(
+        "--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"
+    )
+    init.add_argument(
+        "--runs-on", default="self-hosted,gpu", metavar="LABELS", help="the labels of the runner with the GPU"
+    )
 
     demo = verb("demo", "Run a real campaign on this machine, from nothing to a report.", campaign=False)
     demo.add_argument("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR")
@@ -64,7 +75,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time")
 
     verb("iterate", "Do one experiment, all its stages in one process.")
-    verb("propose", "Open the next experiment: proposal, branch, pull request, review.")
+    propose = verb("propose", "Open the next experiment: proposal, branch, pull request, review.")
+    propose.add_argument(
+        "--finish-first",
+        action="store_true",
+        help="an experiment that is open already comes before a new one",
+    )
     for name, text in (
         ("train", "Train and score an open experiment until its verdict is known."),
         ("decide", "Merge or close an experiment whose verdict is known."),
@@ -73,6 +89,18 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument(
             "number", nargs="?", type=int, metavar="N", help="the experiment; default: the first open"
         )
+        said = (
+            "write the runs to FILE and nothing to the remote" if name == "train" else "take runs from FILE"
+        )
+        one.add_argument("--handover", type=Path, metavar="FILE", help=said)
+    onward = verb("next", "Start the workflow's next run, unless a stop condition holds (in GitHub Actions).")
+    onward.add_argument(
+        "--attempt", type=int, default=0, metavar="N", help="how many runs in a row ended without a training"
+    )
+
+    doctor = verb("doctor", "Say whether a loop would earn its cost here, and what to mend.")
+    doctor.add_argument("--quick", action="store_true", help="train nothing")
+    doctor.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
 
     status = verb("status", "Say where the campaign stands.")
     status.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
@@ -87,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     verb("stop", "Let running loops end after the experiment in hand.")
     revert = verb("revert", "Take one merged experiment out again, by a new experiment.")
     revert.add_argument("number", type=int, metavar="N")
+    verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
     uninstall.add_argument("--yes", action="store_true", help="do it; without this, only say what would go")
@@ -102,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(f"bot.commands.{verb}").run(**arguments))
     except UserError as error:
         print(f"nocturne: {error}", file=sys.stderr)
+        if files.in_actions(os.environ):
+            print(files.command("error", str(error), title="Nocturne"), flush=True)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("nocturne: interrupted; nothing is lost, `nocturne run` goes on", file=sys.stderr)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.config import CONFIG_PATH, parse
+from bot.actions.caller import (
+    COMMANDS_PATH,
+    WORKFLOW_PATH,
+    Form,
+    caller,
+    commands_caller,
+    own_action,
+)
+from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config_docs import commented_example
 from bot.errors import UserError
 from bot.evaluation import call_evaluator
@@ -19,8 +27,16 @@ evaluator:
   threads: 1
 """
 
+_REMAINS = """\
+next: git add -A && git commit -m 'Add Nocturne' && git push
+On GitHub there remains to do:
+  Settings, Actions, General: allow GitHub Actions to create and approve pull requests
+  Settings, Actions, Runners: a self-hosted runner with the labels {labels}, with bubblewrap, git and python3-venv
+  then Actions, Nocturne, Run workflow; secrets are not needed\
+"""
 
-def run(*, directory: Path, starter: bool) -> int:
+
+def run(*, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str) -> int:
     directory = directory.absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -30,6 +46,8 @@ def run(*, directory: Path, starter: bool) -> int:
     if starter:
         write_starter(git.top)
     wrote = write_config(git.top, more=_ON_A_CPU if starter and not gpu_names() else "")
+    if github is not None:
+        wrote += write_workflows(git.top, form=github, action=action, labels=runs_on.split(","))
     for path in wrote:
         print(f"wrote {path}")
     if not wrote:
@@ -37,7 +55,10 @@ def run(*, directory: Path, starter: bool) -> int:
     for needed in ("train.py", "prepare.py", "program.md"):
         if not (git.top / needed).exists():
             print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
-    print("next: git add -A && git commit -m 'Add Nocturne' && nocturne run")
+    if github is None:
+        print("next: git add -A && git commit -m 'Add Nocturne' && nocturne run")
+    else:
+        print(_REMAINS.format(labels=runs_on, path=WORKFLOW_PATH))
     return 0
 
 
@@ -53,6 +74,34 @@ def write_config(top: Path, *, more: str = "") -> list[str]:
     except OSError as error:
         raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
     return [CONFIG_PATH]
+
+
+def write_workflows(top: Path, *, form: Form, action: str | None, labels: list[str]) -> list[str]:
+    """Write the workflows that run the loop on GitHub and answer comments; one that is there stays as it is."""
+    known = action or own_action()
+    if known is None:
+        raise UserError(
+            "--action: this Nocturne does not know from which commit on GitHub it comes: add"
+            " --action OWNER/NAME@COMMIT"
+        )
+    names = campaigns((top / CONFIG_PATH).read_text(errors="replace"))
+    loop = caller(form=form, action=known, campaign=names[0], labels=labels, config=CONFIG_PATH)
+    texts = {WORKFLOW_PATH: loop, COMMANDS_PATH: commands_caller(known)}
+    return [name for name, text in texts.items() if _write_workflow(top, name, text)]
+
+
+def _write_workflow(top: Path, name: str, text: str) -> bool:
+    path = top / name
+    if path.exists():
+        if path.read_text(errors="replace") != text:
+            print(f"{name} is there already: left as it is; delete it to have it written anew")
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
+    return True
 
 
 def write_starter(top: Path) -> None:

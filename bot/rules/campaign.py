@@ -66,6 +66,8 @@ class Campaign:
     incumbents: list[str] = field(default_factory=list)
     moves: int = 0
     commands: int = 0
+    said: dict[str, ev.CommandGiven] = field(default_factory=dict)
+    """Commands by the comment that gave them."""
     paused: bool = False
     stop_asked: bool = False
     resumed_after: int = 0
@@ -230,6 +232,8 @@ class Campaign:
 
     def _apply_command(self, event: ev.CommandGiven) -> None:
         self.commands = event.number
+        if event.source is not None:
+            self.said[event.source] = event
         match event.command:
             case "pause":
                 self.paused = True

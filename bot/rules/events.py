@@ -238,16 +238,20 @@ class IncumbentMoved:
 
 @dataclass(frozen=True)
 class CommandGiven:
-    """A human said `pause`, `resume`, `stop` or `revert`. `number` counts the commands."""
+    """A human said `pause`, `resume`, `stop` or `revert`. `number` counts the commands.
+
+    `source` names the comment where it was said, such as `comment:12345`: one comment gives one command.
+    """
 
     kind: ClassVar[str] = "command_given"
     number: int
     command: Literal["pause", "resume", "stop", "revert"]
     experiment: int | None = None
+    source: str | None = None
 
     @property
     def key(self) -> str:
-        return f"command:{self.number}"
+        return f"command:{self.source or self.number}"
 
 
 @dataclass(frozen=True)

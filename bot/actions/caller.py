@@ -1,0 +1,161 @@
+"""The workflows that a user's repository gets: a few lines that call ours, pinned to one commit."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from bot import __version__
+from bot.actions.chain import run_title
+from bot.errors import UserError
+from bot.git.remote import github_repository
+
+WORKFLOW_PATH = ".github/workflows/nocturne.yml"
+COMMANDS_PATH = ".github/workflows/nocturne-commands.yml"
+CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+Form = Literal["one", "three"]
+_ACTION = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+
+_HEAD = """\
+# Written by `nocturne init --github`. Each run does one experiment and starts the next run, until a stop condition
+# of {config} holds. Begin with "Run workflow" on the Actions page.
+name: Nocturne
+run-name: "{title}"
+
+on:
+  workflow_dispatch:
+    inputs:
+      campaign:
+        description: The campaign
+        type: string
+        default: {campaign}
+      attempt:
+        description: Counted by the chain itself
+        type: string
+        default: "0"
+  schedule:
+    - cron: "{minute} * * * *" # begins a chain again that broke
+
+permissions: {{}}
+
+concurrency: # one chain for each campaign
+  group: nocturne-${{{{ inputs.campaign || '{campaign}' }}}}
+  cancel-in-progress: false
+
+jobs:
+"""
+_PERMISSIONS = """\
+    permissions:
+      actions: write # start the next run
+      contents: write # the ledger, the experiments' branches and the campaign's
+      pull-requests: write # open, label and close the experiments
+      statuses: write # say what review and evaluator found
+"""
+_ONE = """\
+  experiment:
+    name: Experiment
+    runs-on: {labels} # zizmor: ignore[self-hosted-runner] the GPU is there; candidates run in a jail
+    timeout-minutes: 720
+{permissions}\
+    steps:
+      - uses: {checkout}
+        with:
+          fetch-depth: 0
+          persist-credentials: false
+      - uses: {action} # {version}
+        with:
+          campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
+          continue: "true"
+"""
+_THREE = """\
+  iterate:
+    name: Experiment
+{permissions}\
+    uses: {name}/.github/workflows/iterate.yml@{commit} # {version}
+    with:
+      campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
+      attempt: ${{{{ inputs.attempt || '0' }}}}
+      train-on: '{labels}'
+"""
+_COMMANDS = """\
+# Written by `nocturne init --github`. Does what comments ask that begin with /nocturne and are written by people who
+# may write to this repository.
+name: Nocturne commands
+
+on:
+  issue_comment: # zizmor: ignore[dangerous-triggers] no code of a pull request is run, and only writers are heard
+    types: [created]
+
+permissions: {{}}
+
+concurrency: # each comment is answered by itself; the same one never twice at a time
+  group: nocturne-comment-${{{{ github.event.comment.id }}}}
+  cancel-in-progress: false
+
+jobs:
+  answer:
+    name: Answer
+    if: startsWith(github.event.comment.body, '/nocturne') && github.event.comment.user.type == 'User'
+    permissions:
+      actions: write # start the loop again on resume
+      contents: write # the ledger, where the command is written down
+      issues: write # react and reply, on issues
+      pull-requests: write # and on pull requests
+    uses: {name}/.github/workflows/commands.yml@{commit} # {version}
+"""
+
+
+def commands_caller(action: str) -> str:
+    """Return the text of the workflow that answers comments; see `caller`."""
+    name, commit = _pinned(action)
+    return _COMMANDS.format(name=name, commit=commit, version=f"v{__version__}")
+
+
+def caller(*, form: Form, action: str, campaign: str, labels: Sequence[str], config: str) -> str:
+    """Return the text of the workflow. `action` is OWNER/NAME@COMMIT, `labels` those of the runner with the GPU.
+
+    `form` "one" does everything in one job on that runner; "three" gives it the training alone, without a
+    token that writes. Raises `UserError` for an action that is not pinned.
+    """
+    name, commit = _pinned(action)
+    title = run_title("${{ inputs.campaign || '" + campaign + "' }}")
+    minute = int(commit[:4], 16) % 60  # not the full hour, when everybody's schedules are late
+    head = _HEAD.format(config=config, title=title, campaign=campaign, minute=minute)
+    said = json.dumps(list(labels))
+    body = (_ONE if form == "one" else _THREE).format(
+        permissions=_PERMISSIONS, labels=said, action=action, name=name, commit=commit, checkout=CHECKOUT,
+        campaign=campaign, version=f"v{__version__}",
+    )  # fmt: skip
+    return head + body
+
+
+def _pinned(action: str) -> tuple[str, str]:
+    if not _ACTION.fullmatch(action):
+        raise UserError(f"--action {action}: write OWNER/NAME@COMMIT with the 40 digits of a commit")
+    name, _, commit = action.partition("@")
+    return name, commit
+
+
+def own_action() -> str | None:
+    """Return OWNER/NAME@COMMIT of this installation: from git by pip (PEP 610), or of a clone; None otherwise."""
+    told = metadata.distribution("nocturne").read_text("direct_url.json")
+    if told is None:
+        return None
+    record = json.loads(told)
+    commit = record.get("vcs_info", {}).get("commit_id")
+    url = record.get("url", "")
+    if commit is None and url.startswith("file://"):
+        folder = Path(url.removeprefix("file://"))
+        commit, url = _git(folder, "rev-parse", "HEAD"), _git(folder, "remote", "get-url", "origin")
+    name = github_repository(url) if url else None
+    return f"{name}@{commit}" if name and commit else None
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,80 @@
+"""Answers one comment: who may command, a reaction at once, the deed, one reply. May be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote
+
+from bot.forge import NotFound
+from bot.forge.github import GitHubForge
+from bot.forge.github_client import GitHubClient, Refused
+from bot.loop.desk import Desk
+from bot.pulls.safe import code
+from bot.remarks.act import act
+from bot.remarks.event import Remark
+from bot.remarks.parse import parse
+from bot.text import one_line
+
+Reaction = Literal["eyes", "+1", "confused"]
+
+
+def why_ignored(remark: Remark) -> str | None:
+    """Return why a comment is none of our business, by itself; None where it may be one."""
+    if remark.action != "created":
+        return f"it was {one_line(remark.action, 20)}, and only new ones count"
+    if not remark.by_person:
+        return "no person wrote it"
+    if parse(remark.body) is None:
+        return "its first word is not /nocturne"
+    return None
+
+
+def answer(desks: Sequence[Desk], forge: GitHubForge, remark: Remark) -> str:
+    """Do what a comment asks and reply below it; return one line for the log.
+
+    Nothing at all happens where its author may not write to the repository. Raises `UserError` where GitHub
+    or the ledger fail: run again, and what is lacking is done.
+    """
+    client = forge.client
+    if not _may_command(client, remark):
+        return f"ignored: {one_line(remark.author, 40)} has no permission to write to {client.repository}"
+    if not _react(client, remark, "eyes"):
+        return "ignored: the comment is gone"
+    key = f"answer {remark.comment}"
+    try:
+        if any(comment.key == key for comment in forge.comments(remark.issue)):
+            return "answered already"
+        said = act(desks, client, remark)
+        _react(client, remark, "+1" if said.done else "confused")
+        asked = code(remark.body.partition("\n")[0], 100)
+        forge.upsert_comment(remark.issue, key, f"> {asked}\n\n{said.text}")
+    except NotFound:
+        return f"not answered: there is no {remark.issue} any more"
+    return "done and answered" if said.done else "answered: it could not be done"
+
+
+def _may_command(client: GitHubClient, remark: Remark) -> bool:
+    """Say whether the comment's author may write to the repository now.
+
+    https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+    """
+    try:
+        told = client.get(f"/collaborators/{quote(remark.author, safe='')}/permission")
+    except Refused as refused:
+        if refused.status == 404:
+            return False
+        raise client.refusal(refused, "see who may write", "metadata: read") from None
+    same = (told.get("user") or {}).get("id") == remark.author_id  # a login may have a new owner
+    return same and (told["permission"] in ("admin", "write") or told.get("role_name") == "maintain")
+
+
+def _react(client: GitHubClient, remark: Remark, content: Reaction) -> bool:
+    """Put a reaction on the comment, which GitHub keeps once; False where the comment is gone."""
+    try:
+        client.request("POST", f"/issues/comments/{remark.comment}/reactions", {"content": content})
+    except Refused as refused:
+        if refused.status == 404:
+            return False
+        raise client.refusal(refused, "react to comments", "issues: write") from None
+    return True

@@ -1,0 +1,91 @@
+"""What can be said in a comment: one table, and how a comment is read by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.pulls.safe import code
+
+CALL = "/nocturne"
+Name = Literal["status", "pause", "resume", "stop", "revert", "explain", "help"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command; where `numbered`, it is about one experiment. `on_pull` and `elsewhere` say what it does on
+    an experiment's pull request, and on any other one or an issue."""
+
+    name: Name
+    on_pull: str
+    elsewhere: str
+    numbered: bool = False
+
+
+_SAME = "the same"
+COMMANDS = (
+    Command("status", "says where the campaign stands: scores, gain, costs, latest experiments", _SAME),
+    Command("pause", "lets loops end after the stage in hand; experiments stay open", _SAME),
+    Command(
+        "resume", "takes `pause` and `stop` back, counts streaks anew and starts the workflow again", _SAME
+    ),
+    Command("stop", "lets loops end after the experiment in hand", _SAME),
+    Command(
+        "revert",
+        "takes this merged experiment out again, by a new experiment",
+        "the same with its number: `/nocturne revert 7`",
+        numbered=True,
+    ),
+    Command(
+        "explain",
+        "says why this experiment was tried, what was measured and why its verdict is what it is",
+        "the same with its number: `/nocturne explain 7`",
+        numbered=True,
+    ),
+    Command("help", "shows this table", _SAME),
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A command that was understood; `experiment` is the number that was named."""
+
+    name: Name
+    experiment: int | None = None
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """Words that are meant for us and can't be understood; `why` is Markdown."""
+
+    why: str
+
+
+def parse(body: str) -> Wish | Puzzle | None:
+    """Return what a comment asks for; None where its first word is not ours.
+
+    Its first line counts; what follows is for human readers.
+    """
+    words = body.partition("\n")[0].split()
+    if not body.startswith(CALL) or words[0] != CALL:
+        return None
+    said = words[1].lower() if len(words) > 1 else "help"
+    command = next((each for each in COMMANDS if each.name == said), None)
+    if command is None:
+        names = ", ".join(f"`{each.name}`" for each in COMMANDS)
+        return Puzzle(f"I don't know {code(said, 40)}. I know {names}.")
+    more = words[2:]
+    if not more:
+        return Wish(command.name)
+    if not command.numbered:
+        return Puzzle(f"`{CALL} {said}` takes nothing more on its line. An explanation may follow below it.")
+    if len(more) > 1 or not (more[0].isascii() and more[0].isdigit() and len(more[0]) < 10):
+        return Puzzle(f"`{CALL} {said}` takes the number of one experiment, as in `{CALL} {said} 7`.")
+    return Wish(command.name, int(more[0]))
+
+
+def table() -> str:
+    """Return the commands as a Markdown table: the README's, and the answer to `help`."""
+    lines = ["| command | on an experiment's pull request | elsewhere |", "| --- | --- | --- |"]
+    lines += [f"| `{CALL} {each.name}` | {each.on_pull} | {each.elsewhere} |" for each in COMMANDS]
+    return "\n".join(lines) + "\n"

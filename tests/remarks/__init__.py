@@ -1,0 +1,1 @@
+"""Commands in comments: read, allowed, done and answered, against the GitHub on loopback."""

@@ -1,0 +1,79 @@
+"""The workflows of commands: ours, and the one that `init` writes into a user's repository."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from bot.actions.caller import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller
+from tests.bot.repositories import make_repository, nocturne
+from tests.remarks.conftest import ACTION, PERMISSIONS
+
+OURS = Path(__file__).parents[2] / ".github" / "workflows" / "commands.yml"
+
+
+def tool(*words: str) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_both_are_valid_and_auditors_find_nothing(tmp_path: Path) -> None:
+    theirs = tmp_path / "nocturne-commands.yml"
+    theirs.write_text(commands_caller(ACTION))
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(OURS), str(theirs))
+    audit = ("zizmor", "--offline", "--persona", "auditor", "--no-progress")
+    assert "ignored" not in tool(*audit, str(OURS))
+    # Whatever listens to comments has this one finding, which no condition answers.
+    assert "(1 ignored)" in tool(*audit, str(theirs))
+    assert theirs.read_text().count("zizmor: ignore[dangerous-triggers] no code") == 1
+
+
+def test_permissions_are_those_that_the_answer_needs() -> None:
+    """The other tests answer with a token that has exactly these."""
+    ours, theirs = yaml.safe_load(OURS.read_text()), yaml.safe_load(commands_caller(ACTION))
+    assert ours["permissions"] == theirs["permissions"] == {}
+    for workflow in (ours, theirs):
+        assert workflow["jobs"]["answer"]["permissions"] == PERMISSIONS
+
+
+def test_nothing_of_the_event_reaches_a_script() -> None:
+    steps = yaml.safe_load(OURS.read_text())["jobs"]["answer"]["steps"]
+    assert not any("github.event" in str(step) or "${{" in step.get("run", "") for step in steps)
+    checkouts = [step for step in steps if "checkout" in step.get("uses", "")]
+    assert len(checkouts) == 2 and all(step["uses"] == CHECKOUT.split()[0] for step in checkouts)
+    assert "ref" not in checkouts[0]["with"]  # the default branch, not a pull request's head
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_the_last_step_runs_the_verb_with_and_without_a_campaign(tmp_path: Path) -> None:
+    script = yaml.safe_load(OURS.read_text())["jobs"]["answer"]["steps"][-1]["run"]
+    (tmp_path / "nocturne").write_text('#!/bin/sh\nfor word; do echo "<$word>"; done\n')
+    (tmp_path / "nocturne").chmod(0o755)
+    for campaign, words in (("", ["<answer>"]), ("a b", ["<answer>", "<--campaign>", "<a b>"])):
+        environ = {"PATH": "/usr/bin:/bin", "NOCTURNE_BIN": str(tmp_path), "NOCTURNE_CAMPAIGN": campaign}
+        done = subprocess.run(
+            ["bash", "-e", "-c", script], env=environ, capture_output=True, text=True, timeout=30
+        )
+        assert (done.returncode, done.stdout.splitlines()) == (0, words)
+
+
+def test_init_writes_both_and_leaves_them_alone(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "mine")
+    said = nocturne(top, "init", "--github", "--action", ACTION).stdout
+    assert f"wrote {WORKFLOW_PATH}" in said and f"wrote {COMMANDS_PATH}" in said
+    assert (top / COMMANDS_PATH).read_text() == commands_caller(ACTION)
+    assert "wrote" not in nocturne(top, "init", "--github", "--action", ACTION).stdout
+    (top / COMMANDS_PATH).write_text("name: Mine\n")
+    said = nocturne(top, "init", "--github", "--action", ACTION).stdout
+    assert f"{COMMANDS_PATH} is there already" in said and (top / COMMANDS_PATH).read_text() == "name: Mine\n"
+    condition = yaml.safe_load(commands_caller(ACTION))["jobs"]["answer"]["if"]
+    assert "startsWith(github.event.comment.body, '/nocturne')" in condition
