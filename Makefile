@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-kill bench-start bench-proposer clean
+.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,6 +40,9 @@ bench-kill: $(READY) ## Kill a campaign at random moments and go on
 
 bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
 	$(BIN)/python -m tests.benchmarks.evaluator_cost
+
+bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
+	$(BIN)/python -m tests.benchmarks.github_campaign
 
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time

@@ -1,0 +1,178 @@
+"""A runner for dispatched workflows: act runs them on this machine, with a checkout that asks the GitHub on
+loopback, and with the token that GitHub would give the job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.actions.caller import CHECKOUT
+from tests.github.server import Dispatch, GitHub, Repository
+
+PROJECT = Path(__file__).parents[2]
+ACTION = "nocturne-ci/nocturne@" + "1" * 40
+UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
+TIMEOUT = 600
+
+# What actions/checkout does, as far as we use it. The project itself lies on this machine.
+_CHECKOUT = f"""\
+name: Checkout
+description: A checkout from the GitHub on loopback
+inputs:
+  repository: {{default: "${{{{ github.repository }}}}"}}
+  path: {{default: "."}}
+  token: {{default: "${{{{ github.token }}}}"}}
+  ref: {{default: ""}}
+  fetch-depth: {{default: "1"}}
+  persist-credentials: {{default: "true"}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        REPOSITORY: ${{{{ inputs.repository }}}}
+        FOLDER: ${{{{ inputs.path }}}}
+        TOKEN: ${{{{ inputs.token }}}}
+        PERSIST: ${{{{ inputs.persist-credentials }}}}
+      run: |
+        test "$PERSIST" = false
+        if [ "$FOLDER" != . ]; then
+          mkdir -p "$FOLDER"
+          cd '{PROJECT}'
+          git ls-files --cached --others --exclude-standard -z |
+            tar --create --null --files-from=- --ignore-failed-read | tar --extract -C "$GITHUB_WORKSPACE/$FOLDER"
+          if [ -e '{{lost}}' ]; then
+            sed -i '1a [ "$NOCTURNE_COMMAND" != train ] || exit 137' "$GITHUB_WORKSPACE/$FOLDER/.github/action/run.sh"
+          fi
+          exit
+        fi
+        find . -mindepth 1 -maxdepth 1 -exec rm -rf {{}} +
+        git init --quiet
+        git remote add origin "$GITHUB_SERVER_URL/$REPOSITORY"
+        header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w0)"
+        git -c "http.extraheader=$header" fetch --quiet origin '+refs/heads/*:refs/remotes/origin/*'
+        git checkout --quiet -B main refs/remotes/origin/main
+"""
+_UPLOAD = """\
+name: Upload
+description: Keeps nothing
+inputs:
+  name: {default: artifact}
+  path: {default: ""}
+  if-no-files-found: {default: warn}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        FILE: ${{ inputs.path }}
+        MISSING: ${{ inputs.if-no-files-found }}
+      run: test -f "$FILE" || test "$MISSING" = ignore
+"""
+
+
+@dataclass
+class Runner:
+    """Runs what was dispatched to `repository`, one after the other."""
+
+    github: GitHub
+    repository: Repository
+    folder: Path
+    token: str
+    logs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stubs = self.folder / "stubs"
+        self._lost = self.folder / "lost"
+        checkout = _CHECKOUT.replace("{lost}", str(self._lost))
+        for name, text in (("checkout", checkout), ("upload", _UPLOAD)):
+            (self.stubs / name).mkdir(parents=True)
+            (self.stubs / name / "action.yml").write_text(text)
+        self.project = self.folder / "project"
+        shutil.copytree(
+            PROJECT,
+            self.project,
+            ignore=shutil.ignore_patterns(
+                ".git", ".venv", "__pycache__", ".*_cache", "nocturne-demo", "tests"
+            ),
+        )
+        self.tools = self.folder / "tools"
+        self.home = self.folder / "home"
+        self.home.mkdir()
+
+    def lose_trainings(self) -> None:
+        """From now on a job that trains is killed."""
+        self._lost.touch()
+
+    def run(self, dispatch: Dispatch) -> subprocess.CompletedProcess[str]:
+        """Run the workflow of `dispatch` to its end."""
+        at = self.folder / "work"
+        shutil.rmtree(at, ignore_errors=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--branch", dispatch.ref, str(self.repository.path), str(at)],
+            check=True,
+        )
+        # act takes this folder for what the first checkout brings; another one is our stub's to do.
+        origin = f"{self.github.server_url}/{self.repository.full_name}.git"
+        subprocess.run(["git", "-C", str(at), "remote", "set-url", "origin", origin], check=True)
+        assert dispatch.workflow is not None
+        run = self.repository.contents.runs[dispatch.run_id or 0]
+        run.title = f"Nocturne: {dispatch.inputs['campaign']}"
+        run.status = "in_progress"
+        name = self.repository.full_name
+        environ = {
+            "GITHUB_API_URL": self.github.api_url,
+            "GITHUB_SERVER_URL": self.github.server_url,
+            "GITHUB_REPOSITORY": name,
+            "GITHUB_RUN_ID": str(dispatch.run_id),
+            "GITHUB_WORKFLOW_REF": f"{name}/{dispatch.workflow}@refs/heads/{dispatch.ref}",
+            "RUNNER_TOOL_CACHE": str(self.tools),
+        }
+        words = [
+            str(Path(sys.executable).with_name("act")), "workflow_dispatch", "--workflows", dispatch.workflow,
+            "--no-cache-server", "-P", "self-hosted=-self-hosted", "-P", "ubuntu-latest=-self-hosted",
+            "--secret", f"GITHUB_TOKEN={self.token}",
+            "--local-repository", f"{CHECKOUT.split()[0]}={self.stubs / 'checkout'}",
+            "--local-repository", f"{UPLOAD}={self.stubs / 'upload'}",
+            "--local-repository", f"{ACTION}={self.project}",
+        ]  # fmt: skip
+        for key, value in dispatch.inputs.items():
+            words += ["--input", f"{key}={value}"]
+        for key, value in environ.items():
+            words += ["--env", f"{key}={value}"]
+        done = subprocess.run(
+            words,
+            cwd=at,
+            # The runner's own python3 is the one that runs the tests: it has torch.
+            env={
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "HOME": str(self.home),
+            },
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        run.status, run.conclusion = "completed", "success" if done.returncode == 0 else "failure"
+        self.logs.append(done.stdout + done.stderr)
+        return done
+
+    def waiting(self) -> list[Dispatch]:
+        """Return what was dispatched to the repository and has not run."""
+        runs = self.repository.contents.runs
+        mine = [each for each in self.github.dispatches if each.repository == self.repository.full_name]
+        return [each for each in mine if runs[each.run_id or 0].status == "queued"]
+
+    def run_all(self, most: int) -> int:
+        """Run what waits, and what that dispatches, until nothing waits; return how many runs there were."""
+        for count in range(most):
+            waiting = self.waiting()
+            if not waiting:
+                return count
+            assert len(waiting) == 1, "two links of one chain wait"
+            done = self.run(waiting[0])
+            assert done.returncode == 0, self.logs[-1][-4000:]
+        raise AssertionError(f"the chain goes on after {most} runs")

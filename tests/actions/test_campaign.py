@@ -1,0 +1,85 @@
+"""A campaign on GitHub, begun by pressing "Run workflow" and by nothing else: act runs what `init` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.actions.campaign import TRAINED, bundled_task
+from tests.actions.runner import Runner
+from tests.bot.repositories import CONFIG, git
+
+EXPERIMENTS = 6
+LIMITED = f"{CONFIG}stop: {{experiments: {EXPERIMENTS}}}\n"
+CALLS_ON_AVERAGE, CALLS_AT_MOST = 16, 25
+
+
+def events(runner: Runner, kind: str) -> list[dict[str, Any]]:
+    path = runner.repository.path
+    names = git(path, "ls-tree", "-r", "--name-only", "nocturne/ledger", "main/events/").splitlines()
+    lines = [line for name in names for line in git(path, "show", f"nocturne/ledger:{name}").splitlines()]
+    return [event for event in map(json.loads, lines) if event["kind"] == kind]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("form", "task"), [("one", "formula"), ("three", "formula"), ("one", "bundled")])
+def test_a_campaign_runs_to_its_end(
+    begin: Callable[..., Runner], tmp_path: Path, form: str, task: str
+) -> None:
+    experiments, config, files = EXPERIMENTS, LIMITED, None
+    if task == "bundled":
+        config = TRAINED.format(experiments=experiments)
+        files = bundled_task(tmp_path / "starter")
+    runner = begin(form, config, name=f"octo/{form}-{task}", files=files)
+    before = len(runner.github.calls)
+    assert runner.run_all(experiments + 2) == experiments
+    assert "installing" in runner.logs[0].lower()
+    assert not any("installing" in log.lower() for log in runner.logs[1:])  # the second job finds it ready
+
+    stopped = events(runner, "loop_stopped")
+    assert [event["reason"] for event in stopped] == ["experiments"]
+    assert f"{experiments} experiments are done" in runner.logs[-1]
+
+    landed = {event["experiment"]: event["commit"] for event in events(runner, "experiment_landed")}
+    decided = {event["experiment"]: event for event in events(runner, "experiment_decided")}
+    opened = {event["experiment"]: event["pull"] for event in events(runner, "pull_opened")}
+    assert len(decided) == len(opened) == experiments and 0 < len(landed) < experiments
+    assert git(runner.repository.path, "rev-parse", "nocturne/main") == list(landed.values())[-1]
+    contents = runner.repository.contents
+    for number, pull in opened.items():
+        issue = contents.issues[pull]
+        verdict = decided[number]["verdict"]
+        assert {"nocturne", f"nocturne:{verdict}"} <= {label.lower() for label in issue.labels}
+        assert issue.state == "closed"
+        assert verdict in issue.body and "Runs" in issue.body
+        assert (issue.pull is not None and issue.pull.merged is not None) == (number in landed)
+    states = {(s.sha, s.context): (s.state, s.description) for s in contents.statuses}
+    contexts = Counter(context for _, context in states)
+    assert contexts == dict.fromkeys(
+        ("nocturne/scope", "nocturne/review", "nocturne/train", "nocturne/score"), experiments
+    )
+    assert "pending" not in {state for state, _ in states.values()}
+    for number, commit in landed.items():
+        assert f"({decided[number]['candidate_runs']}+" in states[commit, "nocturne/score"][1]
+
+    calls = [call for call in runner.github.calls[before:] if call.token_user != "alice"]
+    assert len(calls) <= CALLS_ON_AVERAGE * experiments
+    assert runner.token not in "".join(runner.logs)
+
+
+def test_a_training_that_is_lost_is_made_again_three_times(begin: Callable[..., Runner]) -> None:
+    runner = begin("three", LIMITED, name="octo/lost")
+    runner.lose_trainings()
+    for attempt in range(3):
+        waiting = runner.waiting()
+        assert [link.inputs["attempt"] for link in waiting] == [str(attempt)]
+        runner.run(waiting[0])
+    assert runner.waiting() == []
+    assert len(events(runner, "experiment_claimed")) == 1  # always the same experiment
+    assert "3 runs in a row ended without a training" in runner.logs[-1]

@@ -1,0 +1,79 @@
+"""The action and the workflows, ours and those that `init` writes: valid, safe, and as the README says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.actions import docs
+from bot.actions.caller import caller
+from bot.errors import UserError
+from tests.actions.runner import ACTION, PROJECT
+
+WORKFLOWS = PROJECT / ".github" / "workflows"
+
+
+def tool(*words: str) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def generated(folder: Path) -> list[Path]:
+    paths = []
+    for form in ("one", "three"):
+        path = folder / f"{form}.yml"
+        text = caller(
+            form=form, action=ACTION, campaign="main", labels=["self-hosted", "gpu"], config="x.yml"
+        )
+        path.write_text(text)
+        paths.append(path)
+    return paths
+
+
+def test_action_and_workflows_are_valid(tmp_path: Path) -> None:
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", str(PROJECT / "action.yml"))
+    paths = map(str, [*WORKFLOWS.glob("*.yml"), *generated(tmp_path)])
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths)
+
+
+def test_auditors_find_nothing(tmp_path: Path) -> None:
+    paths = [PROJECT / "action.yml", *WORKFLOWS.glob("*.yml"), *generated(tmp_path)]
+    said = tool("zizmor", "--offline", "--persona", "auditor", "--no-progress", *map(str, paths))
+    assert "No findings to report" in said
+    ignored = [line for path in paths for line in path.read_text().splitlines() if "zizmor: ignore" in line]
+    assert all(re.search(r"ignore\[self-hosted-runner\] \w+", line) for line in ignored) and ignored
+
+
+def test_nothing_is_spliced_into_a_script(tmp_path: Path) -> None:
+    for path in (PROJECT / "action.yml", *WORKFLOWS.glob("*.yml"), *generated(tmp_path)):
+        for script in re.findall(r"(?m)^\s+run: (.*)$", path.read_text()):
+            assert "${{" not in script, (path, script)
+
+
+def test_the_job_that_trains_can_only_read() -> None:
+    jobs = yaml.safe_load((WORKFLOWS / "iterate.yml").read_text())["jobs"]
+    assert jobs["train"]["permissions"] == {"contents": "read"}
+    assert "secrets." not in (WORKFLOWS / "iterate.yml").read_text()
+
+
+def test_the_readme_has_the_actions_inputs_and_outputs() -> None:
+    assert docs.table((PROJECT / "action.yml").read_text()) in (PROJECT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "action", ["nocturne/nocturne@v1", "nocturne@" + "1" * 40, "a/b/c@" + "1" * 40, "main"]
+)
+def test_what_is_not_pinned_is_refused(action: str) -> None:
+    with pytest.raises(UserError, match="40 digits of a commit"):
+        caller(form="one", action=action, campaign="main", labels=["gpu"], config="x.yml")
