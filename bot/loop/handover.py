@@ -28,7 +28,8 @@ from bot.rules.events import RunFinished, from_json
 from bot.rules.schedule import run_id, seed_of
 
 VERSION = 1
-LARGEST = 1 << 20  # bytes; a job's outputs may hold as much
+LARGEST = 1 << 20  # bytes that are read
+MOST = 100_000  # bytes that are written: what a job hands on passes through one environment variable
 
 
 @contextmanager
@@ -65,13 +66,24 @@ def write(desk: Desk, known: set[str], experiment: int, path: Path) -> int:
     }
     partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(json.dumps(record, allow_nan=False) + "\n")
+        partial.write_text(fitted(record) + "\n")
         partial.replace(path)
     except OSError as error:
         raise UserError(
             f"{path}: can't write ({error.strerror}): choose another file for --handover"
         ) from None
     return len(runs)
+
+
+def fitted(record: dict[str, Any]) -> str:
+    """Return a handover as text of at most `MOST` bytes: too much, and logs go first, then curves."""
+    text = json.dumps(record, allow_nan=False)
+    if len(text) > MOST:
+        text = json.dumps(record | {"logs": {}}, allow_nan=False)
+    if len(text) > MOST:
+        bare = [run | {"curve": ()} for run in record["runs"]]
+        text = json.dumps(record | {"logs": {}, "runs": bare}, allow_nan=False)
+    return text
 
 
 def accept(desk: Desk, path: Path) -> int | None:

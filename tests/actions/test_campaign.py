@@ -73,6 +73,7 @@ def test_a_campaign_runs_to_its_end(
     assert runner.token not in "".join(runner.logs)
 
 
+@pytest.mark.long
 def test_a_training_that_is_lost_is_made_again_three_times(begin: Callable[..., Runner]) -> None:
     runner = begin("three", LIMITED, name="octo/lost")
     runner.lose_trainings()

@@ -150,6 +150,7 @@ def test_ledger_whose_last_line_is_cut(tmp_path: Path) -> None:
     assert any(event["kind"] == "ledger_mended" for event in events(folder))
 
 
+@pytest.mark.long
 def test_ledger_objects_damaged_by_a_crash(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     nocturne(folder, "run", "-n", "1")
@@ -205,6 +206,7 @@ def test_no_torch(tmp_path: Path) -> None:
     assert "torch is not installed" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.long
 def test_full_disk_while_appending_and_after(tmp_path: Path) -> None:
     make_repository(tmp_path / "repo")
     script = """

@@ -123,8 +123,8 @@ def test_in_a_campaign_that_has_begun_new_runs_go_to_the_ledger(tmp_path: Path) 
     [
         ({}, "stop: {experimints: 3}\n", ".github/nocturne.yml: stop.experimints: unknown key"),
         ({}, "evaluator: [\n", ".github/nocturne.yml: line 2: not valid YAML"),
-        ({}, "stop: {deadline: 2026-13-45}\n", ".github/nocturne.yml: month must be in 1..12"),
-        ({}, "stop: {deadline: '2026-13-45'}\n", ".github/nocturne.yml: month must be in 1..12"),
+        ({}, "stop: {deadline: 2026-13-45}\n", "month must be in 1..12"),
+        ({}, "stop: {deadline: '2026-13-45'}\n", "month must be in 1..12"),
         ({}, "remote: nowhere\n", "remote: nowhere: no such remote"),
         ({}, "base: develop\n", "base: there is no branch 'develop'"),
     ],

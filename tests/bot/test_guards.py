@@ -174,6 +174,7 @@ def test_a_better_score_that_breaks_a_guard_does_not_land(
     assert landed is (verdict == "improved")
 
 
+@pytest.mark.long
 def test_a_human_who_takes_a_change_out_is_not_held_up_by_guards(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"score.py": SCORE})
     run_loop(desk_for(folder, {"train.py": FASTER}), Until(experiments=1))

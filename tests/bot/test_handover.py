@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from bot.loop.handover import MOST, fitted
 from tests.bot.repositories import CONFIG, events, git, make_repository, nocturne, status
 
-LIMITED = f"{CONFIG}stop: {{experiments: 5}}\n"
+LIMITED = f"{CONFIG}stop: {{experiments: 3}}\n"
 
 
 class Jobs:
@@ -56,14 +57,14 @@ class Jobs:
 @pytest.mark.long
 def test_a_campaign_in_three_jobs_ends_as_in_one(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
-    for turn in range(1, 6):
+    for turn in range(1, 4):
         number = jobs.propose()
         assert number == turn
         assert "is finished" in jobs.decide(jobs.train(number))
     assert jobs.propose() is None
     known = status(jobs.clone())
     assert known["stop_reason"] == "experiments"
-    assert known["experiments"]["total"] == 5 and known["experiments"]["improved"] >= 1
+    assert known["experiments"]["total"] == 3 and known["experiments"]["improved"] >= 1
     landed = jobs.events("experiment_landed")
     assert git(jobs.remote, "rev-parse", "nocturne/main") == landed[-1]["commit"]
 
@@ -102,15 +103,23 @@ def forged(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
     ("forge", "reason"),
     [
         (lambda text: text[:-20], "not a handover"),
-        (lambda text: "[]", "not a handover"),
         (lambda text: text + " " * (1 << 20), "larger than"),
+        pytest.param(lambda text: "[]", "not a handover", marks=pytest.mark.long),
         (forged(lambda r: r.update(campaign="other")), "campaign 'other'"),
-        (forged(lambda r: r.update(experiment=7)), "no experiment 7"),
+        pytest.param(forged(lambda r: r.update(experiment=7)), "no experiment 7", marks=pytest.mark.long),
         (forged(lambda r: r["runs"][-1].update(seed=99)), "another name or seed"),
         (forged(lambda r: r["runs"][-1].update(commit="0" * 40)), "of another experiment"),
-        (forged(lambda r: r["runs"][-1].update(score="0.1")), "no number"),
-        (forged(lambda r: r["runs"][-1].update(metrics=[1])), "not a handover"),
-        (forged(lambda r: r["runs"][-1].update(failure={"class": "x", "reason": "y"})), "score or a failure"),
+        pytest.param(
+            forged(lambda r: r["runs"][-1].update(score="0.1")), "no number", marks=pytest.mark.long
+        ),
+        pytest.param(
+            forged(lambda r: r["runs"][-1].update(metrics=[1])), "not a handover", marks=pytest.mark.long
+        ),
+        pytest.param(
+            forged(lambda r: r["runs"][-1].update(failure={"class": "x", "reason": "y"})),
+            "score or a failure",
+            marks=pytest.mark.long,
+        ),
         (
             forged(lambda r: r["runs"].append({"kind": "command_given", "number": 1, "command": "stop"})),
             "no run",
@@ -136,3 +145,15 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Jobs, str]:
     number = jobs.propose()
     assert number is not None
     return jobs, jobs.train(number).read_text()
+
+
+def test_a_handover_fits_where_it_has_to_pass() -> None:
+    curve = tuple((float(step), 1.0 / 3, 2.0 / 3) for step in range(40))
+    runs = [{"run": f"r-{n}", "curve": curve} for n in range(30)]
+    small = {"runs": runs[:2], "logs": {"r-0": "x" * 1000}}
+    assert json.loads(fitted(small)) == json.loads(json.dumps(small))
+    loud = {"runs": runs[:2], "logs": {f"r-{n}": "x" * 8000 for n in range(20)}}
+    assert json.loads(fitted(loud)) == json.loads(json.dumps(loud | {"logs": {}}))
+    long = json.loads(fitted({"runs": runs * 3, "logs": {}}))
+    assert [run["run"] for run in long["runs"]] == [run["run"] for run in runs * 3]
+    assert len(json.dumps(long)) < MOST

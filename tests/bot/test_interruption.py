@@ -93,9 +93,9 @@ def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [11, 12, 13])
-def test_thirty_kills_at_random_moments(tmp_path: Path, seed: int) -> None:
-    """Ten kills in each of three campaigns."""
+@pytest.mark.parametrize("seed", [11, 12])
+def test_kills_at_random_moments(tmp_path: Path, seed: int) -> None:
+    """Ten kills in each of two campaigns."""
     calm, rough = formula_pair(tmp_path, experiments=12)
     assert check_same_campaign(calm, rough, kills=10, longest=3.0, seed=seed) >= 8
 
@@ -107,6 +107,7 @@ def test_kills_with_real_training(tmp_path: Path) -> None:
     assert check_same_campaign(calm, rough, kills=5, longest=9.0, seed=21) >= 4
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_two_loops_on_one_campaign_lose_and_double_nothing(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 8}}\n")
@@ -181,9 +182,10 @@ def test_death_right_after_or_before_every_push_repeats_nothing(
     assert pulls(rough, tmp_path / "origin.git") == 2
     for number in ("1", "2"):
         said = nocturne(rough, "show", number).stdout
-        assert said.count("comment (verdict)") == 1 and said.count("comment (review)") == 1
+        assert said.count("comment (status)") == 1
 
 
+@pytest.mark.long
 def test_result_on_disk_is_picked_up_and_one_for_other_settings_is_not(tmp_path: Path) -> None:
     """A run that was paid for is not made again; what is not this run's result is not believed."""
     config = f"{CONFIG}stop: {{experiments: 1}}\n"

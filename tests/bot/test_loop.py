@@ -159,6 +159,7 @@ def test_n_experiments_and_stages_on_their_own(tmp_path: Path) -> None:
     assert sorted(branches) == ["main", "nocturne/ledger", "nocturne/main"]
 
 
+@pytest.mark.long
 def test_another_clone_goes_on_with_what_one_began(tmp_path: Path) -> None:
     one = make_repository(tmp_path / "one", remote=tmp_path / "origin.git")
     nocturne(one, "run", "-n", "1")
@@ -331,6 +332,7 @@ def test_baseline_that_fails_stops_with_its_reason_and_a_mend_goes_on(tmp_path: 
     assert status(folder)["experiments"]["total"] == 1
 
 
+@pytest.mark.long
 def test_search_that_is_exhausted_stops_and_says_so(tmp_path: Path) -> None:
     files = {"train.py": "FLAG = True\nflag = FLAG\n", "score.py": "print('METRIC loss=1.0')\n"}
     folder = make_repository(tmp_path / "repo", files=files)
@@ -340,6 +342,7 @@ def test_search_that_is_exhausted_stops_and_says_so(tmp_path: Path) -> None:
     assert known["total"] == 2 and known["lost"] == 1
 
 
+@pytest.mark.long
 def test_several_campaigns_and_several_files(tmp_path: Path) -> None:
     config = (
         CONFIG

@@ -13,6 +13,8 @@ from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, git
 from tests.remarks.conftest import MERGED, Night, Speech
 
+pytestmark = pytest.mark.long
+
 TWO = CONFIG + "seed: 1\ncampaigns:\n  main: {}\n  other: {}\n"
 
 

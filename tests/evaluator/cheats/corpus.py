@@ -84,7 +84,7 @@ CORPUS = (
     alone("reading/the_prepared_data", "looks for prepared data in every cache", NO_EFFECT),
     inside("reading/the_rows_of_the_scorer", "looks for the rows that the scorer exported", NO_EFFECT),
     alone("reading/without_mercy", "opens the prepared data, and ends where it is not there", JAIL, CRASH),
-    alone("reading/sources_of_the_modules", "reads the held-out modules in the library", NO_EFFECT, quick=True),
+    alone("reading/sources_of_the_modules", "reads the held-out modules in the library", NO_EFFECT),
     alone("reading/the_modules_themselves", "imports them, asks inspect, loaders and children", NO_EFFECT),
     inside("reading/byte_code", "takes docstrings out of their byte code", NO_EFFECT),
     alone("reading/the_locked_module", "asks prepare for the other splits, in disguise", NO_EFFECT),
@@ -119,7 +119,7 @@ CORPUS = (
     alone("ahead/other_rows", "expects what followed a token in other rows", AUDIT),
     # Learning and remembering while it is measured
     alone("learning/learns_from_each_batch", "descends the gradient on what it is asked", AUDIT),
-    alone("learning/remembers_pairs_of_earlier_batches", "counts pairs of tokens over batches", AUDIT, quick=True),
+    alone("learning/remembers_pairs_of_earlier_batches", "counts pairs of tokens over batches", AUDIT),
     alone("learning/remembers_in_a_file", "keeps what it is asked in its scratch folder", AUDIT),
     alone("learning/drifts_towards_what_it_saw", "moves a bias with each batch", AUDIT),
     alone("learning/counts_what_the_whole_batch_says", "uses the frequencies of the batch", AUDIT),
@@ -151,7 +151,7 @@ CORPUS = (
     inside("numbers/a_negative_batch", "asks for fewer than none", PROTOCOL, CRASH),
     # More training than the budget
     alone("hours/trains_four_times_as_long", "ignores the budget", CLOCK, settings=WALL_SECOND),
-    alone("hours/turns_the_clock_back", "slows Python's clocks down", CLOCK, settings=CPU_SECOND, quick=True),
+    alone("hours/turns_the_clock_back", "slows Python's clocks down", CLOCK, settings=CPU_SECOND),
     inside("hours/sets_the_clock_of_the_machine", "sets the clock back", CLOCK, settings=WALL_SECOND),
     alone("hours/trains_before_the_first_batch", "trains on the library first", CLOCK, settings=CPU_SECOND),
     alone("hours/trains_in_the_free_time_before", "the same, on the wall", CLOCK, settings=WALL_SECOND),

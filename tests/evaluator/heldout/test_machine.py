@@ -36,7 +36,13 @@ def needed(folder: Path) -> set[Path]:
     subprocess.run(
         [sys.executable, "-B", "-c", MORE],
         cwd=folder,
-        env={**os.environ, "NOCTURNE_BUDGET": "steps", "NOCTURNE_TIME_BUDGET": "1", "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "NOCTURNE_BUDGET": "steps",
+            "NOCTURNE_TIME_BUDGET": "1",
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": "/tmp",  # the sockets of a DataLoader's worker have short names or none
+        },
         capture_output=True,
         check=True,
         timeout=200,
