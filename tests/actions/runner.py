@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,38 +20,36 @@ UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
 TIMEOUT = 600
 
 # What actions/checkout does, as far as we use it. The project itself lies on this machine.
-_CHECKOUT = f"""\
+_CHECKOUT = """\
 name: Checkout
 description: A checkout from the GitHub on loopback
 inputs:
-  repository: {{default: "${{{{ github.repository }}}}"}}
-  path: {{default: "."}}
-  token: {{default: "${{{{ github.token }}}}"}}
-  ref: {{default: ""}}
-  fetch-depth: {{default: "1"}}
-  persist-credentials: {{default: "true"}}
+  repository: {default: "${{ github.repository }}"}
+  path: {default: "."}
+  token: {default: "${{ github.token }}"}
+  ref: {default: ""}
+  fetch-depth: {default: "1"}
+  persist-credentials: {default: "true"}
 runs:
   using: composite
   steps:
     - shell: bash
       env:
-        REPOSITORY: ${{{{ inputs.repository }}}}
-        FOLDER: ${{{{ inputs.path }}}}
-        TOKEN: ${{{{ inputs.token }}}}
-        PERSIST: ${{{{ inputs.persist-credentials }}}}
+        REPOSITORY: ${{ inputs.repository }}
+        FOLDER: ${{ inputs.path }}
+        TOKEN: ${{ inputs.token }}
+        PERSIST: ${{ inputs.persist-credentials }}
       run: |
         test "$PERSIST" = false
         if [ "$FOLDER" != . ]; then
           mkdir -p "$FOLDER"
-          cd '{PROJECT}'
-          git ls-files --cached --others --exclude-standard -z |
-            tar --create --null --files-from=- --ignore-failed-read | tar --extract -C "$GITHUB_WORKSPACE/$FOLDER"
-          if [ -e '{{lost}}' ]; then
+          cp -a '{project}/.' "$GITHUB_WORKSPACE/$FOLDER"
+          if [ -e '{lost}' ]; then
             sed -i '1a [ "$NOCTURNE_COMMAND" != train ] || exit 137' "$GITHUB_WORKSPACE/$FOLDER/.github/action/run.sh"
           fi
           exit
         fi
-        find . -mindepth 1 -maxdepth 1 -exec rm -rf {{}} +
+        find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
         git init --quiet
         git remote add origin "$GITHUB_SERVER_URL/$REPOSITORY"
         header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w0)"
@@ -75,6 +74,13 @@ runs:
 """
 
 
+def pip_settings() -> dict[str, str]:
+    """Return where pip finds packages on this machine, for a runner whose home is another one."""
+    config = Path.home() / ".config" / "pip" / "pip.conf"
+    found = {"PIP_CONFIG_FILE": str(config)} if config.is_file() else {}
+    return found | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+
 @dataclass
 class Runner:
     """Runs what was dispatched to `repository`, one after the other."""
@@ -88,11 +94,11 @@ class Runner:
     def __post_init__(self) -> None:
         self.stubs = self.folder / "stubs"
         self._lost = self.folder / "lost"
-        checkout = _CHECKOUT.replace("{lost}", str(self._lost))
+        self.project = self.folder / "project"
+        checkout = _CHECKOUT.replace("{lost}", str(self._lost)).replace("{project}", str(self.project))
         for name, text in (("checkout", checkout), ("upload", _UPLOAD)):
             (self.stubs / name).mkdir(parents=True)
             (self.stubs / name / "action.yml").write_text(text)
-        self.project = self.folder / "project"
         shutil.copytree(
             PROJECT,
             self.project,
@@ -123,42 +129,47 @@ class Runner:
         run = self.repository.contents.runs[dispatch.run_id or 0]
         run.title = f"Nocturne: {dispatch.inputs['campaign']}"
         run.status = "in_progress"
-        name = self.repository.full_name
-        environ = {
+        words = ["workflow_dispatch", "--workflows", dispatch.workflow]
+        for key, value in dispatch.inputs.items():
+            words += ["--input", f"{key}={value}"]
+        reference = f"{self.repository.full_name}/{dispatch.workflow}@refs/heads/{dispatch.ref}"
+        done = self.act(at, words, {"GITHUB_RUN_ID": str(dispatch.run_id), "GITHUB_WORKFLOW_REF": reference})
+        run.status, run.conclusion = "completed", "success" if done.returncode == 0 else "failure"
+        self.logs.append(done.stdout + done.stderr)
+        return done
+
+    def act(
+        self, at: Path, words: Sequence[str], variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run act in the clone at `at`, with what every job of this repository needs, and `variables`."""
+        variables = {
             "GITHUB_API_URL": self.github.api_url,
             "GITHUB_SERVER_URL": self.github.server_url,
-            "GITHUB_REPOSITORY": name,
-            "GITHUB_RUN_ID": str(dispatch.run_id),
-            "GITHUB_WORKFLOW_REF": f"{name}/{dispatch.workflow}@refs/heads/{dispatch.ref}",
+            "GITHUB_REPOSITORY": self.repository.full_name,
             "RUNNER_TOOL_CACHE": str(self.tools),
+            **pip_settings(),
+            **variables,
         }
-        words = [
-            str(Path(sys.executable).with_name("act")), "workflow_dispatch", "--workflows", dispatch.workflow,
-            "--no-cache-server", "-P", "self-hosted=-self-hosted", "-P", "ubuntu-latest=-self-hosted",
+        command = [
+            str(Path(sys.executable).with_name("act")), *words, "--no-cache-server",
+            "-P", "self-hosted=-self-hosted", "-P", "ubuntu-latest=-self-hosted",
             "--secret", f"GITHUB_TOKEN={self.token}",
             "--local-repository", f"{CHECKOUT.split()[0]}={self.stubs / 'checkout'}",
             "--local-repository", f"{UPLOAD}={self.stubs / 'upload'}",
             "--local-repository", f"{ACTION}={self.project}",
         ]  # fmt: skip
-        for key, value in dispatch.inputs.items():
-            words += ["--input", f"{key}={value}"]
-        for key, value in environ.items():
-            words += ["--env", f"{key}={value}"]
-        done = subprocess.run(
-            words,
+        for key, value in variables.items():
+            command += ["--env", f"{key}={value}"]
+        # The runner's own python3 is the one that runs the tests: it has torch.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command,
             cwd=at,
-            # The runner's own python3 is the one that runs the tests: it has torch.
-            env={
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "HOME": str(self.home),
-            },
+            env={"PATH": path, "HOME": str(self.home)},
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
         )
-        run.status, run.conclusion = "completed", "success" if done.returncode == 0 else "failure"
-        self.logs.append(done.stdout + done.stderr)
-        return done
 
     def waiting(self) -> list[Dispatch]:
         """Return what was dispatched to the repository and has not run."""

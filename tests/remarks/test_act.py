@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from bot.actions.caller import CHECKOUT, COMMANDS_PATH, commands_caller
-from tests.actions.runner import TIMEOUT, Runner
+from bot.actions.caller import COMMANDS_PATH, commands_caller
+from tests.actions.runner import Runner
 from tests.bot.repositories import git
 from tests.remarks.conftest import ACTION, NAME, Night, Said, Speech
 
@@ -39,28 +36,6 @@ def run(runner: Runner, said: Said, night: Night) -> str:
     git(runner.folder, "clone", "--quiet", "--branch", "main", str(night.repository.path), str(at))
     # act takes this folder for what the first checkout brings.
     git(at, "remote", "set-url", "origin", f"{night.github.server_url}/{NAME}.git")
-    environ = {
-        "GITHUB_API_URL": night.github.api_url,
-        "GITHUB_SERVER_URL": night.github.server_url,
-        "GITHUB_REPOSITORY": NAME,
-        "RUNNER_TOOL_CACHE": str(runner.tools),
-    }
-    words = [
-        str(Path(sys.executable).with_name("act")), "issue_comment", "--eventpath", str(said.event),
-        "--workflows", COMMANDS_PATH, "--no-cache-server", "-P", "ubuntu-latest=-self-hosted",
-        "--secret", f"GITHUB_TOKEN={runner.token}",
-        "--local-repository", f"{CHECKOUT.split()[0]}={runner.stubs / 'checkout'}",
-        "--local-repository", f"{ACTION}={runner.project}",
-    ]  # fmt: skip
-    for key, value in environ.items():
-        words += ["--env", f"{key}={value}"]
-    done = subprocess.run(
-        words,
-        cwd=at,
-        env={"PATH": os.environ["PATH"], "HOME": str(runner.home)},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-    )
+    done = runner.act(at, ["issue_comment", "--eventpath", str(said.event), "--workflows", COMMANDS_PATH], {})
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return done.stdout + done.stderr
