@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from evaluator.settings import Settings
 _HANDED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
 
 _MOST_READS = 1024  # of 64 KiB
+_LOOK_AT_FILES = 0.5  # seconds between two looks at files in memory
 _MEMORY_PART, _SCRATCH_PART, _SCRATCH_MOST_MB = 0.9, 0.25, 16384
 
 
@@ -117,6 +119,9 @@ class Candidate:
         os.set_blocking(self._output, False)
         self._output_open = True
         self._jailed = jail.name != "none"
+        self._given = frozenset(os.fstat(fd).st_ino for fd in fds)
+        self._files_mb = 0.0
+        self._files_at = 0.0
         self.peak_memory_mb = 0.0
         self.cpu_seconds = 0.0
 
@@ -149,10 +154,14 @@ class Candidate:
     def check(self) -> proctree.Usage:
         """Return what `measure` does; raise `CandidateFailed` where it is more than the bounds allow."""
         used = self.measure()
-        if used.memory_mb > self.bounds.memory_mb:
+        if time.monotonic() - self._files_at > _LOOK_AT_FILES:
+            self._files_mb = self._tree.memory_files_mb(without=self._given)
+            self._files_at = time.monotonic()
+        memory_mb = used.memory_mb + self._files_mb
+        if memory_mb > self.bounds.memory_mb:
             raise CandidateFailed(
                 "out_of_memory",
-                f"used {used.memory_mb:.0f} MiB of memory; {self.bounds.memory_mb:.0f} are allowed",
+                f"used {memory_mb:.0f} MiB of memory; {self.bounds.memory_mb:.0f} are allowed",
                 defence="limits",
             )
         if used.processes > self.bounds.processes:

@@ -97,6 +97,21 @@ class Tree:
         self._most = max(self._most, kernel, sum(self._seen.values()))
         return Usage(self._most, sum(each.memory_mb for each in alive), len(alive))
 
+    def memory_files_mb(self, without: Set[int] = frozenset()) -> float:
+        """Return the MiB in files without a name (memfd_create(2)) that the tree has open.
+
+        They belong to no process's resident memory before they are mapped. `without` are inodes of ours.
+        """
+        found: dict[int, int] = {}
+        for each in self._members():
+            with contextlib.suppress(OSError):  # it has ended
+                for entry in os.scandir(f"/proc/{each.pid}/fd"):
+                    with contextlib.suppress(OSError):  # it was closed meanwhile
+                        if str(Path(entry.path).readlink()).startswith("/memfd:"):
+                            stat = Path(entry.path).stat()
+                            found[stat.st_ino] = stat.st_blocks * 512
+        return sum(size for inode, size in found.items() if inode not in without) / 2**20
+
     def end(self, patience: float = 10.0) -> None:
         """Kill all of it, and wait for all but the main process, which its owner waits for.
 

@@ -54,3 +54,55 @@ def test_nothing_is_alive_when_close_returns(tmp_path: Path, jail: str, then: st
         timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "all\n", "")
+
+
+HOARD = """
+import os, time
+kept = [os.memfd_create("hoard") for _ in range(4)]
+for each in kept:
+    os.write(each, bytes(64 << 20))
+time.sleep(60)
+"""
+CHECK = """
+import os, sys, time
+from pathlib import Path
+from evaluator.candidate import Bounds, Candidate
+from evaluator.errors import CandidateFailed
+from evaluator.jail import choose
+from evaluator.jail.python import python_paths
+from evaluator.jail.view import View
+from evaluator.log import Log
+
+given = os.memfd_create("ours")
+os.write(given, bytes(300 << 20))
+scratch = Path("/tmp/scratch")
+view = View(read_only=python_paths(), scratch=scratch, scratch_bytes=1 << 30)
+candidate = Candidate(
+    [sys.executable, "-c", sys.argv[1]], jail=choose("auto"), view=view, folder=scratch, env={}, log=Log(),
+    bounds=Bounds(memory_mb=200, scratch_mb=1000, processes=10), fds=(given,),
+)
+until = time.monotonic() + float(sys.argv[2])
+try:
+    while time.monotonic() < until:
+        candidate.listen(0.05)
+        candidate.check()
+    print("fine")
+except CandidateFailed as failure:
+    print(failure.kind, failure.defence)
+candidate.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "said"),
+    [(HOARD, "60", "out_of_memory limits\n"), ("import time; time.sleep(60)", "2", "fine\n")],
+)
+def test_files_in_memory_count_as_memory_and_ours_do_not(text: str, seconds: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, text, seconds],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
