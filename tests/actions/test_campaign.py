@@ -49,7 +49,9 @@ def test_a_campaign_runs_to_its_end(
     landed = {event["experiment"]: event["commit"] for event in events(runner, "experiment_landed")}
     decided = {event["experiment"]: event for event in events(runner, "experiment_decided")}
     opened = {event["experiment"]: event["pull"] for event in events(runner, "pull_opened")}
-    assert len(decided) == len(opened) == experiments and 0 < len(landed) < experiments
+    assert len(decided) == len(opened) == experiments
+    # What real training comes to depends on the machine; the formula's outcome is known.
+    assert 0 < len(landed) < experiments if task == "formula" else landed
     assert git(runner.repository.path, "rev-parse", "nocturne/main") == list(landed.values())[-1]
     contents = runner.repository.contents
     for number, pull in opened.items():
