@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,10 @@ import yaml
 from bot.actions import docs
 from bot.actions.caller import caller
 from bot.errors import UserError
+from tests.actions.auditors import audit, check_schema
 from tests.actions.runner import ACTION, PROJECT
 
 WORKFLOWS = PROJECT / ".github" / "workflows"
-
-
-def tool(*words: str) -> str:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def generated(folder: Path) -> list[Path]:
@@ -42,15 +30,13 @@ def generated(folder: Path) -> list[Path]:
 
 
 def test_action_and_workflows_are_valid(tmp_path: Path) -> None:
-    tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", str(PROJECT / "action.yml"))
-    paths = map(str, [*WORKFLOWS.glob("*.yml"), *generated(tmp_path)])
-    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths)
+    check_schema("github-actions", PROJECT / "action.yml")
+    check_schema("github-workflows", *WORKFLOWS.glob("*.yml"), *generated(tmp_path))
 
 
 def test_auditors_find_nothing(tmp_path: Path) -> None:
     paths = [PROJECT / "action.yml", *WORKFLOWS.glob("*.yml"), *generated(tmp_path)]
-    said = tool("zizmor", "--offline", "--persona", "auditor", "--no-progress", *map(str, paths))
-    assert "No findings to report" in said
+    assert "No findings to report" in audit(*paths)
     ignored = [line for path in paths for line in path.read_text().splitlines() if "zizmor: ignore" in line]
     assert all(re.search(r"ignore\[self-hosted-runner\] \w+", line) for line in ignored) and ignored
 

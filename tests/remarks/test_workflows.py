@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
 from bot.actions.caller import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller
+from tests.actions.auditors import audit, check_schema
 from tests.bot.repositories import make_repository, nocturne
 from tests.remarks.conftest import ACTION, PERMISSIONS
 
 OURS = Path(__file__).parents[2] / ".github" / "workflows" / "commands.yml"
 
 
-def tool(*words: str) -> str:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def test_both_are_valid_and_auditors_find_nothing(tmp_path: Path) -> None:
     theirs = tmp_path / "nocturne-commands.yml"
     theirs.write_text(commands_caller(ACTION))
-    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(OURS), str(theirs))
-    audit = ("zizmor", "--offline", "--persona", "auditor", "--no-progress")
-    assert "ignored" not in tool(*audit, str(OURS))
+    check_schema("github-workflows", OURS, theirs)
+    assert "ignored" not in audit(OURS)
     # Whatever listens to comments has this one finding, which no condition answers.
-    assert "(1 ignored)" in tool(*audit, str(theirs))
+    assert "(1 ignored)" in audit(theirs)
     assert theirs.read_text().count("zizmor: ignore[dangerous-triggers] no code") == 1
 
 
