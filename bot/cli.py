@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 
 from bot import __version__
-from bot.actions import files
 from bot.errors import UserError
 
 EXIT_USER_ERROR = 2
@@ -131,8 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(f"bot.commands.{verb}").run(**arguments))
     except UserError as error:
         print(f"nocturne: {error}", file=sys.stderr)
-        if files.in_actions(os.environ):
-            print(files.command("error", str(error), title="Nocturne"), flush=True)
+        _annotate(error)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("nocturne: interrupted; nothing is lost, `nocturne run` goes on", file=sys.stderr)
@@ -141,6 +139,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) went away: nothing more to say, and no traceback at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _annotate(error: UserError) -> None:
+    """Show the error on the workflow run's page too."""
+    from bot.actions import files  # not needed where all goes well, which is to start quickly
+
+    if files.in_actions(os.environ):
+        print(files.command("error", str(error), title="Nocturne"), flush=True)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -221,17 +221,7 @@ def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) 
 
     `campaign` is needed where the file names several. Raises UserError with file, key and mend.
     """
-    try:
-        data = yaml.safe_load(text)
-    except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
-        raise UserError(f"{source}: not valid YAML: {error}: mend the date") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
-    data = {} if data is None else data
-    if not isinstance(data, dict):
-        raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
+    data = _load(text, source)
     whole = _validate(ConfigFile, data, source, "")
     campaigns = whole.campaigns
     for name in campaigns:
@@ -254,14 +244,25 @@ def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) 
 
 def campaigns(text: str, *, source: str = CONFIG_PATH) -> list[str]:
     """Return the names of the campaigns that `text` (YAML) describes, sorted; "main" where it names none."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError:
-        data = None
-    named = data.get("campaigns") if isinstance(data, dict) else None
+    named = _load(text, source).get("campaigns")
     names = sorted(named) if isinstance(named, dict) and named else ["main"]
     parse(text, campaign=names[0], source=source)
     return names
+
+
+def _load(text: str, source: str) -> dict[str, Any]:
+    """Read the file's YAML, in which an empty file has no keys."""
+    try:
+        data = yaml.safe_load(text)
+    except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
+        raise UserError(f"{source}: not valid YAML: {error}: mend the date") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
+    if data is not None and not isinstance(data, dict):
+        raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
+    return data or {}
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from bot.commands.session import campaign_session
 from bot.config import CONFIG_PATH, campaigns
 from bot.errors import UserError
-from bot.forge.github import GitHubForge
 from bot.git import Git
 from bot.remarks.answer import answer, why_ignored
 from bot.remarks.event import read_remark
@@ -24,11 +23,7 @@ def run(*, repo: Path, campaign: str | None) -> int:
     with ExitStack() as stack:
         names = [campaign] if campaign else _campaigns(repo)
         sessions = [stack.enter_context(campaign_session(repo, name)) for name in names]
-        forge = sessions[0].desk.forge
-        if not isinstance(forge, GitHubForge):
-            raise UserError(
-                "remote: not on GitHub, or GITHUB_TOKEN is not set: there is no comment to answer"
-            )
+        forge = sessions[0].github
         if forge.client.repository.lower() != remark.repository.lower():
             raise UserError(
                 f"GITHUB_EVENT_PATH: the comment is in {remark.repository}, and this is {forge.client.repository}"

@@ -9,7 +9,6 @@ from bot.actions.chain import start_next, this_link
 from bot.actions.files import set_outputs
 from bot.commands.session import campaign_session
 from bot.errors import UserError
-from bot.forge.github import GitHubForge
 from bot.loop.single import stop_now
 
 ATTEMPTS = 3
@@ -18,10 +17,7 @@ ATTEMPTS = 3
 def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
     with campaign_session(repo, campaign) as session:
         desk = session.desk
-        if not isinstance(desk.forge, GitHubForge):
-            raise UserError(
-                "remote: not on GitHub, or GITHUB_TOKEN is not set: there is no workflow to start"
-            )
+        client = session.github.client
         link = this_link(os.environ, desk.name)
         stop = stop_now(desk)
         set_outputs(os.environ, {"continues": stop is None, "stop": stop.reason if stop else ""})
@@ -32,7 +28,7 @@ def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
                 f"{attempt} runs in a row ended without a training: see what the training job says; the chain ends"
                 " here, and the workflow's schedule begins another one"
             )
-        elif start_next(desk.forge.client, link, desk.name, os.environ.get("GITHUB_RUN_ID"), attempt):
+        elif start_next(client, link, desk.name, os.environ.get("GITHUB_RUN_ID"), attempt):
             session.say(f"{link.workflow} goes on")
         else:
             session.say(f"{link.workflow} goes on by itself: its next run waits already")

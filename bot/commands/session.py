@@ -16,6 +16,7 @@ from bot.actions.files import in_actions
 from bot.agents.protocol import Question
 from bot.display import Display
 from bot.errors import UserError
+from bot.forge.github import GitHubForge
 from bot.loop.desk import Desk, open_desk
 from bot.rules.events import CommandGiven
 from bot.rules.proposal import Proposal
@@ -37,6 +38,15 @@ class Session:
     """A command at work on one campaign."""
 
     desk: Desk
+
+    @property
+    def github(self) -> GitHubForge:
+        """The forge, for what only GitHub has; UserError where the campaign's remote is not there."""
+        if not isinstance(self.desk.forge, GitHubForge):
+            raise UserError(
+                "remote: not on GitHub, or GITHUB_TOKEN is not set: this command works in a workflow"
+            )
+        return self.desk.forge
 
     def say(self, text: str) -> None:
         self.desk.display.note(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.config import CONFIG_PATH, Evaluator
+from bot.config import Evaluator
 from bot.doctor.finding import Finding, amber, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
@@ -31,9 +31,6 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
         stops = limits(desk.config)
     except (UserError, Damaged, ProcessFailed, OSError) as error:
         missing = red(SETUP, " ".join(str(error).split()))
-        return [missing, *examine(TOOLS, lambda: tools(Evaluator()))]
-    except ValueError as error:  # a date such as 2026-13-45
-        missing = red(SETUP, f"{CONFIG_PATH}: {error}", "write stop.deadline as 2026-11-30T07:00")
         return [missing, *examine(TOOLS, lambda: tools(Evaluator()))]
     campaign: Campaign | None = None
 

@@ -86,7 +86,7 @@ def train_apart(desk: Desk, number: int, path: Path) -> int:
     known = set(desk.ledger.refresh().runs)
     with handover.private_copy(desk, number) as copy:
         try:
-            if _stage(copy, number) == "train":
+            if _stage(copy.ledger.refresh(), number) == "train":
                 _measure_incumbent(copy)
                 advance(copy, number, first_stage="train", last_stage="train")
         finally:
@@ -107,9 +107,10 @@ def _measure_incumbent(desk: Desk) -> None:
 def announce_training(desk: Desk, number: int) -> None:
     """Say on the pull request that the training begins, where it was not said yet."""
     campaign = desk.ledger.refresh()
-    candidate = campaign.experiments[number].candidate
-    if _stage(desk, number) == "train" and candidate and not campaign.runs_of(candidate.commit):
-        announce(desk, campaign.experiments[number])
+    experiment = campaign.experiments[number]
+    trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
+    if _stage(campaign, number) == "train" and not trained:
+        announce(desk, experiment)
 
 
 def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) -> tuple[int, bool]:
@@ -125,12 +126,11 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
     if number is None:
         waiting = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] not in _EARLY]
         number = next(iter(waiting), None)
-    if number is not None and _stage(desk, number) == "train":
-        settled = settle(desk, campaign, campaign.experiments[number])
-        if not settled and path is None:
+    training = number is not None and _stage(campaign, number) == "train"
+    if number is not None and training and not settle(desk, campaign, campaign.experiments[number]):
+        if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
-        if not settled:
-            return number, handed is not None
+        return number, handed is not None
     return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
 
 
@@ -140,9 +140,8 @@ def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:
     return replace(desk, runner=runs[-1].runner) if runs else desk
 
 
-def _stage(desk: Desk, number: int) -> str | None:
+def _stage(campaign: Campaign, number: int) -> str | None:
     """Return the stage that an experiment waits for, None where it is finished or is not there."""
-    campaign = desk.ledger.refresh()
     experiment = campaign.experiments.get(number)
     if experiment is None or experiment.finished_at is not None:
         return None
