@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from bot.rules import events as ev
+from bot.rules.bills import Bills
 from bot.rules.proposal import Change, PastExperiment
 
 
@@ -74,6 +75,8 @@ class Campaign:
     resumed_at_runs: int = 0
     reverts_waiting: list[int] = field(default_factory=list)
     stopped: ev.LoopStopped | None = None
+    bills: Bills = field(default_factory=Bills)
+    """What models used and cost."""
     mended: list[str] = field(default_factory=list)
     event_count: int = 0
     last_at: str = ""
@@ -150,7 +153,8 @@ class Campaign:
         return sum(run.gpu_seconds for run in self.runs.values())
 
     def cost_usd(self) -> float:
-        return sum(e.proposal.cost_usd for e in self.experiments.values() if e.proposal)
+        proposed = sum(e.proposal.cost_usd for e in self.experiments.values() if e.proposal)
+        return proposed + self.bills.total.usd
 
     def history(self) -> list[PastExperiment]:
         """Return the past as a proposer reads it. Effects are turned so that negative is better."""
@@ -203,6 +207,8 @@ class Campaign:
                 self._apply_command(event)
             case ev.LoopStopped():
                 self.stopped = event
+            case ev.ModelCalled():
+                self.bills.add(event, at)
             case ev.LedgerMended():
                 self.mended.append(event.note)
             case _:

@@ -270,6 +270,33 @@ class LoopStopped:
 
 
 @dataclass(frozen=True)
+class ModelCalled:
+    """One call of a model: what it used, in tokens, and what it cost; None where the price is not known.
+
+    `conversation` names the conversation by a random word, `call` counts within it. `experiment` is None for
+    calls that serve no single one. `stop_reason` is the model's, or `broken` where the answer did not arrive
+    whole: then `output_tokens` is an estimate.
+    """
+
+    kind: ClassVar[str] = "model_called"
+    experiment: int | None
+    role: str
+    conversation: str
+    call: int
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: float | None
+    stop_reason: str
+
+    @property
+    def key(self) -> str:
+        return f"called:{self.conversation}:{self.call}"
+
+
+@dataclass(frozen=True)
 class LedgerMended:
     """Damage that was found and put right, in words."""
 
@@ -302,6 +329,7 @@ Event = (
     | IncumbentMoved
     | CommandGiven
     | LoopStopped
+    | ModelCalled
     | LedgerMended
 )
 EVENT_TYPES: dict[str, type[Any]] = {t.kind: t for t in Event.__args__}
