@@ -30,6 +30,7 @@ from bot.rules.guards import parse_guard
 
 CONFIG_PATH = ".github/nocturne.yml"
 RESERVED_NAMES = ("ledger", "exp")
+_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 
@@ -145,6 +146,44 @@ class Stop(_Section):
     """So many experiments ended without an improvement."""
 
 
+class ModelPrice(_Section):
+    """What a model costs, in USD per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """What is sent."""
+    output: Annotated[float, Field(ge=0)]
+    """What comes back."""
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+    """Kept for five minutes; null takes 1.25 times the input."""
+    cache_write_1h: Annotated[float, Field(ge=0)] | None = None
+    """Kept for an hour; null takes twice the input."""
+    cache_read: Annotated[float, Field(ge=0)] | None = None
+    """Read from the cache; null takes a tenth of the input."""
+
+
+class Models(_Section):
+    """Which models think, what they may cost, and what they never see. For `claude` only."""
+
+    proposer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-sonnet-5-5"
+    """The maker: a fast one."""
+    reviewer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"
+    """The checker: a strong one."""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    """How much they think; null leaves it to each model. Models without such a setting don't hear of it."""
+    experiment_usd: Annotated[float, Field(gt=0)] | None = 1.0
+    """Most money for one experiment. A call that could cost more than what is left is not made: the offline
+    search goes on in its place. `stop.cost_usd` is the same for the campaign."""
+    night_usd: Annotated[float, Field(gt=0)] | None = 20.0
+    """Most money in any 24 hours."""
+    experiment_tokens: Annotated[int, Field(ge=1)] | None = 2_000_000
+    """Most tokens for one experiment, sent and received; holds also for a model whose price is not known."""
+    prices: dict[str, ModelPrice] = {}
+    """Prices that differ from the built-in table's or that it lacks, by the model's name, such as
+    `{claude-next: {input: 2, output: 10}}`. Without a price, tokens are counted, and no cap of money holds."""
+    leave_out: Annotated[list[str], Field(max_length=64)] = []
+    """Files that no model is shown, as patterns such as `data/**` or `*.pem`, relative to the repository."""
+
+
 class GitHubSettings(_Section):
     """What is special on GitHub."""
 
@@ -177,6 +216,8 @@ class Config(_Section):
     """How sure a verdict must be."""
     stop: Stop = Stop()
     """When the loop ends by itself."""
+    models: Models = Models()
+    """Which models think, what they may cost, and what they never see."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
 

@@ -1,0 +1,353 @@
+"""The door to Claude: one call at a time, streamed, patient, paid from a purse, errors with a mend."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from bot.claude.failures import Exhausted, NoAnswer, TooLong
+from bot.claude.models import traits
+from bot.claude.prices import Usage
+from bot.claude.spending import Purse
+from bot.errors import UserError
+from bot.text import one_line
+
+if TYPE_CHECKING:  # more than a second, which only a call is worth
+    import anthropic
+
+TRIES = 5  # at a call that fails for a passing reason
+PAUSE = 2.0  # seconds before the second try; it doubles
+LONGEST_WAIT = 300.0  # seconds in sum between the tries of one call
+LONGEST_CALL = 900.0  # seconds of one try, however busily it streams
+SILENCE = 120.0  # seconds without a byte; the server pings more often than that
+_OVERHEAD_TOKENS = 2_000  # what the provider adds to a prompt with tools, amply
+_LONGEST_WORD = 300  # characters of a provider's message that are shown
+_PASSING = frozenset({408, 409, 429})
+_PASSING_TYPES = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
+
+Block = dict[str, Any]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+Lasting = Literal["5m", "1h"]
+T = TypeVar("T")
+# The SDK takes what comes for what is specified: each of these is how a malformed answer shows.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that the model wants run. `input` fits the tool's schema only where that is strict."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model said. `content` is to be sent back unchanged; `calls` are whole, or not there.
+
+    `stop_reason` is `end_turn`, `tool_use`, `max_tokens`, `refusal`, or one of the rarer ones.
+    """
+
+    content: list[Block]
+    text: str
+    calls: tuple[ToolCall, ...]
+    stop_reason: str
+    usage: Usage
+    model: str
+
+    @property
+    def refused(self) -> bool:
+        return self.stop_reason == "refusal"
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ends where the room ended, and not where the model would have."""
+        return self.stop_reason in ("max_tokens", "model_context_window_exceeded")
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it to go on with: no text and no call."""
+        return not self.calls and not self.text.strip()
+
+
+class _Passing(Exception):
+    """A try failed, and the next one may not; `wait` is how long the server asks us to stay away."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class Claude:
+    """Calls of Claude with the credentials of `environ`. Not for use by two threads at once.
+
+    Takes ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, and ANTHROPIC_BASE_URL. Raises `UserError` where neither
+    credential is there. `note` hears of every try that failed.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        note: Callable[[str], None] = lambda _: None,
+        silence: float = SILENCE,
+    ) -> None:
+        self._key = environ.get("ANTHROPIC_API_KEY") or None
+        self._token = environ.get("ANTHROPIC_AUTH_TOKEN") or None
+        if self._key is None and self._token is None:
+            raise UserError(
+                "ANTHROPIC_API_KEY is not set: set it, or let `proposer: offline` and `reviewer: rules` do"
+                " without a model"
+            )
+        self._url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        self._sleep = sleep
+        self._note = note
+        self._silence = silence
+
+    @functools.cached_property
+    def _client(self) -> anthropic.Anthropic:
+        import anthropic
+
+        return anthropic.Anthropic(
+            api_key=self._key,
+            auth_token=None if self._key else self._token,
+            base_url=self._url,
+            max_retries=0,  # the SDK counts no cost and knows no end in time; `_patiently` does
+            timeout=anthropic.Timeout(self._silence, connect=10.0),
+        )
+
+    def converse(
+        self,
+        *,
+        model: str,
+        system: Sequence[Mapping[str, Any]],
+        messages: Sequence[Mapping[str, Any]],
+        max_tokens: int,
+        purse: Purse,
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool_choice: Literal["auto", "none"] | None = None,
+        one_tool_at_a_time: bool = False,
+        effort: Effort | None = None,
+        cache_tail: Lasting | None = None,
+    ) -> Reply:
+        """Make one call and return the answer, whatever its stop reason; empty ones too.
+
+        Cache breakpoints stand in `system`, `tools` and `messages` (`cache_control`); `cache_tail` sets one
+        more at the end of the messages, of the four that a request may have. There is no forced tool and no
+        temperature, which current models refuse; `effort` is left out for models that don't know it.
+
+        Each try is paid from `purse`. Raises `OverBudget` before a call that could break a cap, `Exhausted`
+        where patience ends, `TooLong`, and `UserError` where key, permission or the model's name is wrong.
+        """
+        room = min(max_tokens, traits(model).max_output)
+        prompt: dict[str, Any] = {"model": model, "messages": list(messages)}
+        if system:
+            prompt["system"] = list(system)
+        if tools:
+            prompt["tools"] = list(tools)
+            if tool_choice is not None or one_tool_at_a_time:
+                prompt["tool_choice"] = _choice(tool_choice or "auto", one_tool_at_a_time)
+        if cache_tail is not None:
+            prompt["cache_control"] = {"type": "ephemeral", "ttl": cache_tail}
+        if effort is not None and traits(model).effort:
+            prompt["output_config"] = {"effort": effort}
+        most = most_tokens(prompt)
+
+        def attempt() -> Reply:
+            purse.allow(model, most, room, lambda: self._counted(prompt, purse.role))
+            return self._stream(prompt, room, purse)
+
+        return self._patiently(attempt)
+
+    def count(
+        self,
+        *,
+        model: str,
+        system: Sequence[Mapping[str, Any]],
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
+        role: str = "proposer",
+    ) -> int:
+        """Return how many tokens such a call sends, as the provider counts them. Costs nothing but time."""
+        prompt: dict[str, Any] = {"model": model, "messages": list(messages)}
+        if system:
+            prompt["system"] = list(system)
+        if tools:
+            prompt["tools"] = list(tools)
+        return self._counted(prompt, role)
+
+    def _counted(self, prompt: Mapping[str, Any], role: str) -> int:
+        def attempt() -> int:
+            import anthropic
+
+            try:
+                return self._client.messages.count_tokens(**prompt).input_tokens
+            except anthropic.APIStatusError as error:
+                raise _sorted(error, str(prompt["model"]), role) from None
+            except _broken_off() as error:
+                raise _Passing(_name(error)) from None
+            except _MALFORMED as error:
+                raise _Passing(f"malformed answer ({type(error).__name__})") from None
+
+        return self._patiently(attempt)
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        """Try again where a try failed for a passing reason: so often, so long, and not longer."""
+        waited, tried, why = 0.0, 0, ""
+        while tried < TRIES:
+            tried += 1
+            try:
+                return attempt()
+            except _Passing as failure:
+                why = str(failure)
+                pause = PAUSE * 2 ** (tried - 1) * random.uniform(1.0, 1.25)  # loops side by side spread out
+                wait = pause if failure.wait is None else failure.wait
+            if tried == TRIES or waited + wait > LONGEST_WAIT:
+                break
+            self._note(f"Claude: {why}; another try in {wait:.0f} s")
+            self._sleep(wait)
+            waited += wait
+        tries = "a single try" if tried == 1 else f"{tried} tries"
+        raise Exhausted(f"no answer after {tries}: {why}")
+
+    def _stream(self, prompt: Mapping[str, Any], room: int, purse: Purse) -> Reply:
+        """Make one try. What it used is written down, also where the answer broke off."""
+        import anthropic
+
+        model = str(prompt["model"])
+        heard = _Heard()
+        call = self._client.messages.stream(**prompt, max_tokens=room)  # sends nothing yet
+        try:
+            with call as stream:
+                heard.listen(stream)
+                message = stream.get_final_message()
+                if message.stop_reason is None:
+                    raise _Passing("the stream ended before the answer did")
+                reply = _reply(message)
+        except anthropic.APIStatusError as error:
+            failure = _sorted(error, model, purse.role)
+        except _broken_off() as error:
+            failure = _Passing(_name(error))
+        except _Passing as error:
+            failure = error
+        except _MALFORMED as error:
+            failure = _Passing(f"malformed answer ({type(error).__name__})")
+        else:
+            purse.spend(model, reply.usage, reply.stop_reason)
+            return reply
+        if heard.used is not None:
+            purse.spend(model, heard.used, "broken")
+        raise failure
+
+
+class _Heard:
+    """What came of a stream so far: enough to say what a broken one used."""
+
+    def __init__(self) -> None:
+        self._started: Usage | None = None
+        self._characters = 0
+
+    def listen(self, stream: Iterable[Any]) -> None:
+        began = time.monotonic()
+        for event in stream:
+            if event.type == "message_start":
+                self._started = _usage(event.message.usage)
+            elif event.type == "content_block_delta":
+                self._characters += sum(len(v) for v in vars(event.delta).values() if isinstance(v, str))
+            if time.monotonic() - began > LONGEST_CALL:
+                raise _Passing(f"no end of the answer within {LONGEST_CALL:.0f} s")
+
+    @property
+    def used(self) -> Usage | None:
+        """The tokens that the server announced, and those of the text that came; None before it began."""
+        if self._started is None:
+            return None
+        return replace(self._started, output_tokens=max(self._started.output_tokens, self._characters // 4))
+
+
+def most_tokens(prompt: Mapping[str, Any]) -> int:
+    """Return more tokens than `prompt` can have: each one stands for a byte or more."""
+    return len(json.dumps(prompt, ensure_ascii=False).encode(errors="replace")) + _OVERHEAD_TOKENS
+
+
+def _choice(kind: Literal["auto", "none"], one_at_a_time: bool) -> dict[str, Any]:
+    return {"type": kind} | ({"disable_parallel_tool_use": True} if one_at_a_time and kind == "auto" else {})
+
+
+def _usage(said: Any) -> Usage:
+    return Usage(
+        input_tokens=int(said.input_tokens),
+        output_tokens=int(said.output_tokens),
+        cache_read_tokens=said.cache_read_input_tokens or 0,
+        cache_write_tokens=said.cache_creation_input_tokens or 0,
+        cache_write_1h_tokens=said.cache_creation.ephemeral_1h_input_tokens if said.cache_creation else 0,
+    )
+
+
+def _reply(message: Any) -> Reply:
+    """Return the message as data. Raises one of `_MALFORMED` where a part of it is not what it must be."""
+    content = [block.to_dict(mode="json") for block in message.content]
+    content = [block for block in content if block.get("text") != ""]  # may not be sent back
+    calls = []
+    for block in content:
+        if block["type"] != "tool_use":
+            continue
+        if not (isinstance(block["input"], dict) and isinstance(block["id"], str) and block["id"]):
+            raise ValueError("a tool is called with something that is no object")
+        calls.append(ToolCall(block["id"], str(block["name"]), block["input"]))
+    return Reply(
+        content=content,
+        text="\n".join(block["text"] for block in content if block["type"] == "text").strip(),
+        # the last call of an answer that was cut may be half of one, which looks like a whole
+        calls=tuple(calls) if message.stop_reason == "tool_use" else (),
+        stop_reason=str(message.stop_reason),
+        usage=_usage(message.usage),
+        model=str(message.model),
+    )
+
+
+def _broken_off() -> tuple[type[Exception], ...]:
+    """What a connection that breaks raises: within a stream the SDK wraps nothing."""
+    import anthropic
+    import httpx2
+
+    return (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError, OSError)
+
+
+def _name(error: Exception) -> str:
+    return "the connection timed out" if "Timeout" in type(error).__name__ else "the connection broke"
+
+
+def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception:
+    """Return what a refusal means: try again, go on without, or have a human mend it."""
+    said = one_line(str(error.api_message or error.message), _LONGEST_WORD)
+    status = error.status_code
+    if status in _PASSING or status >= 500 or error.type in _PASSING_TYPES:
+        return _Passing(f"{error.type or status} ({said})", _retry_after(error.response.headers))
+    if status == 402 or "spend_limit" in (error.error_code or ""):
+        return NoAnswer(f"the account can't pay for it: {said}")
+    if status == 413 or (status == 400 and "too long" in said.lower()):
+        return TooLong(f"the request is too large for {model}: {said}")
+    if status == 401:
+        return UserError(f"ANTHROPIC_API_KEY is refused ({said}): put a key that is valid into it")
+    if status == 403:
+        return UserError(f"ANTHROPIC_API_KEY may not use {model} ({said}): allow it, or choose models.{role}")
+    if status == 404:
+        return UserError(f"models.{role}: there is no model {model!r} ({said}): choose one that is served")
+    return UserError(f"Claude refuses the request as it is, for models.{role} {model} ({status}: {said})")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the server wants us to stay away; None where it does not say."""
+    said = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(said)) if said else None
+    except ValueError:  # a date, which this server does not send
+        return None
