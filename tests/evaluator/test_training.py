@@ -182,15 +182,15 @@ def test_training_beyond_the_budget_is_refused_however_it_is_spent(tmp_path: Pat
 @pytest.mark.long
 def test_a_budget_on_the_wall_counts_waiting_and_may_have_a_warm_up(tmp_path: Path) -> None:
     wait = (
-        "import time\ntime.sleep(2)\nbatches = make_dataloader(tokenizer, 4, 128, 'train')\n"
+        "import time\ntime.sleep(6)\nbatches = make_dataloader(tokenizer, 4, 128, 'train')\n"
         "for _ in range(30): next(batches)\nevaluate_bpb(model, tokenizer, 4)\n"
     )
-    settings = {**STEPS, "budget": {"kind": "wall", "amount": 0.5}}
+    settings = {**STEPS, "budget": {"kind": "wall", "amount": 3}}
     last = score(with_train(tmp_path / "wall", TINY + wait), settings).last
     assert (last["event"], last["class"]) == ("failed", "refused")
     # The same wait, in the first step and not in the later ones, may be set aside as a warm-up.
-    last = score(tmp_path / "wall", {**settings, "warmup_seconds": 3}).last
-    assert last["event"] == "score" and 1.9 < last["metrics"]["warmup_seconds"] <= 3
+    last = score(tmp_path / "wall", {**settings, "warmup_seconds": 8}).last
+    assert last["event"] == "score" and 5.9 < last["metrics"]["warmup_seconds"] <= 8
     assert score(tmp_path / "wall", {**settings, "warmup_seconds": 0.4}).last["class"] == "refused"
 
 
