@@ -158,6 +158,7 @@ class Claude:
             prompt["cache_control"] = {"type": "ephemeral", "ttl": cache_tail}
         if effort is not None and traits(model).effort:
             prompt["output_config"] = {"effort": effort}
+        prompt = _sendable(prompt)
         most = most_tokens(prompt)
 
         def attempt() -> Reply:
@@ -181,7 +182,7 @@ class Claude:
             prompt["system"] = list(system)
         if tools:
             prompt["tools"] = list(tools)
-        return self._counted(prompt, role)
+        return self._counted(_sendable(prompt), role)
 
     def _counted(self, prompt: Mapping[str, Any], role: str) -> int:
         def attempt() -> int:
@@ -270,6 +271,12 @@ class _Heard:
         if self._started is None:
             return None
         return replace(self._started, output_tokens=max(self._started.output_tokens, self._characters // 4))
+
+
+def _sendable(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `prompt` without half characters, which logs may hold and the interface refuses."""
+    copied: dict[str, Any] = json.loads(json.dumps(prompt, ensure_ascii=False).encode(errors="replace"))
+    return copied
 
 
 def most_tokens(prompt: Mapping[str, Any]) -> int:
