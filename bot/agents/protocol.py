@@ -1,23 +1,76 @@
-"""What the loop asks of a proposer, whoever thinks behind it."""
+"""What the loop asks of its agents, whoever thinks behind them: the maker, and the checker."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+from bot.agents.memory import Memory
+from bot.agents.skills import Skill
 from bot.rules.proposal import PastExperiment, Proposal
+
+
+class Library(Protocol):
+    """What a mind may look up about the campaign. Answers are bounded, and text of others is fenced."""
+
+    def memory(self) -> Memory:
+        """Return the digest of the past, and what goes on now."""
+        ...
+
+    def skills(self) -> Sequence[Skill]:
+        """Return the project's skills, as committed."""
+        ...
+
+    def incumbent(self) -> str:
+        """Return what an experiment must beat: metric, runs, noise, curve."""
+        ...
+
+    def experiment(self, number: int) -> str | None:
+        """Return an earlier experiment whole: proposal, diff, runs, curve, tail of the log; None: no such."""
+        ...
+
+    def search(self, words: str) -> str:
+        """Return the earlier experiments that speak of `words`, a line for each."""
+        ...
+
+    def paths(self) -> Sequence[str]:
+        """Return the files of the incumbent that may be read."""
+        ...
+
+    def file(self, path: str) -> str | None:
+        """Return one of those files, None where it is not among them or is no text."""
+        ...
+
+    def tried(self) -> Mapping[str, int]:
+        """Return the fingerprints of earlier candidates, with their experiments' numbers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A proposal of the same experiment that came back: its files, and what a reviewer or a crash said of it."""
+
+    hypothesis: str
+    files: Mapping[str, str]
+    reasons: tuple[str, ...]
+    round: int
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a proposer is given: the incumbent's editable files, the program, the past, and its number."""
+    """What a proposer is given: the incumbent's editable files, the program, the past, and its number.
+
+    `library` answers what it wants to know beyond that; with `revision` it is asked to mend, not to begin.
+    """
 
     files: Mapping[str, str]
     program: str
     history: Sequence[PastExperiment]
     seed: int
     number: int
+    library: Library | None = None
+    revision: Revision | None = None
 
 
 class Proposer(Protocol):
@@ -25,4 +78,50 @@ class Proposer(Protocol):
 
     def propose(self, question: Question) -> Proposal | None:
         """Return the next change to try, None where nothing is left to try."""
+        ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a reviewer is given: the change and the past, and nothing of its maker's reasons or of any stakes.
+
+    `base` and `proposed` are the editable files before and after; `may_revise` says whether the change can
+    still come back better.
+    """
+
+    number: int
+    hypothesis: str
+    category: str
+    base: Mapping[str, str]
+    proposed: Mapping[str, str]
+    diff: str
+    program: str
+    library: Library
+    may_revise: bool
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a reviewer says of one line of the proposed file."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A reviewer's word. `reviewer` says who spoke, and where a model did not, why not."""
+
+    answer: Literal["approve", "revise", "reject"]
+    reason: str
+    remarks: tuple[Remark, ...]
+    reviewer: str
+
+
+class Reviewer(Protocol):
+    """The checker, asked after the rules have found nothing."""
+
+    def review(self, case: Case) -> Opinion:
+        """Return whether the change may train, should be revised first, or should not train at all."""
         ...

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import machine
-from bot.agents.protocol import Proposer
+from bot.agents.protocol import Proposer, Reviewer
 from bot.config import CONFIG_PATH, Config, parse
 from bot.display import Display
 from bot.errors import UserError
@@ -46,6 +46,8 @@ class Desk:
     runner: str
     holder: str
     display: Display
+    reviewer: Reviewer | None = None
+    """Who checks after the rules have; None: the rules alone."""
 
     @property
     def branch(self) -> str:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from bot import words
 from bot.agents.constants import changes_between
-from bot.agents.protocol import Question
+from bot.agents.protocol import Question, Revision
 from bot.errors import UserError
 from bot.loop.carry import carry
 from bot.loop.desk import Desk
+from bot.loop.library import DeskLibrary
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
     CandidateBuilt,
@@ -31,7 +32,7 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     require_commit(desk, experiment.claimed_on)
     files = editable_files(desk, experiment.claimed_on)
     for _ in range(ATTEMPTS):
-        proposal = _ask(desk, campaign, experiment, files)
+        proposal = ask(desk, campaign, experiment, files)
         if proposal is None:
             _give_up(desk, campaign, experiment)
             return
@@ -44,13 +45,25 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     )
 
 
-def _ask(desk: Desk, campaign: Campaign, experiment: Experiment, files: Mapping[str, str]) -> Proposal | None:
+def ask(
+    desk: Desk, campaign: Campaign, experiment: Experiment, files: Mapping[str, str],
+    revision: Revision | None = None,
+) -> Proposal | None:  # fmt: skip
+    """Have the proposer's next change to `files`; with `revision` a better one of the same experiment."""
     if experiment.reverts is not None:
         return _reverting(desk, campaign, experiment.reverts, files)
     program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
     others = [past for past in campaign.history() if past.number != experiment.number]
     return desk.proposer.propose(
-        Question(files, program.decode(errors="replace"), others, desk.config.seed, experiment.number)
+        Question(
+            files=files,
+            program=program.decode(errors="replace"),
+            history=others,
+            seed=desk.config.seed,
+            number=experiment.number,
+            library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
+            revision=revision,
+        )
     )
 
 
@@ -82,13 +95,17 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal) -> Campaign:
         twice = bool(event.changes) and same and experiment.reverts is None
         return [] if twice or campaign.experiments[event.experiment].proposal is not None else [event]
 
-    kept = {_kept(experiment.number, path): text.encode() for path, text in proposal.files.items()}
-    return desk.ledger.append(make, lambda _: kept)
+    return desk.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
 
 
-def _kept(number: int, path: str) -> str:
+def kept_files(number: int, revision: int, proposal: Proposal) -> dict[str, bytes]:
+    """Return the files of a proposal as the ledger keeps them, by path."""
+    return {_kept(number, revision, path): text.encode() for path, text in proposal.files.items()}
+
+
+def _kept(number: int, revision: int, path: str) -> str:
     """Where the ledger keeps a proposed file."""
-    return f"experiments/{number:06d}/{path}"
+    return f"revisions/{number:06d}-{revision}/{path}" if revision else f"experiments/{number:06d}/{path}"
 
 
 def _give_up(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
@@ -135,11 +152,12 @@ def build(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     assert experiment.proposal is not None
     proposed: dict[str, bytes | None] = {}
     for path in experiment.proposal.paths:
-        content = desk.ledger.read_file(_kept(experiment.number, path))
+        kept = _kept(experiment.number, experiment.revisions, path)
+        content = desk.ledger.read_file(kept)
         if content is None:
-            raise UserError(f"the ledger lacks {_kept(experiment.number, path)}: restore the ledger branch")
+            raise UserError(f"the ledger lacks {kept}: restore the ledger branch")
         proposed[path] = content
-    _commit_candidate(desk, experiment, parent=experiment.claimed_on, files=proposed, round=1)
+    _commit_candidate(desk, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1)
 
 
 def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
@@ -156,7 +174,7 @@ def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         onto=onto,
         changes=[Change(**change) for change in experiment.proposal.changes],
     )
-    if files is None or files == onto or old.round >= MAX_ROUNDS:
+    if files is None or files == onto or experiment.carried + 1 >= MAX_ROUNDS:
         reason = f"the incumbent changed under it {MAX_ROUNDS} times"
         if files is None:
             reason = "the incumbent changed under it and the two don't fit together"
@@ -184,7 +202,7 @@ def _commit_candidate(
     when = datetime.fromisoformat(experiment.claimed_at)
     commit = desk.git.commit_files(parent, allowed, message, when)
     added, removed = desk.git.numstat(parent, commit)
-    event = CandidateBuilt(experiment.number, round, parent, commit, added, removed)
+    event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
     desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
 
 
@@ -195,9 +213,15 @@ def ensure_commit(desk: Desk, experiment: Experiment) -> None:
         return
     if experiment.pull is not None:
         desk.forge.fetch_pulls([experiment.pull.pull])
-    elif experiment.candidate.round == 1:
-        files = {p: desk.ledger.read_file(_kept(experiment.number, p)) for p in experiment.proposal.paths}
-        _commit_candidate(desk, experiment, parent=experiment.candidate.parent, files=files, round=1)
+    # A revision may not have been pushed yet, and the pull request show the round before it.
+    unseen = experiment.pull is None or experiment.candidate.revision == experiment.revisions > 0
+    if unseen and not experiment.carried and desk.git.resolve(experiment.candidate.commit) is None:
+        files = {
+            path: desk.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
+            for path in experiment.proposal.paths
+        }
+        parent, round = experiment.candidate.parent, experiment.candidate.round
+        _commit_candidate(desk, experiment, parent=parent, files=files, round=round)
     require_commit(desk, experiment.candidate.commit)
 
 

@@ -7,6 +7,7 @@ from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop.desk import Desk
 from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections
 from bot.pulls.body import pull_body, pull_title
 from bot.pulls.status import (
@@ -25,7 +26,6 @@ from bot.rules.events import (
     ExperimentDecided,
     ExperimentFinished,
     PullOpened,
-    Reviewed,
 )
 from bot.rules.outcome import decision_of
 
@@ -38,7 +38,7 @@ def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     desk.forge.replace_branch(branch, experiment.candidate.commit)
     body = _body(desk, campaign, experiment)
     if experiment.pull is not None:
-        desk.forge.edit_pull(experiment.pull.pull, body=body)
+        desk.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
         return
     pull = desk.forge.open_pull(head=branch, base=desk.branch, title=pull_title(experiment), body=body)
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
@@ -56,15 +56,16 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
     reasons, known_by = (outside, "") if outside else _review(desk, campaign, experiment)
-    approved = not reasons
+    opinion = None if reasons else ask_reviewer(desk, campaign, experiment)
+    reviewed = reviewed_event(experiment, reasons, known_by, opinion)
     _state(desk, candidate.commit, "scope", scope_status(outside))
-    _state(desk, candidate.commit, "review", review_status(reasons))
-    if approved:  # what is refused is closed at once, and the comment says it then
-        comment = begun_comment(experiment, desk.rule(), on_github=_on_github(desk))
+    _state(desk, candidate.commit, "review", review_status(reviewed, opinion))
+    if reviewed.approved:  # what is refused is closed at once, and the comment says it then
+        comment = begun_comment(experiment, desk.rule(), reviewed, opinion, on_github=_on_github(desk))
         desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
-    events: list[Event] = [Reviewed(experiment.number, candidate.round, approved, reasons, known_by)]
-    if not approved:
-        said = "; ".join(reasons)
+    events: list[Event] = [reviewed]
+    if not reviewed.approved and not reviewed.revise:
+        said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
         events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
     desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
@@ -84,7 +85,7 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
         for e in campaign.experiments.values()
         if e.review is not None and e.number != experiment.number
     }
-    if experiment.reverts is not None or candidate.round > 1:
+    if experiment.reverts is not None or experiment.carried:
         tried = {}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
     return outcome.reasons, fingerprint(proposed)

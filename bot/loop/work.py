@@ -15,6 +15,7 @@ from bot.loop.measure import give_back, take_lease
 from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
 from bot.loop.render import rendered_files
+from bot.loop.revising import revise
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.schedule import Begin, Standing, Step, next_step
@@ -23,7 +24,7 @@ from bot.rules.stopping import Limits, Stop
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
 Stage = Callable[[Desk, Campaign, Experiment], None]
-STAGE_ORDER = ("propose", "build", "publish", "check", "train", "rebase", "land", "close")
+STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "land", "close")
 
 
 def reconcile(desk: Desk) -> Campaign:
@@ -142,12 +143,14 @@ def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
         return "land", land
     if experiment.proposal is None:
         return "propose", propose
-    if experiment.candidate is None:
+    if experiment.candidate is None or experiment.candidate.revision < experiment.revisions:
         return "build", build
     if experiment.pull is None:
         return "publish", publish
     if experiment.review is None:
         return "check", check
+    if experiment.review.revise:
+        return "revise", revise
     return "train", train
 
 

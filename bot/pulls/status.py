@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.agents.protocol import Opinion
 from bot.forge import DESCRIPTION_LIMIT, StatusState
 from bot.pulls.runs import own_runs
-from bot.pulls.safe import prose
+from bot.pulls.safe import code, prose
 from bot.pulls.verdict import planned_runs
 from bot.report.formats import count
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
-from bot.rules.events import ExperimentDecided
+from bot.rules.events import ExperimentDecided, Reviewed
 from bot.text import one_line
 from bot.words import effect_line
 
@@ -26,9 +27,14 @@ def scope_status(outside: Sequence[str]) -> Stated:
     return _stated(not outside, outside[0] if outside else "only editable files changed")
 
 
-def review_status(reasons: Sequence[str]) -> Stated:
-    """Return state and description of nocturne/review; `reasons` are its objections."""
-    return _stated(not reasons, "; ".join(reasons) or "rule-based review: nothing to object to")
+def review_status(review: Reviewed, opinion: Opinion | None) -> Stated:
+    """Return state and description of nocturne/review: what the rules object to, else the checker's word."""
+    if review.revise:
+        return "pending", one_line(f"asks for a revision: {'; '.join(review.reasons)}", DESCRIPTION_LIMIT)
+    if not review.approved or opinion is None:
+        said = "; ".join(review.reasons) or "rule-based review: nothing to object to"
+        return _stated(review.approved, said)
+    return _stated(True, f"{review.reviewer}: {opinion.reason}")
 
 
 def train_status(campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> Stated:
@@ -48,11 +54,21 @@ def _stated(good: bool, description: str) -> Stated:
     return ("success" if good else "failure"), one_line(description, DESCRIPTION_LIMIT)
 
 
-def begun_comment(experiment: Experiment, rule: Rule, *, on_github: bool = True) -> str:
-    """Return the comment on an experiment that may train."""
+def begun_comment(
+    experiment: Experiment, rule: Rule, review: Reviewed, opinion: Opinion | None, *, on_github: bool = True
+) -> str:
+    """Return the comment on an experiment that may train, with what its checker said."""
+    remarks = [
+        f"- {code(remark['path'])} line {prose(remark['line'], 12)}: {prose(remark['text'], 300)}"
+        for remark in review.remarks[:_REASONS]
+    ]
     return _lines(
         f"**Training next.** Scope and review by rule have nothing against it; {planned_runs(rule)} against"
         f" `{experiment.parent[:7]}` will tell. The statuses of the commit say how far it is.",
+        ""
+        if opinion is None
+        else f"Reviewed by {prose(opinion.reviewer, 160)}: {prose(opinion.reason, 600)}",
+        "\n".join(remarks),
         onward(experiment, on_github=on_github),
     )
 

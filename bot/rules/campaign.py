@@ -35,10 +35,16 @@ class Experiment:
     decision: ev.ExperimentDecided | None = None
     landed: ev.ExperimentLanded | None = None
     finished_at: str | None = None
+    revisions: int = 0
 
     @property
     def round(self) -> int:
         return self.candidate.round if self.candidate else 0
+
+    @property
+    def carried(self) -> int:
+        """How often the change was put on a newer incumbent."""
+        return max(0, self.round - 1 - self.revisions)
 
     @property
     def parent(self) -> str:
@@ -219,6 +225,10 @@ class Campaign:
         match event:
             case ev.ExperimentProposed():
                 experiment = replace(experiment, proposal=event)
+            case ev.ProposalRevised():
+                experiment = replace(
+                    experiment, proposal=_revised(experiment, event), revisions=event.revision
+                )
             case ev.CandidateBuilt():
                 experiment = replace(experiment, candidate=event, review=None, decision=None)
             case ev.PullOpened():
@@ -253,6 +263,22 @@ class Campaign:
             case "revert":
                 if event.experiment is not None:
                     self.reverts_waiting.append(event.experiment)
+
+
+def _revised(experiment: Experiment, event: ev.ProposalRevised) -> ev.ExperimentProposed:
+    """Return the proposal that stands after a revision; what was paid for the first one stays counted."""
+    assert experiment.proposal is not None
+    return replace(
+        experiment.proposal,
+        hypothesis=event.hypothesis,
+        category=event.category,
+        reason=event.reason,
+        expected_effect=event.expected_effect,
+        risk=event.risk,
+        proposer=event.proposer,
+        changes=event.changes,
+        paths=event.paths,
+    )
 
 
 def _standard_error(decision: ev.ExperimentDecided | None) -> float | None:

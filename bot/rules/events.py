@@ -95,8 +95,33 @@ class ExperimentProposed:
 
 
 @dataclass(frozen=True)
+class ProposalRevised:
+    """The proposal as it came back: mended after a review. It takes the place of the one before, files and all.
+
+    `round` is the round whose review asked for it; `revision` counts from 1.
+    """
+
+    kind: ClassVar[str] = "proposal_revised"
+    experiment: int
+    revision: int
+    round: int
+    hypothesis: str
+    category: str
+    reason: str
+    expected_effect: str
+    risk: str
+    proposer: str
+    changes: tuple[dict[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"revised:{self.experiment}:{self.revision}"
+
+
+@dataclass(frozen=True)
 class CandidateBuilt:
-    """The commit under test. A second round is the same change on a newer incumbent."""
+    """The commit under test. A further round is the same change on a newer incumbent, or a revised one."""
 
     kind: ClassVar[str] = "candidate_built"
     experiment: int
@@ -105,6 +130,7 @@ class CandidateBuilt:
     commit: str
     added: int
     removed: int
+    revision: int = 0
 
     @property
     def key(self) -> str:
@@ -128,7 +154,11 @@ class PullOpened:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """The checker's word, before a second of training."""
+    """The checker's word, before a second of training.
+
+    `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
+    a model said of single lines: `path`, `line` and `text`.
+    """
 
     kind: ClassVar[str] = "reviewed"
     experiment: int
@@ -136,6 +166,9 @@ class Reviewed:
     approved: bool
     reasons: tuple[str, ...]
     fingerprint: str
+    reviewer: str = "rules"
+    revise: bool = False
+    remarks: tuple[dict[str, str], ...] = ()
 
     @property
     def key(self) -> str:
@@ -311,6 +344,7 @@ class LedgerMended:
 
 ExperimentEvent = (
     ExperimentProposed
+    | ProposalRevised
     | CandidateBuilt
     | PullOpened
     | Reviewed

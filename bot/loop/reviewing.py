@@ -1,0 +1,69 @@
+"""The checker's part of the review, after the rules: what it is shown, and how its word is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.agents.protocol import Case, Opinion
+from bot.loop.desk import Desk
+from bot.loop.library import DeskLibrary
+from bot.loop.proposing import editable_files, ensure_commit
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import Reviewed
+from bot.text import clean, one_line
+
+MAX_REVISIONS = 1
+_REMARKS = 10
+_REASON = 600
+
+
+def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opinion | None:
+    """Return what the reviewer says of the candidate; None where the rules' word is enough.
+
+    That is where no reviewer is configured, where a human asked for the change, and where the same change was
+    only put on a newer incumbent: it was reviewed before.
+    """
+    candidate, proposal = experiment.candidate, experiment.proposal
+    assert candidate is not None and proposal is not None
+    if desk.reviewer is None or experiment.reverts is not None or experiment.carried:
+        return None
+    program = desk.git.read_blob(candidate.parent, desk.config.program) or b""
+    return desk.reviewer.review(
+        Case(
+            number=experiment.number,
+            hypothesis=proposal.hypothesis,
+            category=proposal.category,
+            base=editable_files(desk, candidate.parent),
+            proposed=editable_files(desk, candidate.commit),
+            diff=desk.git.diff(candidate.parent, candidate.commit),
+            program=program.decode(errors="replace"),
+            library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
+            may_revise=experiment.revisions < MAX_REVISIONS,
+        )
+    )
+
+
+def reviewed_event(
+    experiment: Experiment, reasons: Sequence[str], fingerprint: str, opinion: Opinion | None
+) -> Reviewed:
+    """Return the event of a review: the rules' objections, else the reviewer's opinion."""
+    assert experiment.candidate is not None
+    number, round = experiment.number, experiment.candidate.round
+    if opinion is None:
+        return Reviewed(number, round, not reasons, tuple(reasons), fingerprint)
+    remarks = tuple(
+        {"path": each.path, "line": str(each.line), "text": one_line(each.text, 300)}
+        for each in opinion.remarks[:_REMARKS]
+    )
+    approved = opinion.answer == "approve"
+    said = () if approved else (one_line(clean(opinion.reason), _REASON), *map(remark_text, remarks))
+    revise = opinion.answer == "revise" and experiment.revisions < MAX_REVISIONS
+    return Reviewed(
+        number, round, approved, said, fingerprint,
+        reviewer=opinion.reviewer, revise=revise, remarks=remarks,
+    )  # fmt: skip
+
+
+def remark_text(remark: dict[str, str]) -> str:
+    """Return a remark on a line as a sentence."""
+    return f"{remark['path']} line {remark['line']}: {remark['text']}"
