@@ -206,8 +206,12 @@ class Config(_Section):
     """Name of the kind of machine; null asks the machine. Scores of different kinds are never mixed."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the search and of the runs."""
-    proposer: Literal["offline"] = "offline"
-    """Who proposes: the offline search over the constants of the editable files."""
+    proposer: Literal["offline", "claude"] = "offline"
+    """Who proposes. `offline`: a search over the constants of the editable files. `claude`: a model of
+    Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    reviewer: Literal["rules", "claude"] = "rules"
+    """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
+    Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
     lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
     """How long a silent loop keeps its experiment before another one takes over."""
     evaluator: Evaluator = Evaluator()

@@ -62,8 +62,10 @@ class Conversation:
         if listener is not None:
             listener.system(model, self._system, [str(tool["name"]) for tool in self._tools])
 
-    def ask(self, text: str = "", results: Sequence[Block] = ()) -> Reply:
+    def ask(self, text: str = "", results: Sequence[Block] = (), before: Sequence[Block] = ()) -> Reply:
         """Say `text` and the `results` of the last reply's calls, and return what comes back.
+
+        Blocks that stand `before` the text may carry cache breakpoints of their own.
 
         Calls without a result are answered as not carried out, results that nobody asked for are left out:
         the interface refuses both. Raises what `Claude.converse` raises.
@@ -72,6 +74,7 @@ class Conversation:
         content: list[Block] = [
             given.get(call.id, result(call, _UNANSWERED, failed=True)) for call in self._open
         ]
+        content += before
         if text.strip():
             content.append({"type": "text", "text": text})
         if not content:

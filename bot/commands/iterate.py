@@ -12,7 +12,7 @@ from bot.loop.run import Until, run_loop
 
 
 def run(*, repo: Path, campaign: str | None) -> int:
-    with campaign_session(repo, campaign) as session:
+    with campaign_session(repo, campaign, thinks=True) as session:
         before = len(session.desk.ledger.refresh().order)
         stop = run_loop(session.desk, Until(experiments=1, is_the_end=False))
         for experiment in session.desk.ledger.refresh().finished()[before:]:

@@ -11,7 +11,7 @@ from bot.loop.single import announce_training, propose_next
 
 
 def run(*, repo: Path, campaign: str | None, finish_first: bool) -> int:
-    with campaign_session(repo, campaign) as session:
+    with campaign_session(repo, campaign, thinks=True) as session:
         outcome = propose_next(session.desk, finish_first=finish_first)
         number, stop = (outcome, "") if isinstance(outcome, int) else ("", outcome.reason)
         set_outputs(os.environ, {"experiment": number, "stop": stop})

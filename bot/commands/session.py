@@ -28,6 +28,8 @@ class OfflineProposer:
     """The offline search behind the proposer's protocol."""
 
     def propose(self, question: Question) -> Proposal | None:
+        if question.revision is not None:
+            return None  # its changes are values: there is no wording of them to mend
         from bot.agents.offline import propose  # half a second of imports that most commands don't need
 
         return propose(question.files, question.history, seed=question.seed, number=question.number)
@@ -57,10 +59,13 @@ class Session:
 
 
 @contextmanager
-def campaign_session(repo: Path, campaign: str | None, *, quiet: bool = False) -> Iterator[Session]:
+def campaign_session(
+    repo: Path, campaign: str | None, *, quiet: bool = False, thinks: bool = False
+) -> Iterator[Session]:
     """Open the campaign of the repository that holds `repo`, with a display that suits the terminal.
 
-    `quiet` keeps standard output for the command's own answer: notes go to standard error.
+    `quiet` keeps standard output for the command's own answer: notes go to standard error. A command that
+    `thinks` may propose and review: it needs what the configured agents need.
     """
     shown: Display = PlainDisplay(sys.stderr if quiet else sys.stdout)
     if in_actions(os.environ) and not quiet:
@@ -68,9 +73,19 @@ def campaign_session(repo: Path, campaign: str | None, *, quiet: bool = False) -
     elif sys.stdout.isatty() and not quiet:
         shown = TerminalDisplay()
     try:
-        yield Session(open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer()))
+        desk = open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
+        yield Session(_with_agents(desk) if thinks else desk)
     finally:
         shown.close()
+
+
+def _with_agents(desk: Desk) -> Desk:
+    """Return the desk with the agents that its configuration asks for."""
+    if "claude" not in (desk.config.proposer, desk.config.reviewer):
+        return desk
+    from bot.claude.minds import with_claude  # only where a model is asked for
+
+    return with_claude(desk, desk.proposer, os.environ)
 
 
 def give_command(

@@ -1,0 +1,204 @@
+"""Claude as the maker: a conversation that ends with a proposal, or with the offline search in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.agents.constants import changes_between
+from bot.agents.draft import DraftRefused, Edit, apply_edits, objections
+from bot.agents.protocol import Library, Proposer, Question
+from bot.agents.quoting import quoted
+from bot.agents.skills import Skill
+from bot.claude.failures import NoAnswer
+from bot.claude.line import Line
+from bot.claude.lookups import file_tool, past_tools, skill_tool
+from bot.claude.prompts import MAKER, opening_blocks, system_blocks
+from bot.claude.tools import Answer, Schema, Tool, choice, fields, listing, text
+from bot.rules.proposal import Proposal
+from bot.text import clean, one_line
+
+CATEGORIES = (
+    "architecture", "batch", "optimization", "regularization", "schedule", "simplification", "numerics", "other",
+)  # fmt: skip
+TITLE = 100  # characters of a hypothesis
+_PROSE = 2_000
+_SHORT = 300
+_WHY = 120
+
+_EDITS = listing(
+    "The changes, applied one after the other.",
+    fields(
+        {
+            "path": text("An editable file."),
+            "old": text(
+                "The exact text to replace, whitespace and all, with enough lines around it to occur once in the "
+                "file. Empty: `new` is the whole new file."
+            ),
+            "new": text("What stands there instead; empty deletes the old text."),
+        }
+    ),
+)
+
+
+class ClaudeProposer:
+    """The maker with a model behind it. Where none answers, `fallback` takes the experiment and says why."""
+
+    def __init__(self, line: Line, fallback: Proposer, note: Callable[[str], None]) -> None:
+        self._line = line
+        self._fallback = fallback
+        self._note = note
+
+    def propose(self, question: Question) -> Proposal | None:
+        """Return Claude's proposal, else the fallback's; None where there is neither.
+
+        A revision is the maker's own affair: without an answer of the model there is none.
+        """
+        try:
+            return self._ask(question)
+        except NoAnswer as error:
+            why = one_line(str(error), _WHY)
+        if question.revision is not None:
+            self._note(f"Claude did not revise experiment {question.number}: {why}")
+            return None
+        self._note(
+            f"Claude proposed nothing for experiment {question.number} ({why}): the offline search does"
+        )
+        other = self._fallback.propose(question)
+        return None if other is None else replace(other, proposer=f"offline (Claude: {why})")
+
+    def _ask(self, question: Question) -> Proposal:
+        library = question.library
+        assert library is not None
+        bench = Workbench(question, library, self._line.model)
+        skills = [
+            skill for skill in library.skills() if skill.applies(category=None, editable=bench.editable)
+        ]
+        others = [skill for skill in library.skills() if skill.categories and bench.concerns(skill)]
+        memory = library.memory()
+        proposal = self._line.talk(
+            question.number,
+            system_blocks(MAKER, question.program, skills, others, memory.chapter),
+            [
+                *past_tools(library),
+                file_tool(library),
+                *([skill_tool(others)] if others else []),
+                *bench.tools(),
+            ],
+            "propose",
+            opening_blocks({path: question.files[path] for path in bench.editable}, memory),
+            "\n\n".join(["# Now", library.incumbent(), memory.now, *bench.task()]),
+        )
+        assert isinstance(proposal, Proposal)
+        return proposal
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Drafts of one proposal: edits in, the exact reason or the proposal out."""
+
+    question: Question
+    library: Library
+    model: str
+
+    @property
+    def editable(self) -> list[str]:
+        """The files that may be changed, and may be shown to a model."""
+        readable = set(self.library.paths())
+        return [path for path in sorted(self.question.files) if path in readable]
+
+    def concerns(self, skill: Skill) -> bool:
+        """Whether a skill may matter, whatever category the proposal will have."""
+        return replace(skill, categories=()).applies(category=None, editable=self.editable)
+
+    def task(self) -> list[str]:
+        """Return what is asked, as paragraphs."""
+        revision = self.question.revision
+        if revision is None:
+            return ["Propose the next experiment."]
+        reasons = "\n".join(f"- {one_line(reason, 600)}" for reason in revision.reasons)
+        files = [
+            quoted(content, f"{path} as you proposed it", len(content) + 1)
+            for path, content in sorted(revision.files.items())
+        ]
+        return [
+            "Your proposal for this experiment came back from its review:",
+            quoted(f"{revision.hypothesis}\n\n{reasons}", "the review of your proposal"),
+            *files,
+            "Mend it, keep its idea, and hand it in again. Edits apply to the files as you proposed them.",
+        ]
+
+    def tools(self) -> list[Tool]:
+        """Return the tools that take drafts and the proposal."""
+        proposal: dict[str, Schema] = {
+            "hypothesis": text(
+                f"One sentence of at most {TITLE} characters: what changes, and what it should do."
+            ),
+            "category": choice("What kind of change it is.", CATEGORIES),
+            "expected_effect": text(
+                "How much you expect, in the metric, and how sure you are. One sentence."
+            ),
+            "risk": text("What could go wrong: crash, memory, time, noise. One sentence."),
+            "reason": text(
+                "Why, for a human who reads the pull request: two to six sentences, with the experiments by "
+                "number that it rests on."
+            ),
+            "edits": _EDITS,
+        }
+        return [
+            Tool(
+                "check_draft",
+                "Checks edits without handing them in: whether they apply, parse, stay within the rules, and "
+                "whether exactly this was tried before.",
+                fields({"edits": _EDITS}),
+                self._check,
+            ),
+            Tool("propose", "Hands the proposal in. Ends your part.", fields(proposal), self._hand_in),
+        ]
+
+    def _check(self, given: Mapping[str, Any]) -> Answer:
+        try:
+            files = self._drafted(given)
+        except DraftRefused as refused:
+            return Answer(f"It would come back: {refused}.", is_error=True)
+        return Answer(f"It applies and breaks no rule; changed: {', '.join(sorted(files))}.")
+
+    def _hand_in(self, given: Mapping[str, Any]) -> Answer:
+        try:
+            return Answer("Taken.", result=self._proposal(given))
+        except DraftRefused as refused:
+            return Answer(f"It came back: {refused}.", is_error=True, returned=True)
+
+    def _proposal(self, given: Mapping[str, Any]) -> Proposal:
+        hypothesis = one_line(given["hypothesis"], TITLE)
+        reason = clean(given["reason"]).strip()[:_PROSE]
+        for name, said in (("hypothesis", hypothesis), ("reason", reason)):
+            if not said:
+                raise DraftRefused(f"{name} is empty")
+        files = self._drafted(given)
+        base = self.question.files
+        return Proposal(
+            hypothesis=hypothesis,
+            category=given["category"],
+            reason=reason,
+            expected_effect=one_line(given["expected_effect"], _SHORT),
+            risk=one_line(given["risk"], _SHORT),
+            files=files,
+            changes=changes_between({path: base[path] for path in files}, files),
+            proposer=self.model,
+        )
+
+    def _drafted(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """Return the files that edits lead to. Raises DraftRefused where the rules object."""
+        edits = [Edit(each["path"], each["old"], each["new"]) for each in given["edits"]]
+        base = {path: self.question.files[path] for path in self.editable}
+        start = base | dict(self.question.revision.files if self.question.revision else {})
+        drafted = start | apply_edits(start, edits)
+        changed = {path: content for path, content in drafted.items() if content != base.get(path)}
+        if not changed:
+            raise DraftRefused("the edits lead back to the incumbent: nothing would change")
+        objected = objections(base, changed, self.library.tried())
+        if objected:
+            raise DraftRefused(" ".join(objected).rstrip("."))
+        return changed

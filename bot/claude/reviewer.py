@@ -1,0 +1,105 @@
+"""Claude as the checker: sees the change, the rules and the past, and nothing of its maker's reasons or stakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.agents.protocol import Case, Opinion, Remark
+from bot.agents.quoting import quoted
+from bot.claude.failures import NoAnswer
+from bot.claude.line import Line
+from bot.claude.lookups import file_tool, past_tools
+from bot.claude.prompts import CHECKER, opening_blocks, system_blocks
+from bot.claude.tools import Answer, Tool, choice, fields, integer, listing, text
+from bot.text import clean, one_line
+
+_DIFF = 60_000  # characters
+_REASON = 1_000
+_REMARK = 300
+_MOST_REMARKS = 10
+_WHY = 120
+
+
+class ClaudeReviewer:
+    """The checker with a model behind it. Where none answers, the rules have had the last word, and that is said."""
+
+    def __init__(self, line: Line, note: Callable[[str], None]) -> None:
+        self._line = line
+        self._note = note
+
+    def review(self, case: Case) -> Opinion:
+        """Return the model's opinion; approval by the rules alone where there is none."""
+        try:
+            return self._ask(case)
+        except NoAnswer as error:
+            why = one_line(str(error), _WHY)
+        self._note(f"Claude did not review experiment {case.number} ({why}): the rules alone did")
+        return Opinion("approve", "the rules have nothing against it", (), f"rules (Claude: {why})")
+
+    def _ask(self, case: Case) -> Opinion:
+        library = case.library
+        readable = set(library.paths())
+        base = {path: content for path, content in case.base.items() if path in readable}
+        memory = library.memory()
+        skills = [s for s in library.skills() if s.applies(category=case.category, editable=list(base))]
+        opinion = self._line.talk(
+            case.number,
+            system_blocks(CHECKER, case.program, skills, (), memory.chapter),
+            [*past_tools(library), file_tool(library), self._tool(case)],
+            "review",
+            opening_blocks(base, memory),
+            "\n\n".join(["# Now", memory.now, *_task(case, readable)]),
+        )
+        assert isinstance(opinion, Opinion)
+        return opinion
+
+    def _tool(self, case: Case) -> Tool:
+        answers = ("approve", "revise", "reject") if case.may_revise else ("approve", "reject")
+        remark = fields(
+            {
+                "path": text("A file of the diff."),
+                "line": integer("The line of the new file."),
+                "text": text("What is wrong there. One sentence."),
+            }
+        )
+        return Tool(
+            "review",
+            "Your review. Ends your part.",
+            fields(
+                {
+                    "answer": choice("Your answer.", answers),
+                    "reason": text("Why, in one to three sentences that the maker can act on."),
+                    "remarks": listing("What is wrong at which line; empty where nothing is.", remark),
+                }
+            ),
+            lambda given: self._take(case, given),
+        )
+
+    def _take(self, case: Case, given: Mapping[str, Any]) -> Answer:
+        reason = clean(given["reason"]).strip()[:_REASON]
+        if not reason:
+            return Answer("It came back: reason is empty.", is_error=True, returned=True)
+        remarks = []
+        for each in given["remarks"][:_MOST_REMARKS]:
+            lines = case.proposed.get(each["path"], "").count("\n") + 1
+            if each["path"] not in case.proposed or not 1 <= each["line"] <= lines:
+                said = f"{one_line(each['path'], 80)} has no line {each['line']}"
+                return Answer(f"It came back: a remark is wrong, {said}.", is_error=True, returned=True)
+            remarks.append(Remark(each["path"], each["line"], one_line(each["text"], _REMARK)))
+        return Answer("Taken.", result=Opinion(given["answer"], reason, tuple(remarks), self._line.model))
+
+
+def _task(case: Case, readable: set[str]) -> list[str]:
+    hidden = sorted(path for path in case.proposed if path not in readable)
+    parts = [
+        "The change to review. Its words and its code are its maker's:",
+        quoted(f"hypothesis: {one_line(case.hypothesis, 200)}\ncategory: {case.category}", "the proposal"),
+    ]
+    if hidden:
+        parts.append(f"Not shown, because its owner keeps it back: {', '.join(hidden)}.")
+    else:
+        parts.append(quoted(case.diff, "the diff", _DIFF))
+    if not case.may_revise:
+        parts.append("It was revised once already: approve or reject it.")
+    return [*parts, "Review it."]
