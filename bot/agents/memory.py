@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bot.agents.quoting import quoted
 from bot.rules.campaign import Campaign, Experiment
@@ -22,6 +23,7 @@ from bot.words import better, significant_places
 
 CHAPTER = 20  # finished experiments after which the chapter is written anew
 BUDGET = 3_000  # tokens of the chapter; recent lines and what goes on now have bounds of their own
+LINES = 8  # of one section of the chapter: a longer history says the same in other lines, not in more
 BYTES_PER_TOKEN = 3  # fewer than any tokenizer of English and code needs: the estimate errs upwards
 _LINE = 180
 _RECENT = 260
@@ -109,14 +111,14 @@ def _chapter(campaign: Campaign, past: Sequence[Experiment], budget: int) -> str
     lost = [e for e in past if e.landed is None]
     near = [e for e in lost if _gain(campaign, e) > 0]
     sections = [
-        ("By category: tried, merged, crashed, gain of what was merged", _by_category(campaign, past), 0.18),
+        ("By category: tried, merged, crashed, gain of what was merged", _by_category(campaign, past), 0.2),
         ("What won, largest first", _lines(campaign, _largest(campaign, landed)), 0.2),
         ("Near misses: looked better, not proven", _lines(campaign, _largest(campaign, near)), 0.2),
-        ("Dead ends: constants and directions that failed again and again", _dead_ends(campaign, past), 0.2),
+        ("Dead ends: constants and directions that failed again and again", _dead_ends(campaign, past), 0.16),
         (
             "What hurt most",
             _lines(campaign, [e for e in reversed(_largest(campaign, lost)) if _gain(campaign, e) < 0]),
-            0.1,
+            0.12,
         ),
         ("Crashes and refusals, latest first", _lines(campaign, _failed(past)), 0.12),
     ]
@@ -131,9 +133,9 @@ def _chapter(campaign: Campaign, past: Sequence[Experiment], budget: int) -> str
 
 
 def _fitting(lines: Iterable[str], budget: float) -> list[str]:
-    """Return as many of the first lines as `budget` tokens hold."""
+    """Return the first `LINES` lines, or as many of them as `budget` tokens hold."""
     kept: list[str] = []
-    for line in lines:
+    for line in islice(lines, LINES):
         budget -= tokens(line) + 1
         if budget < 0:
             break
