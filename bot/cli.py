@@ -114,6 +114,12 @@ def parser() -> argparse.ArgumentParser:
     verb("stop", "Let running loops end after the experiment in hand.")
     revert = verb("revert", "Take one merged experiment out again, by a new experiment.")
     revert.add_argument("number", type=int, metavar="N")
+    rubric = verb(
+        "loop", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
+    )
+    rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
+    rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
+    rubric.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
     verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
