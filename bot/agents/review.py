@@ -45,7 +45,7 @@ def fingerprint(files: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
         tree = _tree(files[path])[0] if path.endswith(".py") else None
-        body = files[path] if tree is None else ast.dump(_without_docstrings(tree))
+        body = files[path] if tree is None else ast.dump(without_docstrings(tree))
         digest.update(f"{path}\0{len(body)}\0{body}\0".encode(errors="surrogatepass"))
     return digest.hexdigest()
 
@@ -108,7 +108,8 @@ def _tree(source: str) -> tuple[ast.Module | None, str]:
         return None, f"{error}"
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    """Take the docstrings out of `tree` and return it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

@@ -48,7 +48,8 @@ class PastExperiment:
     `verdict` is one of improved, discarded, inconclusive, crashed, rejected, lost, or None while another
     loop still works on it. `effect` is candidate minus incumbent in score units, its sign set so that
     negative is better whatever the metric; `sigma` is its standard error. `parent_values` gives the
-    literals of the incumbent it was tried on, by constant name; it may be empty.
+    literals of the incumbent it was tried on, by constant name; it may be empty. `edit` is a digest of what it
+    changed beside its `changes`, empty where that was all.
     """
 
     number: int
@@ -60,3 +61,5 @@ class PastExperiment:
     sigma: float | None
     landed: bool
     parent_values: Mapping[str, str]
+    reason: str = ""
+    edit: str = ""

@@ -1,0 +1,290 @@
+"""What a proposal sets out to change, read from its words: which part, to which value, which way.
+
+A hypothesis of a few words ("embedding LR 0.8 to 0.9") and a paragraph that argues ("0.2 gave 1.10, so
+reducing weight decay to 0.1 should help") are read differently: in a paragraph most numbers tell of the
+past, so each value is weighed by the words around it, and only what is plainly meant to come is an aim.
+Nothing is an aim where the words leave it open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bot.agents.constants import literal_value
+from bot.rules.proposal import Change
+
+Value = float | str
+
+_SHORT = 18  # words up to which a text is a title
+_MEANT = 2.5  # weight from which a value in a paragraph is an aim
+_BESIDE = 1.0  # a second aim of the same paragraph may weigh so much less
+_TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
+
+_ALIASES = {
+    "learning rate": "lr", "weight decay": "wd", "batch size": "batch", "batches": "batch", "dims": "dim",
+    "dimension": "dim", "head_dimension": "head_dim", "attention pattern": "window pattern",
+}  # fmt: skip
+_NUMBER = r"(?<![\w.*/-])-?\d+(?:\.\d+)?(?:e-?\d+)?(?:\*\*\d+(?:\.\d+)?|/\d+)?(?:[kKmM]|x)?(?![\w*])"
+_VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?<!\w)['\"](?P<word>[A-Za-z][\w.-]*)['\"](?!\w)")
+_NAMED = re.compile(
+    r"[A-Za-z]+(?:_[A-Za-z0-9]+)+|(?:[a-z]+ )?\blr\b|\bwd\b|\bbatch\b|\bwindow pattern\b|\bhead dim\b"
+    r"|\b(?:warmup|warmdown|momentum|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
+    re.IGNORECASE,
+)
+# Numbers that are no settings: which experiment, what was measured, a share, a ratio.
+_NOISE = re.compile(
+    r"\b(?:iter(?:ation)?s?|experiments?|cycles?|runs?) #?\d+(?:(?:,? (?:and |to )?|-)\d+)*"
+    r"|\b(?:bpb|loss|score|acc(?:uracy)?)(?: ?[=:]| of| from| to| at| around)? ?-?\d[\d.]*(?: to -?\d[\d.]*)?"
+    r"|-?\d[\d.]* (?:val_)?(?:bpb|loss)\b|\b\d\.\d{5,}\b"
+    r"|\(?[+-]?\d[\d.]*(?:-\d+)?%(?: \w+)?|\b\d+:\d+\b|\b\d+x (?=[a-z])"
+    r"|\([^()]*\w_\w+ ?=[^()]*\)",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(?:reduc(?:e|ing|tion)|increas(?:e|ing)|decreas(?:e|ing)|lower(?:ing)?|rais(?:e|ing)|chang(?:e|ing)"
+    r"|switch(?:ing)?|revert(?:ing)?|return(?:ing)?|revisit(?:ing)?|mov(?:e|ing)|sett?(?:ing)?|test(?:ing)?"
+    r"|explor(?:e|ing)|try(?:ing)?|add(?:ing)?|doubl(?:e|ing)|halv(?:e|ing)|adjust(?:ing|ment)|us(?:e|ing)"
+    r"|focus(?:ing)?|adopt(?:ing)?|replac(?:e|ing)|larger|smaller|more aggressive)\b",
+    re.IGNORECASE,
+)
+_HOPE = re.compile(
+    r"\b(?:should|may|might|could|will|would|potentially|explores?|continues|follows|tests whether)\b",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"\b(?:show(?:s|ed|n)|history|gave|achieved|improved|worsened|degraded|produced|yielded|performed|tested"
+    r"|caused|resulted|was|were|demonstrated|previous(?:ly)?|attempts?|tried|came)\b",
+    re.IGNORECASE,
+)
+_STANDING = re.compile(
+    r"\b(?:from|current(?:ly)?|baseline|original|than|between|and|vs\.?|optimi[sz]ed|optimal|maintaining|keeping|"
+    r"tuned|with|uses?|used|both|given)[^.,;]{0,32}$",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"(?:\bto|=|\bat|\bof|\(|\btest(?:ing)?|\bvalue|\btry|\bexploring|\baggressive|\bmidpoint)\W*$")
+_HALF = re.compile(
+    r"\b(?:reduc|decreas|lower)\w* (?P<what>[\w ]{1,40}?) (?:by half|by 50%)|\bhalving (?P<that>[\w ]{1,40})",
+    re.IGNORECASE,
+)
+_STOP = frozenset(
+    "a an the of to by from and or in on at for with as is it its this that be only also then than into all"
+    " set change changing use using make try total current baseline value ratio slightly slight small tiny"
+    " little larger smaller higher lower reduce reducing increase increasing raise decrease halve double new"
+    " add adding steps context".split()
+)
+_UP = frozenset("increase increasing raise raising larger higher double doubling add adding more".split())
+_DOWN = frozenset("reduce reducing decrease lower lowering smaller halve halving remove drop less".split())
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One thing to change: the words that name it, the value it gets, and +1 or -1 where a way is told."""
+
+    part: frozenset[str]
+    value: Value | None
+    way: int = 0
+
+
+def aims_of_changes(changes: Iterable[Change]) -> tuple[Aim, ...]:
+    """Return the aims of changed constants: nothing has to be guessed."""
+    return tuple(_aim_of(change) for change in changes)
+
+
+@lru_cache(maxsize=4096)
+def aims_of_text(text: str) -> tuple[Aim, ...]:
+    """Return what `text` sets out to change; none where it does not say so plainly."""
+    tidied = _tidied(text)
+    if len(tidied.split()) <= _SHORT:
+        return _short(tidied)
+    return _argued(tidied)
+
+
+def same_aims(left: tuple[Aim, ...], right: tuple[Aim, ...]) -> bool:
+    """Say whether two proposals set the same parts to the same values, whatever stood there before."""
+    if len(left) != len(right) or not left:
+        return False
+    rest = list(right)
+    for aim in left:
+        twin = next((other for other in rest if _same(aim, other)), None)
+        if twin is None:
+            return False
+        rest.remove(twin)
+    return True
+
+
+def same_value(left: Value, right: Value) -> bool:
+    """Say whether two values are the same within one part in a hundred; words only as they are."""
+    if isinstance(left, str) or isinstance(right, str):
+        return left == right
+    return abs(left - right) <= _TOLERANCE * max(abs(left), abs(right))
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words that carry meaning, in one form each: names split up, no numbers."""
+    found = re.findall(r"[A-Za-z]+", _tidied(text))
+    split = (part for word in found for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", word))
+    return frozenset(_stem(word.lower()) for word in split if word.lower() not in _STOP)
+
+
+def _aim_of(change: Change) -> Aim:
+    old, new = literal_value(change.old), literal_value(change.new)
+    value: Value = new if isinstance(new, str) else float(new) if new is not None else change.new.strip()
+    way = 0
+    if not isinstance(new, str | None) and not isinstance(old, str | None):
+        way = (new > old) - (new < old)
+    return Aim(words_of(change.name) | frozenset(re.findall(r"\[\d+\]", change.name)), value, way)
+
+
+def _same(left: Aim, right: Aim) -> bool:
+    if left.value is None or right.value is None:
+        return left.value is right.value and left.part == right.part and left.way == right.way
+    if not same_value(left.value, right.value):
+        return False
+    if isinstance(left.value, str):
+        return True  # a word such as a pattern's name says by itself what it is
+    common = len(left.part & right.part)
+    return common == min(len(left.part), len(right.part)) or 2 * common >= len(left.part | right.part)
+
+
+def _tidied(text: str) -> str:
+    text = re.sub(r"^[A-Z]{3,}: ", "", text.strip())
+    for old, new in (("→", " to "), ("->", " to "), ("^", "**"), ("β", "beta"), ("’", "'")):
+        text = text.replace(old, new)
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    for old, new in _ALIASES.items():
+        text = re.sub(rf"\b{old}\b", new, text, flags=re.IGNORECASE)
+    return " ".join(text.split())
+
+
+def _short(text: str) -> tuple[Aim, ...]:
+    """Read a title: every number is meant, the last of `A to B`, and the words beside it name the part."""
+    bare = re.sub(r"\([^()]*\)", " ", text)
+    way = _way(bare)
+    spans = list(re.finditer(rf"(?:(?:from )?{_NUMBER}%? to )?(?P<new>{_NUMBER})", bare))
+    if not spans:
+        quoted = [found["word"] for found in _VALUE.finditer(bare) if found["word"]]
+        if quoted:
+            return (Aim(words_of(bare) - {_stem(quoted[-1].lower())}, quoted[-1]),)
+        return (Aim(words_of(bare), None, way),) if words_of(bare) else ()
+    # What stands behind "with" after a value is said of the incumbent.
+    tail = re.split(r"\bwith\b", bare[spans[-1].end() :])[0]
+    if len(spans) == 1:
+        before = bare[: spans[0].start()]
+        return (Aim(words_of(before + " " + tail), _worth(spans[0]["new"]), way),)
+    aims, start = [], 0
+    for span in spans:
+        aims.append(Aim(words_of(bare[start : span.start()]), _worth(span["new"])))
+        start = span.end()
+    return tuple(aims)
+
+
+def _argued(text: str) -> tuple[Aim, ...]:
+    """Read a paragraph: weigh every value by the words around it and keep what is meant to come."""
+    text = _NOISE.sub(lambda found: " " if found[0] else "", text)
+    weights: dict[tuple[frozenset[str], Value], float] = {}
+    part: frozenset[str] = frozenset()
+    for sentence in re.split(r"(?<=[.!?;])\s+(?=[A-Z'\"])", text):
+        values = list(_VALUE.finditer(sentence))
+        for place, found in enumerate(values):
+            end = values[place + 1].start() if place + 1 < len(values) else len(sentence)
+            start = values[place - 1].end() if place else 0
+            value: Value = found["word"] if found["word"] else _worth(found["number"])
+            part = _part_before(sentence, found.start(), part) if isinstance(value, float) else part
+            weight = _weight(sentence, found.start(), found.end(), start, end)
+            key = _known(weights, part if isinstance(value, float) else frozenset(), value)
+            if key in weights and isinstance(value, str):
+                weights[key] = max(weights[key], weight) + 0.5
+            else:
+                weights[key] = max(weights.get(key, -9.0), weight)
+        part = _part_before(sentence, len(sentence), part)
+    for half in _HALF.finditer(text):
+        _note_half(text, half, weights)
+    best = max(weights.values(), default=0.0)
+    if best < _MEANT:
+        return ()
+    return tuple(Aim(key[0], key[1]) for key, weight in _one_each(weights) if weight >= max(_MEANT, best - _BESIDE))
+
+
+def _weight(sentence: str, start: int, end: int, floor: int, ceiling: int) -> float:
+    before, between, after = sentence[:start], sentence[floor:start], sentence[end:ceiling]
+    weight = 0.0
+    changes = list(_CHANGE.finditer(between))
+    if changes:
+        weight += 2.0
+    elif _CHANGE.search(before) and re.search(r"(?:\bto|\() ?['\"]?$", before):
+        weight += 2.0  # "from A to B": A stands between
+    if _LINK.search(before.rstrip("'\" ")):
+        weight += 1.0
+    if _HOPE.search(after[:160]):
+        weight += 2.0
+    elif _HOPE.search(before[-120:]):
+        weight += 1.0
+    lately = between if changes else before
+    if _PAST.search(lately) and not (changes and _PAST.search(lately).start() < changes[-1].start()):  # type: ignore[union-attr]
+        weight -= 3.0
+    if _PAST.search(after[:30]):
+        weight -= 2.0
+    if _STANDING.search(before[-48:]) and not re.search(r"\bto ['\"]?$", before):
+        weight -= 3.0
+    return weight
+
+
+def _part_before(sentence: str, place: int, otherwise: frozenset[str]) -> frozenset[str]:
+    named = [words for found in _NAMED.finditer(sentence[:place]) if (words := words_of(found[0]))]
+    return named[-1] if named else otherwise
+
+
+def _known(
+    weights: dict[tuple[frozenset[str], Value], float], part: frozenset[str], value: Value
+) -> tuple[frozenset[str], Value]:
+    return next((key for key in weights if key[0] == part and same_value(key[1], value)), (part, value))
+
+
+def _note_half(
+    text: str, half: re.Match[str], weights: dict[tuple[frozenset[str], Value], float]
+) -> None:
+    """Give "reduce it by half" its value, from the last value said of the part."""
+    part = _part_before(text, half.end(), frozenset())
+    said = None
+    for named in _NAMED.finditer(text[: half.end()]):
+        number = re.match(rf"\s*(?:of|=|is|at|\()\s*({_NUMBER})", text[named.end() :])
+        if words_of(named[0]) == part and number:
+            said = _worth(number[1])
+    if part and said is not None:
+        weights[(part, said / 2)] = 5.0
+
+
+def _one_each(
+    weights: dict[tuple[frozenset[str], Value], float],
+) -> list[tuple[tuple[frozenset[str], Value], float]]:
+    """Return the heaviest value of each part, the later one where two weigh the same."""
+    best: dict[object, tuple[tuple[frozenset[str], Value], float]] = {}
+    for key, weight in weights.items():
+        part: object = key[0] if isinstance(key[1], float) else "word"
+        if part not in best or weight >= best[part][1]:
+            best[part] = (key, weight)
+    return list(best.values())
+
+
+def _worth(text: str) -> float:
+    scale = {"k": 1e3, "m": 1e6, "x": 1.0}.get(text[-1].lower(), 0.0)
+    number = text[:-1] if scale else text
+    if "**" in number:
+        base, power = (float(part) for part in number.split("**"))
+        return float(base**power) if abs(base) <= 1024 and abs(power) <= 60 else 0.0
+    if "/" in number:
+        top, bottom = (float(part) for part in number.split("/"))
+        return top / bottom if bottom else 0.0
+    return float(number) * (scale or 1.0)
+
+
+def _way(text: str) -> int:
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    return bool(words & _UP) - bool(words & _DOWN)
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

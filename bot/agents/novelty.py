@@ -1,0 +1,176 @@
+"""Is a proposal new? What is too near to an earlier experiment is sent back with that experiment's result.
+
+Four kinds of nearness, from the surest to the least sure: the same edit of the code, the same constants set
+to the same values within one part in a hundred, the same idea in other words, and one more step in a
+direction in which a category has failed several times in a row. What stood there before does not matter: a
+setting that was tried is a repeat on a newer incumbent too, and who wants it again has to say what changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import libcst as cst
+
+from bot.agents.aims import Aim, aims_of_changes, aims_of_text, same_aims, words_of
+from bot.agents.constants import rewrite
+from bot.agents.review import without_docstrings
+from bot.rules.proposal import Change, PastExperiment, Proposal
+
+Kind = Literal["edit", "constants", "words", "direction"]
+
+FAILURES = 6
+"""Failures in a row of one category in one direction, after which one more step is sent back."""
+_ALIKE = 0.75  # share of common words from which two texts without plain aims say the same
+_ALIKE_TITLES = 0.6  # the same of titles, which are few words
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The earlier experiment that a proposal repeats, in which way, and one sentence that says so."""
+
+    past: PastExperiment
+    kind: Kind
+    why: str
+
+
+def repeats(
+    proposal: Proposal,
+    history: Sequence[PastExperiment],
+    *,
+    files: Mapping[str, str] | None = None,
+    failures: int | None = FAILURES,
+) -> Repeat | None:
+    """Return what `proposal` repeats, the surest kind first and the latest experiment of it; None where new.
+
+    `files` are the editable files of the incumbent; without them a proposal with changed constants is taken
+    to change nothing else. Reverts are no repeats, neither as proposal nor in the past. `failures=None` leaves
+    the direction out.
+    """
+    if proposal.category == "revert":
+        return None
+    past = [p for p in sorted(history, key=lambda p: p.number, reverse=True) if p.category != "revert"]
+    edit = "" if files is None else edit_beside(files, proposal.files, proposal.changes)
+    aims = aims_of_changes(proposal.changes)
+    for one in past:
+        if edit != one.edit or not (edit or aims):
+            continue
+        theirs = aims_of_changes(one.changes)
+        if same_aims(aims, theirs) or not (aims or theirs):
+            kind: Kind = "edit" if edit else "constants"
+            did = "makes the same edit" if edit else f"sets {_settings(proposal.changes)}"
+            return _repeat(one, kind, did)
+    for one in past:
+        # Where constants are all that both change, their values have said it already.
+        exact = proposal.changes and one.changes and not (edit or one.edit)
+        if not exact and _says_the_same(_Said.of(proposal), _Said.of(one)):
+            return _repeat(one, "words", "describes the same idea")
+    return None if failures is None else _worn_out(proposal, past, failures)
+
+
+def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:
+    """Return a digest of what `after` changes beside the constants in `changes`; empty where that is all.
+
+    Comments, docstrings and format do not count, nor does where in its file a line stands.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(after):
+        literals = {change.name: change.new for change in changes if change.file == path}
+        old = before.get(path, "")
+        try:
+            expected = rewrite(old, literals) if literals else old
+        except (KeyError, ValueError, cst.ParserSyntaxError):
+            expected = old
+        lines = (_plain_lines(path, expected), _plain_lines(path, after[path]))
+        for sign, more, less in (("-", *lines), ("+", *reversed(lines))):
+            for line in sorted((more - less).elements()):
+                digest.update(f"{path}\0{sign}{line}\0".encode(errors="surrogatepass"))
+    found = digest.hexdigest()
+    return "" if found == hashlib.sha256().hexdigest() else found
+
+
+def _plain_lines(path: str, text: str) -> Counter[str]:
+    if path.endswith(".py"):
+        try:
+            text = ast.unparse(without_docstrings(ast.parse(text)))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass  # told apart by its text then
+    return Counter(line.strip() for line in text.splitlines() if line.strip())
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The words of a proposal and what they aim at; the code's own constants outweigh them."""
+
+    title: str
+    text: str
+    aims: tuple[Aim, ...]
+
+    @staticmethod
+    def of(one: Proposal | PastExperiment) -> _Said:
+        aims = aims_of_changes(one.changes) or aims_of_text(one.hypothesis) or aims_of_text(one.reason)
+        return _Said(one.hypothesis, f"{one.hypothesis} {one.reason}", aims)
+
+
+def _says_the_same(left: _Said, right: _Said) -> bool:
+    if left.aims and right.aims:
+        if any(aim.value is not None for aim in left.aims + right.aims):
+            return same_aims(left.aims, right.aims)
+        return _alike(left.title, right.title) >= _ALIKE_TITLES and left.aims[0].way == right.aims[0].way
+    return _alike(left.text, right.text) >= _ALIKE
+
+
+def _alike(left: str, right: str) -> float:
+    """Return the share of their words that two texts have in common, 0 to 1."""
+    mine, theirs = words_of(left), words_of(right)
+    return len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
+
+
+def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int) -> Repeat | None:
+    """Return the latest of `failures` failures in a row that changed the same constants in the same direction."""
+    way = _ways(proposal.changes)
+    if not way:
+        return None
+    same = [p for p in past if p.category == proposal.category and set(_ways(p.changes)) & set(way)]
+    streak = [p for p in same[:failures] if _ways(p.changes) == way and _failed(p)]
+    if len(streak) < failures:
+        return None
+    steps = ", ".join(str(p.number) for p in reversed(streak))
+    return Repeat(
+        streak[0], "direction", f"It goes on where experiments {steps} failed, all in this direction, one after another."
+    )
+
+
+def _ways(changes: Sequence[Change]) -> dict[str, int]:
+    """Return which way each constant moves; empty where one of them has no more or less."""
+    aims = aims_of_changes(changes)
+    ways = {change.name: aim.way for change, aim in zip(changes, aims, strict=True)}
+    return ways if all(ways.values()) else {}
+
+
+def _failed(past: PastExperiment) -> bool:
+    if past.landed or past.verdict in (None, "lost", "improved"):
+        return False
+    return past.effect is None or past.effect >= 0  # a near miss is no failure
+
+
+def _repeat(past: PastExperiment, kind: Kind, what: str) -> Repeat:
+    return Repeat(past, kind, f"It {what} as experiment {past.number}, {_outcome(past)}.")
+
+
+def _outcome(past: PastExperiment) -> str:
+    if past.verdict is None:
+        return "which another loop is trying now"
+    if past.effect is None:
+        return f"which ended {past.verdict}"
+    sigma = "" if past.sigma is None else f" +/- {past.sigma:.2g}"
+    return f"which ended {past.verdict} (effect {past.effect:+.3g}{sigma}; negative is better)"
+
+
+def _settings(changes: Sequence[Change]) -> str:
+    return ", ".join(f"{change.name} to {change.new}" for change in changes)

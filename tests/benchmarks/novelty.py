@@ -1,0 +1,128 @@
+"""Measure on recorded traces how many repeated proposals are recognised, and how many new ones are taken for one.
+
+    python -m tests.benchmarks.novelty --traces DIR
+
+The traces hold one description of each experiment, in order: the nine `bilevel_*.json` (a list `trace` with
+`desc`) and `karpathy_h100_mar8.tsv` (a column `description`). `novelty_labels.json` beside this file says which
+rows repeat an earlier row of the same file, and which. It was made by hand, by reading every description in
+order, before the recogniser was written, by this rule:
+
+- A row repeats an earlier row of its file where it sets the same constants or parts to the same values (within
+  one part in a hundred), or is the same proposal in other words where it names no value.
+- What the value was before, and what else stood on the incumbent by then, do not matter. A file that restarts
+  from a baseline (C1 to C3, after every ten experiments) remains one campaign: the ledger would remember.
+- What a row sets is taken from its own words; where they leave the value open, from what the next row says of it.
+- A finer step in a direction that was tried is new. Rows that set two constants repeat only rows that set both.
+- Rows that are a baseline are no proposals and are left out.
+
+`debatable` names repeats that another reader may call new, with the reason. The recogniser was tuned on A1 to
+B3; C1 to C3 and the tsv were not looked at for it, though who wrote the labels had read them. Recognised counts
+every repeat that is called one; "right" counts those where the experiment named sets the same as the label's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bot.agents.novelty import repeats
+from bot.rules.proposal import PastExperiment, Proposal
+
+LABELS = Path(__file__).with_name("novelty_labels.json")
+TUNED_ON = ("bilevel_A", "bilevel_B")
+
+
+def descriptions(path: Path) -> list[str]:
+    """Return the description of every row of a trace, the baseline's too."""
+    if path.suffix == ".json":
+        return [row["desc"] for row in json.loads(path.read_text())["trace"]]
+    with path.open(newline="") as file:
+        return [row["description"] for row in csv.DictReader(file, delimiter="\t")]
+
+
+def judged(texts: Sequence[str]) -> dict[int, int | None]:
+    """Return, for every row that is a proposal, the earlier row that it is said to repeat."""
+    history: list[PastExperiment] = []
+    found: dict[int, int | None] = {}
+    for row, text in enumerate(texts):
+        if text == "baseline":
+            continue
+        repeat = repeats(Proposal(text, "", "", "", "", {}, ()), history)
+        found[row] = repeat.past.number if repeat else None
+        history.append(PastExperiment(row, (), text, "", "discarded", None, None, False, {}))
+    return found
+
+
+def counted(labels: dict[str, Any], found: dict[int, int | None]) -> Counter[str]:
+    """Count one file: repeats, recognised, right, sure (not debatable) ones, new ones, false alarms."""
+    first = {int(row): earlier for row, earlier in labels["repeats"].items()}
+    debatable = {int(row) for row in labels["debatable"]}
+    count: Counter[str] = Counter()
+    for row, named in found.items():
+        if row not in first:
+            count["new"] += 1
+            count["false"] += named is not None
+            continue
+        sure = row not in debatable
+        count["repeats"] += 1
+        count["sure"] += sure
+        count["recognised"] += named is not None
+        count["recognised sure"] += sure and named is not None
+        count["right"] += named is not None and first.get(named, named) == first[row]
+    return count
+
+
+def share(part: int, whole: int) -> str:
+    """Return "9 of 10 (90.0 %)"."""
+    return f"{part:3} of {whole:3} ({100 * part / whole if whole else 0:5.1f} %)"
+
+
+def line(name: str, count: Counter[str]) -> str:
+    """Return one row of the table."""
+    return (
+        f"{name:24} recognised {share(count['recognised'], count['repeats'])}"
+        f"  right {count['right']:3}  without debatable {share(count['recognised sure'], count['sure'])}"
+        f"  false {share(count['false'], count['new'])}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table; exit code 1 where less than 90 % are recognised or more than 3 % are false alarms."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--traces", type=Path, required=True, help="the folder of the recorded traces")
+    parser.add_argument("--show", action="store_true", help="name every row that is judged wrongly")
+    args = parser.parse_args(argv)
+    total, tuned, apart = Counter[str](), Counter[str](), Counter[str]()
+    for name, labels in json.loads(LABELS.read_text()).items():
+        texts = descriptions(args.traces / name)
+        if len(texts) != labels["rows"]:
+            parser.error(f"{args.traces / name} has {len(texts)} rows; the labels are for {labels['rows']}")
+        found = judged(texts)
+        count = counted(labels, found)
+        total += count
+        if name.startswith(TUNED_ON):
+            tuned += count
+        else:
+            apart += count
+        print(line(name, count))
+        for row, named in found.items() if args.show else ():
+            if (str(row) in labels["repeats"]) != (named is not None):
+                said = "new" if named is None else f"a repeat of {named}"
+                print(f"    row {row} was called {said}; the label says {labels['repeats'].get(str(row), 'new')}")
+    print(line("tuned on (A, B)", tuned))
+    print(line("kept apart (C, tsv)", apart))
+    print(line("all", total))
+    good = total["recognised"] >= 0.9 * total["repeats"] and total["false"] <= 0.03 * total["new"]
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
