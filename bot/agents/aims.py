@@ -9,7 +9,8 @@ Nothing is an aim where the words leave it open.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,17 +22,18 @@ Value = float | str
 _SHORT = 18  # words up to which a text is a title
 _MEANT = 2.5  # weight from which a value in a paragraph is an aim
 _BESIDE = 1.0  # a second aim of the same paragraph may weigh so much less
+_LEADS = 2  # mentions that a word has more than the next one where nothing is said plainly
 _TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
 
 _ALIASES = {
-    "learning rate": "lr", "weight decay": "wd", "batch size": "batch", "batches": "batch", "dims": "dim",
-    "dimension": "dim", "head_dimension": "head_dim", "attention pattern": "window pattern",
+    "learning[ _]rates?": "lr", "weight[ _]decay": "wd", "batch[ _]sizes?": "batch", "batches": "batch",
+    "dimensions?": "dim", "attention pattern": "window pattern",
 }  # fmt: skip
 _NUMBER = r"(?<![\w.*/-])-?\d+(?:\.\d+)?(?:e-?\d+)?(?:\*\*\d+(?:\.\d+)?|/\d+)?(?:[kKmM]|x)?(?![\w*])"
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?<!\w)['\"](?P<word>[A-Za-z][\w.-]*)['\"](?!\w)")
 _NAMED = re.compile(
     r"[A-Za-z]+(?:_[A-Za-z0-9]+)+|(?:[a-z]+ )?\blr\b|\bwd\b|\bbatch\b|\bwindow pattern\b|\bhead dim\b"
-    r"|\b(?:warmup|warmdown|momentum|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
+    r"|\bmomentum(?= (?:from |to |of |= ?)-?\d)|\b(?:warmup|warmdown|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
     re.IGNORECASE,
 )
 # Numbers that are no settings: which experiment, what was measured, a share, a ratio.
@@ -39,8 +41,8 @@ _NOISE = re.compile(
     r"\b(?:iter(?:ation)?s?|experiments?|cycles?|runs?) #?\d+(?:(?:,? (?:and |to )?|-)\d+)*"
     r"|\b(?:bpb|loss|score|acc(?:uracy)?)(?: ?[=:]| of| from| to| at| around)? ?-?\d[\d.]*(?: to -?\d[\d.]*)?"
     r"|-?\d[\d.]* (?:val_)?(?:bpb|loss)\b|\b\d\.\d{5,}\b"
-    r"|\(?[+-]?\d[\d.]*(?:-\d+)?%(?: \w+)?|\b\d+:\d+\b|\b\d+x (?=[a-z])"
-    r"|\([^()]*\w_\w+ ?=[^()]*\)",
+    r"|[+-]?\d[\d.]*(?:-\d+)?%|±\d[\d.]*|\b\d+:\d+\b|\b\d+x (?=[a-z])"
+    r"|\([^()]*\w_\w+ ?=[^()]*\)|\([^()\d'\"]*\)",
     re.IGNORECASE,
 )
 _CHANGE = re.compile(
@@ -56,7 +58,7 @@ _HOPE = re.compile(
 )
 _PAST = re.compile(
     r"\b(?:show(?:s|ed|n)|history|gave|achieved|improved|worsened|degraded|produced|yielded|performed|tested"
-    r"|caused|resulted|was|were|demonstrated|previous(?:ly)?|attempts?|tried|came)\b",
+    r"|caused|resulted|was|were|been|demonstrated|previous(?:ly)?|attempts?|tried|came)\b",
     re.IGNORECASE,
 )
 _STANDING = re.compile(
@@ -64,7 +66,19 @@ _STANDING = re.compile(
     r"tuned|with|uses?|used|both|given)[^.,;]{0,32}$",
     re.IGNORECASE,
 )
-_LINK = re.compile(r"(?:\bto|=|\bat|\bof|\(|\btest(?:ing)?|\bvalue|\btry|\bexploring|\baggressive|\bmidpoint)\W*$")
+_ASIDE = re.compile(
+    r"(?:\b(?:current(?:ly)?|baseline|original|than|while|although)\b[^.,;]{0,32}|\b(?:from|over|than) ['\"]?)$",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"(?:\bto|=|\bat|\bof|\(|\btest(?:ing)?|\bvalue|\btry|\bexploring|\baggressive|\bmidpoint)\W*$", re.IGNORECASE)
+_BACK = re.compile(r"\b(?:revert|return|revisit)\w* [^.,;]{0,36}$", re.IGNORECASE)
+_FIRST = re.compile(r"\W*(?:[A-Z]\w*ing|A(?:n?)\b.{0,30} (?:reduction|increase|adjustment|step))\b")
+_ASSIGNED = re.compile(r"[A-Za-z]\w*(?:\[\d\])? ?= ?$")
+_DOUBTED = re.compile(
+    r"^['\")]* ?(?:\w+ ){0,2}(?:may|might|is|was|are|appears|seems|remains|could)(?: \w+)? (?:\w+ )?"
+    r"(?:too|high|low|conservative|quite|extremely|relatively|restrictive|limiting)\b",
+    re.IGNORECASE,
+)
 _HALF = re.compile(
     r"\b(?:reduc|decreas|lower)\w* (?P<what>[\w ]{1,40}?) (?:by half|by 50%)|\bhalving (?P<that>[\w ]{1,40})",
     re.IGNORECASE,
@@ -155,7 +169,7 @@ def _tidied(text: str) -> str:
         text = text.replace(old, new)
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
     for old, new in _ALIASES.items():
-        text = re.sub(rf"\b{old}\b", new, text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<![A-Za-z]){old}(?![A-Za-z])", new, text, flags=re.IGNORECASE)
     return " ".join(text.split())
 
 
@@ -183,71 +197,110 @@ def _short(text: str) -> tuple[Aim, ...]:
 
 def _argued(text: str) -> tuple[Aim, ...]:
     """Read a paragraph: weigh every value by the words around it and keep what is meant to come."""
-    text = _NOISE.sub(lambda found: " " if found[0] else "", text)
-    weights: dict[tuple[frozenset[str], Value], float] = {}
-    part: frozenset[str] = frozenset()
+    text = _NOISE.sub(" ", text)
+    topic = _topic(text)
+    settings: dict[tuple[frozenset[str], Value], float] = {}
+    words: dict[str, float] = {}
+    favour: Counter[str] = Counter()
     for sentence in re.split(r"(?<=[.!?;])\s+(?=[A-Z'\"])", text):
         values = list(_VALUE.finditer(sentence))
         for place, found in enumerate(values):
             end = values[place + 1].start() if place + 1 < len(values) else len(sentence)
             start = values[place - 1].end() if place else 0
-            value: Value = found["word"] if found["word"] else _worth(found["number"])
-            part = _part_before(sentence, found.start(), part) if isinstance(value, float) else part
             weight = _weight(sentence, found.start(), found.end(), start, end)
-            key = _known(weights, part if isinstance(value, float) else frozenset(), value)
-            if key in weights and isinstance(value, str):
-                weights[key] = max(weights[key], weight) + 0.5
+            if found["word"]:
+                words[found["word"]] = max(words.get(found["word"], -9.0), weight)
+                aside = _ASIDE.search(sentence[: found.start()][-48:])
+                favour[found["word"]] += -2 if aside else 2 if weight > 0 else 1
             else:
-                weights[key] = max(weights.get(key, -9.0), weight)
-        part = _part_before(sentence, len(sentence), part)
+                named = _part_before(sentence[: found.start()])
+                weight -= 0.0 if named else 0.25
+                key = _known(settings, named or topic, _worth(found["number"]))
+                settings[key] = max(settings.get(key, -9.0), weight)
     for half in _HALF.finditer(text):
-        _note_half(text, half, weights)
-    best = max(weights.values(), default=0.0)
-    if best < _MEANT:
-        return ()
-    return tuple(Aim(key[0], key[1]) for key, weight in _one_each(weights) if weight >= max(_MEANT, best - _BESIDE))
+        _note_half(text, half, settings)
+    return _plainest(settings, words) or _favoured(favour)
+
+
+def _plainest(
+    settings: dict[tuple[frozenset[str], Value], float], words: Mapping[str, float]
+) -> tuple[Aim, ...]:
+    """Return the values that weigh enough, one for each part."""
+    best = max([*settings.values(), *words.values()], default=0.0)
+    least = max(_MEANT, best - _BESIDE)
+    ranked = sorted(words.items(), key=lambda pair: pair[1])
+    aims = [Aim(frozenset(), word) for word, weight in ranked[-1:] if weight >= least]
+    for key, weight in sorted(settings.items(), key=lambda pair: pair[1], reverse=True):
+        twice = any(key[0] == aim.part or same_value(key[1], aim.value) for aim in aims if aim.value is not None)
+        if weight >= least and (key[0] or not aims) and not twice:
+            aims.append(Aim(key[0], key[1]))
+    return tuple(aims)
+
+
+def _favoured(favour: Counter[str]) -> tuple[Aim, ...]:
+    """Return the word that a text comes back to in its favour, where it leads clearly."""
+    ranked = [*favour.most_common(2), ("", -1)]
+    clear = ranked[0][1] > 0 and ranked[0][1] - ranked[1][1] >= _LEADS
+    return (Aim(frozenset(), ranked[0][0]),) if clear else ()
+
+
+def _topic(text: str) -> frozenset[str]:
+    """Return the part that a text names first, not as something that merely stands beside."""
+    for found in _NAMED.finditer(text):
+        if not re.search(r"\bwith $", text[: found.start()]) and words_of(found[0]):
+            return words_of(found[0])
+    return frozenset()
 
 
 def _weight(sentence: str, start: int, end: int, floor: int, ceiling: int) -> float:
+    """Weigh the value at `start`: what stands since the last value, and up to the next one, counts most."""
     before, between, after = sentence[:start], sentence[floor:start], sentence[end:ceiling]
     weight = 0.0
     changes = list(_CHANGE.finditer(between))
+    onward = re.search(r"\bto ['\"]?$", before)
     if changes:
         weight += 2.0
-    elif _CHANGE.search(before) and re.search(r"(?:\bto|\() ?['\"]?$", before):
+        weight += 2.0 if _FIRST.match(sentence) else 0.0
+    elif onward and _CHANGE.search(before):
         weight += 2.0  # "from A to B": A stands between
+        weight += 2.0 if _FIRST.match(sentence) else 0.0
     if _LINK.search(before.rstrip("'\" ")):
         weight += 1.0
     if _HOPE.search(after[:160]):
         weight += 2.0
     elif _HOPE.search(before[-120:]):
         weight += 1.0
-    lately = between if changes else before
-    if _PAST.search(lately) and not (changes and _PAST.search(lately).start() < changes[-1].start()):  # type: ignore[union-attr]
+    told = _PAST.search(between if changes else before)
+    if told and not (changes and told.start() < changes[-1].start()):
         weight -= 3.0
     if _PAST.search(after[:30]):
         weight -= 2.0
-    if _STANDING.search(before[-48:]) and not re.search(r"\bto ['\"]?$", before):
+    if _STANDING.search(before[-48:]) and not onward and not _BACK.search(before):
         weight -= 3.0
+    assigned = _ASSIGNED.search(before)
+    if assigned and not _CHANGE.search(before[max(0, assigned.start() - 25) : assigned.start()]):
+        weight -= 3.0
+    if re.match(rf"['\"]? (?:to ['\"]?{_NUMBER}|to '|from\b)", sentence[end:]) or _DOUBTED.match(sentence[end:]):
+        weight -= 4.0
     return weight
 
 
-def _part_before(sentence: str, place: int, otherwise: frozenset[str]) -> frozenset[str]:
-    named = [words for found in _NAMED.finditer(sentence[:place]) if (words := words_of(found[0]))]
-    return named[-1] if named else otherwise
+def _part_before(words: str) -> frozenset[str]:
+    named = [part for found in _NAMED.finditer(words) if (part := words_of(found[0]))]
+    return named[-1] if named else frozenset()
 
 
 def _known(
-    weights: dict[tuple[frozenset[str], Value], float], part: frozenset[str], value: Value
+    settings: Mapping[tuple[frozenset[str], Value], float], part: frozenset[str], value: Value
 ) -> tuple[frozenset[str], Value]:
-    return next((key for key in weights if key[0] == part and same_value(key[1], value)), (part, value))
+    return next((key for key in settings if key[0] == part and same_value(key[1], value)), (part, value))
 
 
 def _note_half(
     text: str, half: re.Match[str], weights: dict[tuple[frozenset[str], Value], float]
 ) -> None:
     """Give "reduce it by half" its value, from the last value said of the part."""
-    part = _part_before(text, half.end(), frozenset())
+    part = _part_before(text[: half.end()])
     said = None
     for named in _NAMED.finditer(text[: half.end()]):
         number = re.match(rf"\s*(?:of|=|is|at|\()\s*({_NUMBER})", text[named.end() :])
@@ -255,18 +308,6 @@ def _note_half(
             said = _worth(number[1])
     if part and said is not None:
         weights[(part, said / 2)] = 5.0
-
-
-def _one_each(
-    weights: dict[tuple[frozenset[str], Value], float],
-) -> list[tuple[tuple[frozenset[str], Value], float]]:
-    """Return the heaviest value of each part, the later one where two weigh the same."""
-    best: dict[object, tuple[tuple[frozenset[str], Value], float]] = {}
-    for key, weight in weights.items():
-        part: object = key[0] if isinstance(key[1], float) else "word"
-        if part not in best or weight >= best[part][1]:
-            best[part] = (key, weight)
-    return list(best.values())
 
 
 def _worth(text: str) -> float:
