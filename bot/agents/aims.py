@@ -21,7 +21,7 @@ Value = float | str
 
 _SHORT = 18  # words up to which a text is a title
 _MEANT = 2.5  # weight from which a value in a paragraph is an aim
-_BESIDE = 1.0  # a second aim of the same paragraph may weigh so much less
+_BESIDE = 2.0  # a second aim of the same paragraph may weigh so much less
 _LEADS = 2  # mentions that a word has more than the next one where nothing is said plainly
 _TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
 
@@ -36,6 +36,9 @@ _NAMED = re.compile(
     r"|\bmomentum(?= (?:from |to |of |= ?)-?\d)|\b(?:warmup|warmdown|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
     re.IGNORECASE,
 )
+_SHARE = re.compile(
+    r"(?P<share>\d+(?:\.\d+)?)% (?P<part>(?:[a-z]+ )?(?:warmup|warmdown|cooldown|decay|dropout))\b", re.IGNORECASE
+)
 # Numbers that are no settings: which experiment, what was measured, a share, a ratio.
 _NOISE = re.compile(
     r"\b(?:iter(?:ation)?s?|experiments?|cycles?|runs?) #?\d+(?:(?:,? (?:and |to )?|-)\d+)*"
@@ -49,7 +52,7 @@ _CHANGE = re.compile(
     r"\b(?:reduc(?:e|ing|tion)|increas(?:e|ing)|decreas(?:e|ing)|lower(?:ing)?|rais(?:e|ing)|chang(?:e|ing)"
     r"|switch(?:ing)?|revert(?:ing)?|return(?:ing)?|revisit(?:ing)?|mov(?:e|ing)|sett?(?:ing)?|test(?:ing)?"
     r"|explor(?:e|ing)|try(?:ing)?|add(?:ing)?|doubl(?:e|ing)|halv(?:e|ing)|adjust(?:ing|ment)|us(?:e|ing)"
-    r"|focus(?:ing)?|adopt(?:ing)?|replac(?:e|ing)|larger|smaller|more aggressive)\b",
+    r"|focus(?:ing)?|continu(?:e|ing)|adopt(?:ing)?|replac(?:e|ing)|larger|smaller|more aggressive)\b",
     re.IGNORECASE,
 )
 _HOPE = re.compile(
@@ -73,6 +76,7 @@ _ASIDE = re.compile(
 _LINK = re.compile(r"(?:\bto|=|\bat|\bof|\(|\btest(?:ing)?|\bvalue|\btry|\bexploring|\baggressive|\bmidpoint)\W*$", re.IGNORECASE)
 _BACK = re.compile(r"\b(?:revert|return|revisit)\w* [^.,;]{0,36}$", re.IGNORECASE)
 _FIRST = re.compile(r"\W*(?:[A-Z]\w*ing|A(?:n?)\b.{0,30} (?:reduction|increase|adjustment|step))\b")
+_IT = re.compile(r"ing it\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r"[A-Za-z]\w*(?:\[\d\])? ?= ?$")
 _DOUBTED = re.compile(
     r"^['\")]* ?(?:\w+ ){0,2}(?:may|might|is|was|are|appears|seems|remains|could)(?: \w+)? (?:\w+ )?"
@@ -177,7 +181,7 @@ def _short(text: str) -> tuple[Aim, ...]:
     """Read a title: every number is meant, the last of `A to B`, and the words beside it name the part."""
     bare = re.sub(r"\([^()]*\)", " ", text)
     way = _way(bare)
-    spans = list(re.finditer(rf"(?:(?:from )?{_NUMBER}%? to )?(?P<new>{_NUMBER})", bare))
+    spans = list(re.finditer(rf"(?:(?:from )?{_NUMBER}%? to )?(?P<new>{_NUMBER}%?)", bare))
     if not spans:
         quoted = [found["word"] for found in _VALUE.finditer(bare) if found["word"]]
         if quoted:
@@ -197,11 +201,13 @@ def _short(text: str) -> tuple[Aim, ...]:
 
 def _argued(text: str) -> tuple[Aim, ...]:
     """Read a paragraph: weigh every value by the words around it and keep what is meant to come."""
+    text = _SHARE.sub(lambda found: f"{found['part']} ({float(found['share']) / 100:g})", text)
     text = _NOISE.sub(" ", text)
     topic = _topic(text)
     settings: dict[tuple[frozenset[str], Value], float] = {}
     words: dict[str, float] = {}
     favour: Counter[str] = Counter()
+    earlier = ""
     for sentence in re.split(r"(?<=[.!?;])\s+(?=[A-Z'\"])", text):
         values = list(_VALUE.finditer(sentence))
         for place, found in enumerate(values):
@@ -213,10 +219,12 @@ def _argued(text: str) -> tuple[Aim, ...]:
                 aside = _ASIDE.search(sentence[: found.start()][-48:])
                 favour[found["word"]] += -2 if aside else 2 if weight > 0 else 1
             else:
-                named = _part_before(sentence[: found.start()])
+                before = sentence[: found.start()]
+                named = _part_before(before) or (_topic(earlier) if _IT.search(before) else frozenset())
                 weight -= 0.0 if named else 0.25
                 key = _known(settings, named or topic, _worth(found["number"]))
                 settings[key] = max(settings.get(key, -9.0), weight)
+        earlier = sentence
     for half in _HALF.finditer(text):
         _note_half(text, half, settings)
     return _plainest(settings, words) or _favoured(favour)
@@ -311,7 +319,7 @@ def _note_half(
 
 
 def _worth(text: str) -> float:
-    scale = {"k": 1e3, "m": 1e6, "x": 1.0}.get(text[-1].lower(), 0.0)
+    scale = {"k": 1e3, "m": 1e6, "x": 1.0, "%": 0.01}.get(text[-1].lower(), 0.0)
     number = text[:-1] if scale else text
     if "**" in number:
         base, power = (float(part) for part in number.split("**"))

@@ -107,28 +107,27 @@ def _plain_lines(path: str, text: str) -> Counter[str]:
 class _Said:
     """The words of a proposal and what they aim at; the code's own constants outweigh them."""
 
-    title: str
     text: str
     aims: tuple[Aim, ...]
 
     @staticmethod
     def of(one: Proposal | PastExperiment) -> _Said:
         aims = aims_of_changes(one.changes) or aims_of_text(one.hypothesis) or aims_of_text(one.reason)
-        return _Said(one.hypothesis, f"{one.hypothesis} {one.reason}", aims)
+        return _Said(f"{one.hypothesis} {one.reason}", aims)
 
 
 def _says_the_same(left: _Said, right: _Said) -> bool:
     if left.aims and right.aims:
         if any(aim.value is not None for aim in left.aims + right.aims):
             return same_aims(left.aims, right.aims)
-        return _alike(left.title, right.title) >= _ALIKE_TITLES and left.aims[0].way == right.aims[0].way
-    return _alike(left.text, right.text) >= _ALIKE
+        mine, theirs = left.aims[0], right.aims[0]
+        return _alike(mine.part, theirs.part) >= _ALIKE_TITLES and mine.way == theirs.way
+    return _alike(words_of(left.text), words_of(right.text)) >= _ALIKE
 
 
-def _alike(left: str, right: str) -> float:
+def _alike(left: frozenset[str], right: frozenset[str]) -> float:
     """Return the share of their words that two texts have in common, 0 to 1."""
-    mine, theirs = words_of(left), words_of(right)
-    return len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
+    return len(left & right) / len(left | right) if left and right else 0.0
 
 
 def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int) -> Repeat | None:
