@@ -1,100 +1,30 @@
-"""What a proposal sets out to change, read from its words: which part, to which value, which way.
-
-A hypothesis of a few words ("embedding LR 0.8 to 0.9") and a paragraph that argues ("0.2 gave 1.10, so
-reducing weight decay to 0.1 should help") are read differently: in a paragraph most numbers tell of the
-past, so each value is weighed by the words around it, and only what is plainly meant to come is an aim.
-Nothing is an aim where the words leave it open.
-"""
+"""What a proposal sets out to change: which part, to which value, which way; and when two of these are one."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bot.agents.constants import literal_value
 from bot.rules.proposal import Change
 
 Value = float | str
 
-_SHORT = 18  # words up to which a text is a title
-_MEANT = 2.5  # weight from which a value in a paragraph is an aim
-_BESIDE = 2.0  # a second aim of the same paragraph may weigh so much less
-_LEADS = 2  # mentions that a word has more than the next one where nothing is said plainly
 _TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
 
 _ALIASES = {
     "learning[ _]rates?": "lr", "weight[ _]decay": "wd", "batch[ _]sizes?": "batch", "batches": "batch",
     "dimensions?": "dim", "attention pattern": "window pattern",
 }  # fmt: skip
-_NUMBER = r"(?<![\w.*/-])-?\d+(?:\.\d+)?(?:e-?\d+)?(?:\*\*\d+(?:\.\d+)?|/\d+)?(?:[kKmM]|x)?(?![\w*])"
-_VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?<!\w)['\"](?P<word>[A-Za-z][\w.-]*)['\"](?!\w)")
-_NAMED = re.compile(
-    r"[A-Za-z]+(?:_[A-Za-z0-9]+)+|(?:[a-z]+ )?\blr\b|\bwd\b|\bbatch\b|\bwindow pattern\b|\bhead dim\b"
-    r"|\bmomentum(?= (?:from |to |of |= ?)-?\d)|\b(?:warmup|warmdown|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
-    re.IGNORECASE,
-)
-_SHARE = re.compile(
-    r"(?P<share>\d+(?:\.\d+)?)% (?P<part>(?:[a-z]+ )?(?:warmup|warmdown|cooldown|decay|dropout))\b", re.IGNORECASE
-)
-# Numbers that are no settings: which experiment, what was measured, a share, a ratio.
-_NOISE = re.compile(
-    r"\b(?:iter(?:ation)?s?|experiments?|cycles?|runs?) #?\d+(?:(?:,? (?:and |to )?|-)\d+)*"
-    r"|\b(?:bpb|loss|score|acc(?:uracy)?)(?: ?[=:]| of| from| to| at| around)? ?-?\d[\d.]*(?: to -?\d[\d.]*)?"
-    r"|-?\d[\d.]* (?:val_)?(?:bpb|loss)\b|\b\d\.\d{5,}\b"
-    r"|[+-]?\d[\d.]*(?:-\d+)?%|±\d[\d.]*|\b\d+:\d+\b|\b\d+x (?=[a-z])"
-    r"|\([^()]*\w_\w+ ?=[^()]*\)|\([^()\d'\"]*\)",
-    re.IGNORECASE,
-)
-_CHANGE = re.compile(
-    r"\b(?:reduc(?:e|ing|tion)|increas(?:e|ing)|decreas(?:e|ing)|lower(?:ing)?|rais(?:e|ing)|chang(?:e|ing)"
-    r"|switch(?:ing)?|revert(?:ing)?|return(?:ing)?|revisit(?:ing)?|mov(?:e|ing)|sett?(?:ing)?|test(?:ing)?"
-    r"|explor(?:e|ing)|try(?:ing)?|add(?:ing)?|doubl(?:e|ing)|halv(?:e|ing)|adjust(?:ing|ment)|us(?:e|ing)"
-    r"|focus(?:ing)?|continu(?:e|ing)|adopt(?:ing)?|replac(?:e|ing)|larger|smaller|more aggressive)\b",
-    re.IGNORECASE,
-)
-_HOPE = re.compile(
-    r"\b(?:should|may|might|could|will|would|potentially|explores?|continues|follows|tests whether)\b",
-    re.IGNORECASE,
-)
-_PAST = re.compile(
-    r"\b(?:show(?:s|ed|n)|history|gave|achieved|improved|worsened|degraded|produced|yielded|performed|tested"
-    r"|caused|resulted|was|were|been|demonstrated|previous(?:ly)?|attempts?|tried|came)\b",
-    re.IGNORECASE,
-)
-_STANDING = re.compile(
-    r"\b(?:from|current(?:ly)?|baseline|original|than|between|and|vs\.?|optimi[sz]ed|optimal|maintaining|keeping|"
-    r"tuned|with|uses?|used|both|given)[^.,;]{0,32}$",
-    re.IGNORECASE,
-)
-_ASIDE = re.compile(
-    r"(?:\b(?:current(?:ly)?|baseline|original|than|while|although)\b[^.,;]{0,32}|\b(?:from|over|than) ['\"]?)$",
-    re.IGNORECASE,
-)
-_LINK = re.compile(r"(?:\bto|=|\bat|\bof|\(|\btest(?:ing)?|\bvalue|\btry|\bexploring|\baggressive|\bmidpoint)\W*$", re.IGNORECASE)
-_BACK = re.compile(r"\b(?:revert|return|revisit)\w* [^.,;]{0,36}$", re.IGNORECASE)
-_FIRST = re.compile(r"\W*(?:[A-Z]\w*ing|A(?:n?)\b.{0,30} (?:reduction|increase|adjustment|step))\b")
-_IT = re.compile(r"ing it\b", re.IGNORECASE)
-_ASSIGNED = re.compile(r"[A-Za-z]\w*(?:\[\d\])? ?= ?$")
-_DOUBTED = re.compile(
-    r"^['\")]* ?(?:\w+ ){0,2}(?:may|might|is|was|are|appears|seems|remains|could)(?: \w+)? (?:\w+ )?"
-    r"(?:too|high|low|conservative|quite|extremely|relatively|restrictive|limiting)\b",
-    re.IGNORECASE,
-)
-_HALF = re.compile(
-    r"\b(?:reduc|decreas|lower)\w* (?P<what>[\w ]{1,40}?) (?:by half|by 50%)|\bhalving (?P<that>[\w ]{1,40})",
-    re.IGNORECASE,
-)
-_STOP = frozenset(
-    "a an the of to by from and or in on at for with as is it its this that be only also then than into all"
-    " set change changing use using make try total current baseline value ratio slightly slight small tiny"
-    " little larger smaller higher lower reduce reducing increase increasing raise decrease halve double new"
-    " add adding steps context".split()
-)
-_UP = frozenset("increase increasing raise raising larger higher double doubling add adding more".split())
-_DOWN = frozenset("reduce reducing decrease lower lowering smaller halve halving remove drop less".split())
+# Words that say how something changes, or nothing: two titles that differ in these say the same.
+_EMPTY = """
+    a an the of to by from and or in on at for with as is it its this that be only also then than into all
+    set change changing use using make try total current baseline value ratio slightly slight small tiny
+    little larger smaller higher lower reduce reducing increase increasing raise decrease halve double new
+    add adding steps context
+"""
+_STOP = frozenset(_EMPTY.split())
 
 
 @dataclass(frozen=True)
@@ -111,15 +41,6 @@ def aims_of_changes(changes: Iterable[Change]) -> tuple[Aim, ...]:
     return tuple(_aim_of(change) for change in changes)
 
 
-@lru_cache(maxsize=4096)
-def aims_of_text(text: str) -> tuple[Aim, ...]:
-    """Return what `text` sets out to change; none where it does not say so plainly."""
-    tidied = _tidied(text)
-    if len(tidied.split()) <= _SHORT:
-        return _short(tidied)
-    return _argued(tidied)
-
-
 def same_aims(left: tuple[Aim, ...], right: tuple[Aim, ...]) -> bool:
     """Say whether two proposals set the same parts to the same values, whatever stood there before."""
     if len(left) != len(right) or not left:
@@ -134,22 +55,34 @@ def same_aims(left: tuple[Aim, ...], right: tuple[Aim, ...]) -> bool:
 
 
 def same_value(left: Value, right: Value) -> bool:
-    """Say whether two values are the same within one part in a hundred; words only as they are."""
+    """Say whether two values are the same within one part in a hundred; words only as they are.
+
+    Between a half and one the distance to one counts as well: 0.99 and 0.999 are worlds apart as decays.
+    """
     if isinstance(left, str) or isinstance(right, str):
         return left == right
-    return abs(left - right) <= _TOLERANCE * max(abs(left), abs(right))
+    scale = max(abs(left), abs(right))
+    if 0.5 < left < 1 and 0.5 < right < 1:
+        scale = min(scale, 1 - min(left, right))
+    return left == right or abs(left - right) <= _TOLERANCE * scale
 
 
 def words_of(text: str) -> frozenset[str]:
     """Return the words that carry meaning, in one form each: names split up, no numbers."""
-    found = re.findall(r"[A-Za-z]+", _tidied(text))
+    found = re.findall(r"[A-Za-z]+", tidied(text))
     split = (part for word in found for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", word))
-    return frozenset(_stem(word.lower()) for word in split if word.lower() not in _STOP)
+    return frozenset(stem(word.lower()) for word in split if word.lower() not in _STOP)
+
+
+def value_of(literal: str) -> Value:
+    """Return what a source literal is worth; what is none stands for itself."""
+    worth = literal_value(literal)
+    return worth if isinstance(worth, str) else float(worth) if worth is not None else literal.strip()
 
 
 def _aim_of(change: Change) -> Aim:
     old, new = literal_value(change.old), literal_value(change.new)
-    value: Value = new if isinstance(new, str) else float(new) if new is not None else change.new.strip()
+    value = value_of(change.new)
     way = 0
     if not isinstance(new, str | None) and not isinstance(old, str | None):
         way = (new > old) - (new < old)
@@ -167,7 +100,8 @@ def _same(left: Aim, right: Aim) -> bool:
     return common == min(len(left.part), len(right.part)) or 2 * common >= len(left.part | right.part)
 
 
-def _tidied(text: str) -> str:
+def tidied(text: str) -> str:
+    """Return `text` on one line, with one way of writing for arrows, powers and what has several names."""
     text = re.sub(r"^[A-Z]{3,}: ", "", text.strip())
     for old, new in (("→", " to "), ("->", " to "), ("^", "**"), ("β", "beta"), ("’", "'")):
         text = text.replace(old, new)
@@ -177,163 +111,6 @@ def _tidied(text: str) -> str:
     return " ".join(text.split())
 
 
-def _short(text: str) -> tuple[Aim, ...]:
-    """Read a title: every number is meant, the last of `A to B`, and the words beside it name the part."""
-    bare = re.sub(r"\([^()]*\)", " ", text)
-    way = _way(bare)
-    spans = list(re.finditer(rf"(?:(?:from )?{_NUMBER}%? to )?(?P<new>{_NUMBER}%?)", bare))
-    if not spans:
-        quoted = [found["word"] for found in _VALUE.finditer(bare) if found["word"]]
-        if quoted:
-            return (Aim(words_of(bare) - {_stem(quoted[-1].lower())}, quoted[-1]),)
-        return (Aim(words_of(bare), None, way),) if words_of(bare) else ()
-    # What stands behind "with" after a value is said of the incumbent.
-    tail = re.split(r"\bwith\b", bare[spans[-1].end() :])[0]
-    if len(spans) == 1:
-        before = bare[: spans[0].start()]
-        return (Aim(words_of(before + " " + tail), _worth(spans[0]["new"]), way),)
-    aims, start = [], 0
-    for span in spans:
-        aims.append(Aim(words_of(bare[start : span.start()]), _worth(span["new"])))
-        start = span.end()
-    return tuple(aims)
-
-
-def _argued(text: str) -> tuple[Aim, ...]:
-    """Read a paragraph: weigh every value by the words around it and keep what is meant to come."""
-    text = _SHARE.sub(lambda found: f"{found['part']} ({float(found['share']) / 100:g})", text)
-    text = _NOISE.sub(" ", text)
-    topic = _topic(text)
-    settings: dict[tuple[frozenset[str], Value], float] = {}
-    words: dict[str, float] = {}
-    favour: Counter[str] = Counter()
-    earlier = ""
-    for sentence in re.split(r"(?<=[.!?;])\s+(?=[A-Z'\"])", text):
-        values = list(_VALUE.finditer(sentence))
-        for place, found in enumerate(values):
-            end = values[place + 1].start() if place + 1 < len(values) else len(sentence)
-            start = values[place - 1].end() if place else 0
-            weight = _weight(sentence, found.start(), found.end(), start, end)
-            if found["word"]:
-                words[found["word"]] = max(words.get(found["word"], -9.0), weight)
-                aside = _ASIDE.search(sentence[: found.start()][-48:])
-                favour[found["word"]] += -2 if aside else 2 if weight > 0 else 1
-            else:
-                before = sentence[: found.start()]
-                named = _part_before(before) or (_topic(earlier) if _IT.search(before) else frozenset())
-                weight -= 0.0 if named else 0.25
-                key = _known(settings, named or topic, _worth(found["number"]))
-                settings[key] = max(settings.get(key, -9.0), weight)
-        earlier = sentence
-    for half in _HALF.finditer(text):
-        _note_half(text, half, settings)
-    return _plainest(settings, words) or _favoured(favour)
-
-
-def _plainest(
-    settings: dict[tuple[frozenset[str], Value], float], words: Mapping[str, float]
-) -> tuple[Aim, ...]:
-    """Return the values that weigh enough, one for each part."""
-    best = max([*settings.values(), *words.values()], default=0.0)
-    least = max(_MEANT, best - _BESIDE)
-    ranked = sorted(words.items(), key=lambda pair: pair[1])
-    aims = [Aim(frozenset(), word) for word, weight in ranked[-1:] if weight >= least]
-    for key, weight in sorted(settings.items(), key=lambda pair: pair[1], reverse=True):
-        twice = any(key[0] == aim.part or same_value(key[1], aim.value) for aim in aims if aim.value is not None)
-        if weight >= least and (key[0] or not aims) and not twice:
-            aims.append(Aim(key[0], key[1]))
-    return tuple(aims)
-
-
-def _favoured(favour: Counter[str]) -> tuple[Aim, ...]:
-    """Return the word that a text comes back to in its favour, where it leads clearly."""
-    ranked = [*favour.most_common(2), ("", -1)]
-    clear = ranked[0][1] > 0 and ranked[0][1] - ranked[1][1] >= _LEADS
-    return (Aim(frozenset(), ranked[0][0]),) if clear else ()
-
-
-def _topic(text: str) -> frozenset[str]:
-    """Return the part that a text names first, not as something that merely stands beside."""
-    for found in _NAMED.finditer(text):
-        if not re.search(r"\bwith $", text[: found.start()]) and words_of(found[0]):
-            return words_of(found[0])
-    return frozenset()
-
-
-def _weight(sentence: str, start: int, end: int, floor: int, ceiling: int) -> float:
-    """Weigh the value at `start`: what stands since the last value, and up to the next one, counts most."""
-    before, between, after = sentence[:start], sentence[floor:start], sentence[end:ceiling]
-    weight = 0.0
-    changes = list(_CHANGE.finditer(between))
-    onward = re.search(r"\bto ['\"]?$", before)
-    if changes:
-        weight += 2.0
-        weight += 2.0 if _FIRST.match(sentence) else 0.0
-    elif onward and _CHANGE.search(before):
-        weight += 2.0  # "from A to B": A stands between
-        weight += 2.0 if _FIRST.match(sentence) else 0.0
-    if _LINK.search(before.rstrip("'\" ")):
-        weight += 1.0
-    if _HOPE.search(after[:160]):
-        weight += 2.0
-    elif _HOPE.search(before[-120:]):
-        weight += 1.0
-    told = _PAST.search(between if changes else before)
-    if told and not (changes and told.start() < changes[-1].start()):
-        weight -= 3.0
-    if _PAST.search(after[:30]):
-        weight -= 2.0
-    if _STANDING.search(before[-48:]) and not onward and not _BACK.search(before):
-        weight -= 3.0
-    assigned = _ASSIGNED.search(before)
-    if assigned and not _CHANGE.search(before[max(0, assigned.start() - 25) : assigned.start()]):
-        weight -= 3.0
-    if re.match(rf"['\"]? (?:to ['\"]?{_NUMBER}|to '|from\b)", sentence[end:]) or _DOUBTED.match(sentence[end:]):
-        weight -= 4.0
-    return weight
-
-
-def _part_before(words: str) -> frozenset[str]:
-    named = [part for found in _NAMED.finditer(words) if (part := words_of(found[0]))]
-    return named[-1] if named else frozenset()
-
-
-def _known(
-    settings: Mapping[tuple[frozenset[str], Value], float], part: frozenset[str], value: Value
-) -> tuple[frozenset[str], Value]:
-    return next((key for key in settings if key[0] == part and same_value(key[1], value)), (part, value))
-
-
-def _note_half(
-    text: str, half: re.Match[str], weights: dict[tuple[frozenset[str], Value], float]
-) -> None:
-    """Give "reduce it by half" its value, from the last value said of the part."""
-    part = _part_before(text[: half.end()])
-    said = None
-    for named in _NAMED.finditer(text[: half.end()]):
-        number = re.match(rf"\s*(?:of|=|is|at|\()\s*({_NUMBER})", text[named.end() :])
-        if words_of(named[0]) == part and number:
-            said = _worth(number[1])
-    if part and said is not None:
-        weights[(part, said / 2)] = 5.0
-
-
-def _worth(text: str) -> float:
-    scale = {"k": 1e3, "m": 1e6, "x": 1.0, "%": 0.01}.get(text[-1].lower(), 0.0)
-    number = text[:-1] if scale else text
-    if "**" in number:
-        base, power = (float(part) for part in number.split("**"))
-        return float(base**power) if abs(base) <= 1024 and abs(power) <= 60 else 0.0
-    if "/" in number:
-        top, bottom = (float(part) for part in number.split("/"))
-        return top / bottom if bottom else 0.0
-    return float(number) * (scale or 1.0)
-
-
-def _way(text: str) -> int:
-    words = set(re.findall(r"[a-z]+", text.lower()))
-    return bool(words & _UP) - bool(words & _DOWN)
-
-
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """Return an English word without the ending of a plural."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

@@ -12,13 +12,15 @@ import ast
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 import libcst as cst
 
-from bot.agents.aims import Aim, aims_of_changes, aims_of_text, same_aims, words_of
+from bot.agents.aims import Aim, Value, aims_of_changes, same_aims, same_value, value_of, words_of
 from bot.agents.constants import rewrite
+from bot.agents.reading import aims_of_text
 from bot.agents.review import without_docstrings
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
@@ -56,21 +58,35 @@ def repeats(
         return None
     past = [p for p in sorted(history, key=lambda p: p.number, reverse=True) if p.category != "revert"]
     edit = "" if files is None else edit_beside(files, proposal.files, proposal.changes)
-    aims = aims_of_changes(proposal.changes)
-    for one in past:
-        if edit != one.edit or not (edit or aims):
-            continue
-        theirs = aims_of_changes(one.changes)
-        if same_aims(aims, theirs) or not (aims or theirs):
-            kind: Kind = "edit" if edit else "constants"
-            did = "makes the same edit" if edit else f"sets {_settings(proposal.changes)}"
-            return _repeat(one, kind, did)
+    found = twin(proposal.changes, edit, past)
+    if found is not None:
+        return found
     for one in past:
         # Where constants are all that both change, their values have said it already.
         exact = proposal.changes and one.changes and not (edit or one.edit)
         if not exact and _says_the_same(_Said.of(proposal), _Said.of(one)):
             return _repeat(one, "words", "describes the same idea")
     return None if failures is None else _worn_out(proposal, past, failures)
+
+
+def twin(changes: Sequence[Change], edit: str, history: Sequence[PastExperiment]) -> Repeat | None:
+    """Return the latest experiment that set the same constants to the same values and made the same other edit.
+
+    `edit` is what `edit_beside` says. Nothing is read from words here.
+    """
+    mine = _values(changes)
+    for one in sorted(history, key=lambda past: past.number, reverse=True):
+        if one.category == "revert" or edit != one.edit or not (edit or mine):
+            continue
+        theirs = _values(one.changes)
+        if mine.keys() == theirs.keys() and all(same_value(mine[name], theirs[name]) for name in mine):
+            did = "makes the same edit" if edit else f"sets {_settings(changes)}"
+            return _repeat(one, "edit" if edit else "constants", did)
+    return None
+
+
+def _values(changes: Sequence[Change]) -> dict[tuple[str, str], Value]:
+    return {(change.file, change.name): value_of(change.new) for change in changes}
 
 
 def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:
@@ -86,9 +102,9 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
             expected = rewrite(old, literals) if literals else old
         except (KeyError, ValueError, cst.ParserSyntaxError):
             expected = old
-        lines = (_plain_lines(path, expected), _plain_lines(path, after[path]))
-        for sign, more, less in (("-", *lines), ("+", *reversed(lines))):
-            for line in sorted((more - less).elements()):
+        gone, come = _plain_lines(path, expected), _plain_lines(path, after[path])
+        for sign, lines in (("-", gone - come), ("+", come - gone)):
+            for line in sorted(lines.elements()):
                 digest.update(f"{path}\0{sign}{line}\0".encode(errors="surrogatepass"))
     found = digest.hexdigest()
     return "" if found == hashlib.sha256().hexdigest() else found
@@ -96,10 +112,9 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
 
 def _plain_lines(path: str, text: str) -> Counter[str]:
     if path.endswith(".py"):
-        try:
+        # What does not parse is told apart by its text.
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             text = ast.unparse(without_docstrings(ast.parse(text)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            pass  # told apart by its text then
     return Counter(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -140,9 +155,8 @@ def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int)
     if len(streak) < failures:
         return None
     steps = ", ".join(str(p.number) for p in reversed(streak))
-    return Repeat(
-        streak[0], "direction", f"It goes on where experiments {steps} failed, all in this direction, one after another."
-    )
+    why = f"It goes on in the direction in which experiments {steps} failed, one after another."
+    return Repeat(streak[0], "direction", why)
 
 
 def _ways(changes: Sequence[Change]) -> dict[str, int]:

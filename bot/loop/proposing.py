@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot import words
 from bot.agents.constants import changes_between
+from bot.agents.novelty import edit_beside
 from bot.agents.protocol import Question, Revision
 from bot.errors import UserError
 from bot.loop.carry import carry
@@ -36,7 +37,7 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         if proposal is None:
             _give_up(desk, campaign, experiment)
             return
-        campaign = _record(desk, experiment, proposal)
+        campaign = _record(desk, experiment, proposal, files)
         if campaign.experiments[experiment.number].proposal is not None:
             return
     raise UserError(
@@ -67,7 +68,7 @@ def ask(
     )
 
 
-def _record(desk: Desk, experiment: Experiment, proposal: Proposal) -> Campaign:
+def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mapping[str, str]) -> Campaign:
     """Write the proposal down, unless another loop wrote the same one meanwhile."""
     event = ExperimentProposed(
         experiment=experiment.number,
@@ -82,6 +83,7 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal) -> Campaign:
         cost_usd=proposal.cost_usd,
         input_tokens=proposal.input_tokens,
         output_tokens=proposal.output_tokens,
+        edit=edit_beside(files, proposal.files, proposal.changes),
     )
 
     def make(campaign: Campaign) -> list[ExperimentProposed]:

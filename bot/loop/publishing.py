@@ -7,6 +7,7 @@ from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop.desk import Desk
 from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.repeated import tried_here
 from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections
 from bot.pulls.body import pull_body, pull_title
@@ -88,7 +89,8 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
     if experiment.reverts is not None or experiment.carried:
         tried = {}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
-    return outcome.reasons, fingerprint(proposed)
+    reasons = outcome.reasons or tried_here(campaign, experiment)
+    return reasons, fingerprint(proposed)
 
 
 def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

@@ -176,6 +176,8 @@ class Campaign:
                 sigma=_standard_error(e.decision),
                 landed=e.landed is not None,
                 parent_values={},
+                reason=e.proposal.reason,
+                edit=e.proposal.edit,
             )
             for e in self.experiments.values()
             if e.proposal

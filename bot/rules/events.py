@@ -73,7 +73,10 @@ class ExperimentClaimed:
 
 @dataclass(frozen=True)
 class ExperimentProposed:
-    """What is to be tried. The new files stand beside the event in the same ledger commit."""
+    """What is to be tried. The new files stand beside the event in the same ledger commit.
+
+    `edit` is a digest of what changes beside the constants in `changes`, empty where that is all.
+    """
 
     kind: ClassVar[str] = "experiment_proposed"
     experiment: int
@@ -88,6 +91,7 @@ class ExperimentProposed:
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
+    edit: str = ""
 
     @property
     def key(self) -> str:

@@ -116,7 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for row, named in found.items() if args.show else ():
             if (str(row) in labels["repeats"]) != (named is not None):
                 said = "new" if named is None else f"a repeat of {named}"
-                print(f"    row {row} was called {said}; the label says {labels['repeats'].get(str(row), 'new')}")
+                print(
+                    f"    row {row} was called {said}; the label says {labels['repeats'].get(str(row), 'new')}"
+                )
     print(line("tuned on (A, B)", tuned))
     print(line("kept apart (C, tsv)", apart))
     print(line("all", total))

@@ -1,0 +1,31 @@
+"""What a review says of a proposal that was tried before on the same incumbent."""
+
+from __future__ import annotations
+
+from bot.agents.novelty import twin
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.proposal import Change
+
+
+def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
+    """Return the objection to an experiment that sets what another one set on the same incumbent, if any.
+
+    Only what a model or a human proposes is held to it: the offline search keeps its own account of what it
+    tried, and may try near values on purpose. What was lost was never measured, and may come again; so may
+    what a newer round only brings up to date.
+    """
+    proposal, candidate = experiment.proposal, experiment.candidate
+    if proposal is None or candidate is None or proposal.proposer.startswith("offline"):
+        return ()
+    if experiment.reverts is not None or candidate.round > 1:
+        return ()
+    others = [
+        past
+        for past in campaign.history()
+        if past.number != experiment.number
+        and past.verdict != "lost"
+        and campaign.experiments[past.number].parent == candidate.parent
+    ]
+    changes = tuple(Change(**change) for change in proposal.changes)
+    found = twin(changes, proposal.edit, others)
+    return (found.why,) if found else ()
