@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer clean
+.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -49,6 +49,9 @@ bench-start: $(READY) ## How long `nocturne --help` takes
 
 bench-proposer: $(READY) ## The offline search against random search
 	$(BIN)/python -m tests.benchmarks.proposer
+
+bench-novelty: $(READY) ## Repeated proposals recognised in recorded traces: TRACES=DIR
+	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 
 clean: ## Remove the environment and the demo
 	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache

@@ -61,10 +61,11 @@ def repeats(
     found = twin(proposal.changes, edit, past)
     if found is not None:
         return found
+    mine = _Said.of(proposal, edit)
     for one in past:
         # Where constants are all that both change, their values have said it already.
         exact = proposal.changes and one.changes and not (edit or one.edit)
-        if not exact and _says_the_same(_Said.of(proposal), _Said.of(one)):
+        if not exact and _says_the_same(mine, _Said.of(one, one.edit)):
             return _repeat(one, "words", "describes the same idea")
     return None if failures is None else _worn_out(proposal, past, failures)
 
@@ -120,14 +121,15 @@ def _plain_lines(path: str, text: str) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Said:
-    """The words of a proposal and what they aim at; the code's own constants outweigh them."""
+    """The words of a proposal and what it aims at, as its constants say it where it changes nothing else."""
 
     text: str
     aims: tuple[Aim, ...]
 
     @staticmethod
-    def of(one: Proposal | PastExperiment) -> _Said:
-        aims = aims_of_changes(one.changes) or aims_of_text(one.hypothesis) or aims_of_text(one.reason)
+    def of(one: Proposal | PastExperiment, edit: str) -> _Said:
+        aims = () if edit else aims_of_changes(one.changes)
+        aims = aims or aims_of_text(one.hypothesis) or aims_of_text(one.reason)
         return _Said(f"{one.hypothesis} {one.reason}", aims)
 
 

@@ -16,7 +16,9 @@ from functools import lru_cache
 from bot.agents.aims import Aim, Value, same_value, stem, tidied, words_of
 
 _LONGEST = 4_000  # characters that are read; an argument has said by then what it wants
-_SHORT = 18  # words up to which a text is a title
+_VALUES = 120  # values from which a text is a table, and argues for nothing
+_NEAR = 400  # characters before a value that speak of it
+_SHORT = 18  # words up to which a text without a "should" is a title
 _MEANT = 2.5  # weight from which a value in a paragraph is an aim
 _BESIDE = 2.0  # a second aim of the same paragraph may weigh so much less
 _LEADS = 2  # mentions that a word has more than the next one where nothing is said plainly
@@ -24,21 +26,22 @@ _LEADS = 2  # mentions that a word has more than the next one where nothing is s
 _NUMBER = r"(?<![\w.*/-])-?\d+(?:\.\d+)?(?:e-?\d+)?(?:\*\*\d+(?:\.\d+)?|/\d+)?(?:[kKmM]|x)?(?![\w*])"
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?<!\w)['\"](?P<word>[A-Za-z][\w.-]*)['\"](?!\w)")
 _NAMED = re.compile(
-    r"[A-Za-z]+(?:_[A-Za-z0-9]+)+|(?:[a-z]+ )?\blr\b|\bwd\b|\bbatch\b|\bwindow pattern\b|\bhead dim\b"
+    r"\b[A-Za-z]{1,40}(?:_[A-Za-z0-9]{1,40}){1,8}"
+    r"|(?:\b[a-z]{1,20} )?\blr\b|\bwd\b|\bbatch\b|\bwindow pattern\b|\bhead dim\b"
     r"|\bmomentum(?= (?:from |to |of |= ?)-?\d)"
     r"|\b(?:warmup|warmdown|dropout|softcap|depth|width|beta[12]|clip\w*|temperature|seed)\b",
     re.IGNORECASE,
 )
 _SHARE = re.compile(
-    r"(?P<share>\d+(?:\.\d+)?)% (?P<part>(?:[a-z]+ )?(?:warmup|warmdown|cooldown|decay|dropout))\b",
+    r"(?<!\d)(?P<share>\d{1,3}(?:\.\d{1,9})?)% (?P<part>(?:[a-z]+ )?(?:warmup|warmdown|cooldown|decay|dropout))\b",
     re.IGNORECASE,
 )
 # Numbers that are no settings: which experiment, what was measured, a share, a ratio.
 _NOISE = re.compile(
     r"\b(?:iter(?:ation)?s?|experiments?|cycles?|runs?) #?\d+(?:(?:,? (?:and |to )?|-)\d+)*"
-    r"|\b(?:bpb|loss|score|acc(?:uracy)?)(?: ?[=:]| of| from| to| at| around)? ?-?\d[\d.]*(?: to -?\d[\d.]*)?"
-    r"|-?\d[\d.]* (?:val_)?(?:bpb|loss)\b|\b\d\.\d{5,}\b"
-    r"|[+-]?\d[\d.]*(?:-\d+)?%|±\d[\d.]*|\b\d+:\d+\b|\b\d+x (?=[a-z])"
+    r"|\b(?:bpb|loss|score|acc(?:uracy)?)(?: ?[=:]| of| from| to| at| around)? ?-?\d[\d.]{0,20}(?: to -?\d[\d.]{0,20})?"
+    r"|-?\d[\d.]{0,20} (?:val_)?(?:bpb|loss)\b|\b\d\.\d{5,20}\b"
+    r"|[+-]?\d[\d.]{0,20}(?:-\d{1,20})?%|±\d[\d.]{0,20}|\b\d{1,9}:\d{1,9}\b|\b\d{1,9}x (?=[a-z])"
     r"|\([^()]{0,120}\w_\w{1,40} ?=[^()]{0,200}\)|\([^()\d'\"]{0,200}\)",
     re.IGNORECASE,
 )
@@ -88,11 +91,11 @@ _UP = re.compile(r"\b(?:increas\w*|rais\w*|larger|higher|doubl\w*|add|adding|mor
 _DOWN = re.compile(r"\b(?:reduc\w*|decreas\w*|lower\w*|smaller|halv\w*|remov\w*|drop|less)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def aims_of_text(text: str) -> tuple[Aim, ...]:
     """Return what `text` sets out to change; none where it does not say so plainly."""
     plain = tidied(text[:_LONGEST])
-    if len(plain.split()) <= _SHORT:
+    if len(plain.split()) <= _SHORT and not _HOPE.search(plain):
         return _short(plain)
     return _argued(plain)
 
@@ -123,6 +126,8 @@ def _argued(text: str) -> tuple[Aim, ...]:
     """Read a paragraph: weigh every value by the words around it and keep what is meant to come."""
     text = _SHARE.sub(lambda found: f"{found['part']} ({float(found['share']) / 100:g})", text)
     text = _NOISE.sub(" ", text)
+    if len(_VALUE.findall(text)) >= _VALUES:
+        return ()
     topic = _topic(text)
     settings: dict[tuple[frozenset[str], Value], float] = {}
     words: dict[str, float] = {}
@@ -139,7 +144,7 @@ def _argued(text: str) -> tuple[Aim, ...]:
                 aside = _ASIDE.search(sentence[: found.start()][-48:])
                 favour[found["word"]] += -2 if aside else 2 if weight > 0 else 1
             else:
-                before = sentence[: found.start()]
+                before = sentence[max(0, found.start() - _NEAR) : found.start()]
                 named = _part_before(before) or (_topic(earlier) if _IT.search(before) else frozenset())
                 weight -= 0.0 if named else 0.25
                 key = _known(settings, named or topic, _worth(found["number"]))
@@ -184,7 +189,9 @@ def _topic(text: str) -> frozenset[str]:
 
 def _weight(sentence: str, start: int, end: int, floor: int, ceiling: int) -> float:
     """Weigh the value at `start`: what stands since the last value, and up to the next one, counts most."""
-    before, between, after = sentence[:start], sentence[floor:start], sentence[end:ceiling]
+    near = max(0, start - _NEAR)
+    before, between = sentence[near:start], sentence[max(floor, near) : start]
+    after = sentence[end:ceiling]
     weight = 0.0
     changes = list(_CHANGE.finditer(between))
     onward = re.search(r"\bto ['\"]?$", before)
