@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.agents.constants import changes_between
 from bot.agents.draft import DraftRefused, Edit, apply_edits, objections
+from bot.agents.novelty import repeats
 from bot.agents.protocol import Library, Proposer, Question
 from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
@@ -26,6 +27,10 @@ TITLE = 100  # characters of a hypothesis
 _PROSE = 2_000
 _SHORT = 300
 _WHY = 120
+_ONCE_MORE = (
+    "Propose something else. If it is another idea after all, or the incumbent has changed in a way that matters "
+    "for it, say in `reason` what differs from that experiment, and hand it in again."
+)
 
 _EDITS = listing(
     "The changes, applied one after the other.",
@@ -101,6 +106,8 @@ class Workbench:
     question: Question
     library: Library
     model: str
+    told: set[int] = field(default_factory=set)
+    """Earlier experiments that a hand-in was sent back for: once each, then the maker has thought again."""
 
     @property
     def editable(self) -> list[str]:
@@ -166,9 +173,18 @@ class Workbench:
 
     def _hand_in(self, given: Mapping[str, Any]) -> Answer:
         try:
-            return Answer("Taken.", result=self._proposal(given))
+            proposal = self._proposal(given)
         except DraftRefused as refused:
             return Answer(f"It came back: {refused}.", is_error=True, returned=True)
+        repeat = (
+            None
+            if self.question.revision
+            else repeats(proposal, self.question.history, files=self.question.files)
+        )
+        if repeat is None or repeat.past.number in self.told:
+            return Answer("Taken.", result=proposal)
+        self.told.add(repeat.past.number)
+        return Answer(f"It came back: {one_line(repeat.why)} {_ONCE_MORE}", is_error=True, returned=True)
 
     def _proposal(self, given: Mapping[str, Any]) -> Proposal:
         hypothesis = one_line(given["hypothesis"], TITLE)

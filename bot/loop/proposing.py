@@ -88,7 +88,7 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mappi
 
     def make(campaign: Campaign) -> list[ExperimentProposed]:
         same = any(
-            other.proposal.changes == event.changes
+            (other.proposal.changes, other.proposal.edit) == (event.changes, event.edit)
             for other in campaign.experiments.values()
             if other.proposal
             and other.claimed_on == experiment.claimed_on

@@ -12,12 +12,12 @@ def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
 
     Only what a model or a human proposes is held to it: the offline search keeps its own account of what it
     tried, and may try near values on purpose. What was lost was never measured, and may come again; so may
-    what a newer round only brings up to date.
+    what was only carried to a newer incumbent.
     """
     proposal, candidate = experiment.proposal, experiment.candidate
     if proposal is None or candidate is None or proposal.proposer.startswith("offline"):
         return ()
-    if experiment.reverts is not None or candidate.round > 1:
+    if experiment.reverts is not None or experiment.carried:
         return ()
     others = [
         past

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.agents.novelty import edit_beside
 from bot.agents.protocol import Revision
 from bot.loop.desk import Desk
 from bot.loop.proposing import ask, editable_files, ensure_commit, kept_files, require_commit
@@ -41,6 +42,7 @@ def revise(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         proposer=better.proposer,
         changes=tuple({k: str(v) for k, v in vars(change).items()} for change in better.changes),
         paths=tuple(sorted(better.files)),
+        edit=edit_beside(files, better.files, better.changes),
     )
     desk.ledger.append(
         lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],

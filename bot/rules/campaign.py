@@ -280,6 +280,7 @@ def _revised(experiment: Experiment, event: ev.ProposalRevised) -> ev.Experiment
         proposer=event.proposer,
         changes=event.changes,
         paths=event.paths,
+        edit=event.edit,
     )
 
 

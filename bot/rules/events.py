@@ -117,6 +117,7 @@ class ProposalRevised:
     proposer: str
     changes: tuple[dict[str, str], ...] = ()
     paths: tuple[str, ...] = ()
+    edit: str = ""
 
     @property
     def key(self) -> str:
