@@ -300,7 +300,7 @@ def _usage(said: Any) -> Usage:
 
 def _reply(message: Any) -> Reply:
     """Return the message as data. Raises one of `_MALFORMED` where a part of it is not what it must be."""
-    content = [block.to_dict(mode="json") for block in message.content]
+    content = [block.to_dict(mode="json", warnings=False) for block in message.content]
     content = [block for block in content if block.get("text") != ""]  # may not be sent back
     calls = []
     for block in content:

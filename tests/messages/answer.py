@@ -28,7 +28,7 @@ class Message:
 
 def message(answer: Answer, prompt: Prompt, used: Used) -> Message:
     """Return the message that `answer` becomes. Raises `AssertionError` where a real model can't say it."""
-    content = [*_thought(answer, prompt), *map(dict, answer.content)]
+    content = [*_thought(answer, prompt), *map(_named, answer.content)]
     if not answer.wild:
         _check(answer, prompt)
     reason, sequence = answer.stop_reason or _reason(content), None
@@ -75,6 +75,11 @@ def _thought(answer: Answer, prompt: Prompt) -> list[Block]:
     text = answer.thought if shown == "summarized" else ""
     signature = sign(prompt.request["model"], text, prompt.before)
     return [{"type": "thinking", "thinking": text, "signature": signature}]
+
+
+def _named(block: Block) -> Block:
+    """Return a copy, a call with an id of its own."""
+    return {"id": f"toolu_{next(_ids):024d}", **block} if block["type"] == "tool_use" else dict(block)
 
 
 def _check(answer: Answer, prompt: Prompt) -> None:

@@ -6,18 +6,16 @@ A mind is any function of the request and of how many requests it was asked befo
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Block = dict[str, Any]
-_ids = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Blocks that the model answers with; what is left out follows from them, as it would.
+    """Blocks that the model answers with; what is left out follows from them, as it would (ids of calls too).
 
     `thought` stands before them where the model thinks. An answer longer than the request's `max_tokens` is
     cut there. The server holds what the real one does: a strict tool's input fits its schema, and only tools
@@ -69,9 +67,7 @@ def use(name: str, given: Any, *, saying: str = "", wild: bool = False) -> Answe
 def uses(*calls: tuple[str, Any], saying: str = "", wild: bool = False) -> Answer:
     """Return calls of several tools at once."""
     blocks = [{"type": "text", "text": saying}] if saying else []
-    blocks += [
-        {"type": "tool_use", "id": f"toolu_{next(_ids):024d}", "name": n, "input": i} for n, i in calls
-    ]
+    blocks += [{"type": "tool_use", "name": name, "input": given} for name, given in calls]
     return Answer(tuple(blocks), wild=wild)
 
 
