@@ -105,6 +105,9 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
     show = verb("show", "Show an experiment: proposal, diff, pull request, runs, verdict.")
     show.add_argument("number", type=int, metavar="N")
+    show.add_argument(
+        "--conversation", action="store_true", help="show what Claude was told and said instead"
+    )
     report = verb("report", "Write the report: Markdown to the terminal, or a page.")
     report.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained HTML page")
     report.add_argument("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
@@ -59,7 +60,8 @@ class Redactor:
 def _forms(value: str) -> Iterable[str]:
     yield value
     yield quote(value, safe="")
-    yield value.encode("unicode_escape").decode().replace('"', '\\"')
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
     # base64 depends on where the value begins within a group of three bytes: what is the same in all cases
     for before in range(3):
         coded = base64.b64encode(b"x" * before + value.encode()).decode().rstrip("=")

@@ -71,6 +71,8 @@ _ONE = """\
         with:
           campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
           continue: "true"
+          # may be missing: only Claude needs it
+          anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # zizmor: ignore[secrets-outside-env] unattended
 """
 _THREE = """\
   iterate:
@@ -81,6 +83,8 @@ _THREE = """\
       campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
       attempt: ${{{{ inputs.attempt || '0' }}}}
       train-on: '{labels}'
+    secrets:
+      anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # may be missing: only Claude needs it
 """
 _COMMANDS = """\
 # Written by `nocturne init --github`. Does what comments ask that begin with /nocturne and are written by people who

@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.actions.files import in_actions
 from bot.claude.client import Reply
+from bot.claude.kept import folder_of
 from bot.errors import UserError
 from bot.text import clean, one_line
 
@@ -38,11 +39,6 @@ class Conversations:
         _prune(self.folder)
         return Transcript(paths, f"Experiment {experiment}: {role}", self._redact)
 
-    def of(self, experiment: int) -> list[str]:
-        """Return the transcripts of an experiment that are on this machine, oldest first."""
-        found = sorted(self.folder.glob(f"{experiment:06d}-*.md"), key=lambda path: path.stat().st_mtime_ns)
-        return [path.read_text(encoding="utf-8", errors="replace") for path in found]
-
 
 def conversations(
     common_dir: Path, campaign: str, environ: Mapping[str, str], redact: Callable[[str], str]
@@ -50,7 +46,7 @@ def conversations(
     """Return the transcripts' folder of `campaign` in the clone whose git folder is `common_dir`."""
     temporary = environ.get("RUNNER_TEMP")
     also = Path(temporary) / ARTIFACT_FOLDER if temporary and in_actions(environ) else None
-    return Conversations(common_dir / "nocturne" / campaign / "conversations", redact=redact, also=also)
+    return Conversations(folder_of(common_dir, campaign), redact=redact, also=also)
 
 
 class Transcript:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.claude.kept import conversations_of
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.forge import Forge
@@ -15,13 +16,16 @@ from bot.rules.campaign import Experiment
 from bot.terminal import plain
 
 
-def run(*, repo: Path, campaign: str | None, number: int) -> int:
+def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = False) -> int:
     with campaign_session(repo, campaign) as session:
         state = session.desk.ledger.refresh()
         experiment = state.experiments.get(number)
         if experiment is None:
             last = max(state.experiments, default=0)
             raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
+        if conversation:
+            print("\n".join(plain_lines(_conversations(session.desk, experiment))))
+            return 0
         lines = [*_head(experiment), *_pull(session.desk.forge, experiment)]
         if experiment.candidate is not None:
             lines += ["", *runs_lines(state, experiment)]
@@ -34,6 +38,18 @@ def run(*, repo: Path, campaign: str | None, number: int) -> int:
 def plain_lines(lines: list[str]) -> list[str]:
     """Take control characters out, line by line."""
     return [plain(part.replace("\t", "    ")) for line in lines for part in line.split("\n")]
+
+
+def _conversations(desk: Desk, experiment: Experiment) -> list[str]:
+    """Return what was said about an experiment, as far as this clone has it."""
+    found = conversations_of(desk.git.common_dir, desk.name, experiment.number)
+    if not found:
+        by = f", proposed by {experiment.proposal.proposer}," if experiment.proposal else ""
+        raise UserError(
+            f"no conversation on experiment {experiment.number}{by} is kept in this clone: those of workflow runs"
+            f" are artifacts, conversations-{experiment.number}-1"
+        )
+    return found
 
 
 def _head(experiment: Experiment) -> list[str]:

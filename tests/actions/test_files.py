@@ -38,7 +38,8 @@ def test_auditors_find_nothing(tmp_path: Path) -> None:
     paths = [PROJECT / "action.yml", *WORKFLOWS.glob("*.yml"), *generated(tmp_path)]
     assert "No findings to report" in audit(*paths)
     ignored = [line for path in paths for line in path.read_text().splitlines() if "zizmor: ignore" in line]
-    assert all(re.search(r"ignore\[self-hosted-runner\] \w+", line) for line in ignored) and ignored
+    allowed = r"ignore\[(self-hosted-runner|secrets-outside-env)\] \w+"
+    assert all(re.search(allowed, line) for line in ignored) and ignored
 
 
 def test_nothing_is_spliced_into_a_script(tmp_path: Path) -> None:
@@ -50,7 +51,8 @@ def test_nothing_is_spliced_into_a_script(tmp_path: Path) -> None:
 def test_the_job_that_trains_can_only_read() -> None:
     jobs = yaml.safe_load((WORKFLOWS / "iterate.yml").read_text())["jobs"]
     assert jobs["train"]["permissions"] == {"contents": "read"}
-    assert "secrets." not in (WORKFLOWS / "iterate.yml").read_text()
+    having = [name for name, job in jobs.items() if "secrets." in yaml.safe_dump(job)]
+    assert having == ["propose"], "the key of a model is where no candidate is ever run"
 
 
 def test_the_readme_has_the_actions_inputs_and_outputs() -> None:
