@@ -64,7 +64,11 @@ def plan_of(
 
 def _usd_each(campaign: Campaign, config: Config) -> float | None:
     """Return what the models cost for one experiment; the offline search costs nothing."""
-    proposed = [e.proposal.cost_usd for e in campaign.experiments.values() if e.proposal is not None]
-    if config.proposer == "offline":
+    spent = [
+        e.proposal.cost_usd + campaign.bills.of_experiment(e.number).usd
+        for e in campaign.experiments.values()
+        if e.proposal is not None
+    ]
+    if config.proposer == "offline" and not campaign.bills.total.calls:
         return 0.0
-    return fmean(proposed) if proposed else None
+    return fmean(spent) if spent else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.pulls.safe import prose
 from bot.report.formats import count, duration, money
+from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
@@ -58,7 +59,19 @@ def cost_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
             f"- {money(proposal.cost_usd)} for the proposal ({proposal.input_tokens:,} tokens read,"
             f" {proposal.output_tokens:,} written)"
         )
+    for role, bill in campaign.bills.roles_of(experiment.number).items():
+        lines.append(f"- {_bill(bill)} for the {role}")
     return lines
+
+
+def _bill(bill: Bill) -> str:
+    """Return what models used and cost, such as `0.04 USD (3 calls, ...)`."""
+    paid = money(bill.usd) if bill.usd or not bill.unpriced else "no known price"
+    unpriced = f", {bill.unpriced} of them of no known price" if bill.unpriced and bill.usd else ""
+    return (
+        f"{paid} ({count(bill.calls, 'call')}{unpriced}; {bill.prompt_tokens:,} tokens read, of which"
+        f" {bill.cached_share:.0%} from the cache, {bill.output_tokens:,} written)"
+    )
 
 
 def planned_runs(rule: Rule) -> str:

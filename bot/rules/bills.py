@@ -54,6 +54,7 @@ class Bills:
     total: Bill = field(default_factory=Bill)
     by_role: dict[str, Bill] = field(default_factory=lambda: defaultdict(Bill))
     by_experiment: dict[int, Bill] = field(default_factory=lambda: defaultdict(Bill))
+    by_experiment_and_role: dict[tuple[int, str], Bill] = field(default_factory=lambda: defaultdict(Bill))
     usd_by_hour: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, call: ModelCalled, at: str) -> None:
@@ -62,11 +63,17 @@ class Bills:
         self.by_role[call.role].add(call)
         if call.experiment is not None:
             self.by_experiment[call.experiment].add(call)
+            self.by_experiment_and_role[call.experiment, call.role].add(call)
         self.usd_by_hour[at[:_HOUR]] += call.cost_usd or 0.0
 
     def of_experiment(self, number: int | None) -> Bill:
         """Return the bill of one experiment; an empty one where it has none."""
         return self.by_experiment.get(number, Bill()) if number is not None else Bill()
+
+    def roles_of(self, number: int) -> dict[str, Bill]:
+        """Return the bills of one experiment by role."""
+        both = self.by_experiment_and_role.items()
+        return {role: bill for (experiment, role), bill in both if experiment == number}
 
     def usd_since(self, at: str) -> float:
         """Return the money of the hour of `at` (ISO 8601, UTC) and of those after it."""

@@ -20,7 +20,8 @@ from bot.errors import UserError
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
-from bot.rules.campaign import Campaign, fold
+from bot.pulls.verdict import cost_lines
+from bot.rules.campaign import Campaign, Experiment, fold
 from bot.rules.events import ModelCalled, Recorded, from_json, to_json
 from bot.rules.stopping import Limits, why_stop
 from tests.bot.storage import make_repository
@@ -151,6 +152,21 @@ def test_bills_by_role_experiment_and_hour() -> None:
     assert [bills.of_experiment(number).calls for number in (1, 2, 3, None)] == [1, 1, 0, 0]
     assert bills.total.cached_share == 0.8 and bills.total.tokens == 3150
     assert bills.usd_since("2026-11-23T11:30:00+00:00") == 2.0
+
+
+def test_bills_stand_in_the_pull_request() -> None:
+    at = NOW.isoformat()
+    campaign = known(
+        (called(), at),
+        (called(call=2), at),
+        (called(role="reviewer", cost_usd=None), at),
+        (called(experiment=2), at),
+    )
+    lines = cost_lines(campaign, Experiment(1, at, "abc"))
+    assert lines[-2:] == [
+        "- 1.00 USD (2 calls; 2,000 tokens read, of which 80% from the cache, 100 written) for the proposer",
+        "- no known price (1 call; 1,000 tokens read, of which 80% from the cache, 50 written) for the reviewer",
+    ]
 
 
 def test_money_of_models_stops_the_campaign() -> None:

@@ -42,6 +42,13 @@ def test_rooms_do_not_import_each_other(room: str, forbidden: set[str]) -> None:
     assert {str(f): imported(f) & forbidden for f in files if imported(f) & forbidden} == {}
 
 
+def test_only_one_room_talks_to_claude() -> None:
+    files = [path for path in (ROOT / "bot").rglob("*.py") if "claude" not in path.parts]
+    assert {
+        str(f): imported(f) & {"anthropic", "httpx2"} for f in files if imported(f) & {"anthropic", "httpx2"}
+    } == {}
+
+
 def test_rules_import_nothing_but_python() -> None:
     for path in (ROOT / "bot/rules").glob("*.py"):
         assert imported(path) <= set(sys.stdlib_module_names) | {"bot"}, path
