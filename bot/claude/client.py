@@ -15,7 +15,7 @@ from bot.claude.models import traits
 from bot.claude.prices import Usage
 from bot.claude.spending import Purse
 from bot.errors import UserError
-from bot.text import one_line
+from bot.text import one_line, web_address
 
 if TYPE_CHECKING:  # more than a second, which only a call is worth
     import anthropic
@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # more than a second, which only a call is worth
 TRIES = 5  # at a call that fails for a passing reason
 PAUSE = 2.0  # seconds before the second try; it doubles
 LONGEST_WAIT = 300.0  # seconds in sum between the tries of one call
-LONGEST_CALL = 900.0  # seconds of one try, however busily it streams
+LONGEST_CALL = 600.0  # seconds of one try, however busily it streams
+LAST_TRY = 600.0  # seconds after the first one began
 SILENCE = 120.0  # seconds without a byte; the server pings more often than that
 _OVERHEAD_TOKENS = 2_000  # what the provider adds to a prompt with tools, amply
 _LONGEST_WORD = 300  # characters of a provider's message that are shown
@@ -88,7 +89,7 @@ class Claude:
     """Calls of Claude with the credentials of `environ`. Not for use by two threads at once.
 
     Takes ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, and ANTHROPIC_BASE_URL. Raises `UserError` where neither
-    credential is there. `note` hears of every try that failed.
+    credential is there, or one of these can't be right. `note` hears of every try that failed.
     """
 
     def __init__(
@@ -99,14 +100,16 @@ class Claude:
         note: Callable[[str], None] = lambda _: None,
         silence: float = SILENCE,
     ) -> None:
-        self._key = environ.get("ANTHROPIC_API_KEY") or None
-        self._token = environ.get("ANTHROPIC_AUTH_TOKEN") or None
+        self._key = _header(environ, "ANTHROPIC_API_KEY")
+        self._token = _header(environ, "ANTHROPIC_AUTH_TOKEN")
         if self._key is None and self._token is None:
             raise UserError(
                 "ANTHROPIC_API_KEY is not set: set it, or let `proposer: offline` and `reviewer: rules` do"
                 " without a model"
             )
         self._url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        if web_address(self._url) is None:
+            raise UserError(f"ANTHROPIC_BASE_URL: {self._url} is no web address: write https://HOST")
         self._sleep = sleep
         self._note = note
         self._silence = silence
@@ -202,6 +205,7 @@ class Claude:
     def _patiently(self, attempt: Callable[[], T]) -> T:
         """Try again where a try failed for a passing reason: so often, so long, and not longer."""
         waited, tried, why = 0.0, 0, ""
+        began = time.monotonic()
         while tried < TRIES:
             tried += 1
             try:
@@ -210,7 +214,8 @@ class Claude:
                 why = str(failure)
                 pause = PAUSE * 2 ** (tried - 1) * random.uniform(1.0, 1.25)  # loops side by side spread out
                 wait = pause if failure.wait is None else failure.wait
-            if tried == TRIES or waited + wait > LONGEST_WAIT:
+            late = time.monotonic() - began + wait > LAST_TRY
+            if tried == TRIES or waited + wait > LONGEST_WAIT or late:
                 break
             self._note(f"Claude: {why}; another try in {wait:.0f} s")
             self._sleep(wait)
@@ -246,6 +251,14 @@ class Claude:
         if heard.used is not None:
             purse.spend(model, heard.used, "broken")
         raise failure
+
+
+def _header(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a credential as a header may carry it, None where there is none."""
+    value = environ.get(name, "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise UserError(f"{name} holds what no key does, such as a line break: copy it again")
+    return value or None
 
 
 class _Heard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,6 +120,28 @@ def test_without_a_key_it_says_so() -> None:
         Claude({})
 
 
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"ANTHROPIC_API_KEY": "sk-ant-1\nsk-ant-2"}, "ANTHROPIC_API_KEY holds what no key does"),
+        ({"ANTHROPIC_AUTH_TOKEN": "schlüssel"}, "ANTHROPIC_AUTH_TOKEN holds what no key does"),
+        (
+            {"ANTHROPIC_API_KEY": "x", "ANTHROPIC_BASE_URL": "proxy:8080"},
+            "ANTHROPIC_BASE_URL: proxy:8080 is no web",
+        ),
+    ],
+)
+def test_what_can_not_be_right_is_said_at_once(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)) as caught:
+        Claude(environ)
+    assert "sk-ant" not in str(caught.value)
+
+
+def test_a_key_may_end_with_a_line_break(table: Table) -> None:
+    table.claude = Claude(table.api.environ | {"ANTHROPIC_API_KEY": f"{table.api.key}\n"})
+    assert table.ask().text == "Yes."
+
+
 def test_a_token_serves_as_well(table: Table) -> None:
     claude = Claude({"ANTHROPIC_BASE_URL": table.api.url, "ANTHROPIC_AUTH_TOKEN": table.api.key})
     assert claude.count(model=MODEL, system=[], messages=[{"role": "user", "content": "abcd"}]) == 1
@@ -223,6 +246,14 @@ def test_the_server_says_how_long_to_wait(table: Table) -> None:
 def test_a_wait_that_is_too_long_is_not_waited(table: Table) -> None:
     table.api.mind = minds.script(minds.status(429, retry_after=LONGEST_WAIT + 1))
     with pytest.raises(Exhausted, match=r"^no answer after a single try: rate_limit_error"):
+        table.ask()
+    assert table.slept == []
+
+
+def test_after_a_while_no_try_begins_any_more(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claude_client, "LAST_TRY", 1.0)
+    table.api.mind = minds.script(minds.status(529))
+    with pytest.raises(Exhausted, match="after a single try: overloaded_error"):
         table.ask()
     assert table.slept == []
 
