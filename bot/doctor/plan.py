@@ -69,6 +69,6 @@ def _usd_each(campaign: Campaign, config: Config) -> float | None:
         for e in campaign.experiments.values()
         if e.proposal is not None
     ]
-    if config.proposer == "offline" and not campaign.bills.total.calls:
+    if "claude" not in (config.proposer, config.reviewer) and not campaign.bills.total.calls:
         return 0.0
     return fmean(spent) if spent else None
