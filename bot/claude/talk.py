@@ -19,7 +19,8 @@ class GaveUp(NoAnswer):
 
 @dataclass(frozen=True)
 class Patience:
-    """Bounds of one conversation: calls of the model, answers that are none, hand-ins that come back."""
+    """Bounds of one conversation: calls of the model, answers that are none (a cut one, which is dear, counts
+    twice), hand-ins that come back."""
 
     rounds: int = 14
     mistakes: int = 4
@@ -66,7 +67,11 @@ class Talk:
     def _take(self, reply: Reply) -> tuple[Any, list[Block], str]:
         """Return the result where there is one, else what is to be said back: tool results, and words."""
         if reply.cut:
-            return None, [], self._mistaken("its answer was longer than the room it has", "Be much briefer. ")
+            return (
+                None,
+                [],
+                self._mistaken("its answer was longer than the room it has", "Be much briefer. ", weight=2),
+            )
         if not reply.calls:
             if reply.stop_reason == "pause_turn":
                 return None, [], "Go on."
@@ -98,10 +103,10 @@ class Talk:
             )
         return answer
 
-    def _mistaken(self, what: str, advice: str = "") -> str:
-        self._note(what)
+    def _mistaken(self, what: str, advice: str = "", *, weight: int = 1) -> str:
+        self._note(what, weight)
         return f"{advice}Answer by the tools only; `{self._final}` ends this conversation."
 
-    def _note(self, what: str) -> None:
-        self._mistakes += 1
+    def _note(self, what: str, weight: int = 1) -> None:
+        self._mistakes += weight
         self._why = what
