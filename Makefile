@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty clean
+.PHONY: help demo test test-all test-corpus lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -52,6 +52,9 @@ bench-proposer: $(READY) ## The offline search against random search
 
 bench-novelty: $(READY) ## Repeated proposals recognised in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
+
+bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with minds that go wrong
+	$(BIN)/python -m tests.benchmarks.agents
 
 clean: ## Remove the environment and the demo
 	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache
