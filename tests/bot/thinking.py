@@ -173,7 +173,6 @@ def cheating() -> Mind:
             ("train.py", settings, f"import subprocess\n{settings}"),
             ("train.py", settings, f"exec('print(1)')\n{settings}"),
             ("../outside.py", "", "x = 1\n"),
-            ("train.py", settings, f"SEED = {number}\n{settings}"),
         )
         return use("propose", proposal(edits[number % len(edits)], hypothesis="A better score"))
 
