@@ -123,6 +123,10 @@ def parser() -> argparse.ArgumentParser:
     rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
     rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
     rubric.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
+    promote = verb("promote", "Open or update the pull request with the confirmed gains.")
+    promote.add_argument(
+        "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
+    )
     verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")

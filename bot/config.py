@@ -184,6 +184,17 @@ class Models(_Section):
     """Files that no model is shown, as patterns such as `data/**` or `*.pem`, relative to the repository."""
 
 
+class PromotionRule(_Section):
+    """How confirmed gains reach the base branch: one pull request, kept up to date."""
+
+    open: Literal["always", "asked"] = "always"
+    """`always`: opened at the first merge. `asked`: only by `nocturne promote`, or that command in a comment.
+    An open one is brought up to date after each merge and when the loop stops."""
+    merge: Literal["human", "bot"] = "human"
+    """Who merges it. `bot`: the bot moves the base branch forward to the tested incumbent when the loop stops,
+    unless it was paused or failed, or somebody closed the promotion."""
+
+
 class GitHubSettings(_Section):
     """What is special on GitHub."""
 
@@ -222,6 +233,8 @@ class Config(_Section):
     """When the loop ends by itself."""
     models: Models = Models()
     """Which models think, what they may cost, and what they never see."""
+    promotion: PromotionRule = PromotionRule()
+    """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
 

@@ -23,6 +23,7 @@ LABELS = {
     "lost": "nocturne:lost",
 }
 LABEL_ALL = "nocturne"
+LABEL_PROMOTION = "nocturne:promotion"
 SUBJECT_LIMIT = 120
 
 

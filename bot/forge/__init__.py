@@ -58,8 +58,11 @@ class Forge(Protocol):
     those that take a number raise `NotFound`.
     """
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        """Open a pull request, or return the one that `head` has already, whatever its state."""
+    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
+        """Open a pull request, or return the one that `head` has already, whatever its state.
+
+        `after` is the number of an earlier one of `head` that is over: only later ones count.
+        """
         ...
 
     def get_pull(self, number: int) -> PullRequest:

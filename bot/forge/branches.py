@@ -56,12 +56,16 @@ class Branches:
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""
-        now = self.head(branch)
+        ref = f"refs/heads/{branch}"
+        refs = [ref, *self._companions(branch)]
+        there = self._git.fetch(self._remote, refs)
+        now = there.get(ref)
         if now is not None and self._git.is_ancestor(sha, now):
             return "already"
         if now != expected:
             return "moved"
-        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", sha, expected)])
+        updates = [RefUpdate(name, sha, there.get(name), name == ref) for name in refs]
+        result = self._git.push(self._remote, updates)
         _raise_if_denied(result, branch)
         return "landed" if result.pushed else "moved"
 

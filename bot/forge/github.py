@@ -49,22 +49,22 @@ class GitHubForge:
 
     # Pull requests
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
         """See `Forge.open_pull`; raises `UserError` where GitHub has no branch `head`."""
-        if head in self._pulls:
+        if head in self._pulls and self._pulls[head].number > after:
             return self.get_pull(self._pulls[head].number)
-        found = self._find(head, base)
+        found = self._find(head, base, after)
         if found is not None:
             return found
         wanted = {"title": title_of(title), "head": head, "base": base, "body": cut(plain(body), BODY_LIMIT)}
         for pause in (*_LAGS, None):
             try:
                 record = self.client.request(
-                    "POST", "/pulls", wanted, look=lambda: self._find_record(head, base)
+                    "POST", "/pulls", wanted, look=lambda: self._find_record(head, base, after)
                 )
                 break
             except Refused as refused:
-                found = self._after_refusal(refused, head, base)
+                found = self._after_refusal(refused, head, base, after)
                 if found is not None:
                     return found
                 if pause is None:
@@ -74,7 +74,7 @@ class GitHubForge:
         self._comments[pull.number] = {}  # it is new: there is nothing of ours to look for
         return pull
 
-    def _after_refusal(self, refused: Refused, head: str, base: str) -> PullRequest | None:
+    def _after_refusal(self, refused: Refused, head: str, base: str, after: int) -> PullRequest | None:
         """Return the pull request whose existence made GitHub refuse another one.
 
         None where GitHub only does not know the pushed branch yet. Raises `UserError` for anything else.
@@ -83,7 +83,7 @@ class GitHubForge:
             exists = "already exists" in refused.said
             for pause in (0.0, *(_LAGS if exists else ())):
                 self.client.sleep(pause)
-                found = self._find(head, base)
+                found = self._find(head, base, after)
                 if found is not None:
                     return found
             if exists:
@@ -105,15 +105,16 @@ class GitHubForge:
         """See `Forge.find_pull`."""
         return self._find(head, None)
 
-    def _find(self, head: str, base: str | None) -> PullRequest | None:
+    def _find(self, head: str, base: str | None, after: int = 0) -> PullRequest | None:
         try:
-            record = self._find_record(head, base)
+            record = self._find_record(head, base, after)
         except Refused as refused:
             raise self.client.refusal(refused, "read pull requests", _PULLS) from None
         return self._saw(pull_of(record)) if record is not None else None
 
-    def _find_record(self, head: str, base: str | None) -> Any:
-        records = self.client.pages("/pulls", state="all", head=f"{self._owner}:{head}")
+    def _find_record(self, head: str, base: str | None, after: int) -> Any:
+        listed = self.client.pages("/pulls", state="all", head=f"{self._owner}:{head}")
+        records = [record for record in listed if record["number"] > after]
         return pull_for(records, self.client.repository, head, base)
 
     def edit_pull(

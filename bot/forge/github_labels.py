@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forge.github_client import GitHubClient, Refused
-from bot.words import LABEL_ALL, LABELS
+from bot.words import LABEL_ALL, LABEL_PROMOTION, LABELS
 
 _PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
 _STYLES = {
     LABEL_ALL: ("1f2a44", "Opened by Nocturne"),
+    LABEL_PROMOTION: ("8250df", "Carries confirmed gains to the base branch"),
     LABELS["improved"]: ("2da44e", "Better than the incumbent beyond the noise: merged"),
     LABELS["discarded"]: ("8c959f", "Not better than the incumbent"),
     LABELS["inconclusive"]: ("d4a72c", "The runs allowed do not tell"),

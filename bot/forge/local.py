@@ -38,7 +38,7 @@ class LocalForge:
 
     # Pull requests
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
         """See `Forge.open_pull`; raises `UserError` where the remote has no branch `head`."""
         number = 0
         sha = ""
@@ -46,7 +46,7 @@ class LocalForge:
         def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
             nonlocal number, sha
             known = now.read(_head_path(head))
-            if known is not None:
+            if known is not None and int(known) > after:
                 number = int(known)
                 return None
             sha = self.branch_head(head) or ""
@@ -216,9 +216,12 @@ class LocalForge:
         return self._branches.land(branch, sha, expected)
 
     def _head_of_pull(self, branch: str) -> list[str]:
-        """Return the ref that keeps the head of the branch's pull request; as on GitHub, both move at once."""
-        number = self._load(lambda now: now.read(_head_path(branch)))
-        return [_pull_ref(int(number))] if number is not None else []
+        """Return the ref that keeps the head of the branch's open pull request.
+
+        As on GitHub, both move at once, and what is closed or merged stays as it was.
+        """
+        pull = self.find_pull(branch)
+        return [_pull_ref(pull.number)] if pull is not None and pull.state == "open" else []
 
 
 def _pull_path(number: int) -> str:

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from bot.loop.desk import Desk, limits
 from bot.loop.measure import measure
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, choose, reconcile, record_stop, work_on
-from bot.rules.schedule import Continue, MeasureIncumbent, Wait
+from bot.loop.taking_in import awaited
+from bot.loop.work import begin, choose, prepare, reconcile, record_stop, work_on
+from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait
 from bot.rules.stopping import Stop
 
 
@@ -30,7 +31,7 @@ class Until:
 def run_loop(desk: Desk, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
     ensure_started(desk)
-    finished = 0
+    finished, waited_for = 0, frozenset[int]()
     while True:
         campaign = reconcile(desk)
         if until.experiments is not None and finished >= until.experiments:
@@ -40,6 +41,14 @@ def run_loop(desk: Desk, until: Until) -> Stop:
         step = choose(desk, campaign, limits(desk.config, until=until.deadline))
         if isinstance(step, Stop):
             return record_stop(desk, campaign, step)
+        if isinstance(step, Begin | MeasureIncumbent):
+            before = campaign.incumbent
+            if prepare(desk, campaign).incumbent != before:
+                continue
+            others = awaited(desk, campaign) if isinstance(step, Begin) else frozenset()
+            if others:  # those that were open when the base branch moved; not for ever those that follow
+                waited_for = waited_for & others if waited_for else others
+                step = Wait("the base branch has moved") if waited_for else step
         if isinstance(step, Wait):
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):

@@ -11,7 +11,17 @@ from bot.loop.desk import Desk, limits
 from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
 from bot.loop.start import ensure_started
-from bot.loop.work import STAGE_ORDER, begin, choose, next_stage, reconcile, record_stop, standing, work_on
+from bot.loop.work import (
+    STAGE_ORDER,
+    begin,
+    choose,
+    next_stage,
+    prepare,
+    reconcile,
+    record_stop,
+    standing,
+    work_on,
+)
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import Begin, MeasureIncumbent, Wait, incumbent_step
 from bot.rules.stopping import Stop
@@ -35,6 +45,7 @@ def propose_next(desk: Desk, *, finish_first: bool = False) -> int | Stop:
     step = choose(desk, campaign, limits(desk.config))
     if isinstance(step, Stop):
         return record_stop(desk, campaign, step)
+    campaign = prepare(desk, campaign)
     begun = (e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in _EARLY)
     number = next((n for n in begun if take_lease(desk, f"experiment:{n}")), None)
     if number is None:

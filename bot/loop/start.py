@@ -94,7 +94,7 @@ def _follow_base_before_first_experiment(desk: Desk, campaign: Campaign, base: s
         desk.forge.push_branch(desk.branch, base)
     return desk.ledger.append(
         lambda c: (
-            [IncumbentMoved(base, previous, c.moves + 1)]
+            [IncumbentMoved(base, previous, c.moves + 1, "base")]
             if not c.experiments and c.incumbent == previous
             else []
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot import machine
 from bot.errors import UserError
@@ -12,10 +13,12 @@ from bot.loop.desk import Desk, lease_until
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
 from bot.loop.measure import give_back, take_lease
+from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
 from bot.loop.render import rendered_files
 from bot.loop.revising import revise
+from bot.loop.taking_in import take_in, why_moved
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.schedule import Begin, Standing, Step, next_step
@@ -30,8 +33,8 @@ STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebas
 def reconcile(desk: Desk) -> Campaign:
     """Bring the ledger and the campaign's branch together, whoever moved it.
 
-    A head that an experiment was about to land on is that landing, cut short before it was recorded; any
-    other is a human's, and becomes the incumbent.
+    A head that an experiment was about to land on is that landing, cut short before it was recorded, and one
+    that brings the base branch is that; any other is a human's. Both become the incumbent.
     """
     campaign = desk.ledger.refresh()
     head = desk.forge.branch_head(desk.branch)
@@ -48,10 +51,11 @@ def reconcile(desk: Desk) -> Campaign:
     campaign = desk.ledger.refresh()
     if head == campaign.incumbent or head != desk.forge.branch_head(desk.branch):
         return campaign
-    previous = campaign.incumbent
-    moved = desk.ledger.append(
-        lambda c: [IncumbentMoved(head, previous, c.moves + 1)] if c.incumbent == previous else []
-    )
+    previous, following = campaign.incumbent, why_moved(desk, campaign, head)
+    event = IncumbentMoved(head, previous, campaign.moves + 1)
+    if following is not None:
+        event = replace(event, why="base", absorbed=following.absorbed)
+    moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
     desk.display.note(f"{desk.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew")
     return moved
 
@@ -76,6 +80,12 @@ def standing(desk: Desk, campaign: Campaign, until: Limits) -> Standing:
         remeasure_every=desk.config.verdict.remeasure_every,
         is_dead=machine.is_dead,
     )
+
+
+def prepare(desk: Desk, campaign: Campaign) -> Campaign:
+    """Do what is due between experiments: bring the promotion up to date, and the base branch in."""
+    keep_up(desk, campaign)
+    return take_in(desk, campaign)
 
 
 def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
@@ -119,6 +129,8 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
         experiment = campaign.experiments[number]
         if experiment.finished_at is not None:
             desk.display.experiment_finished(campaign, experiment)
+            if experiment.landed is not None:
+                keep_up(desk, campaign)
             _render_at_intervals(desk, campaign)
             return True
         if campaign.paused:
@@ -163,6 +175,7 @@ def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
     """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
     if campaign.stopped != event:
+        promote_at_stop(desk, campaign, stop)
         stopped = desk.ledger.append(lambda _: [event])
         desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
     return stop

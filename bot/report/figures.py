@@ -11,38 +11,26 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from bot.report.formats import digits_for
+from bot.report.gains import Gain, gain_of, origin_of
 from bot.report.measured import Measured, Yardstick, measured, scores_on, yardstick_of
 from bot.report.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
 from bot.rules.campaign import Campaign
-from bot.rules.events import VERDICTS
-from bot.rules.statistics import pooled_noise, t_quantile
+from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.statistics import pooled_noise
 
 State = Literal["new", "running", "idle", "paused", "stopped"]
-GAIN_CONFIDENCE = 0.90
 _NO_DIFFS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Gain:
-    """How much better the incumbent is than the baseline: positive is better, in score units.
-
-    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None where
-    the noise is not known yet. Winners were picked, so it flatters: a fresh measurement is the better word.
-    """
-
-    value: float
-    half_width: float | None
-    baseline_runs: int
-    incumbent_runs: int
-
-
-@dataclass(frozen=True)
 class NoiseSeen:
-    """Run-to-run standard deviation on one kind of runner; `runs` is 0 where it is only assumed."""
+    """Run-to-run standard deviation on one kind of runner; `runs` is 0 where it is only assumed, and
+    `degrees` are its degrees of freedom."""
 
     sigma: float | None
     runs: int
     runner: str
+    degrees: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,9 @@ class Figures:
     incumbent: Measured | None
     best: Measured | None
     gain: Gain | None
+    corrected: Gain | None
+    taken_in: int
+    left_out: BaseLeftOut | None
     verdicts: Mapping[str, int]
     total: int
     open: int
@@ -114,10 +105,25 @@ def figures(
     dots = dots_of(campaign)
     staircase = _staircase(campaign, runs, yardstick)
     rows = tuple(row_of(e, runs, diffs.get(e.number, "")) for _, e in sorted(campaign.experiments.items()))
-    noise, degrees = _noise(campaign, yardstick, prior_sigma, prior_degrees)
+    noise = _noise(campaign, yardstick, prior_sigma, prior_degrees)
     state, stop_reason, stop_detail = _state(campaign, now)
-    baseline = measured(campaign.baseline, runs, yardstick) if campaign.incumbents else None
+    origin = origin_of(campaign, runs, yardstick) if campaign.incumbents else 0
+    baseline = measured(campaign.incumbents[origin], runs, yardstick) if campaign.incumbents else None
     incumbent = measured(campaign.incumbent, runs, yardstick) if campaign.incumbents else None
+
+    def gain(*, unpicked: bool) -> Gain | None:
+        if not campaign.incumbents:
+            return None
+        return gain_of(
+            campaign,
+            runs,
+            yardstick,
+            sigma=noise.sigma,
+            degrees=noise.degrees,
+            since=origin,
+            unpicked=unpicked,
+        )
+
     done = [row for row in rows if not row.open]
     drawn = {row.curve_against for row in rows if row.curve_against}
     return Figures(
@@ -130,7 +136,10 @@ def figures(
         baseline=baseline,
         incumbent=incumbent,
         best=_best(staircase, lower=campaign.direction == "minimize"),
-        gain=_gain(campaign, runs, yardstick, noise.sigma, degrees),
+        gain=gain(unpicked=False),
+        corrected=gain(unpicked=True),
+        taken_in=sum(1 for place in campaign.taken_in if place > origin),
+        left_out=campaign.left_out,
         verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
         total=len(rows),
         open=len(rows) - len(done),
@@ -171,6 +180,11 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "incumbent": plain(figures.incumbent),
         "best": plain(figures.best),
         "gain": None if gain is None else {"value": gain.value, "half_width": gain.half_width},
+        "corrected_gain": None
+        if figures.corrected is None
+        else {"value": figures.corrected.value, "half_width": figures.corrected.half_width},
+        "base_taken_in": figures.taken_in,
+        "base_left_out": None if figures.left_out is None else figures.left_out.reason,
         "experiments": {**figures.verdicts, "total": figures.total, "open": figures.open},
         "landed": figures.landed,
         "runs": figures.runs,
@@ -190,37 +204,17 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
     return Measured(best.commit, best.score, best.runs)
 
 
-def _gain(
-    campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None, sigma: float | None, degrees: float
-) -> Gain | None:
-    if not campaign.incumbents:
-        return None
-    before, before_fits = scores_on(runs.by_commit.get(campaign.baseline, ()), yardstick)
-    after, after_fits = scores_on(runs.by_commit.get(campaign.incumbent, ()), yardstick)
-    if not (before_fits and after_fits):
-        return None
-    if campaign.baseline == campaign.incumbent:
-        return Gain(0.0, 0.0, len(before), len(after))
-    difference = fmean(before) - fmean(after)
-    value = difference if campaign.direction == "minimize" else -difference
-    half_width = None
-    if sigma is not None:
-        error = sigma * (1 / len(before) + 1 / len(after)) ** 0.5
-        half_width = t_quantile(GAIN_CONFIDENCE, max(1.0, degrees)) * error
-    return Gain(value, half_width, len(before), len(after))
-
-
 def _noise(
     campaign: Campaign, yardstick: Yardstick | None, prior_sigma: float | None, prior_degrees: float
-) -> tuple[NoiseSeen, float]:
-    """Return the noise on the yardstick's kind of runner and its degrees of freedom."""
+) -> NoiseSeen:
+    """Return the noise on the yardstick's kind of runner."""
     runner = yardstick[0] if yardstick else ""
     weight = prior_degrees if prior_sigma is not None else 0.0
     noise = pooled_noise(
         _finite(campaign.score_groups(runner)), prior_sigma=prior_sigma or 0.0, prior_degrees=weight
     )
     known = noise.degrees > 0 or prior_sigma is not None
-    return NoiseSeen(noise.sigma if known else None, noise.runs, runner), noise.degrees
+    return NoiseSeen(noise.sigma if known else None, noise.runs, runner, noise.degrees)
 
 
 def _finite(groups: list[list[float]]) -> list[list[float]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.report.figures import GAIN_CONFIDENCE, Figures
+from bot.report.figures import Figures
 from bot.report.formats import clock, count, gpu_hours, money, score
+from bot.report.gains import GAIN_CONFIDENCE
 from bot.report.rows import Row
 
 NOT_MEASURED = "not measured yet"
@@ -37,7 +38,7 @@ def gain_words(figures: Figures) -> str:
     if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
         return "no improvement yet"
     if gain is None:
-        return "not comparable: measured on different machines"
+        return "not comparable: measured on different machines, or by different tests"
     margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
     return f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
 
@@ -47,11 +48,20 @@ def gain_note(figures: Figures) -> str:
     gain = figures.gain
     if gain is None or figures.incumbent == figures.baseline:
         return ""
-    return (
+    said = (
         f"The difference between the means of {count(gain.baseline_runs, 'run')} of the baseline and "
         f"{count(gain.incumbent_runs, 'run')} of the incumbent, with a one-sided {GAIN_CONFIDENCE:.0%} "
         "margin. Winners were picked by their scores, so it flatters them."
     )
+    if figures.corrected is not None and figures.corrected.half_width is not None:
+        value = f"{figures.corrected.value:.{figures.digits}f} \u00b1 {figures.corrected.half_width:.{figures.digits}f}"
+        said += f" Runs that picked nothing say {value}."
+    if figures.taken_in:
+        said += (
+            f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
+            " counted as a gain."
+        )
+    return said
 
 
 def facts(figures: Figures) -> list[tuple[str, str]]:
@@ -83,6 +93,11 @@ def warnings(figures: Figures) -> list[str]:
         said.append(
             f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
             "Candidate code could reach the network and the files of its user."
+        )
+    if figures.left_out is not None:
+        said.append(
+            f"The base branch has moved to {figures.left_out.base[:12]}, and the campaign goes on without that:"
+            f" {figures.left_out.reason}."
         )
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Literal
 
 from bot.rules import events as ev
 from bot.rules.bills import Bills
@@ -59,6 +60,19 @@ class Experiment:
         return self.proposal.hypothesis if self.proposal else "(not proposed yet)"
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """One pull request to the base branch. `head` is the incumbent it tells of, `base` where the base was."""
+
+    pull: int
+    url: str
+    state: Literal["open", "merged", "closed", "empty"] = "open"
+    head: str = ""
+    base: str = ""
+    digest: str = ""
+    turn: int = 0
+
+
 @dataclass
 class Campaign:
     """The state of one campaign. Only `apply` changes it; everybody else reads."""
@@ -72,6 +86,12 @@ class Campaign:
     lease_turns: dict[str, int] = field(default_factory=dict)
     incumbents: list[str] = field(default_factory=list)
     moves: int = 0
+    taken_in: list[int] = field(default_factory=list)
+    """Places among the incumbents of those that brought the base branch's commits."""
+    absorbed: set[str] = field(default_factory=set)
+    """Former incumbents that the base branch was found to hold by content."""
+    left_out: ev.BaseLeftOut | None = None
+    promotions: list[Promotion] = field(default_factory=list)
     commands: int = 0
     said: dict[str, ev.CommandGiven] = field(default_factory=dict)
     """Commands by the comment that gave them."""
@@ -145,6 +165,11 @@ class Campaign:
         by_commit = {e.landed.commit: e for e in self.experiments.values() if e.landed}
         return [by_commit[commit] for commit in self.incumbents if commit in by_commit]
 
+    @property
+    def promotion(self) -> Promotion | None:
+        """The newest pull request to the base branch, whatever became of it."""
+        return self.promotions[-1] if self.promotions else None
+
     def experiment_of(self, commit: str) -> Experiment | None:
         return next((e for e in self.experiments.values() if e.landed and e.landed.commit == commit), None)
 
@@ -209,8 +234,13 @@ class Campaign:
                 self.run_times[event.run] = at
                 self.leases.pop(f"run:{event.run}", None)
             case ev.IncumbentMoved():
-                self.incumbents.append(event.commit)
-                self.moves += 1
+                self._apply_move(event)
+            case ev.BaseLeftOut():
+                self.left_out = event
+            case ev.PromotionOpened():
+                self.promotions.append(Promotion(event.pull, event.url))
+            case ev.PromotionShown() | ev.PromotionEnded():
+                self._apply_to_promotion(event)
             case ev.CommandGiven():
                 self._apply_command(event)
             case ev.LoopStopped():
@@ -247,6 +277,24 @@ class Campaign:
                 self.order.append(experiment.number)
                 self.leases.pop(f"experiment:{experiment.number}", None)
         self.experiments[experiment.number] = experiment
+
+    def _apply_move(self, event: ev.IncumbentMoved) -> None:
+        if event.why == "base":
+            self.taken_in.append(len(self.incumbents))
+        if event.absorbed is not None:
+            self.absorbed.add(event.absorbed)
+        self.incumbents.append(event.commit)
+        self.moves += 1
+        self.left_out = None
+
+    def _apply_to_promotion(self, event: ev.PromotionShown | ev.PromotionEnded) -> None:
+        place = next(i for i, known in enumerate(self.promotions) if known.pull == event.pull)
+        known = self.promotions[place]
+        if isinstance(event, ev.PromotionShown):
+            known = replace(known, head=event.head, base=event.base, digest=event.digest, turn=event.turn)
+        else:
+            known = replace(known, state=event.state, head=event.head)
+        self.promotions[place] = known
 
     def _apply_command(self, event: ev.CommandGiven) -> None:
         self.commands = event.number

@@ -262,16 +262,88 @@ class ExperimentFinished:
 
 @dataclass(frozen=True)
 class IncumbentMoved:
-    """Somebody else moved the campaign's branch: `commit` is what experiments must beat now."""
+    """The campaign's branch moved, by no experiment: `commit` is what experiments must beat now.
+
+    `why` is "human" where somebody moved the branch, and "base" where the campaign took in the commits of
+    its base branch; `absorbed` is then the former incumbent that the base held by content already, as after
+    a promotion merged by squash.
+    """
 
     kind: ClassVar[str] = "incumbent_moved"
     commit: str
     previous: str
     move: int
+    why: Literal["human", "base"] = "human"
+    absorbed: str | None = None
 
     @property
     def key(self) -> str:
         return f"moved:{self.move}:{self.commit}"
+
+
+@dataclass(frozen=True)
+class BaseLeftOut:
+    """The base branch's head `base` can't be taken in, for this `reason`: the campaign goes on without it.
+
+    Said once for each head, and again where the campaign's branch moved otherwise (`move`) meanwhile.
+    """
+
+    kind: ClassVar[str] = "base_left_out"
+    base: str
+    reason: str
+    move: int
+
+    @property
+    def key(self) -> str:
+        return f"left_out:{self.base}:{self.move}"
+
+
+@dataclass(frozen=True)
+class PromotionOpened:
+    """The pull request that carries the campaign's confirmed gains to its base branch exists."""
+
+    kind: ClassVar[str] = "promotion_opened"
+    pull: int
+    url: str
+
+    @property
+    def key(self) -> str:
+        return f"promotion:{self.pull}"
+
+
+@dataclass(frozen=True)
+class PromotionShown:
+    """The promotion tells of the incumbent `head`. `digest` is of its text, so that it is not written twice;
+    `base` is where the base branch was then, and `turn` counts."""
+
+    kind: ClassVar[str] = "promotion_shown"
+    pull: int
+    head: str
+    base: str
+    digest: str
+    turn: int
+
+    @property
+    def key(self) -> str:
+        return f"promotion:{self.pull}:shown:{self.turn}"
+
+
+@dataclass(frozen=True)
+class PromotionEnded:
+    """The promotion is over, and `head` the last incumbent that it told of.
+
+    "closed" by a human it is not opened again until somebody asks; "empty" is one whose gains the base branch
+    got otherwise, or that were all taken out again.
+    """
+
+    kind: ClassVar[str] = "promotion_ended"
+    pull: int
+    state: Literal["merged", "closed", "empty"]
+    head: str
+
+    @property
+    def key(self) -> str:
+        return f"promotion:{self.pull}:ended"
 
 
 @dataclass(frozen=True)
@@ -366,6 +438,10 @@ Event = (
     | RunFinished
     | ExperimentEvent
     | IncumbentMoved
+    | BaseLeftOut
+    | PromotionOpened
+    | PromotionShown
+    | PromotionEnded
     | CommandGiven
     | LoopStopped
     | ModelCalled

@@ -1,0 +1,152 @@
+"""Takes in what the base branch got meanwhile: the campaign's branch follows, and its head is measured anew.
+
+The commit that takes it in is the same whoever makes it, so that two loops, or one that was killed between its
+push and its word on the ledger, come to the same. It is only made while no experiment is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.errors import UserError
+from bot.git import Git, RemoteUnreachable
+from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
+from bot.loop.desk import Desk
+from bot.loop.start import check_tree
+from bot.rules.campaign import Campaign
+from bot.rules.events import BaseLeftOut, IncumbentMoved
+from bot.text import disarmed, one_line
+
+_PATHS = 5  # that are named of those in conflict
+
+
+@dataclass(frozen=True)
+class Following:
+    """The commit that takes the base branch in. `absorbed` is the former incumbent that the base held by
+    content already, as after a promotion merged by squash or rebase."""
+
+    commit: str
+    absorbed: str | None = None
+
+
+def is_due(desk: Desk, campaign: Campaign) -> bool:
+    """Whether the base branch, as this clone has it, holds what the campaign's branch has not."""
+    base = desk.git.resolve(desk.base)
+    return base is not None and not desk.git.is_ancestor(base, campaign.incumbent)
+
+
+def awaited(desk: Desk, campaign: Campaign) -> frozenset[int]:
+    """Return the open experiments that must end before the base branch is taken in; none where it is not due,
+    or is known not to fit."""
+    opened = frozenset(experiment.number for experiment in campaign.open_experiments())
+    left = campaign.left_out
+    known = left is not None and left.base == desk.git.resolve(desk.base)
+    return opened if opened and not known and is_due(desk, campaign) else frozenset()
+
+
+def take_in(desk: Desk, campaign: Campaign) -> Campaign:
+    """Bring the base branch's commits to the campaign's branch where that is due and no experiment is open.
+
+    Where it can't be done the campaign goes on without, and says so once for each head of the base branch.
+    """
+    if campaign.open_experiments() or not is_due(desk, campaign):
+        return campaign
+    base, previous = desk.git.resolve(desk.base), campaign.incumbent
+    assert base is not None
+    try:
+        following = follow(desk, campaign, base)
+        check_tree(desk, following.commit)
+        if desk.forge.land(desk.branch, following.commit, previous) == "moved":
+            return desk.ledger.refresh()  # the next step sees whose commit stands there
+    except RemoteUnreachable:
+        raise
+    except UserError as error:
+        return _leave_out(desk, base, str(error))
+    event = IncumbentMoved(following.commit, previous, campaign.moves + 1, "base", following.absorbed)
+    moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
+    desk.display.note(f"{desk.base} has moved: {desk.branch} takes it in, and is measured anew")
+    return moved
+
+
+def _leave_out(desk: Desk, base: str, reason: str) -> Campaign:
+    def known(campaign: Campaign) -> bool:
+        return campaign.left_out is not None and campaign.left_out.base == base
+
+    campaign = desk.ledger.refresh()
+    if known(campaign):
+        return campaign
+    desk.display.note(
+        f"{desk.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
+    )
+    return desk.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
+
+
+def follow(desk: Desk, campaign: Campaign, base: str) -> Following:
+    """Return the commit that brings `base` to the incumbent: `base` itself where it holds the incumbent, else a
+    merge of the two. Raises `UserError` where that needs a human."""
+    incumbent = campaign.incumbent
+    if desk.git.is_ancestor(incumbent, base):
+        return Following(base)
+    held = held_by_content(desk.git, campaign, base)
+    # Seen from a base that holds the former incumbent `held`, what the two share is that, and not what they
+    # shared long ago: else each gain since would conflict with its own copy.
+    theirs = base
+    if held is not None:
+        theirs = write_merge(desk.git, desk.git.tree_and_parents(base)[0], (held, base), "As if merged")
+    merged = merge_trees(desk.git, incumbent, theirs)
+    if merged.tree is None:
+        named = ", ".join(merged.conflicts[:_PATHS])
+        more = f" and {len(merged.conflicts) - _PATHS} more" if len(merged.conflicts) > _PATHS else ""
+        raise UserError(
+            f"{named}{more}: {desk.base} and {desk.branch} changed the same lines: merge {desk.base} into"
+            f" {desk.branch} by hand and push it"
+        )
+    return Following(write_merge(desk.git, merged.tree, (incumbent, base), _message(desk, base)), held)
+
+
+def why_moved(desk: Desk, campaign: Campaign, head: str) -> Following | None:
+    """Return how `head` takes the base branch in, None where it is anything else: a human's move.
+
+    For a loop that finds the campaign's branch there: whoever pushed it was cut short before writing it down.
+    """
+    base = desk.git.resolve(desk.base)
+    if base is not None and desk.git.is_ancestor(head, base):
+        return Following(head) if desk.git.is_ancestor(campaign.incumbent, head) else None
+    _, parents = desk.git.tree_and_parents(head)
+    if len(parents) != 2 or parents[0] != campaign.incumbent:
+        return None
+    try:
+        following = follow(desk, campaign, parents[1])
+    except UserError:
+        return None
+    return following if following.commit == head else None
+
+
+def held_by_content(git: Git, campaign: Campaign, base: str) -> str | None:
+    """Return the newest former incumbent whose content the base branch got by other commits, None where none.
+
+    That is one whose tree a commit of the base has had since the two parted; or, where the base had moved
+    before, the last one that a promotion showed, if merging it into the base would change nothing.
+    """
+    parted = merge_base(git, campaign.incumbent, base)
+    if parted is None:
+        return None
+    theirs = set(trees_between(git, parted, base).values())
+    ours = trees_between(git, base, campaign.incumbent)
+    for commit in reversed(campaign.incumbents):
+        if ours.get(commit) in theirs:
+            return commit
+    shown = campaign.promotion.head if campaign.promotion else ""
+    if shown in campaign.incumbents and not git.is_ancestor(shown, base) and git.resolve(shown):
+        tree = git.tree_and_parents(base)[0]
+        if merge_trees(git, base, shown).tree == tree:
+            return shown
+    return None
+
+
+def _message(desk: Desk, base: str) -> str:
+    name = one_line(disarmed(desk.base), 80)
+    return (
+        f"Take in {name} at {base[:12]}\n\nThe base branch moved; what it brought is measured before anything is"
+        f" compared with it.\n\nNocturne-Campaign: {desk.name}\nNocturne-Base: {base}\n"
+    )
