@@ -12,7 +12,7 @@ from bot.report.formats import count, score, with_margin
 from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.promotion import PromotionFigures
 from bot.report.rows import Row
-from bot.report.words import lines_words, warnings
+from bot.report.words import lines_words, uncounted_words, warnings
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.text import web_address
@@ -62,8 +62,8 @@ def _headline(figures: Figures, told: PromotionFigures, base: str) -> list[str]:
     metric, way = safe.prose(figures.metric, 64), "lower" if figures.lower_is_better else "higher"
     lines = [
         f"**{metric} {first} → {last}** ({way} is better), from {count(len(told.changes), 'confirmed change')} out of"
-        f" {count(told.tried, 'experiment')} of campaign {safe.prose(figures.name, 80)}. Of"
-        f" {safe.code(base)} these commits change nothing until you merge them.",
+        f" {count(told.tried, 'experiment')} of campaign {safe.prose(figures.name, 80)}."
+        f" {safe.code(base)} stays as it is until this is merged.",
         "",
         _gain(figures, told),
     ]
@@ -85,15 +85,14 @@ def _gain(figures: Figures, told: PromotionFigures) -> str:
         f"On all runs it is {_amount(told.gain, figures.digits)}"
         f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
     )
-    if told.corrected is None:
+    if told.corrected is None or told.corrected.uncounted >= len(told.changes):
         return (
-            "**The gain is not corrected for bias yet**: the last incumbent has no run since it won. "
-            f"{picked}"
+            f"**The gain is not corrected for bias yet**: nothing was measured again since it won. {picked}"
         )
     return (
-        f"**Gain, corrected for bias: {_amount(told.corrected, figures.digits)}**, on"
-        f" {told.corrected.baseline_runs}+{told.corrected.incumbent_runs} runs that picked nothing (one-sided"
-        f" {GAIN_CONFIDENCE:.0%} margin). {picked}"
+        f"**Gain, corrected for bias: {_amount(told.corrected, figures.digits)}**"
+        f"{uncounted_words(told.corrected)}, on {told.corrected.baseline_runs}+{told.corrected.incumbent_runs} runs"
+        f" that picked nothing (one-sided {GAIN_CONFIDENCE:.0%} margin). {picked}"
     )
 
 
@@ -155,7 +154,7 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> list[str
             f" ({with_margin(largest.effect, largest.half_width, figures.digits)}): is it the one you would expect?"
         )
     single = [abs(row.effect) for row in told.changes if row.effect is not None]
-    known = told.corrected or told.gain
+    known = told.gain if told.corrected is None or told.corrected.uncounted else told.corrected
     if known is not None and len(single) > 1:
         lines.append(
             f"- One by one the effects add up to {sum(single):.{figures.digits}f}, together they are"

@@ -13,7 +13,6 @@ from statistics import fmean
 from bot.report.measured import Yardstick, scores_on
 from bot.report.rows import RunIndex, usable_score
 from bot.rules.campaign import Campaign
-from bot.rules.events import RunFinished
 from bot.rules.statistics import t_quantile
 
 GAIN_CONFIDENCE = 0.90
@@ -25,12 +24,14 @@ class Gain:
 
     A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None where
     the noise is not known yet. Where winners were picked by these runs it flatters them: see `gain_of`.
+    `uncounted` is how many of the last winners it leaves out.
     """
 
     value: float
     half_width: float | None
     baseline_runs: int
     incumbent_runs: int
+    uncounted: int = 0
 
 
 def origin_of(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> int:
@@ -57,38 +58,43 @@ def gain_of(
     """Return the gain from the incumbent at the place `since` to the present one; None where runs are missing.
 
     With `unpicked` the winners' own runs, by which they were picked, don't count: what is left is free of
-    the bias that comes from picking.
+    the bias that comes from picking. Winners without any other run yet are left out, as if they gained nothing.
     """
-    stretches = _stretches(campaign, since)
-    total, variance, before_runs, after_runs = 0.0, 0.0, 0, 0
-    for first, last in stretches:
-        before, before_fits = scores_on(runs.by_commit.get(first, ()), yardstick)
-        after, after_fits = scores_on(_counted(runs.by_commit.get(last, ()), unpicked), yardstick)
-        if not (before_fits and after_fits):
+
+    def scores(commit: str, *, picked: bool) -> list[float] | None:
+        own = runs.by_commit.get(commit, ())
+        if not picked:
+            own = [run for run in own if run.experiment is None]
+        found, fits = scores_on(own, yardstick)
+        return found if fits else None
+
+    total, variance, before_runs, after_runs, uncounted = 0.0, 0.0, 0, 0, 0
+    for stretch in _stretches(campaign, since):
+        ends = list(reversed(stretch))
+        if unpicked:
+            ends = [commit for commit in ends if commit == stretch[0] or scores(commit, picked=False)]
+            uncounted += list(reversed(stretch)).index(ends[0])
+        before = scores(stretch[0], picked=True)
+        after = scores(ends[0], picked=not unpicked or ends[0] == stretch[0])
+        if before is None or after is None:
             return None
         before_runs, after_runs = before_runs + len(before), after_runs + len(after)
-        if first != last:
+        if ends[0] != stretch[0]:
             total += fmean(before) - fmean(after)
             variance += 1 / len(before) + 1 / len(after)
-    value = total if campaign.direction == "minimize" or not total else -total
-    if not variance:
-        return Gain(0.0, 0.0, before_runs, after_runs)
-    half_width = None
-    if sigma is not None:
+    half_width = 0.0 if not variance else None
+    if variance and sigma is not None:
         half_width = t_quantile(GAIN_CONFIDENCE, max(1.0, degrees)) * sigma * variance**0.5
-    return Gain(value, half_width, before_runs, after_runs)
+    value = total if campaign.direction == "minimize" or not total else -total
+    return Gain(value, half_width, before_runs, after_runs, uncounted)
 
 
-def _counted(runs: Sequence[RunFinished], unpicked: bool) -> Sequence[RunFinished]:
-    return [run for run in runs if run.experiment is None] if unpicked else runs
-
-
-def _stretches(campaign: Campaign, since: int) -> list[tuple[str, str]]:
-    """Return first and last incumbent between two points at which the base branch was taken in.
+def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:
+    """Return the incumbents from `since` on, parted where the base branch was taken in.
 
     Stretches in which nothing happened are left out, unless there is no other.
     """
     starts = [since, *(place for place in campaign.taken_in if place > since)]
-    ends = [*(place - 1 for place in starts[1:]), len(campaign.incumbents) - 1]
-    named = [(campaign.incumbents[a], campaign.incumbents[b]) for a, b in zip(starts, ends, strict=True)]
-    return [pair for pair in named if pair[0] != pair[1]] or named[-1:]
+    ends = [*starts[1:], len(campaign.incumbents)]
+    parts = [campaign.incumbents[a:b] for a, b in zip(starts, ends, strict=True)]
+    return [part for part in parts if part[0] != part[-1]] or parts[-1:]

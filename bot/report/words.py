@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.report.figures import Figures
 from bot.report.formats import clock, count, gpu_hours, money, score
-from bot.report.gains import GAIN_CONFIDENCE
+from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.rows import Row
 
 NOT_MEASURED = "not measured yet"
@@ -55,13 +55,20 @@ def gain_note(figures: Figures) -> str:
     )
     if figures.corrected is not None and figures.corrected.half_width is not None:
         value = f"{figures.corrected.value:.{figures.digits}f} \u00b1 {figures.corrected.half_width:.{figures.digits}f}"
-        said += f" Runs that picked nothing say {value}."
+        said += f" Runs that picked nothing say {value}{uncounted_words(figures.corrected)}."
     if figures.taken_in:
         said += (
             f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
             " counted as a gain."
         )
     return said
+
+
+def uncounted_words(gain: Gain) -> str:
+    """Return what a gain leaves out, to follow its value; empty where that is nothing."""
+    if not gain.uncounted:
+        return ""
+    return f" (without {count(gain.uncounted, 'merge')} not measured again since)"
 
 
 def facts(figures: Figures) -> list[tuple[str, str]]:
