@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,14 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
         crashes_in_row=stop.crashes_in_row,
         plateau=stop.plateau,
     )
+
+
+def on_own_base(desk: Desk, campaign: Campaign) -> Desk:
+    """Return the desk with the campaign's base branch: as configured, else the one that it began on, whatever
+    is checked out now."""
+    if desk.config.base is not None or campaign.started is None:
+        return desk
+    return replace(desk, base=campaign.started.base_branch)
 
 
 def lease_until(config: Config, moment: datetime) -> datetime:

@@ -14,7 +14,7 @@ from bot import words
 from bot.errors import UserError
 from bot.forge import PullRequest
 from bot.git.merging import trees_between
-from bot.loop.desk import Desk
+from bot.loop.desk import Desk, on_own_base
 from bot.loop.own_branch import move_own_branch
 from bot.loop.render import figures_of
 from bot.loop.taking_in import held_by_content
@@ -64,6 +64,7 @@ def promote(desk: Desk, *, merge: bool) -> Promoted:
     campaign = desk.ledger.refresh()
     if campaign.started is None:
         raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
+    desk = on_own_base(desk, campaign)
     done = _bring_up(desk, campaign, asked=True)
     return _merge(desk, desk.ledger.refresh(), done) if merge and done.pull is not None else done
 
@@ -85,6 +86,7 @@ def promote_at_stop(desk: Desk, campaign: Campaign, stop: Stop) -> None:
 
 def _without_fail(desk: Desk, campaign: Campaign, *, merge: bool) -> None:
     """Do it, and only tell of what fails: the next merge or stop, or a human, tries again."""
+    desk = on_own_base(desk, campaign)
     try:
         done = _bring_up(desk, campaign, asked=merge)
         if merge and done.pull is not None:
@@ -236,10 +238,10 @@ def _update(
         if known.base != shown.base:
             _write_shown(desk, known, shown)
         return None, known
-    said = seen is not None and (seen.title, seen.body) == (shown.title, shown.body)
+    said = seen is not None and seen.body == shown.body
     pull = desk.forge.edit_pull(
         known.pull,
-        title=None if said else shown.title,
+        title=shown.title,
         body=None if said else shown.body,
         labels=LABELS if known.turn == 0 else None,
     )

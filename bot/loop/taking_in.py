@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
-from bot.loop.desk import Desk
+from bot.loop.desk import Desk, on_own_base
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
@@ -31,7 +31,7 @@ class Following:
 
 def is_due(desk: Desk, campaign: Campaign) -> bool:
     """Whether the base branch, as this clone has it, holds what the campaign's branch has not."""
-    base = desk.git.resolve(desk.base)
+    base = desk.git.resolve(on_own_base(desk, campaign).base)
     return base is not None and not desk.git.is_ancestor(base, campaign.incumbent)
 
 
@@ -40,7 +40,7 @@ def awaited(desk: Desk, campaign: Campaign) -> frozenset[int]:
     or is known not to fit."""
     opened = frozenset(experiment.number for experiment in campaign.open_experiments())
     left = campaign.left_out
-    known = left is not None and left.base == desk.git.resolve(desk.base)
+    known = left is not None and left.base == desk.git.resolve(on_own_base(desk, campaign).base)
     return opened if opened and not known and is_due(desk, campaign) else frozenset()
 
 
@@ -51,6 +51,7 @@ def take_in(desk: Desk, campaign: Campaign) -> Campaign:
     """
     if campaign.open_experiments() or not is_due(desk, campaign):
         return campaign
+    desk = on_own_base(desk, campaign)
     base, previous = desk.git.resolve(desk.base), campaign.incumbent
     assert base is not None
     try:
@@ -109,6 +110,7 @@ def why_moved(desk: Desk, campaign: Campaign, head: str) -> Following | None:
 
     For a loop that finds the campaign's branch there: whoever pushed it was cut short before writing it down.
     """
+    desk = on_own_base(desk, campaign)
     base = desk.git.resolve(desk.base)
     if base is not None and desk.git.is_ancestor(head, base):
         return Following(head) if desk.git.is_ancestor(campaign.incumbent, head) else None
