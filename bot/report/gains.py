@@ -96,5 +96,5 @@ def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:
     """
     starts = [since, *(place for place in campaign.taken_in if place > since)]
     ends = [*starts[1:], len(campaign.incumbents)]
-    parts = [campaign.incumbents[a:b] for a, b in zip(starts, ends, strict=True)]
+    parts: list[Sequence[str]] = [campaign.incumbents[a:b] for a, b in zip(starts, ends, strict=True)]
     return [part for part in parts if part[0] != part[-1]] or parts[-1:]
