@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from bot.errors import UserError
@@ -20,7 +21,7 @@ from bot.forge import (
 from bot.forge.branches import Branches
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_labels import Labels
-from bot.forge.github_records import marked, plain, pull_for, pull_of, title_of, unmarked
+from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of, unmarked
 from bot.git import Git, RemoteUnreachable
 
 # GitHub's lists and its knowledge of pushed commits may lag behind: seconds to wait before each new look.
@@ -132,6 +133,10 @@ class GitHubForge:
         if body is not None:
             wanted["body"] = cut(plain(body), BODY_LIMIT)
 
+        known = next((pull for pull in self._pulls.values() if pull.number == number), None)
+        if labels is not None and not wanted and known is not None:
+            return self._saw(replace(known, labels=self._label(number, labels)))
+
         def edit() -> Any:
             record = self.client.request("PATCH", f"/pulls/{number}", wanted) if wanted else None
             if labels is None:
@@ -141,6 +146,13 @@ class GitHubForge:
             return record | {"labels": put}
 
         return self._on_pull(number, "edit pull requests", edit)
+
+    def _label(self, number: int, labels: Sequence[str]) -> tuple[str, ...]:
+        """Put labels on a pull request that we have seen: nothing else of it need be asked for."""
+        try:
+            return names_of(self._labels.put(number, sorted(set(labels))))
+        except Refused as refused:
+            self._give_up(refused, number, "edit pull requests")
 
     def close_pull(self, number: int) -> PullRequest:
         """See `Forge.close_pull`."""

@@ -238,10 +238,10 @@ def _update(
         if known.base != shown.base:
             _write_shown(desk, known, shown)
         return None, known
-    said = seen is not None and seen.body == shown.body
+    said = seen is not None and (seen.title, seen.body) == (shown.title, shown.body)
     pull = desk.forge.edit_pull(
         known.pull,
-        title=shown.title,
+        title=None if said else shown.title,
         body=None if said else shown.body,
         labels=LABELS if known.turn == 0 else None,
     )

@@ -93,6 +93,11 @@ def check_that_pull_requests_tell_the_verdicts(night: Night) -> None:
         }
         assert set(told) == {"nocturne/scope", "nocturne/review", "nocturne/train", "nocturne/score"}
         assert told["nocturne/score"] == ("success" if number in landed else "failure")
+    (promoted,) = night.events("promotion_opened")
+    promotion = night.repository.pull(int(str(promoted["pull"])))
+    assert promotion.pull is not None and promotion.pull.base == "main" and promotion.state == "open"
+    assert promotion.pull.head_sha == landed[2] and "1 confirmed change" in promotion.title
+    assert set(promotion.labels) == {"nocturne", "nocturne:promotion"}
     heads = [ref for ref in contents.refs if ref.startswith("refs/heads/")]
     assert sorted(heads) == ["refs/heads/main", "refs/heads/nocturne/ledger", "refs/heads/nocturne/main"]
     assert not any(ref.startswith("refs/nocturne/") for ref in contents.refs)

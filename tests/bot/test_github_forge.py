@@ -121,7 +121,7 @@ def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
     for label in ("nocturne", LABELS["improved"]):
         assert home.repository.contents.labels[label].color != "ededed"
     world.forge.edit_pull(number, labels=("nocturne",))
-    assert len(home.rest()) == 16  # they have their colours now
+    assert len(home.rest()) == 15  # they have their colours now
 
 
 def test_writes_are_spread_before_github_must_say_so(home: Home, world: World) -> None:

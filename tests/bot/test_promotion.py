@@ -421,7 +421,7 @@ def test_what_it_costs(github_home: Home) -> None:
         )
     number = home.promotion().number
     assert costs[1] == costs[2] == [f"PATCH /pulls/{number}"], costs
-    assert len(costs[0]) <= 6, costs  # looked for, opened, labelled; and two labels coloured, once for ever
+    assert len(costs[0]) <= 5, costs  # looked for, opened, labelled; and two labels coloured, once for ever
     before = len(github.calls)
     keep_up(home.again().desk, home.again().campaign)
     assert github.calls[before:] == [], "an experiment that does not merge costs nothing"
