@@ -133,7 +133,7 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
         clean = Failing(0)
         expected = play(folder, github, 0, clean, monkeypatch)
         # The experiment's, merged, and the promotion.
-    assert [pull[1:3] for pull in expected["pulls"]] == [("closed", True), ("open", False)], expected
+        assert [pull[1:3] for pull in expected["pulls"]] == [("closed", True), ("open", False)], expected
         calls, failed = clean.passed, 0
         for number, (turn, part) in enumerate(itertools.product(range(len(KINDS)), range(PARTS)), start=1):
             ways = {call: KINDS[(place + turn) % len(KINDS)] for place, call in enumerate(calls)}
