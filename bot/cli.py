@@ -127,6 +127,8 @@ def parser() -> argparse.ArgumentParser:
     promote.add_argument(
         "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
     )
+    idea = verb("idea", "Give an idea, which the next experiments try.")
+    idea.add_argument("text", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"')
     verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")

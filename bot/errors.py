@@ -1,4 +1,4 @@
-"""The one error that a user can cause and mend."""
+"""The errors that a user can cause and mend."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class NotAllowed(UserError):
+    """The remote does not let us do what the loop must do; a human with more rights can mend it."""

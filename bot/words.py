@@ -24,6 +24,8 @@ LABELS = {
 }
 LABEL_ALL = "nocturne"
 LABEL_PROMOTION = "nocturne:promotion"
+LABEL_IDEA = "nocturne:idea"
+LABEL_NEEDS_HUMAN = "nocturne:needs-human"
 SUBJECT_LIMIT = 120
 
 

@@ -14,6 +14,7 @@ from bot import __version__
 from bot.actions.chain import run_title
 from bot.errors import UserError
 from bot.git.remote import github_repository
+from bot.words import LABEL_IDEA
 
 WORKFLOW_PATH = ".github/workflows/nocturne.yml"
 COMMANDS_PATH = ".github/workflows/nocturne-commands.yml"
@@ -53,6 +54,7 @@ _PERMISSIONS = """\
     permissions:
       actions: write # start the next run
       contents: write # the ledger, the experiments' branches and the campaign's
+      issues: write # say what became of an idea, and ask for a human
       pull-requests: write # open, label and close the experiments
       statuses: write # say what review and evaluator found
 """
@@ -87,27 +89,33 @@ _THREE = """\
       anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # may be missing: only Claude needs it
 """
 _COMMANDS = """\
-# Written by `nocturne init --github`. Does what comments ask that begin with /nocturne and are written by people who
-# may write to this repository.
+# Written by `nocturne init --github`. Does what comments ask that begin with /nocturne, and hears of issues with the
+# label {idea}, both from people who may write to this repository.
 name: Nocturne commands
 
 on:
   issue_comment: # zizmor: ignore[dangerous-triggers] no code of a pull request is run, and only writers are heard
     types: [created]
+  issues:
+    types: [labeled, unlabeled, closed]
 
 permissions: {{}}
 
 concurrency: # each comment is answered by itself; the same one never twice at a time
-  group: nocturne-comment-${{{{ github.event.comment.id }}}}
+  group: nocturne-comment-${{{{ github.event.comment.id || github.run_id }}}}
   cancel-in-progress: false
 
 jobs:
   answer:
     name: Answer
-    if: startsWith(github.event.comment.body, '/nocturne') && github.event.comment.user.type == 'User'
+    if: >-
+      (github.event_name == 'issue_comment' && startsWith(github.event.comment.body, '/nocturne') &&
+      github.event.comment.user.type == 'User') ||
+      (github.event_name == 'issues' && (github.event.label.name == '{idea}' ||
+      (github.event.action == 'closed' && contains(github.event.issue.labels.*.name, '{idea}'))))
     permissions:
       actions: write # start the loop again on resume
-      contents: write # the ledger, where the command is written down
+      contents: write # the ledger, where commands and ideas are written down
       issues: write # react and reply, on issues
       pull-requests: write # and on pull requests
     uses: {name}/.github/workflows/commands.yml@{commit} # {version}
@@ -117,7 +125,7 @@ jobs:
 def commands_caller(action: str) -> str:
     """Return the text of the workflow that answers comments; see `caller`."""
     name, commit = _pinned(action)
-    return _COMMANDS.format(name=name, commit=commit, version=f"v{__version__}")
+    return _COMMANDS.format(name=name, commit=commit, version=f"v{__version__}", idea=LABEL_IDEA)
 
 
 def caller(*, form: Form, action: str, campaign: str, labels: Sequence[str], config: str) -> str:

@@ -12,21 +12,33 @@ from collections.abc import Mapping, Sequence
 
 from bot.agents.belief import Belief, believe, expected_gain
 from bot.agents.constants import constants_of, rewrite
+from bot.agents.follow import follow
 from bot.agents.knobs import Knob, knobs_of
 from bot.agents.lessons import Lessons, lessons_of
 from bot.agents.moves import Candidate, Search
 from bot.agents.steps import divisions, literal
 from bot.agents.wording import words_for
-from bot.rules.proposal import Change, PastExperiment, Proposal
+from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
 
 _EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet
 _JITTER = 0.1  # so that two loops with different seeds do not walk in step
 
 
 def propose(
-    files: Mapping[str, str], history: Sequence[PastExperiment], *, seed: int, number: int
+    files: Mapping[str, str],
+    history: Sequence[PastExperiment],
+    *,
+    seed: int,
+    number: int,
+    ideas: Sequence[Idea] = (),
 ) -> Proposal | None:
-    """Return the next change to try on the incumbent's `files`, or None where the space is exhausted."""
+    """Return the next change to try on the incumbent's `files`, or None where the space is exhausted.
+
+    An idea of a human that can be followed comes before the search.
+    """
+    followed = follow(files, ideas)
+    if followed is not None:
+        return followed
     constants = constants_of(files)
     knobs = {knob.name: knob for knob in knobs_of(files)}
     if not knobs:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from bot.agents.memory import Memory
 from bot.agents.skills import Skill
-from bot.rules.proposal import PastExperiment, Proposal
+from bot.rules.proposal import Idea, PastExperiment, Proposal
 
 
 class Library(Protocol):
@@ -62,6 +62,8 @@ class Question:
     """What a proposer is given: the incumbent's editable files, the program, the past, and its number.
 
     `library` answers what it wants to know beyond that; with `revision` it is asked to mend, not to begin.
+    `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
+    follow it leaves to another proposer.
     """
 
     files: Mapping[str, str]
@@ -71,6 +73,7 @@ class Question:
     number: int
     library: Library | None = None
     revision: Revision | None = None
+    ideas: Sequence[Idea] = ()
 
 
 class Proposer(Protocol):

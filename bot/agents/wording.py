@@ -56,7 +56,7 @@ def words_for(
         expected = "A better score; its size is unknown before anything was measured."
     categories = dict.fromkeys(knobs[change.name].category for change in changes)
     risk = " ".join(_RISKS[category] for category in categories)
-    return _title(changes, parents), " ".join(reasons), expected, risk
+    return title_of(changes, parents), " ".join(reasons), expected, risk
 
 
 def _told(change: Change, lessons: Lessons, told: set[int], combined: bool) -> list[str]:
@@ -93,7 +93,8 @@ def _step_reason(change: Change, found: Sequence[PastExperiment]) -> str:
     return "This takes a finer step." if same_way else "This tries the other direction."
 
 
-def _title(changes: Sequence[Change], parents: Sequence[PastExperiment]) -> str:
+def title_of(changes: Sequence[Change], parents: Sequence[PastExperiment] = ()) -> str:
+    """Return the title of `changes`; `parents` are the near misses that they bring back."""
     title = _move(changes[0])
     for change in changes[1:]:
         title += f" together with {change.name} {readable(change.new)}"

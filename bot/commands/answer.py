@@ -1,4 +1,4 @@
-"""`nocturne answer`: does what one comment on GitHub asks, and replies to it; for the workflow of commands."""
+"""`nocturne answer`: does what a comment on GitHub asks, and hears of ideas; for the workflow of commands."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from bot.config import CONFIG_PATH, campaigns
 from bot.errors import UserError
 from bot.git import Git
 from bot.remarks.answer import answer, why_ignored
-from bot.remarks.event import read_remark
+from bot.remarks.event import Remark, read_event
+from bot.remarks.ideas import hear, why_passed_over
 
 
 def run(*, repo: Path, campaign: str | None) -> int:
-    remark = read_remark(os.environ)
-    ignored = why_ignored(remark)
+    event = read_event(os.environ)
+    if isinstance(event, Remark):
+        name, ignored = f"comment {event.comment}", why_ignored(event)
+    else:
+        name, ignored = f"issue {event.issue}", why_passed_over(event)
     if ignored is not None:
-        print(f"comment {remark.comment} is ignored: {ignored}")
+        print(f"{name} is ignored: {ignored}")
         return 0
     with ExitStack() as stack:
         names = [campaign] if campaign else _campaigns(repo)
-        sessions = [stack.enter_context(campaign_session(repo, name)) for name in names]
+        sessions = [stack.enter_context(campaign_session(repo, each)) for each in names]
         forge = sessions[0].github
-        if forge.client.repository.lower() != remark.repository.lower():
+        if forge.client.repository.lower() != event.repository.lower():
             raise UserError(
-                f"GITHUB_EVENT_PATH: the comment is in {remark.repository}, and this is {forge.client.repository}"
+                f"GITHUB_EVENT_PATH: {name} is in {event.repository}, and this is {forge.client.repository}"
             )
-        said = answer([session.desk for session in sessions], forge, remark)
-        sessions[0].say(f"comment {remark.comment}: {said}")
+        desks = [session.desk for session in sessions]
+        said = answer(desks, forge, event) if isinstance(event, Remark) else hear(desks, forge, event)
+        sessions[0].say(f"{name}: {said}")
     return 0
 
 

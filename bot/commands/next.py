@@ -9,6 +9,7 @@ from bot.actions.chain import start_next, this_link
 from bot.actions.files import set_outputs
 from bot.commands.session import campaign_session
 from bot.errors import UserError
+from bot.loop.asking import ask
 from bot.loop.single import stop_now
 
 ATTEMPTS = 3
@@ -24,9 +25,11 @@ def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
         if stop is not None:
             session.say_end(stop)
         elif attempt >= ATTEMPTS:
+            lost = f"{attempt} runs in a row ended without a training"
+            ask(desk, "trainings", lost)
             raise UserError(
-                f"{attempt} runs in a row ended without a training: see what the training job says; the chain ends"
-                " here, and the workflow's schedule begins another one"
+                f"{lost}: see what the training job says; the chain ends here, and the workflow's schedule begins"
+                " another one"
             )
         elif start_next(client, link, desk.name, os.environ.get("GITHUB_RUN_ID"), attempt):
             session.say(f"{link.workflow} goes on")

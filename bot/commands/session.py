@@ -15,8 +15,9 @@ from bot.actions.display import ActionsDisplay
 from bot.actions.files import in_actions
 from bot.agents.protocol import Question
 from bot.display import Display
-from bot.errors import UserError
+from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
+from bot.loop.asking import ask_for_permission
 from bot.loop.desk import Desk, open_desk
 from bot.rules.events import CommandGiven
 from bot.rules.proposal import Proposal
@@ -32,7 +33,13 @@ class OfflineProposer:
             return None  # its changes are values: there is no wording of them to mend
         from bot.agents.offline import propose  # half a second of imports that most commands don't need
 
-        return propose(question.files, question.history, seed=question.seed, number=question.number)
+        return propose(
+            question.files,
+            question.history,
+            seed=question.seed,
+            number=question.number,
+            ideas=question.ideas,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,12 @@ def campaign_session(
         shown = TerminalDisplay()
     try:
         desk = open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
-        yield Session(_with_agents(desk) if thinks else desk)
+        try:
+            yield Session(_with_agents(desk) if thinks else desk)
+        except NotAllowed as error:
+            if in_actions(os.environ):
+                ask_for_permission(desk, error)
+            raise
     finally:
         shown.close()
 

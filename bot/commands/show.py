@@ -64,6 +64,8 @@ def _head(experiment: Experiment) -> list[str]:
             f"expected: {proposal.expected_effect}",
             f"risk: {proposal.risk}",
         ]
+        if proposal.idea is not None:
+            lines.append(f"follows: idea {proposal.idea}")
     if experiment.candidate is not None:
         lines.append(f"commit: {experiment.candidate.commit} on {experiment.candidate.parent}")
     return lines

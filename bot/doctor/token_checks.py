@@ -52,7 +52,7 @@ def rights(client: GitHubClient, base: str, *, has_workflow: bool) -> Finding:
 
     GitHub tells nobody what a token may do, but it looks at permissions before it looks at the request. So
     each probe is a write that can't have an effect: to a commit, from a branch or on a branch that does not
-    exist.
+    exist, or of an issue without a title.
     """
     probes = [
         Probe("contents: write", "/git/refs", {"ref": f"refs/heads/{_NOWHERE}", "sha": _NOBODY}),
@@ -61,6 +61,7 @@ def rights(client: GitHubClient, base: str, *, has_workflow: bool) -> Finding:
             "/pulls",
             {"title": "Nocturne's doctor asks", "head": _NOWHERE, "base": base},
         ),
+        Probe("issues: write", "/issues", {"body": "Nocturne's doctor asks"}),  # an issue needs a title
         Probe("statuses: write", f"/statuses/{_NOBODY}", {"state": "pending", "context": "nocturne/doctor"}),
     ]
     if has_workflow:

@@ -8,13 +8,14 @@ from typing import Literal, Protocol
 
 PullState = Literal["open", "closed", "merged"]
 StatusState = Literal["pending", "success", "failure", "error"]
+CloseReason = Literal["completed", "not_planned"]
 LandResult = Literal["landed", "already", "moved"]
 BODY_LIMIT = 65_536  # characters, GitHub's own
 DESCRIPTION_LIMIT = 140  # https://docs.github.com/en/rest/commits/statuses
 
 
 class NotFound(Exception):
-    """The forge has no such pull request."""
+    """The forge has no such pull request or issue."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,20 @@ class Comment:
 
     key: str
     body: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue of ours; `key` is what it is found by, `reason` why it was closed."""
+
+    number: int
+    key: str
+    title: str
+    body: str
+    state: Literal["open", "closed"]
+    reason: CloseReason | None
+    labels: tuple[str, ...]
+    url: str
 
 
 class Forge(Protocol):
@@ -101,11 +116,23 @@ class Forge(Protocol):
         ...
 
     def upsert_comment(self, number: int, key: str, body: str) -> None:
-        """Write the comment `key` of a pull request, or put `body` in the place of what it said."""
+        """Write the comment `key` of a pull request or an issue, or put `body` in the place of what it said."""
         ...
 
     def comments(self, number: int) -> list[Comment]:
-        """Return our comments on a pull request, sorted by key."""
+        """Return our comments on a pull request or an issue, sorted by key."""
+        ...
+
+    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
+        """Have one open issue `key` that says this: open it with `labels`, or bring the open one up to date."""
+        ...
+
+    def get_issue(self, number: int) -> Issue:
+        """Return an issue of ours as it is now."""
+        ...
+
+    def close_issue(self, number: int, reason: CloseReason) -> None:
+        """Close an issue, ours or a human's."""
         ...
 
     def branch_head(self, branch: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.errors import UserError
+from bot.errors import NotAllowed, UserError
 from bot.forge import LandResult
 from bot.git import Git, PushResult, RefUpdate
 
@@ -52,7 +52,7 @@ class Branches:
             return  # a deletion of nothing would reach the remote and its hooks all the same
         result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
         if not result.pushed:
-            raise UserError(f"the remote does not delete {branch} ({result.detail}): allow this user to")
+            raise NotAllowed(f"the remote does not delete {branch} ({result.detail}): allow this user to")
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""
@@ -72,4 +72,4 @@ class Branches:
 
 def _raise_if_denied(result: PushResult, branch: str) -> None:
     if result.rejected == "denied":
-        raise UserError(f"the remote refuses to move {branch} ({result.detail}): allow this user to push it")
+        raise NotAllowed(f"the remote refuses to move {branch} ({result.detail}): allow this user to push it")

@@ -10,7 +10,9 @@ from bot.errors import UserError
 from bot.forge import (
     BODY_LIMIT,
     DESCRIPTION_LIMIT,
+    CloseReason,
     Comment,
+    Issue,
     LandResult,
     NotFound,
     PullRequest,
@@ -20,6 +22,7 @@ from bot.forge import (
 )
 from bot.forge.branches import Branches
 from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
 from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of, unmarked
 from bot.git import Git, RemoteUnreachable
@@ -43,6 +46,7 @@ class GitHubForge:
         self.client = client
         self._branches = Branches(git, remote)
         self._labels = Labels(client)
+        self._issues = GitHubIssues(client, self._labels)
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
         self._comments: dict[int, dict[str, tuple[int, str]]] = {}  # number: {key: (id, text)}
@@ -273,6 +277,20 @@ class GitHubForge:
             self._give_up(refused, number, "read comments")
         texts = self._comments[number].items()
         return [Comment(key, text.partition("\n")[2]) for key, (_, text) in sorted(texts)]
+
+    # Issues
+
+    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
+        """See `Forge.upsert_issue`."""
+        return self._issues.upsert(key, title=title, body=body, labels=labels)
+
+    def get_issue(self, number: int) -> Issue:
+        """See `Forge.get_issue`."""
+        return self._issues.get(number)
+
+    def close_issue(self, number: int, reason: CloseReason) -> None:
+        """See `Forge.close_issue`."""
+        self._issues.close(number, reason)
 
     # Branches
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from bot.errors import UserError
+from bot.errors import NotAllowed, UserError
 from bot.git import RemoteUnreachable
 
 if TYPE_CHECKING:  # a quarter of a second, which only a request is worth
@@ -193,13 +193,13 @@ class GitHubClient:
                 f" {self._api_url}"
             )
         if "not permitted to create or approve pull requests" in refused.message:
-            return UserError(
+            return NotAllowed(
                 f"{why}: allow it in the repository's settings, under Actions, General, Workflow permissions"
             )
         if refused.status in (403, 404):
             wanted = _as_in_a_workflow(refused.permissions) or permission
             seen = f"{self.repository} must be visible to it, and " if refused.status == 404 else ""
-            return UserError(
+            return NotAllowed(
                 f"{why}: {seen}it needs `{wanted}`: add that under `permissions:` in the workflow,"
                 " or in the token's own settings on GitHub"
             )

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forge.github_client import GitHubClient, Refused
-from bot.words import LABEL_ALL, LABEL_PROMOTION, LABELS
+from bot.words import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS
 
 _PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
 _STYLES = {
@@ -19,6 +19,8 @@ _STYLES = {
     LABELS["crashed"]: ("cf222e", "Training failed"),
     LABELS["rejected"]: ("bc4c00", "Refused by scope, review or evaluator"),
     LABELS["lost"]: ("6e7781", "Came to no end"),
+    LABEL_IDEA: ("54aeff", "What to try, as it stands when this label is put on"),
+    LABEL_NEEDS_HUMAN: ("a475f9", "The loop can't go on by itself"),
 }
 
 
@@ -40,10 +42,14 @@ class Labels:
             for name in names:
                 self._create(name)
             labels = self._client.request("PUT", path, body)
+        self.colour(labels)
+        return list(labels)
+
+    def colour(self, labels: Sequence[Mapping[str, Any]]) -> None:
+        """Give those their colour that GitHub has made by itself, without one."""
         for label in labels:
             if label["name"] in _STYLES and label.get("color") == _PLAIN:
                 self._style(label["name"])
-        return list(labels)
 
     def _create(self, name: str) -> None:
         colour, description = _STYLES.get(name, (_PLAIN, ""))

@@ -11,7 +11,9 @@ from bot.errors import UserError
 from bot.forge import (
     BODY_LIMIT,
     DESCRIPTION_LIMIT,
+    CloseReason,
     Comment,
+    Issue,
     LandResult,
     NotFound,
     PullRequest,
@@ -20,6 +22,7 @@ from bot.forge import (
     cut,
 )
 from bot.forge.branches import Branches
+from bot.forge.local_issues import LocalIssues, issue_path
 from bot.git import Git, RefUpdate
 from bot.ledger.records import Records, Snapshot
 
@@ -35,6 +38,7 @@ class LocalForge:
         self._remote = remote
         self._records = Records(git, remote, REF, on_note)
         self._branches = Branches(git, remote, self._head_of_pull)
+        self._issues = LocalIssues(self._records)
 
     # Pull requests
 
@@ -162,20 +166,28 @@ class LocalForge:
 
     def upsert_comment(self, number: int, key: str, body: str) -> None:
         """See `Forge.upsert_comment`."""
-        path = f"{_comment_folder(number)}/{_quoted(key)}.md"
         content = cut(body, BODY_LIMIT).encode(errors="replace")
-        self._write(path, content, f"pull {number}: comment {key}", of=number)
+
+        def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
+            path = f"{self._comment_folder(now, number)}/{_quoted(key)}.md"
+            return {path: content} if now.read(path) != content else None
+
+        self._records.update(change, f"{number}: comment {key}")
 
     def comments(self, number: int) -> list[Comment]:
         """See `Forge.comments`."""
-        self._load(lambda now: self._record(now, number))
-        found = self._read_folder(_comment_folder(number), ".md")
+        folder = self._load(lambda now: self._comment_folder(now, number))
+        found = self._read_folder(folder, ".md")
         return [Comment(key, content.decode()) for key, content in found.items()]
 
-    def _write(self, path: str, content: bytes, message: str, of: int | None = None) -> None:
+    def _comment_folder(self, now: Snapshot, number: int) -> str:
+        if now.read(issue_path(number)) is None:
+            self._record(now, number)
+            return f"pulls/{number:06d}/comments"
+        return f"issues/{number:06d}/comments"
+
+    def _write(self, path: str, content: bytes, message: str) -> None:
         def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
-            if of is not None:
-                self._record(now, of)
             return {path: content} if now.read(path) != content else None
 
         self._records.update(change, message)
@@ -192,6 +204,20 @@ class LocalForge:
 
     def _load(self, read: Callable[[Snapshot], Any]) -> Any:
         return self._records.mending(lambda: read(self._records.load()))
+
+    # Issues
+
+    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
+        """See `Forge.upsert_issue`."""
+        return self._issues.upsert(key, title=title, body=body, labels=labels)
+
+    def get_issue(self, number: int) -> Issue:
+        """See `Forge.get_issue`."""
+        return self._issues.get(number)
+
+    def close_issue(self, number: int, reason: CloseReason) -> None:
+        """See `Forge.close_issue`."""
+        self._issues.close(number, reason)
 
     # Branches
 
@@ -226,10 +252,6 @@ class LocalForge:
 
 def _pull_path(number: int) -> str:
     return f"pulls/{number:06d}.json"
-
-
-def _comment_folder(number: int) -> str:
-    return f"pulls/{number:06d}/comments"
 
 
 def _status_folder(sha: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from bot.errors import UserError
+from bot.errors import NotAllowed, UserError
 from bot.git import Damaged, Git, RefUpdate
 from bot.git.command import Locked
 from bot.git.file_lock import alone
@@ -175,7 +175,7 @@ class Records:
             self._tidy(commit)
             return Snapshot(commit, self.git, tuple(self._notes))
         if result.rejected == "denied":
-            raise UserError(
+            raise NotAllowed(
                 f"the remote refuses to move {self.ref} ({result.detail}): allow this user to push"
                 " branches whose names begin with nocturne/"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot import words
@@ -12,6 +12,7 @@ from bot.agents.protocol import Question, Revision
 from bot.errors import UserError
 from bot.loop.carry import carry
 from bot.loop.desk import Desk
+from bot.loop.ideas import tell_of_passed
 from bot.loop.library import DeskLibrary
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
@@ -22,7 +23,7 @@ from bot.rules.events import (
     LoopStopped,
 )
 from bot.rules.outcome import decision_of
-from bot.rules.proposal import Change, Proposal
+from bot.rules.proposal import Change, Idea, Proposal
 
 MAX_ROUNDS = 3
 ATTEMPTS = 5
@@ -33,7 +34,9 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     require_commit(desk, experiment.claimed_on)
     files = editable_files(desk, experiment.claimed_on)
     for _ in range(ATTEMPTS):
-        proposal = ask(desk, campaign, experiment, files)
+        ideas = campaign.ideas.waiting() if experiment.reverts is None else []
+        proposal = ask(desk, campaign, experiment, files, ideas=ideas)
+        tell_of_passed(desk, campaign, ideas, proposal)
         if proposal is None:
             _give_up(desk, campaign, experiment)
             return
@@ -48,7 +51,7 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 
 def ask(
     desk: Desk, campaign: Campaign, experiment: Experiment, files: Mapping[str, str],
-    revision: Revision | None = None,
+    revision: Revision | None = None, ideas: Sequence[Idea] = (),
 ) -> Proposal | None:  # fmt: skip
     """Have the proposer's next change to `files`; with `revision` a better one of the same experiment."""
     if experiment.reverts is not None:
@@ -64,6 +67,7 @@ def ask(
             number=experiment.number,
             library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
             revision=revision,
+            ideas=ideas,
         )
     )
 
@@ -84,6 +88,7 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mappi
         input_tokens=proposal.input_tokens,
         output_tokens=proposal.output_tokens,
         edit=edit_beside(files, proposal.files, proposal.changes),
+        idea=proposal.idea,
     )
 
     def make(campaign: Campaign) -> list[ExperimentProposed]:
@@ -94,8 +99,9 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mappi
             and other.claimed_on == experiment.claimed_on
             and other.number != event.experiment
         )
-        twice = bool(event.changes) and same and experiment.reverts is None
-        return [] if twice or campaign.experiments[event.experiment].proposal is not None else [event]
+        twice = bool(event.changes) and same and experiment.reverts is None and event.idea is None
+        gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
+        return [] if twice or gone or campaign.experiments[event.experiment].proposal is not None else [event]
 
     return desk.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
 

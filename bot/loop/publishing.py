@@ -6,6 +6,7 @@ from bot import words
 from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop.desk import Desk
+from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import editable_files, ensure_commit
 from bot.loop.repeated import tried_here
 from bot.loop.reviewing import ask_reviewer, reviewed_event
@@ -88,6 +89,8 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
     }
     if experiment.reverts is not None or experiment.carried:
         tried = {}
+    for other in tries_of_its_idea(campaign, experiment):
+        tried = {known: number for known, number in tried.items() if number != other}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
     reasons = outcome.reasons or tried_here(campaign, experiment)
     return reasons, fingerprint(proposed)
@@ -99,6 +102,7 @@ def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     assert decision is not None
     if experiment.candidate is not None and experiment.pull is not None:
         _say_verdict(desk, campaign, experiment, decision)
+    tell_outcome(desk, campaign, experiment)
     desk.ledger.append(
         lambda c: (
             [ExperimentFinished(experiment.number)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot import machine
 from bot.errors import UserError
 from bot.ledger import now, stamp
+from bot.loop.asking import ask_after_stop, thank
 from bot.loop.desk import Desk, lease_until
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
@@ -124,8 +125,10 @@ def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> boo
 
 def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
     begun = False
-    for _ in range(STAGES_OF_ONE):
+    for turn in range(STAGES_OF_ONE):
         campaign = reconcile(desk)
+        if turn == 0 and "propose" in stages and campaign.asked is not None and campaign.asked.mended:
+            thank(desk, campaign.asked)
         experiment = campaign.experiments[number]
         if experiment.finished_at is not None:
             desk.display.experiment_finished(campaign, experiment)
@@ -178,4 +181,5 @@ def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
         promote_at_stop(desk, campaign, stop)
         stopped = desk.ledger.append(lambda _: [event])
         desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
+    ask_after_stop(desk, stop)
     return stop

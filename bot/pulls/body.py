@@ -6,6 +6,7 @@ from bot.forge import BODY_LIMIT, cut
 from bot.pulls import safe
 from bot.pulls.change import change_lines
 from bot.pulls.curve import curve_lines
+from bot.pulls.idea import idea_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.status import onward
 from bot.pulls.verdict import cost_lines, measured, verdict_lines
@@ -58,6 +59,8 @@ def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
         rows.append(("round", f"{experiment.round}: measured again on a newer incumbent"))
     if experiment.reverts is not None:
         rows.append(("takes out", f"experiment {experiment.reverts}"))
+    if proposal.idea is not None:
+        rows.append(("follows", idea_words(campaign, proposal.idea)))
     hypothesis = safe.prose(proposal.hypothesis, 300) or pull_title(experiment)
     table = ["| | |", "| --- | --- |", *(f"| {name} | {said} |" for name, said in rows)]
     return [f"**{hypothesis}**", "", *safe.paragraphs(proposal.reason), "", *table]

@@ -17,6 +17,7 @@ from bot.loop.render import figures_of
 from bot.pulls.safe import prose
 from bot.remarks.event import COMMENT, Remark
 from bot.remarks.explain import explanation
+from bot.remarks.ideas import idea_said
 from bot.remarks.parse import CALL, Puzzle, Wish, parse, table
 from bot.remarks.standing import standing
 from bot.rules.campaign import Campaign
@@ -113,6 +114,8 @@ def _on_campaign(desk: Desk, campaign: Campaign, client: GitHubClient, wish: Wis
     if campaign.started is None:
         return Answer("The campaign has not begun: run its workflow on the Actions page.", done=False)
     match wish.name:
+        case "idea":
+            return Answer(*idea_said(desk, campaign, wish.text, remark))
         case "pause" | "stop" | "resume":
             campaign = _give(desk, wish.name, remark)
             if remark.source not in campaign.said:

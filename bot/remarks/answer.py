@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import quote
 
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
@@ -14,6 +13,7 @@ from bot.pulls.safe import code
 from bot.remarks.act import act
 from bot.remarks.event import Remark
 from bot.remarks.parse import parse
+from bot.remarks.permission import may_write
 from bot.text import one_line
 
 Reaction = Literal["eyes", "+1", "confused"]
@@ -37,7 +37,7 @@ def answer(desks: Sequence[Desk], forge: GitHubForge, remark: Remark) -> str:
     or the ledger fail: run again, and what is lacking is done.
     """
     client = forge.client
-    if not _may_command(client, remark):
+    if not may_write(client, remark.author, remark.author_id):
         return f"ignored: {one_line(remark.author, 40)} has no permission to write to {client.repository}"
     if not _react(client, remark, "eyes"):
         return "ignored: the comment is gone"
@@ -52,21 +52,6 @@ def answer(desks: Sequence[Desk], forge: GitHubForge, remark: Remark) -> str:
     except NotFound:
         return f"not answered: there is no {remark.issue} any more"
     return "done and answered" if said.done else "answered: it could not be done"
-
-
-def _may_command(client: GitHubClient, remark: Remark) -> bool:
-    """Say whether the comment's author may write to the repository now.
-
-    https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
-    """
-    try:
-        told = client.get(f"/collaborators/{quote(remark.author, safe='')}/permission")
-    except Refused as refused:
-        if refused.status == 404:
-            return False
-        raise client.refusal(refused, "see who may write", "metadata: read") from None
-    same = (told.get("user") or {}).get("id") == remark.author_id  # a login may have a new owner
-    return same and (told["permission"] in ("admin", "write") or told.get("role_name") == "maintain")
 
 
 def _react(client: GitHubClient, remark: Remark, content: Reaction) -> bool:

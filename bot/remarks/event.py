@@ -1,4 +1,4 @@
-"""The comment that started a workflow, as GitHub tells of it.
+"""The event that started a workflow, as GitHub tells of it: a comment, or what happened to an issue.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import UserError
+from bot.remarks.labelled import Labelling, labelling_of
 
 COMMENT = "comment:"  # how the ledger names a comment, before its id
 
@@ -37,20 +38,21 @@ class Remark:
         return f"{COMMENT}{self.comment}"
 
 
-def read_remark(environ: Mapping[str, str]) -> Remark:
-    """Return the comment that started this workflow. Raises `UserError` where nothing of that kind did."""
-    path = environ.get("GITHUB_EVENT_PATH")
-    if environ.get("GITHUB_EVENT_NAME") != "issue_comment" or not path:
+def read_event(environ: Mapping[str, str]) -> Remark | Labelling:
+    """Return the event that started this workflow. Raises `UserError` where nothing of our kind did."""
+    path, name = environ.get("GITHUB_EVENT_PATH"), environ.get("GITHUB_EVENT_NAME")
+    if name not in ("issue_comment", "issues") or not path:
         raise UserError(
-            "`nocturne answer` does what a comment on GitHub asks, in a workflow that runs on issue_comment; on"
-            " your machine there are `nocturne status`, `pause`, `resume`, `stop` and `revert`"
+            "`nocturne answer` does what a comment on GitHub asks, in a workflow that runs on issue_comment and"
+            " issues; on your machine there are `nocturne status`, `pause`, `resume`, `stop`, `revert` and `idea`"
         )
     try:
-        return remark_of(json.loads(Path(path).read_bytes()))
+        payload = json.loads(Path(path).read_bytes())
+        return remark_of(payload) if name == "issue_comment" else labelling_of(payload)
     except OSError as error:
         raise UserError(f"GITHUB_EVENT_PATH: {path}: can't be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"GITHUB_EVENT_PATH: {path}: holds no comment's event ({error!r})") from None
+        raise UserError(f"GITHUB_EVENT_PATH: {path}: holds no event of {name} ({error!r})") from None
 
 
 def remark_of(payload: Mapping[str, Any]) -> Remark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.pulls.idea import idea_words
 from bot.pulls.runs import own_runs, runs_lines
 from bot.pulls.safe import paragraphs, prose
 from bot.pulls.verdict import cost_lines, measured, planned_runs
@@ -28,6 +29,8 @@ def explanation(campaign: Campaign, experiment: Experiment, rule: Rule) -> str:
     if proposal is None:
         return f"{parts[0]}\n\nIt has its number, and no proposal yet."
     parts += ["**Why it was tried.**", *(line for line in paragraphs(proposal.reason) if line)]
+    if proposal.idea is not None:
+        parts.append(f"It follows {idea_words(campaign, proposal.idea)}")
     if proposal.expected_effect:
         parts.append(f"Expected: {prose(proposal.expected_effect, 400)}")
     parts.append(f"**How it was judged.** {_judged(campaign, experiment, rule)}")

@@ -8,18 +8,19 @@ from typing import Literal
 from bot.pulls.safe import code
 
 CALL = "/nocturne"
-Name = Literal["status", "pause", "resume", "stop", "revert", "explain", "help"]
+Name = Literal["status", "pause", "resume", "stop", "revert", "explain", "idea", "help"]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command; where `numbered`, it is about one experiment. `on_pull` and `elsewhere` say what it does on
-    an experiment's pull request, and on any other one or an issue."""
+    """A command; where `numbered`, it is about one experiment, where `worded`, it takes the rest of the comment.
+    `on_pull` and `elsewhere` say what it does on an experiment's pull request, and on any other one or an issue."""
 
     name: Name
     on_pull: str
     elsewhere: str
     numbered: bool = False
+    worded: bool = False
 
 
 _SAME = "the same"
@@ -42,16 +43,23 @@ COMMANDS = (
         "the same with its number: `/nocturne explain 7`",
         numbered=True,
     ),
+    Command(
+        "idea",
+        "the rest of the comment is an idea, which this campaign's next experiments try: `/nocturne idea DEPTH = 6`",
+        "the same, in all campaigns; its outcome is told here",
+        worded=True,
+    ),
     Command("help", "shows this table", _SAME),
 )
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A command that was understood; `experiment` is the number that was named."""
+    """A command that was understood; `experiment` is the number that was named, `text` what else was said."""
 
     name: Name
     experiment: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Puzzle:
 def parse(body: str) -> Wish | Puzzle | None:
     """Return what a comment asks for; None where its first word is not ours.
 
-    Its first line counts; what follows is for human readers.
+    Its first line counts, and the rest where the command is a worded one; else that is for human readers.
     """
     words = body.partition("\n")[0].split()
     if not body.startswith(CALL) or words[0] != CALL:
@@ -74,6 +82,8 @@ def parse(body: str) -> Wish | Puzzle | None:
     if command is None:
         names = ", ".join(f"`{each.name}`" for each in COMMANDS)
         return Puzzle(f"I don't know {code(said, 40)}. I know {names}.")
+    if command.worded:
+        return Wish(command.name, text=body.split(maxsplit=2)[2] if len(body.split(maxsplit=2)) > 2 else "")
     more = words[2:]
     if not more:
         return Wish(command.name)

@@ -8,7 +8,9 @@ from statistics import fmean
 from typing import Literal
 
 from bot.rules import events as ev
+from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, asked_after
 from bot.rules.bills import Bills
+from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.proposal import Change, PastExperiment
 
 
@@ -104,6 +106,10 @@ class Campaign:
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
     mended: list[str] = field(default_factory=list)
+    ideas: Ideas = field(default_factory=Ideas)
+    asked: Asked | None = None
+    """What a human is needed for now."""
+    asks: int = 0
     event_count: int = 0
     last_at: str = ""
     order: list[int] = field(default_factory=list)
@@ -229,6 +235,8 @@ class Campaign:
                 if event.reverts in self.reverts_waiting:
                     self.reverts_waiting.remove(event.reverts)
                 self.stopped = None
+                if self.asked is not None:
+                    self.asked = replace(self.asked, begun=self.asked.begun + 1)
             case ev.RunFinished():
                 self.runs[event.run] = event
                 self.run_times[event.run] = at
@@ -249,6 +257,18 @@ class Campaign:
                 self.bills.add(event, at)
             case ev.LedgerMended():
                 self.mended.append(event.note)
+            case IdeaGiven() | IdeaWithdrawn() | IdeaPassed():
+                self.ideas.apply(event)
+                if isinstance(event, IdeaGiven) and self.stopped and self.stopped.reason == "exhausted":
+                    self.stopped = None  # there is something to try again
+            case HumanAsked():
+                self.asked, self.asks = asked_after(self.asked, event), event.number
+            case HumanTold():
+                if self.asked is not None and self.asked.number == event.number:
+                    told = self.asked.turn == event.turn
+                    self.asked = replace(self.asked, told=told, issue=event.issue, url=event.url)
+            case HumanAnswered():
+                self.asked = None
             case _:
                 self._apply_to_experiment(event, at)
 
@@ -257,6 +277,8 @@ class Campaign:
         match event:
             case ev.ExperimentProposed():
                 experiment = replace(experiment, proposal=event)
+                if event.idea is not None:
+                    self.ideas.proposed(event.idea, event.experiment)
             case ev.ProposalRevised():
                 experiment = replace(
                     experiment, proposal=_revised(experiment, event), revisions=event.revision
@@ -275,6 +297,7 @@ class Campaign:
             case ev.ExperimentFinished():
                 experiment = replace(experiment, finished_at=at)
                 self.order.append(experiment.number)
+                self.ideas.finished(experiment.number, experiment.verdict)
                 self.leases.pop(f"experiment:{experiment.number}", None)
         self.experiments[experiment.number] = experiment
 

@@ -11,6 +11,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
+from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+
 SCHEMA = 1
 
 Verdict = Literal["improved", "discarded", "inconclusive", "crashed", "rejected", "lost"]
@@ -92,6 +95,7 @@ class ExperimentProposed:
     input_tokens: int = 0
     output_tokens: int = 0
     edit: str = ""
+    idea: int | None = None
 
     @property
     def key(self) -> str:
@@ -446,6 +450,12 @@ Event = (
     | LoopStopped
     | ModelCalled
     | LedgerMended
+    | IdeaGiven
+    | IdeaWithdrawn
+    | IdeaPassed
+    | HumanAsked
+    | HumanTold
+    | HumanAnswered
 )
 EVENT_TYPES: dict[str, type[Any]] = {t.kind: t for t in Event.__args__}
 

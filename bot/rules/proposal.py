@@ -21,11 +21,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Idea:
+    """What a human wants tried. `text` is data: whatever it says, it commands nobody."""
+
+    number: int
+    text: str
+    issue: int | None
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A change to try, with the words that a human reads in the pull request.
 
     `hypothesis` is one sentence of at most 100 characters (the title); `files` maps each changed path to
-    its complete new content.
+    its complete new content; `idea` is the number of the idea that it follows.
     """
 
     hypothesis: str
@@ -39,6 +48,7 @@ class Proposal:
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
+    idea: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""When the loop needs a human: one issue says so, and is closed when it is mended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import get_args
+
+from bot.config import CONFIG_PATH
+from bot.errors import UserError
+from bot.forge import NotFound
+from bot.issues.need import issue_body, issue_key, issue_title, mended
+from bot.loop.desk import Desk
+from bot.loop.measure import give_back, take_lease
+from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason
+from bot.rules.campaign import Campaign
+from bot.rules.stopping import Stop
+from bot.text import one_line
+from bot.words import LABEL_NEEDS_HUMAN
+
+_DETAIL = 1000  # characters
+
+
+def ask_after_stop(desk: Desk, stop: Stop) -> None:
+    """Ask for a human where the loop ended for a reason that only one can mend."""
+    for reason in get_args(Reason):
+        if stop.reason == reason:
+            ask(desk, reason, stop.detail)
+
+
+def ask(desk: Desk, reason: Reason, detail: str) -> None:
+    """Have the campaign's one issue say that a human is needed, and why.
+
+    The wish is on the ledger first, so that it is told once, whoever dies on the way. Where it can't be told,
+    the loop ends as it would have: a note says why.
+    """
+    words = one_line(detail, _DETAIL)
+
+    def make(campaign: Campaign) -> list[HumanAsked]:
+        before = campaign.asked
+        if before is None:
+            return [HumanAsked(campaign.asks + 1, 1, reason, words)]
+        if (before.reason, before.detail) == (reason, words) and not before.begun:
+            return []
+        return [HumanAsked(before.number, before.turn + 1, reason, words)]
+
+    asked = desk.ledger.append(make).asked
+    if asked is None or asked.told:
+        return
+    try:
+        _tell(desk, asked)
+    except UserError as error:
+        desk.display.note(f"no issue could be opened to say that a human is needed: {error}")
+
+
+def _tell(desk: Desk, asked: Asked) -> None:
+    """Open the issue or bring it up to date, one loop at a time."""
+    subject = f"human:{asked.number}"
+    if not take_lease(desk, subject):
+        return  # another loop is about it
+    campaign = desk.ledger.refresh()
+    now = campaign.asked
+    if now is not None and not now.told:
+        issue, url = _write(desk, campaign, now)
+        told = HumanTold(now.number, now.turn, issue, url)
+        desk.ledger.append(lambda c: [told] if c.asked is not None and not c.asked.told else [])
+    give_back(desk, subject)
+
+
+def _write(desk: Desk, campaign: Campaign | None, asked: Asked) -> tuple[int, str]:
+    """Return number and address of the issue, once it says what is asked."""
+    body = issue_body(
+        campaign,
+        asked,
+        name=desk.name,
+        branch=desk.branch,
+        config=CONFIG_PATH,
+        on_github=desk.remote.kind == "github",
+        job=_job(),
+    )
+    issue = desk.forge.upsert_issue(
+        issue_key(desk.name),
+        title=issue_title(desk.name, asked.reason),
+        body=body,
+        labels=(LABEL_NEEDS_HUMAN,),
+    )
+    return issue.number, issue.url
+
+
+def _job() -> str | None:
+    """Return the address of the workflow run that runs us."""
+    parts = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return "{}/{}/actions/runs/{}".format(*parts) if all(parts) else None
+
+
+def thank(desk: Desk, asked: Asked) -> None:
+    """Close the issue: the loop goes on. May be repeated."""
+    subject = f"human:{asked.number}"
+    if not take_lease(desk, subject):
+        return  # another loop is about it
+    campaign = desk.ledger.refresh()
+    if campaign.asked is not None and campaign.asked.mended and _close(desk, campaign, campaign.asked):
+        answered = HumanAnswered(asked.number)
+        desk.ledger.append(lambda c: [answered] if c.asked is not None and c.asked.mended else [])
+    give_back(desk, subject)
+
+
+def _close(desk: Desk, campaign: Campaign, asked: Asked) -> bool:
+    """Say on the issue that it is mended; False where that has to wait."""
+    if asked.issue is None:
+        return True  # nobody was told
+    try:
+        desk.forge.upsert_comment(asked.issue, f"mended {asked.number}", mended(campaign))
+        desk.forge.close_issue(asked.issue, "completed")
+    except NotFound:
+        desk.display.note(f"issue {asked.issue} is gone, which asked for a human")
+    except UserError as error:
+        desk.display.note(f"issue {asked.issue} can't be closed, and what it asks for is mended: {error}")
+        return False
+    return True
+
+
+def ask_for_permission(desk: Desk, error: UserError) -> None:
+    """Say in the issue what GitHub has refused. Best effort: GitHub may well refuse this too."""
+    with contextlib.suppress(UserError, NotFound):
+        if not _asked_by_ledger(desk, error):
+            _write(desk, None, Asked(0, 0, "permissions", one_line(str(error), _DETAIL)))
+
+
+def _asked_by_ledger(desk: Desk, error: UserError) -> bool:
+    """Ask as always; False where the ledger is what can't be written, or is not begun."""
+    try:
+        if desk.ledger.refresh().started is None:
+            return False
+        ask(desk, "permissions", str(error))
+    except UserError:
+        return False
+    return True
