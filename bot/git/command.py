@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.errors import UserError
+from bot.errors import NotAllowed, UserError
 from bot.process import ProcessFailed, run
 
 NETWORK_TIMEOUT = 120.0  # seconds: a push or a fetch that says nothing for longer will not end
@@ -35,6 +35,10 @@ _DAMAGE = re.compile(
 
 class RemoteUnreachable(UserError):
     """The remote could not be reached; nothing was lost, and the same command may run again."""
+
+
+class LoginRefused(RemoteUnreachable, NotAllowed):
+    """The remote answers, and does not let us in."""
 
 
 class Damaged(Exception):

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.errors import UserError
-from bot.git.command import NETWORK_TIMEOUT, Locked, RemoteUnreachable, blot, failure_text, last_line
+from bot.git.command import (
+    NETWORK_TIMEOUT,
+    Locked,
+    LoginRefused,
+    RemoteUnreachable,
+    blot,
+    failure_text,
+    last_line,
+)
 from bot.process import ProcessFailed
 
 Run = Callable[..., bytes]
@@ -77,9 +85,11 @@ def reaching(remote: str, doing: str) -> Iterator[None]:
         text = failure_text(error)
         said = "no answer in time" if error.returncode is None else last_line(text)
         mend = f"check that `git ls-remote {name}` works, then run again"
+        kind: type[RemoteUnreachable] = RemoteUnreachable
         if _NO_LOGIN.search(text):
             mend = f"the token or key may not do that; on GitHub it needs `contents: write`; {mend}"
-        raise RemoteUnreachable(f"cannot {doing} the remote {name}: {said}: {mend}") from error
+            kind = LoginRefused
+        raise kind(f"cannot {doing} the remote {name}: {said}: {mend}") from error
 
 
 def list_remote(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:

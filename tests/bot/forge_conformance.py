@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import pytest
 
 from bot.errors import UserError
-from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT, Comment, Forge, NotFound, Status
+from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT, Comment, Forge, Issue, NotFound, Status
 from bot.git import Git
 
 WHEN = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -202,3 +202,52 @@ def test_branches_go_forward_and_ours_may_be_replaced(world: World) -> None:
     assert world.forge.get_pull(number).head_sha == third
     world.forge.replace_branch("nocturne/new", first)
     assert world.forge.branch_head("nocturne/new") == first
+
+
+def said(world: World, key: str, body: str, title: str = "A human, please") -> Issue:
+    return world.forge.upsert_issue(key, title=title, body=body, labels=("nocturne:needs-human",))
+
+
+def test_an_issue_is_opened_once_and_kept_up_to_date(world: World) -> None:
+    first = said(world, "needs-human main", "It crashed <b>ü</b>.\n")
+    assert (first.title, first.body, first.state) == ("A human, please", "It crashed <b>ü</b>.\n", "open")
+    assert first.labels == ("nocturne:needs-human",) and first.reason is None and first.url
+    assert said(world, "needs-human main", first.body) == first
+    again = world.again().upsert_issue(
+        "needs-human main", title="T", body="No GPU-hours.", labels=first.labels
+    )
+    assert (again.number, again.title, again.body) == (first.number, "T", "No GPU-hours.")
+    other = said(world, "needs-human other", "It crashed.")
+    assert other.number != first.number
+    assert world.again().get_issue(first.number) == again
+
+
+def test_after_a_closed_issue_comes_another_one(world: World) -> None:
+    first = said(world, "needs-human main", "It crashed.")
+    for _ in range(2):
+        world.forge.close_issue(first.number, "completed")
+    closed = world.again().get_issue(first.number)
+    assert (closed.state, closed.reason) == ("closed", "completed")
+    second = said(world, "needs-human main", "It crashed again.")
+    assert second.number != first.number and second.state == "open"
+    world.forge.close_issue(second.number, "not_planned")
+    assert world.forge.get_issue(second.number).reason == "not_planned"
+    assert world.forge.get_issue(first.number).body == "It crashed."
+
+
+def test_issues_and_pull_requests_share_their_numbers_and_have_comments(world: World) -> None:
+    issue, pull = said(world, "needs-human main", "It crashed."), open_one(world)
+    assert issue.number != pull
+    world.forge.upsert_comment(issue.number, "mended", "thanks")
+    world.again().upsert_comment(issue.number, "mended", "many thanks")
+    world.forge.upsert_comment(pull, "mended", "not this one")
+    assert world.forge.comments(issue.number) == [Comment("mended", "many thanks")]
+    assert world.again().comments(pull) == [Comment("mended", "not this one")]
+    for use in (lambda: world.forge.close_issue(99, "completed"), lambda: world.forge.get_issue(99)):
+        with pytest.raises(NotFound):
+            use()
+
+
+def test_a_long_issue_is_cut(world: World) -> None:
+    issue = said(world, "needs-human main", "é" * (BODY_LIMIT + 9))
+    assert BODY_LIMIT - 100 <= len(issue.body) <= BODY_LIMIT and issue.body.endswith("é…")

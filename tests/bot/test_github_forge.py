@@ -182,6 +182,47 @@ def test_the_head_of_a_closed_pull_request_is_there_for_everybody(home: Home, wo
     assert git.resolve(sha) == sha
 
 
+# Issues
+
+HUMAN = {"title": "A human, please", "body": "It crashed.", "labels": ("nocturne:needs-human",)}
+
+
+def issues(home: Home) -> list[Any]:
+    return [issue for issue in home.repository.contents.issues.values() if issue.pull is None]
+
+
+def test_an_issue_takes_two_calls_and_its_label_a_third(home: Home, world: World) -> None:
+    opened = world.forge.upsert_issue("human", **HUMAN)
+    assert [call.split()[0] for call in home.rest()] == ["GET", "POST", "PATCH"]
+    assert home.repository.contents.labels["nocturne:needs-human"].color != "ededed"
+    world.again().upsert_issue("human", **HUMAN)
+    assert len(home.rest()) == 4  # a look, and all is as it should be
+    world.forge.close_issue(opened.number, "completed")
+    assert [issue.reason for issue in issues(home)] == ["completed"]
+
+
+@pytest.mark.parametrize("fault", KINDS, ids=lambda fault: fault.kind)
+def test_an_issue_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
+    home.github.lag = 2
+    home.github.faults.next("POST", "/issues$", fault)
+    opened = world.forge.upsert_issue("human", **HUMAN)
+    home.github.faults.next("PATCH", f"/issues/{opened.number}$", fault)
+    world.forge.close_issue(opened.number, "not_planned")
+    assert [(issue.number, issue.state, issue.reason) for issue in issues(home)] == [
+        (opened.number, "closed", "not_planned")
+    ]
+
+
+def test_another_ones_issue_with_our_mark_is_not_ours(home: Home, world: World) -> None:
+    home.repository.private = False
+    _, other = home.clone(home.github.token("mallory", kind="pat"))
+    foreign = other.upsert_issue("human", **HUMAN)
+    home.repository.contents.issues[foreign.number].labels.append("nocturne:needs-human")
+    ours = world.forge.upsert_issue("human", **HUMAN)
+    assert ours.number != foreign.number
+    assert world.again().upsert_issue("human", **HUMAN).number == ours.number
+
+
 # What GitHub refuses
 
 
@@ -190,12 +231,15 @@ def test_the_head_of_a_closed_pull_request_is_there_for_everybody(home: Home, wo
     [
         ("pull-requests", lambda f, _: f.open_pull(head=EXP, base=BASE, title="t", body=""), "pull-requests: write"),
         ("statuses", lambda f, s: f.set_status(sha=s, context="c", state="error", description="d"), "statuses: write"),
+        ("issues", lambda f, _: f.upsert_issue("other", **HUMAN), "issues: write"),
+        ("issues", lambda f, _: f.close_issue(1, "completed"), "issues: write"),
     ],
 )  # fmt: skip
 def test_a_missing_permission_is_named(
     home: Home, world: World, lacks: str, act: Callable[[Any, str], Any], names: str
 ) -> None:
     _, second = world.start()
+    world.forge.upsert_issue("human", **HUMAN)
     _, weak = home.clone(home.workflow_token(**{lacks: "read"}))
     with pytest.raises(UserError, match=f"it needs `{names}`.*`permissions:` in the workflow"):
         act(weak, second)
