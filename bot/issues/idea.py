@@ -29,8 +29,8 @@ def noted(state: IdeaState) -> str:
 def passed(idea: int, proposer: str, hint: str) -> str:
     """Return the comment on an idea that a proposer can't follow; `hint` says what it could."""
     return (
-        f"**Idea {idea} waits.** The proposer at work, {prose(proposer, 80)}, can't follow it. {hint} Until then it"
-        " waits for another proposer, and the search goes on.\n"
+        f"**Idea {idea} waits.** The proposer at work, {prose(proposer, 80)}, did not follow it.{hint and ' '}{hint}"
+        " It waits for another proposer, and the search goes on.\n"
     )
 
 

@@ -74,7 +74,7 @@ def tell_of_passed(
         state = campaign.ideas.known[idea.number]
         if proposer in state.passed_by:
             continue
-        _say_on(desk, idea.issue, idea.number, passed(idea.number, proposer, HINTS[proposer]))
+        _say_on(desk, idea.issue, idea.number, passed(idea.number, proposer, _HINTS.get(proposer, "")))
         event = IdeaPassed(idea.number, proposer)
         desk.ledger.append(_once(event))
 
@@ -86,7 +86,7 @@ def _once(event: IdeaPassed) -> Callable[[Campaign], list[IdeaPassed]]:
     return make
 
 
-HINTS = {
+_HINTS = {
     "offline": (
         "It sets constants of the editable files that an idea names with a new value, as in"
         " `LEARNING_RATE = 0.004` or `set DEPTH to 6`; it reads nothing else."

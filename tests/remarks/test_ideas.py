@@ -97,7 +97,6 @@ class Desk:
 
 @pytest.fixture
 def desk(night: Night, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    # The search's first word in a new process: the campaign goes on, whatever its last loop was asked.
     yield Desk(night, speech, monkeypatch)
 
 
@@ -307,6 +306,7 @@ def labelled(desk: Desk) -> dict[str, Any]:
     return desk.event("labeled", desk.open("BATCH_SIZE = 512"), "alice")
 
 
+@pytest.mark.long
 def test_a_job_may_die_at_any_call(hasty: Desk) -> None:
     faults = hasty.night.github.faults
     payload = labelled(hasty)
@@ -324,8 +324,16 @@ def test_a_job_may_die_at_any_call(hasty: Desk) -> None:
     assert calls >= 6 and died >= 4
 
 
-@pytest.mark.parametrize("call", ["comment", "close"])
-@pytest.mark.parametrize("kind", [Fault.before, Fault.after], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        pytest.param("comment", Fault.before, marks=pytest.mark.long),
+        pytest.param("comment", Fault.after, marks=pytest.mark.long),
+        pytest.param("close", Fault.before, marks=pytest.mark.long),
+        ("close", Fault.after),
+    ],
+    ids=["comment before", "comment after", "close before", "close after"],
+)
 def test_a_job_that_dies_over_the_outcome_is_made_good(hasty: Desk, call: str, kind: Fault) -> None:
     payload = labelled(hasty)
     assert hasty.hear(payload) == 0
