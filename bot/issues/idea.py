@@ -30,7 +30,7 @@ def passed(idea: int, proposer: str, hint: str) -> str:
     """Return the comment on an idea that a proposer can't follow; `hint` says what it could."""
     return (
         f"**Idea {idea} waits.** The proposer at work, {prose(proposer, 80)}, did not follow it.{hint and ' '}{hint}"
-        " It waits for another proposer, and the search goes on.\n"
+        " The idea waits for another proposer, and the search goes on.\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.agents.novelty import twin
+from bot.loop.ideas import tries_of_its_idea
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.proposal import Change
 
@@ -23,6 +24,7 @@ def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
         past
         for past in campaign.history()
         if past.number != experiment.number
+        and past.number not in tries_of_its_idea(campaign, experiment)
         and past.verdict != "lost"
         and campaign.experiments[past.number].parent == candidate.parent
     ]
