@@ -100,6 +100,7 @@ def _backend(
     body.seek(0, os.SEEK_END)
     length = body.tell()
     body.seek(0)
+    rules = _protection(github, path)
     env = scrubbed_environment(
         {
             "GIT_PROJECT_ROOT": str(github.folder / "repositories"),
@@ -115,6 +116,7 @@ def _backend(
             "HTTP_GIT_PROTOCOL": headers.get("git-protocol", ""),
             "REMOTE_USER": token.user.login if token else "",
             "REMOTE_ADDR": "127.0.0.1",
+            "NOCTURNE_TEST_PROTECTED": rules,
             "NOCTURNE_TEST_MAY_WRITE_WORKFLOWS": "yes" if _may_write_workflows(token) else "no",
         }
     )
@@ -142,6 +144,17 @@ def _backend(
                 said[name] = value.strip()
         kept = stack.pop_all()
     return Done(status, said, out, end - out.tell(), kept)
+
+
+def _protection(github: GitHub, path: str) -> str:
+    """Write the repository's protected branches down for the hook; return the file, "" where there are none."""
+    home = github.repositories[path.removeprefix("/").partition(".git/")[0]]
+    if not home.required:
+        return ""
+    with github.lock:
+        file = github.folder / f"protected-{home.id}"
+        file.write_text(home.protection())
+    return str(file)
 
 
 def _may_write_workflows(token: Token | None) -> bool:

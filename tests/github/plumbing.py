@@ -24,10 +24,25 @@ _SETTINGS = (
 # GitHub's rule: a workflow file may come in without the permission only where the same path with the
 # same contents is already on a branch.
 # https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps (workflow)
+# And for a protected branch: what is pushed there must have passed the required checks, whoever pushes; a branch
+# that is new is not looked at, as with "do not enforce on create". The server tells by a file, for each branch a line
+# "REF required NAMES", and "REF COMMIT" for each commit that may be put there.
+# https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/managing-protected-branches
 _PRE_RECEIVE = """#!/bin/sh
+pushed=$(cat)
+if [ -n "$NOCTURNE_TEST_PROTECTED" ]; then
+    printf '%s\\n' "$pushed" | while read -r old new ref; do
+        needs=$(sed -n "s|^$ref required ||p" "$NOCTURNE_TEST_PROTECTED")
+        [ -n "$needs" ] && [ -n "${old#0000000000000000000000000000000000000000}" ] || continue
+        grep -qx "$ref $new" "$NOCTURNE_TEST_PROTECTED" && continue
+        echo "error: GH006: Protected branch update failed for $ref."
+        echo "error: Required status checks \\"$needs\\" are expected."
+        exit 1
+    done || exit 1
+fi
 [ "$NOCTURNE_TEST_MAY_WRITE_WORKFLOWS" = no ] || exit 0
 of() { git ls-tree -r "$1" -- .github/workflows 2>/dev/null; }
-wanted=$(while read -r old new ref; do
+wanted=$(printf '%s\\n' "$pushed" | while read -r old new ref; do
     case $new in *[!0]*) ;; *) continue ;; esac
     for commit in $(git rev-list "$new" --not --all -- .github/workflows) "$new"; do of "$commit"; done
 done | sort -u)

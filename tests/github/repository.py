@@ -55,6 +55,9 @@ class Repository:
     pushed: datetime = field(default_factory=now)
     contents: Contents = field(default_factory=Contents, repr=False)
     roles: dict[str, Role] = field(default_factory=dict)
+    required: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # by branch: checks that must have passed
     secrets: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     pusher: User | None = None  # who is pushing at this moment
@@ -166,6 +169,31 @@ class Repository:
             else self.find_repository(pull.head_repository or "")
         )
         return None if home is None else home.branch(pull.head)
+
+    # ---- protected branches ----
+
+    def lacks(self, branch: str, sha: str) -> str | None:
+        """Return a check that `branch` requires and `sha` has not passed; None where it may be put there.
+
+        A status and a check run of the name count alike, and of several the newest.
+        """
+        passed = {each.context: each.state == "success" for each in self.contents.statuses if each.sha == sha}
+        passed |= {
+            run.name: run.conclusion in ("success", "neutral", "skipped")
+            for run in self.contents.check_runs.values()
+            if run.sha == sha
+        }
+        return next((name for name in self.required.get(branch, ()) if not passed.get(name)), None)
+
+    def protection(self) -> str:
+        """Return, for the hook, what each protected branch requires and which commits may be put there."""
+        lines = []
+        known = {each.sha for each in self.contents.statuses}
+        known |= {run.sha for run in self.contents.check_runs.values()}
+        for branch, required in self.required.items():
+            lines.append(f"refs/heads/{branch} required {', '.join(required)}")
+            lines += [f"refs/heads/{branch} {sha}" for sha in known if self.lacks(branch, sha) is None]
+        return "".join(f"{line}\n" for line in lines)
 
     # ---- lists that lag ----
 

@@ -33,6 +33,9 @@ def merge(request: Request) -> Answer:
         raise Refused(405, "Base branch was modified. Review and try the merge again.")
     if sha is not None and sha != pull.head_sha:
         raise Refused(409, "Head branch was modified. Review and try the merge again.")
+    lacking = home.lacks(pull.base, pull.head_sha)
+    if lacking is not None:
+        raise Refused(405, f'Required status check "{lacking}" is expected.')
     allowed = {
         "merge": home.allow_merge_commit,
         "squash": home.allow_squash_merge,

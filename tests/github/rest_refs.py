@@ -97,6 +97,9 @@ def _check_target(request: Request, name: str, sha: str) -> None:
             said = plumbing.refused_workflow(home.path, sha)
             if said is not None:
                 raise Refused(403, said)
+        lacking = home.lacks(name.removeprefix("refs/heads/"), sha)
+        if lacking is not None and name in home.contents.refs:
+            raise unprocessable(f'Required status check "{lacking}" is expected.')
 
 
 def _shape(request: Request, name: str, sha: str) -> Json:

@@ -23,6 +23,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests import leaks
 from tests.github import (  # noqa: F401 - each registers its routes
     rest_actions,
     rest_artifacts,
@@ -106,9 +107,11 @@ def serve(folder: Path) -> Iterator[GitHub]:
     handler.github = github  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
+    leaks.SERVED.append(github)
     try:
         yield github
     finally:
+        leaks.ENDED.append(github)
         server.end(5.0)
         thread.join(5.0)
     assert not github.broken, "\n".join(github.broken)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.process import ProcessFailed
 from tests.github.desk import Desk
 from tests.github.refusal import refused
 
@@ -215,3 +216,29 @@ def test_contents(desk: Desk) -> None:
     assert [each.name for each in desk.rest.get_contents("/")] == ["train.py"]
     assert refused(lambda: desk.rest.get_contents("none.yml")).status == 404
     assert refused(lambda: desk.rest.get_contents("train.py", ref="none")).status == 404
+
+
+def test_a_protected_branch_takes_what_has_passed_its_checks(desk: Desk) -> None:
+    home, head = desk.repository, desk.git("rev-parse", "HEAD")
+    home.required = {"main": ("score", "report")}
+    pull = desk.rest.create_pull(title="t", body="", head="exp-1", base="main")
+
+    def says_no() -> None:
+        with pytest.raises(ProcessFailed, match='checks "score, report" are expected'):
+            desk.push("main")
+        said = refused(lambda: desk.rest.get_git_ref("heads/main").edit(head))
+        assert said.status == 422 and "is expected" in said.message
+        assert refused(pull.merge).status == 405
+
+    says_no()
+    commit = desk.rest.get_commit(head)
+    commit.create_status("success", context="score")
+    desk.rest.create_check_run("report", head, status="completed", conclusion="failure")
+    says_no()
+    desk.rest.create_check_run("report", head, status="completed", conclusion="neutral")
+    commit.create_status("pending", context="score")
+    says_no()
+    commit.create_status("success", context="score")
+    desk.push("elsewhere")
+    desk.push("main")
+    assert home.branch("main") == head

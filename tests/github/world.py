@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import leaks
 from tests.github import plumbing
 from tests.github.faults import Faults
 from tests.github.limits import Limits
@@ -132,6 +133,7 @@ class GitHub:
         given = dict(_LEAST[kind] if permissions is None else permissions)
         letters = string.ascii_letters + string.digits
         value = _PREFIXES[kind] + "".join(secrets.choice(letters) for _ in range(36))
+        leaks.give(value)
         with self.lock:
             self.tokens[value] = Token(
                 value=value,
