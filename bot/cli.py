@@ -117,6 +117,15 @@ def parser() -> argparse.ArgumentParser:
     verb("stop", "Let running loops end after the experiment in hand.")
     revert = verb("revert", "Take one merged experiment out again, by a new experiment.")
     revert.add_argument("number", type=int, metavar="N")
+    for name, text in (
+        ("retry", "Try a finished experiment again that was not merged, by a new experiment."),
+        ("approve", "Note that you have read a merged experiment."),
+        ("reject", "End an open experiment, whatever its runs say."),
+    ):
+        word = verb(name, text)
+        word.add_argument("number", type=int, metavar="N")
+        if name == "reject":
+            word.add_argument("reason", nargs="*", metavar="REASON", help="why, for its pull request")
     rubric = verb(
         "loop", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
     )

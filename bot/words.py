@@ -29,6 +29,11 @@ LABEL_NEEDS_HUMAN = "nocturne:needs-human"
 SUBJECT_LIMIT = 120
 
 
+def is_our_label(name: str) -> bool:
+    """Say whether a label is ours to put on and take off; GitHub does not look at the case of letters."""
+    return name.lower() == LABEL_ALL or name.lower().startswith(f"{LABEL_ALL}:")
+
+
 def number(value: float) -> str:
     """Write a score: six significant digits."""
     return f"{value:.6g}"

@@ -53,6 +53,7 @@ jobs:
 _PERMISSIONS = """\
     permissions:
       actions: write # start the next run
+      checks: write # the full report on each tested commit
       contents: write # the ledger, the experiments' branches and the campaign's
       issues: write # say what became of an idea, and ask for a human
       pull-requests: write # open, label and close the experiments

@@ -19,7 +19,9 @@ from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.loop.asking import ask_for_permission
 from bot.loop.desk import Desk, open_desk
-from bot.rules.events import CommandGiven
+from bot.rules.campaign import Campaign
+from bot.rules.events import CommandGiven, ExperimentCommand
+from bot.rules.human import objection
 from bot.rules.proposal import Proposal
 from bot.rules.stopping import Stop
 from bot.terminal import PlainDisplay, TerminalDisplay
@@ -100,10 +102,23 @@ def _with_agents(desk: Desk) -> Desk:
     return with_claude(desk, desk.proposer, os.environ)
 
 
-def give_command(
-    desk: Desk, command: Literal["pause", "resume", "stop", "revert"], *, experiment: int | None = None
-) -> None:
+def give_command(desk: Desk, command: Literal["pause", "resume", "stop"]) -> None:
     """Write a human's command to the ledger."""
     if desk.ledger.refresh().started is None:
         raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
-    desk.ledger.append(lambda c: [CommandGiven(c.commands + 1, command, experiment)])
+    desk.ledger.append(lambda c: [CommandGiven(c.commands + 1, command)])
+
+
+def give_experiment_command(desk: Desk, command: ExperimentCommand, number: int, text: str = "") -> Campaign:
+    """Write a human's command about one experiment to the ledger; UserError where it can't be done."""
+    why: str | None = None
+
+    def make(campaign: Campaign) -> list[CommandGiven]:
+        nonlocal why
+        why = objection(campaign, command, number, call="nocturne")
+        return [] if why else [CommandGiven(campaign.commands + 1, command, number, text=text)]
+
+    campaign = desk.ledger.append(make)
+    if why is not None:
+        raise UserError(f"{why}; `nocturne status` lists the experiments")
+    return campaign

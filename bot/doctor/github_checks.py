@@ -56,7 +56,8 @@ def github(
 
     findings += examine(WORKFLOW, workflow)
     has_workflow = file is not None
-    findings += examine(RIGHTS, lambda: [rights(client, base, has_workflow=has_workflow)])
+    is_app = token.startswith("ghs_")
+    findings += examine(RIGHTS, lambda: [rights(client, base, has_workflow=has_workflow, is_app=is_app)])
     findings += examine(ACTIONS, lambda: [_actions(client, file)])
     findings += examine(RUNNERS, lambda: [_runners(client, known, file)])
     findings += examine(VISIBILITY, lambda: [_visibility(known, file, allow_public_runner)])

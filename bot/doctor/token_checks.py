@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.actions.caller import WORKFLOW_PATH
-from bot.doctor.finding import Finding, green, red
+from bot.doctor.finding import Finding, amber, green, red
 from bot.forge.github_client import GitHubClient, Refused
 
 TOKEN, RIGHTS = "GitHub: token", "GitHub: permissions"
 SETTING = "not permitted to create or approve pull requests"  # so GitHub words its refusal by that setting
 _NOBODY = "0" * 40  # a commit that no repository has
+_OPTIONAL = "checks: write"
 _NOWHERE = "nocturne/doctor/no-such-branch"
 _KINDS = {
     "ghs_": "a workflow's or an App's token",
@@ -47,7 +48,7 @@ def seen(client: GitHubClient, token: str) -> tuple[dict[str, Any] | None, Findi
     return repository, green(TOKEN, f"{kind} reads {client.repository}{by}")
 
 
-def rights(client: GitHubClient, base: str, *, has_workflow: bool) -> Finding:
+def rights(client: GitHubClient, base: str, *, has_workflow: bool, is_app: bool) -> Finding:
     """Say which of the permissions that the loop needs are there.
 
     GitHub tells nobody what a token may do, but it looks at permissions before it looks at the request. So
@@ -67,11 +68,20 @@ def rights(client: GitHubClient, base: str, *, has_workflow: bool) -> Finding:
     if has_workflow:
         path = f"/actions/workflows/{_WORKFLOW}/dispatches"
         probes.append(Probe("actions: write", path, {"ref": _NOWHERE}))
+    if is_app:  # a person's token never has it, and is not the one that the workflow works with
+        report = {"name": "nocturne/doctor", "head_sha": _NOBODY}
+        probes.append(Probe(_OPTIONAL, "/check-runs", report))
     lacking = [probe.permission for probe in probes if not _may(client, probe)]
     there = [probe.permission for probe in probes if probe.permission not in lacking]
     unasked = "" if has_workflow else "; actions: write can't be asked before the workflow is there"
     if not lacking:
         return green(RIGHTS, f"{', '.join(there)}{unasked}")
+    if lacking == [_OPTIONAL]:
+        return amber(
+            RIGHTS,
+            f"{', '.join(there)}, and not {_OPTIONAL}: pull requests go without nocturne/report{unasked}",
+            f"add `{_OPTIONAL}` under `permissions:` in the workflow",
+        )
     said = f"lacks {', '.join(lacking)}; has {', '.join(there) or 'none of the others'}{unasked}"
     mend = "add that under `permissions:` in the workflow, or in the token's own settings on GitHub"
     return red(RIGHTS, said, mend)

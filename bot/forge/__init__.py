@@ -10,8 +10,10 @@ PullState = Literal["open", "closed", "merged"]
 StatusState = Literal["pending", "success", "failure", "error"]
 CloseReason = Literal["completed", "not_planned"]
 LandResult = Literal["landed", "already", "moved"]
+Conclusion = Literal["success", "neutral", "failure"]
 BODY_LIMIT = 65_536  # characters, GitHub's own
 DESCRIPTION_LIMIT = 140  # https://docs.github.com/en/rest/commits/statuses
+REPORT_LIMIT = 65_535  # https://docs.github.com/en/rest/checks/runs: of summary and text each
 
 
 class NotFound(Exception):
@@ -66,6 +68,17 @@ class Issue:
     url: str
 
 
+@dataclass(frozen=True)
+class Report:
+    """A finished check with all its evidence as Markdown; there is one per commit and `name`."""
+
+    name: str
+    conclusion: Conclusion
+    title: str
+    summary: str
+    text: str
+
+
 class Forge(Protocol):
     """The home of the pull requests. Every method may be repeated: the second time changes nothing.
 
@@ -73,10 +86,13 @@ class Forge(Protocol):
     those that take a number raise `NotFound`.
     """
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
+    def open_pull(
+        self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
+    ) -> PullRequest:
         """Open a pull request, or return the one that `head` has already, whatever its state.
 
-        `after` is the number of an earlier one of `head` that is over: only later ones count.
+        `after` is the number of an earlier one of `head` that is over: only later ones count. `is_new` promises
+        that nobody can have opened one before: it is not looked for then.
         """
         ...
 
@@ -95,8 +111,12 @@ class Forge(Protocol):
         title: str | None = None,
         body: str | None = None,
         labels: tuple[str, ...] | None = None,
+        close: bool = False,
     ) -> PullRequest:
-        """Change what is given, and leave the rest."""
+        """Change what is given, and leave the rest; with `close`, close it too.
+
+        `labels` are those of ours that it is to have, `nocturne` and `nocturne:...`; others stay as they are.
+        """
         ...
 
     def close_pull(self, number: int) -> PullRequest:
@@ -113,6 +133,17 @@ class Forge(Protocol):
 
     def statuses(self, sha: str) -> list[Status]:
         """Return the newest status of each context, sorted by context."""
+        ...
+
+    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+        """Write a report on a commit, or put it in the place of what it said; False where none are taken.
+
+        `is_new` promises that nobody can have written it before: it is not looked for then.
+        """
+        ...
+
+    def reports(self, sha: str) -> list[Report]:
+        """Return our reports on a commit, sorted by name."""
         ...
 
     def upsert_comment(self, number: int, key: str, body: str) -> None:

@@ -57,7 +57,7 @@ def open_forge(
 
     client = GitHubClient(token=token, api_url=api_url, repository=repository, sleep=sleep)
     known = Git(git.top, git.common_dir, token_variables(server, token, _extra_headers(git, server)))
-    return known, GitHubForge(known, remote.name_or_url, client)
+    return known, GitHubForge(known, remote.name_or_url, client, on_note)
 
 
 def _address(environ: Mapping[str, str], variable: str, default: str) -> str:

@@ -16,11 +16,13 @@ from bot.forge import (
     LandResult,
     NotFound,
     PullRequest,
+    Report,
     Status,
     StatusState,
     cut,
 )
 from bot.forge.branches import Branches
+from bot.forge.github_checks import Checks
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
@@ -40,27 +42,35 @@ class GitHubForge:
     number of a branch's pull request, our comments on it, the statuses we set.
     """
 
-    def __init__(self, git: Git, remote: str, client: GitHubClient) -> None:
+    def __init__(
+        self, git: Git, remote: str, client: GitHubClient, on_note: Callable[[str], None] | None = None
+    ) -> None:
+        """`on_note` hears what GitHub does not allow and the loop can do without."""
         self._git = git
         self._remote = remote
         self.client = client
         self._branches = Branches(git, remote)
         self._labels = Labels(client)
         self._issues = GitHubIssues(client, self._labels)
+        self._checks = Checks(client, on_note or (lambda note: None))
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
+        self._begun: set[str] = set()  # heads whose pull request we tried to open
         self._comments: dict[int, dict[str, tuple[int, str]]] = {}  # number: {key: (id, text)}
         self._statuses: dict[tuple[str, str], tuple[StatusState, str]] = {}
 
     # Pull requests
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
+    def open_pull(
+        self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
+    ) -> PullRequest:
         """See `Forge.open_pull`; raises `UserError` where GitHub has no branch `head`."""
         if head in self._pulls and self._pulls[head].number > after:
             return self.get_pull(self._pulls[head].number)
-        found = self._find(head, base, after)
+        found = None if is_new and head not in self._begun else self._find(head, base, after)
         if found is not None:
             return found
+        self._begun.add(head)
         wanted = {"title": title_of(title), "head": head, "base": base, "body": cut(plain(body), BODY_LIMIT)}
         for pause in (*_LAGS, None):
             try:
@@ -129,9 +139,10 @@ class GitHubForge:
         title: str | None = None,
         body: str | None = None,
         labels: tuple[str, ...] | None = None,
+        close: bool = False,
     ) -> PullRequest:
         """See `Forge.edit_pull`."""
-        wanted: dict[str, Any] = {}
+        wanted: dict[str, Any] = {"state": "closed"} if close else {}
         if title is not None:
             wanted["title"] = title_of(title)
         if body is not None:
@@ -223,6 +234,14 @@ class GitHubForge:
             for status in record["statuses"]
         ]
         return sorted(found, key=lambda status: status.context)
+
+    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+        """See `Forge.put_report`: a check run."""
+        return self._checks.put(sha, report, is_new=is_new)
+
+    def reports(self, sha: str) -> list[Report]:
+        """See `Forge.reports`."""
+        return self._checks.read(sha)
 
     def upsert_comment(self, number: int, key: str, body: str) -> None:
         """See `Forge.upsert_comment`."""

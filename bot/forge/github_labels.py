@@ -1,4 +1,4 @@
-"""The labels of pull requests on GitHub: set in one request, and given a colour when they are new."""
+"""Our labels on pull requests on GitHub: put on in one request, and given a colour when they are new."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forge.github_client import GitHubClient, Refused
-from bot.words import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS
+from bot.words import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS, is_our_label
 
 _PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
 _STYLES = {
@@ -32,16 +32,24 @@ class Labels:
         self._styled: set[str] = set()
 
     def put(self, number: int, names: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Let a pull request have these labels and no others; return them as GitHub has them."""
+        """Let a pull request have these labels and no others of ours; return all that it has.
+
+        Labels that humans put on it stay, also one that comes at this very moment.
+        """
         path, body = f"/issues/{number}/labels", {"labels": list(names)}
         try:
-            labels = self._client.request("PUT", path, body)
+            labels = self._client.request("POST", path, body) if names else self._client.get(path)
         except Refused as refused:
-            if refused.status != 422 or not names:
+            if refused.status != 422:
                 raise
             for name in names:
                 self._create(name)
-            labels = self._client.request("PUT", path, body)
+            labels = self._client.request("POST", path, body)
+        wanted = {name.lower() for name in names}
+        stale = [label["name"] for label in labels if is_our_label(label["name"])]
+        for name in stale:
+            if name.lower() not in wanted:
+                labels = self._take_off(path, name, labels)
         self.colour(labels)
         return list(labels)
 
@@ -50,6 +58,16 @@ class Labels:
         for label in labels:
             if label["name"] in _STYLES and label.get("color") == _PLAIN:
                 self._style(label["name"])
+
+    def _take_off(
+        self, path: str, name: str, labels: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        try:
+            self._client.request("DELETE", f"{path}/{quote(name, safe='')}")
+        except Refused as refused:
+            if refused.status != 404:  # else it is off: a human was first, or our own first try
+                raise
+        return [label for label in labels if label["name"] != name]
 
     def _create(self, name: str) -> None:
         colour, description = _STYLES.get(name, (_PLAIN, ""))

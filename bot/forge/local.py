@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -11,12 +12,14 @@ from bot.errors import UserError
 from bot.forge import (
     BODY_LIMIT,
     DESCRIPTION_LIMIT,
+    REPORT_LIMIT,
     CloseReason,
     Comment,
     Issue,
     LandResult,
     NotFound,
     PullRequest,
+    Report,
     Status,
     StatusState,
     cut,
@@ -25,12 +28,13 @@ from bot.forge.branches import Branches
 from bot.forge.local_issues import LocalIssues, issue_path
 from bot.git import Git, RefUpdate
 from bot.ledger.records import Records, Snapshot
+from bot.words import is_our_label
 
 REF = "refs/nocturne/forge"
 
 
 class LocalForge:
-    """The forge in a git remote: `pulls/000001.json`, its comments and heads, `statuses/<sha>/`."""
+    """The forge in a git remote: `pulls/000001.json`, its comments and heads, `statuses/<sha>/`, `reports/<sha>/`."""
 
     def __init__(self, git: Git, remote: str, on_note: Callable[[str], None] | None = None) -> None:
         """`on_note` hears what was repaired after a crash, as sentences for the human."""
@@ -42,7 +46,9 @@ class LocalForge:
 
     # Pull requests
 
-    def open_pull(self, *, head: str, base: str, title: str, body: str, after: int = 0) -> PullRequest:
+    def open_pull(
+        self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
+    ) -> PullRequest:
         """See `Forge.open_pull`; raises `UserError` where the remote has no branch `head`."""
         number = 0
         sha = ""
@@ -91,15 +97,17 @@ class LocalForge:
         title: str | None = None,
         body: str | None = None,
         labels: tuple[str, ...] | None = None,
+        close: bool = False,
     ) -> PullRequest:
         """See `Forge.edit_pull`."""
+        closed = close and self.get_pull(number).state != "merged"
         given = {
             "title": title,
             "body": None if body is None else cut(body, BODY_LIMIT),
-            "labels": None if labels is None else sorted(set(labels)),
+            "state": "closed" if closed else None,
         }
         wanted = {name: value for name, value in given.items() if value is not None}
-        return self._pull(self._change_pull(number, wanted, "edited"))
+        return self._pull(self._change_pull(number, wanted, "edited", labels))
 
     def close_pull(self, number: int) -> PullRequest:
         """See `Forge.close_pull`."""
@@ -112,10 +120,15 @@ class LocalForge:
         """See `Forge.fetch_pulls`."""
         self._git.fetch(self._remote, [_pull_ref(number) for number in numbers])
 
-    def _change_pull(self, number: int, wanted: Mapping[str, Any], done: str) -> dict[str, Any]:
+    def _change_pull(
+        self, number: int, wanted: Mapping[str, Any], done: str, labels: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
             record = self._record(now, number)
             changed = record | dict(wanted)
+            if labels is not None:
+                others = [name for name in record["labels"] if not is_our_label(name)]
+                changed["labels"] = sorted({*others, *labels})
             return {_pull_path(number): _json(changed)} if changed != record else None
 
         return self._record(self._records.update(change, f"pull {number}: {done}"), number)
@@ -163,6 +176,20 @@ class LocalForge:
             record = json.loads(content)
             found.append(Status(context, record["state"], record["description"], sha))
         return found
+
+    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+        """See `Forge.put_report`."""
+        kept = replace(report, summary=cut(report.summary, REPORT_LIMIT), text=cut(report.text, REPORT_LIMIT))
+        path = f"{_report_folder(sha)}/{_quoted(report.name)}.json"
+        self._write(path, _json(asdict(kept)), f"{sha[:12]}: report {report.name}")
+        return True
+
+    def reports(self, sha: str) -> list[Report]:
+        """See `Forge.reports`."""
+        return [
+            Report(**json.loads(content))
+            for content in self._read_folder(_report_folder(sha), ".json").values()
+        ]
 
     def upsert_comment(self, number: int, key: str, body: str) -> None:
         """See `Forge.upsert_comment`."""
@@ -256,6 +283,10 @@ def _pull_path(number: int) -> str:
 
 def _status_folder(sha: str) -> str:
     return f"statuses/{sha[:2]}/{sha}"
+
+
+def _report_folder(sha: str) -> str:
+    return f"reports/{sha[:2]}/{sha}"
 
 
 def _head_path(head: str) -> str:

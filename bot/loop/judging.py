@@ -18,6 +18,7 @@ from bot.rules.events import (
     Verdict,
 )
 from bot.rules.guards import broken, clearly_broken
+from bot.rules.human import refusal
 from bot.rules.outcome import decision_of
 from bot.rules.statistics import Comparison, compare
 
@@ -59,7 +60,10 @@ def _write_down(desk: Desk, experiment: Experiment, decision: ExperimentDecided)
 def _run_until_decided(desk: Desk, experiment: Experiment, candidate: CandidateBuilt) -> ExperimentDecided:
     """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
     for _ in range(RUNS_PER_VERDICT * desk.rule().max_runs):
-        outcome = judge(desk, desk.ledger.refresh(), experiment)
+        campaign = desk.ledger.refresh()
+        if experiment.number in campaign.refused:
+            return refusal(campaign, experiment)
+        outcome = judge(desk, campaign, experiment)
         if isinstance(outcome, ExperimentDecided):
             return outcome
         if outcome.of == "candidate":

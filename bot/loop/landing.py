@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from bot.loop.desk import Desk
 from bot.loop.proposing import ensure_commit
+from bot.loop.publishing import state_verdict
 from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import (
-    ExperimentLanded,
-)
+from bot.rules.events import ExperimentLanded, LandingBegun
 
 
 def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
-    """Move the campaign's branch to exactly the commit that was tested, by fast-forward."""
+    """Move the campaign's branch to exactly the commit that was tested, by fast-forward.
+
+    That it is about to is written down first, unless a human has rejected the experiment meanwhile: of the two
+    words on the ledger the first one counts.
+    """
     assert experiment.candidate is not None
-    candidate = experiment.candidate
+    candidate, number = experiment.candidate, experiment.number
     ensure_commit(desk, experiment)
+    state_verdict(desk, campaign, experiment)
+
+    def make(fresh: Campaign) -> list[LandingBegun]:
+        known = fresh.experiments[number]
+        over = known.landing == candidate.round or known.round != candidate.round
+        return [] if over or number in fresh.refused else [LandingBegun(number, candidate.round)]
+
+    if desk.ledger.append(make).experiments[number].landing != candidate.round:
+        return
     if desk.forge.land(desk.branch, candidate.commit, candidate.parent) == "moved":
         return  # the next step sees whose commit stands there, and measures again
     record_landing(desk, experiment)

@@ -24,6 +24,7 @@ from bot.rules.events import (
 )
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Idea, Proposal
+from bot.text import one_line
 
 MAX_ROUNDS = 3
 ATTEMPTS = 5
@@ -56,6 +57,8 @@ def ask(
     """Have the proposer's next change to `files`; with `revision` a better one of the same experiment."""
     if experiment.reverts is not None:
         return _reverting(desk, campaign, experiment.reverts, files)
+    if experiment.retries is not None:
+        return _retrying(desk, campaign, experiment.retries, files)
     program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
     others = [past for past in campaign.history() if past.number != experiment.number]
     return desk.proposer.propose(
@@ -99,7 +102,7 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mappi
             and other.claimed_on == experiment.claimed_on
             and other.number != event.experiment
         )
-        twice = bool(event.changes) and same and experiment.reverts is None and event.idea is None
+        twice = bool(event.changes) and same and not experiment.asked_for and event.idea is None
         gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
         return [] if twice or gone or campaign.experiments[event.experiment].proposal is not None else [event]
 
@@ -121,11 +124,15 @@ def _give_up(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     reason = "the proposer has nothing left to try"
     if experiment.reverts is not None:
         reason = f"experiment {experiment.reverts} can't be taken out: later changes stand on it"
+    elif experiment.retries is not None:
+        reason = (
+            f"experiment {experiment.retries} can't be tried again: what landed since holds it, or clashes"
+        )
     events: list[Event] = [
         decision_of(experiment, "lost", reason=reason, lesson=f"{reason}."),
         ExperimentFinished(experiment.number),
     ]
-    if experiment.reverts is None:
+    if not experiment.asked_for:
         detail = f"{reason}; widen the program, then `nocturne resume`"
         events.append(LoopStopped("exhausted", detail, len(campaign.order) + 1, campaign.commands))
     desk.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
@@ -155,17 +162,54 @@ def _reverting(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, 
     )
 
 
+def _retrying(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
+    """Return the proposal of an earlier experiment, put on the present incumbent; None where it doesn't fit."""
+    earlier = campaign.experiments[number]
+    assert earlier.proposal is not None
+    require_commit(desk, earlier.claimed_on)
+    proposal, proposed = earlier.proposal, _proposed_files(desk, earlier)
+    carried = carry(
+        desk.git,
+        base={path: _text(desk, earlier.claimed_on, path) for path in proposed},
+        changed={path: content.decode(errors="replace") for path, content in proposed.items()},
+        onto=files,
+        changes=[Change(**change) for change in proposal.changes],
+    )
+    again = {path: text for path, text in (carried or {}).items() if text != files.get(path)}
+    if not again:
+        return None
+    said = f" (experiment {number} again)"
+    ended = f"it was {earlier.verdict}" if earlier.landed is None else "it was merged and taken out again"
+    return Proposal(
+        hypothesis=f"{one_line(proposal.hypothesis, 100 - len(said))}{said}",
+        category=proposal.category,
+        reason=f"A human asked to try experiment {number} again: {ended}.\n\n{proposal.reason}",
+        expected_effect=proposal.expected_effect,
+        risk=proposal.risk,
+        files=again,
+        changes=changes_between({path: files.get(path, "") for path in again}, again),
+        proposer="human",
+    )
+
+
 def build(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """Make the commit under test: the incumbent's tree plus the proposed files, and nothing else."""
     assert experiment.proposal is not None
-    proposed: dict[str, bytes | None] = {}
+    proposed = _proposed_files(desk, experiment)
+    _commit_candidate(desk, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1)
+
+
+def _proposed_files(desk: Desk, experiment: Experiment) -> dict[str, bytes]:
+    """Return the files of an experiment's proposal, as the ledger keeps them."""
+    assert experiment.proposal is not None
+    proposed: dict[str, bytes] = {}
     for path in experiment.proposal.paths:
         kept = _kept(experiment.number, experiment.revisions, path)
         content = desk.ledger.read_file(kept)
         if content is None:
             raise UserError(f"the ledger lacks {kept}: restore the ledger branch")
         proposed[path] = content
-    _commit_candidate(desk, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1)
+    return proposed
 
 
 def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

@@ -12,6 +12,7 @@ from bot.loop.repeated import tried_here
 from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections
 from bot.pulls.body import pull_body, pull_title
+from bot.pulls.report import report_of
 from bot.pulls.status import (
     COMMENT,
     Stated,
@@ -42,7 +43,10 @@ def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.pull is not None:
         desk.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
         return
-    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=pull_title(experiment), body=body)
+    pull = desk.forge.open_pull(
+        head=branch, base=desk.branch, title=pull_title(experiment), body=body,
+        is_new=experiment.claimed_by == desk.holder,  # nobody else has had it in hand
+    )  # fmt: skip
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
     desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
 
@@ -87,7 +91,7 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
         for e in campaign.experiments.values()
         if e.review is not None and e.number != experiment.number
     }
-    if experiment.reverts is not None or experiment.carried:
+    if experiment.asked_for or experiment.carried:
         tried = {}
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}
@@ -113,19 +117,40 @@ def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 
 
 def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> None:
-    assert experiment.candidate is not None and experiment.pull is not None
+    assert experiment.pull is not None
     ensure_commit(desk, experiment)
-    pull, sha = experiment.pull.pull, experiment.candidate.commit
-    if decision.verdict != "rejected" or campaign.runs_of(sha):
-        _state(desk, sha, "train", train_status(campaign, experiment, decision))
-        _state(desk, sha, "score", score_status(campaign, decision))
-    labels = (words.LABEL_ALL, words.LABELS[decision.verdict])
-    desk.forge.edit_pull(pull, body=_body(desk, campaign, experiment), labels=labels)
+    if experiment.landing != experiment.round:  # else it was said before it landed
+        state_verdict(desk, campaign, experiment)
+    pull = experiment.pull.pull
+    desk.forge.edit_pull(
+        pull,
+        body=_body(desk, campaign, experiment),
+        labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
+        close=experiment.landed is None,
+    )
     comment = closing_comment(campaign, experiment, on_github=_on_github(desk))
     desk.forge.upsert_comment(pull, COMMENT, comment)
-    if experiment.landed is None:
-        desk.forge.close_pull(pull)
     desk.forge.delete_branch(experiment.pull.branch)
+
+
+def state_verdict(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Say the verdict on the commit under test: statuses and report.
+
+    A campaign's branch may be protected and require them, so they stand before the commit lands there.
+    """
+    decision = experiment.decision
+    assert experiment.candidate is not None and decision is not None
+    sha = experiment.candidate.commit
+    trained = bool(campaign.runs_of(sha))
+    if (
+        decision.verdict != "rejected"
+        or trained
+        or (experiment.review is not None and experiment.review.approved)
+    ):
+        _state(desk, sha, "train", train_status(campaign, experiment, decision))
+        _state(desk, sha, "score", score_status(campaign, decision))
+    report = report_of(campaign, experiment, desk.rule())
+    desk.forge.put_report(sha, report, is_new=experiment.decided_by == desk.holder)
 
 
 def _body(desk: Desk, campaign: Campaign, experiment: Experiment) -> str:

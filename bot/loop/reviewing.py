@@ -25,7 +25,7 @@ def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opin
     """
     candidate, proposal = experiment.candidate, experiment.proposal
     assert candidate is not None and proposal is not None
-    if desk.reviewer is None or experiment.reverts is not None or experiment.carried:
+    if desk.reviewer is None or experiment.asked_for or experiment.carried:
         return None
     program = desk.git.read_blob(candidate.parent, desk.config.program) or b""
     return desk.reviewer.review(

@@ -23,7 +23,7 @@ from bot.loop.work import (
     work_on,
 )
 from bot.rules.campaign import Campaign
-from bot.rules.schedule import Begin, MeasureIncumbent, Wait, incumbent_step
+from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment
 from bot.rules.stopping import Stop
 
 _EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
@@ -51,8 +51,7 @@ def propose_next(desk: Desk, *, finish_first: bool = False) -> int | Stop:
     if number is None:
         if isinstance(step, Wait):
             raise UserError(f"nothing to propose now: {step.why}")
-        revert = next(iter(campaign.reverts_waiting), None)
-        number = begin(desk, campaign, Begin(max(campaign.experiments, default=0) + 1, revert))
+        number = begin(desk, campaign, next_experiment(campaign))
     if number is None:
         raise UserError("another loop took the next experiment: run the command again")
     work_on(desk, number, _EARLY)

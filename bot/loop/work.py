@@ -17,11 +17,13 @@ from bot.loop.measure import give_back, take_lease
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
+from bot.loop.refusing import refuse
 from bot.loop.render import rendered_files
 from bot.loop.revising import revise
 from bot.loop.taking_in import take_in, why_moved
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
+from bot.rules.human import is_due
 from bot.rules.schedule import Begin, Standing, Step, next_step
 from bot.rules.stopping import Limits, Stop
 
@@ -98,11 +100,12 @@ def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
         taken = step.experiment in fresh.experiments or fresh.incumbent != incumbent
         full = limit is not None and len(fresh.experiments) >= limit and step.reverts is None
         withdrawn = step.reverts is not None and step.reverts not in fresh.reverts_waiting
+        withdrawn |= step.retries is not None and step.retries not in fresh.retries_waiting
         if taken or full or withdrawn or fresh.paused or fresh.stop_asked:
             return []
         until = stamp(lease_until(desk.config, now()))
         return [
-            ExperimentClaimed(step.experiment, incumbent, step.reverts),
+            ExperimentClaimed(step.experiment, incumbent, step.reverts, step.retries),
             LeaseTaken(f"experiment:{step.experiment}", 1, desk.holder, until),
         ]
 
@@ -150,6 +153,8 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
 
 def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
     """Return the stage that comes next for an open experiment."""
+    if is_due(campaign, experiment):
+        return "close", refuse
     if experiment.decision is not None:
         if not experiment.decision.land or experiment.landed is not None:
             return "close", close

@@ -61,6 +61,8 @@ def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
         rows.append(("takes out", f"experiment {experiment.reverts}"))
     if proposal.idea is not None:
         rows.append(("follows", idea_words(campaign, proposal.idea)))
+    if experiment.retries is not None:
+        rows.append(("tries again", f"experiment {experiment.retries}"))
     hypothesis = safe.prose(proposal.hypothesis, 300) or pull_title(experiment)
     table = ["| | |", "| --- | --- |", *(f"| {name} | {said} |" for name, said in rows)]
     return [f"**{hypothesis}**", "", *safe.paragraphs(proposal.reason), "", *table]

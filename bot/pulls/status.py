@@ -106,10 +106,16 @@ def onward(experiment: Experiment, *, on_github: bool) -> str:
         revert = f"`nocturne revert {experiment.number}` takes it out again; " if experiment.landed else ""
         return f"{revert}`nocturne show {experiment.number}` prints all that is known."
     if experiment.decision is None:
-        return "Comment `/nocturne status` to hear where the campaign stands, `/nocturne pause` to hold it."
+        return (
+            "Comment `/nocturne status` to hear where the campaign stands, `/nocturne pause` to hold it,"
+            " `/nocturne reject` to end this experiment."
+        )
     if experiment.landed is not None:
-        return "Comment `/nocturne revert` to take it out again, `/nocturne explain` to have it explained."
-    return "Comment `/nocturne explain` to have it explained."
+        return (
+            "Comment `/nocturne approve` once you have read it, `/nocturne revert` to take it out again,"
+            " `/nocturne explain` to have it explained."
+        )
+    return "Comment `/nocturne explain` to have it explained, `/nocturne retry` to have it tried again."
 
 
 def _lines(*parts: str) -> str:

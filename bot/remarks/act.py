@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
 
 from bot.actions.caller import WORKFLOW_PATH
 from bot.actions.chain import Link, run_title, start_next
@@ -13,6 +12,7 @@ from bot.errors import UserError
 from bot.forge.github_client import GitHubClient
 from bot.git import RemoteUnreachable
 from bot.loop.desk import Desk
+from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.pulls.safe import prose
 from bot.remarks.event import COMMENT, Remark
@@ -21,9 +21,10 @@ from bot.remarks.ideas import idea_said
 from bot.remarks.parse import CALL, Puzzle, Wish, parse, table
 from bot.remarks.standing import standing
 from bot.rules.campaign import Campaign
-from bot.rules.events import CommandGiven
+from bot.rules.events import CommandGiven, ExperimentCommand, GivenCommand
+from bot.rules.human import objection
+from bot.text import web_address
 
-Given = Literal["pause", "resume", "stop", "revert"]
 _LOOP = ("pause", "resume", "stop")  # of these the last one counts
 _SAID = {
     "pause": f"**Paused.** Loops end after the stage in hand; `{CALL} resume` lets them go on.",
@@ -56,7 +57,11 @@ def act(desks: Sequence[Desk], client: GitHubClient, remark: Remark) -> Answer:
         number = _experiment_here(campaign, remark)
         if number is not None:
             at_work, here = [(desk, campaign)], number
-    if wish.name in ("revert", "explain"):
+        if remark.on_pull and campaign.promotion is not None and campaign.promotion.pull == remark.issue:
+            at_work = [(desk, campaign)]
+            if wish == Wish("approve"):
+                return _promote(desk, merge=True)
+    if wish.name in ("revert", "retry", "approve", "reject", "explain"):
         return _on_experiment(at_work, wish, remark, here)
     parts = [_on_campaign(desk, campaign, client, wish, remark) for desk, campaign in at_work]
     if len(parts) > 1 and wish.name != "status":
@@ -94,20 +99,40 @@ def _on_experiment(
     experiment = campaign.experiments.get(number)
     if experiment is None:
         return Answer(f"There is no experiment {number}.", done=False)
-    if wish.name == "explain":
-        return Answer(explanation(campaign, experiment, desk.rule()))
-    return _revert(desk, number, remark)
+    match wish.name:
+        case "revert" | "retry" | "approve" | "reject":
+            return _ask(desk, wish.name, number, remark, wish.text)
+        case _:
+            return Answer(explanation(campaign, experiment, desk.rule()))
 
 
-def _revert(desk: Desk, number: int, remark: Remark) -> Answer:
-    campaign = _give(desk, "revert", remark, number)
-    if remark.source in campaign.said:
-        stopped = campaign.stopped is not None or campaign.paused or campaign.stop_asked
-        more = f" The loop has ended; `{CALL} resume` lets it go on." if stopped else ""
-        return Answer(f"The next experiment takes experiment {number} out again.{more}")
-    if campaign.experiments[number].landed is None:
-        return Answer(f"Experiment {number} was not merged: there is nothing to take out.", done=False)
-    return Answer(f"Experiment {number} is being taken out already, or is out.", done=False)
+def _ask(desk: Desk, command: ExperimentCommand, number: int, remark: Remark, text: str) -> Answer:
+    """Give a command that is about one experiment; where it can't be done, say why."""
+    before = desk.ledger.refresh()
+    why = None if remark.source in before.said else objection(before, command, number, call=CALL)
+    campaign = before if why is not None else _give(desk, command, remark, number, text)
+    if remark.source not in campaign.said:
+        why = why or objection(campaign, command, number, call=CALL) or "it is no longer possible"
+        return Answer(f"{why[0].upper()}{why[1:]}.", done=False)
+    return Answer(_done(campaign, command, number))
+
+
+def _done(campaign: Campaign, command: ExperimentCommand, number: int) -> str:
+    """Say what a command has set in motion, and what lets the loop go on where that is what it needs."""
+    if command == "approve":
+        return f"Experiment {number} counts as read by a human."
+    stopped = campaign.stopped is not None or campaign.paused or campaign.stop_asked
+    more = f" The loop has ended; `{CALL} resume` lets it go on." if stopped else ""
+    match command:
+        case "revert":
+            return f"The next experiment takes experiment {number} out again.{more}"
+        case "retry":
+            return f"The next experiment tries experiment {number} again, on the present incumbent.{more}"
+        case _:
+            return (
+                f"Experiment {number} is rejected: nothing of it is merged, whatever its runs say. The loop closes"
+                f" its pull request with its next step.{more}"
+            )
 
 
 def _on_campaign(desk: Desk, campaign: Campaign, client: GitHubClient, wish: Wish, remark: Remark) -> Answer:
@@ -122,19 +147,40 @@ def _on_campaign(desk: Desk, campaign: Campaign, client: GitHubClient, wish: Wis
                 return Answer("Nothing was done: a later comment has said otherwise.", done=False)
             more = f" {_start(desk, client, remark)}" if wish.name == "resume" else ""
             return Answer(_SAID[wish.name] + more)
+        case "promote":
+            return _promote(desk, merge=False)
         case _:
             return Answer(standing(figures_of(desk, campaign)))
 
 
-def _give(desk: Desk, command: Given, remark: Remark, experiment: int | None = None) -> Campaign:
+def _promote(desk: Desk, *, merge: bool) -> Answer:
+    """Open the promotion or bring it up to date, and with `merge` move the base branch, by fast-forward alone."""
+    try:
+        done = promote(desk, merge=merge)
+    except RemoteUnreachable:
+        raise
+    except UserError as error:
+        return Answer(f"It could not be done: {prose(str(error))}.", done=False)
+    address = web_address(done.url)
+    if done.pull is None or address is None:
+        return Answer(f"{prose(done.text)}.", done=done.did != "nothing")
+    return Answer(f"The promotion [{done.pull}]({address}): {done.did}.", done=done.did != "nothing")
+
+
+def _give(
+    desk: Desk, command: GivenCommand, remark: Remark, experiment: int | None = None, text: str = ""
+) -> Campaign:
     """Write the command to the ledger once, as far as it still makes sense there."""
 
     def make(campaign: Campaign) -> list[CommandGiven]:
-        overtaken = command in _LOOP and _overtaken(campaign, remark)
-        idle = experiment is not None and not _can_revert(campaign, experiment)
-        if overtaken or idle or remark.source in campaign.said:
+        match command:
+            case "pause" | "resume" | "stop":
+                idle = _overtaken(campaign, remark)
+            case _:
+                idle = experiment is None or objection(campaign, command, experiment, call=CALL) is not None
+        if idle or remark.source in campaign.said:
             return []
-        return [CommandGiven(campaign.commands + 1, command, experiment, remark.source)]
+        return [CommandGiven(campaign.commands + 1, command, experiment, remark.source, text)]
 
     return desk.ledger.append(make)
 
@@ -147,14 +193,6 @@ def _overtaken(campaign: Campaign, remark: Remark) -> bool:
         if source.startswith(COMMENT) and int(source.removeprefix(COMMENT)) > remark.comment
     )
     return any(given.command in _LOOP for given in later)
-
-
-def _can_revert(campaign: Campaign, number: int) -> bool:
-    experiment = campaign.experiments.get(number)
-    if experiment is None or experiment.landed is None or number in campaign.reverts_waiting:
-        return False
-    others = (e for e in campaign.experiments.values() if e.reverts == number)
-    return not any(e.finished_at is None or e.landed is not None for e in others)
 
 
 def _start(desk: Desk, client: GitHubClient, remark: Remark) -> str:

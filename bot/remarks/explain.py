@@ -10,6 +10,7 @@ from bot.report.formats import count
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
+from bot.rules.human import reverted_by
 from bot.words import decimals, decision_places
 
 _MEANINGS = {
@@ -76,12 +77,13 @@ def _compared(campaign: Campaign, experiment: Experiment, decision: ExperimentDe
 
 
 def _became(campaign: Campaign, experiment: Experiment) -> str:
-    reverted = next((e for e in campaign.landed() if e.reverts == experiment.number), None)
+    reverted = reverted_by(campaign, experiment.number)
     if reverted is not None:
-        return f"It was merged, and experiment {reverted.number} took it out again."
+        return f"It was merged, and experiment {reverted} took it out again."
     if experiment.landed is not None:
         waits = experiment.number in campaign.reverts_waiting
-        more = " The next experiment takes it out again." if waits else ""
+        more = " A human has read it." if experiment.number in campaign.read else ""
+        more += " The next experiment takes it out again." if waits else ""
         return f"It is merged as `{experiment.landed.commit[:12]}`.{more}"
     if experiment.finished_at is not None:
         return "Its pull request is closed; its commits stay there."

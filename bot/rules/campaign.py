@@ -31,14 +31,25 @@ class Experiment:
     claimed_at: str
     claimed_on: str
     reverts: int | None = None
+    retries: int | None = None
+    claimed_by: str = ""
     proposal: ev.ExperimentProposed | None = None
     candidate: ev.CandidateBuilt | None = None
     pull: ev.PullOpened | None = None
     review: ev.Reviewed | None = None
     decision: ev.ExperimentDecided | None = None
+    decided_by: str = ""
+    """Who wrote the round's first decision."""
+    landing: int = 0
+    """The round in which it was about to land, 0 where it has not come so far."""
     landed: ev.ExperimentLanded | None = None
     finished_at: str | None = None
     revisions: int = 0
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether a human asked for it: to take an experiment out, or to try one again."""
+        return self.reverts is not None or self.retries is not None
 
     @property
     def round(self) -> int:
@@ -102,6 +113,11 @@ class Campaign:
     resumed_after: int = 0
     resumed_at_runs: int = 0
     reverts_waiting: list[int] = field(default_factory=list)
+    retries_waiting: list[int] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
+    """Merged experiments that a human has read and approved."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Experiments that a human rejected, and the reason given."""
     stopped: ev.LoopStopped | None = None
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
@@ -230,10 +246,12 @@ class Campaign:
                 self.lease_turns[event.subject] = event.turn
             case ev.ExperimentClaimed():
                 self.experiments[event.experiment] = Experiment(
-                    event.experiment, at, event.parent, event.reverts
+                    event.experiment, at, event.parent, event.reverts, event.retries, recorded.by
                 )
                 if event.reverts in self.reverts_waiting:
                     self.reverts_waiting.remove(event.reverts)
+                if event.retries in self.retries_waiting:
+                    self.retries_waiting.remove(event.retries)
                 self.stopped = None
                 if self.asked is not None:
                     self.asked = replace(self.asked, begun=self.asked.begun + 1)
@@ -270,9 +288,9 @@ class Campaign:
             case HumanAnswered():
                 self.asked = None
             case _:
-                self._apply_to_experiment(event, at)
+                self._apply_to_experiment(event, at, recorded.by)
 
-    def _apply_to_experiment(self, event: ev.ExperimentEvent, at: str) -> None:
+    def _apply_to_experiment(self, event: ev.ExperimentEvent, at: str, by: str) -> None:
         experiment = self.experiments[event.experiment]
         match event:
             case ev.ExperimentProposed():
@@ -284,13 +302,15 @@ class Campaign:
                     experiment, proposal=_revised(experiment, event), revisions=event.revision
                 )
             case ev.CandidateBuilt():
-                experiment = replace(experiment, candidate=event, review=None, decision=None)
+                experiment = replace(experiment, candidate=event, review=None, decision=None, decided_by="")
             case ev.PullOpened():
                 experiment = replace(experiment, pull=event)
             case ev.Reviewed():
                 experiment = replace(experiment, review=event)
             case ev.ExperimentDecided():
-                experiment = replace(experiment, decision=event)
+                experiment = replace(experiment, decision=event, decided_by=experiment.decided_by or by)
+            case ev.LandingBegun():
+                experiment = replace(experiment, landing=event.round)
             case ev.ExperimentLanded():
                 experiment = replace(experiment, landed=event)
                 self.incumbents.append(event.commit)
@@ -336,6 +356,15 @@ class Campaign:
             case "revert":
                 if event.experiment is not None:
                     self.reverts_waiting.append(event.experiment)
+            case "retry":
+                if event.experiment is not None:
+                    self.retries_waiting.append(event.experiment)
+            case "approve":
+                if event.experiment is not None:
+                    self.read.add(event.experiment)
+            case "reject":
+                if event.experiment is not None:
+                    self.refused.setdefault(event.experiment, event.text)
 
 
 def _revised(experiment: Experiment, event: ev.ProposalRevised) -> ev.ExperimentProposed:

@@ -24,6 +24,9 @@ StopReason = Literal[
     "exhausted", "baseline", "requested",
 ]  # fmt: skip
 
+ExperimentCommand = Literal["revert", "retry", "approve", "reject"]
+GivenCommand = Literal["pause", "resume", "stop", "revert", "retry", "approve", "reject"]
+
 
 @dataclass(frozen=True)
 class CampaignStarted:
@@ -68,6 +71,7 @@ class ExperimentClaimed:
     experiment: int
     parent: str
     reverts: int | None = None
+    retries: int | None = None
 
     @property
     def key(self) -> str:
@@ -239,6 +243,19 @@ class ExperimentDecided:
 
 
 @dataclass(frozen=True)
+class LandingBegun:
+    """The campaign's branch is about to be moved to the experiment's commit: from here on no word stops it."""
+
+    kind: ClassVar[str] = "landing_begun"
+    experiment: int
+    round: int
+
+    @property
+    def key(self) -> str:
+        return f"landing:{self.experiment}:{self.round}"
+
+
+@dataclass(frozen=True)
 class ExperimentLanded:
     """The tested commit is the head of the campaign's branch."""
 
@@ -352,16 +369,18 @@ class PromotionEnded:
 
 @dataclass(frozen=True)
 class CommandGiven:
-    """A human said `pause`, `resume`, `stop` or `revert`. `number` counts the commands.
+    """A human said `pause`, `resume`, `stop`, or a word about one experiment. `number` counts the commands.
 
     `source` names the comment where it was said, such as `comment:12345`: one comment gives one command.
+    `text` is what else was said there, such as the reason of a `reject`.
     """
 
     kind: ClassVar[str] = "command_given"
     number: int
-    command: Literal["pause", "resume", "stop", "revert"]
+    command: GivenCommand
     experiment: int | None = None
     source: str | None = None
+    text: str = ""
 
     @property
     def key(self) -> str:
@@ -430,6 +449,7 @@ ExperimentEvent = (
     | PullOpened
     | Reviewed
     | ExperimentDecided
+    | LandingBegun
     | ExperimentLanded
     | ExperimentFinished
 )

@@ -28,10 +28,12 @@ class Continue:
 
 @dataclass(frozen=True)
 class Begin:
-    """Claim a number for a new experiment; `reverts` names the one to take out, if that is asked."""
+    """Claim a number for a new experiment; `reverts` names the one to take out, `retries` the one to try again,
+    if that is asked."""
 
     experiment: int
     reverts: int | None = None
+    retries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,22 @@ def next_step(campaign: Campaign, standing: Standing) -> Step:
         waiting = f"another loop works on experiment {experiment.number}"
     if stop is not None:
         return stop
-    revert = next(iter(campaign.reverts_waiting), None)
-    if revert is None:
+    if not campaign.reverts_waiting:
         first = incumbent_step(campaign, standing)
         if first is not None:
             return Wait(waiting or first.why) if isinstance(first, Wait) else first
     limit = standing.limits.experiments
     if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
         return Wait(waiting or "others have the last experiments in hand")
-    return Begin(max(campaign.experiments, default=0) + 1, revert)
+    return next_experiment(campaign)
+
+
+def next_experiment(campaign: Campaign) -> Begin:
+    """Return what the next experiment is for: what a human asked comes first."""
+    number = max(campaign.experiments, default=0) + 1
+    if campaign.reverts_waiting:
+        return Begin(number, reverts=campaign.reverts_waiting[0])
+    return Begin(number, retries=next(iter(campaign.retries_waiting), None))
 
 
 def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent | Wait | Stop | None:

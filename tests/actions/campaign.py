@@ -13,7 +13,7 @@ from tests.evaluator.runs import starter
 from tests.github.server import GitHub
 
 # What the generated workflows ask for, and no more.
-PERMISSIONS = dict.fromkeys(("actions", "contents", "issues", "pull-requests", "statuses"), "write")
+PERMISSIONS = dict.fromkeys(("actions", "checks", "contents", "issues", "pull-requests", "statuses"), "write")
 # A second of real training, by the clock of a busy machine; what is said of it holds for any seed.
 TRAINED = """\
 evaluator:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.actions.caller import CHECKOUT
+from tests import leaks
 from tests.github.server import Dispatch, GitHub, Repository
 
 PROJECT = Path(__file__).parents[2]
@@ -162,7 +163,7 @@ class Runner:
             command += ["--env", f"{key}={value}"]
         # The runner's own python3 is the one that runs the tests: it has torch.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
+        done = subprocess.run(
             command,
             cwd=at,
             env={"PATH": path, "HOME": str(self.home)},
@@ -170,6 +171,8 @@ class Runner:
             text=True,
             timeout=TIMEOUT,
         )
+        leaks.PRINTED.append(done.stdout + done.stderr)
+        return done
 
     def waiting(self) -> list[Dispatch]:
         """Return what was dispatched to the repository and has not run."""

@@ -69,6 +69,7 @@ def test_a_campaign_runs_to_its_end(
     assert "pending" not in {state for state, _ in states.values()}
     for number, commit in landed.items():
         assert f"({decided[number]['candidate_runs']}+" in states[commit, "nocturne/score"][1]
+    assert [run.name for run in contents.check_runs.values()] == ["nocturne/report"] * experiments
 
     calls = [call for call in runner.github.calls[before:] if call.token_user != "alice"]
     assert len(calls) <= CALLS_ON_AVERAGE * experiments

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import pytest
 
 from bot.errors import UserError
-from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT, Comment, Forge, Issue, NotFound, Status
+from bot.forge import (
+    BODY_LIMIT,
+    DESCRIPTION_LIMIT,
+    REPORT_LIMIT,
+    Comment,
+    Forge,
+    Issue,
+    NotFound,
+    Report,
+    Status,
+)
 from bot.git import Git
 
 WHEN = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -90,11 +100,55 @@ def test_numbers_are_unique_when_opened_at_once(world: World) -> None:
 
 def test_edit_changes_what_is_given(world: World) -> None:
     number = open_one(world)
-    assert world.forge.edit_pull(number, labels=("b", "a")).labels == ("a", "b")
+    ours = ("nocturne", "nocturne:improved")
+    assert world.forge.edit_pull(number, labels=ours[::-1]).labels == ours
     edited = world.forge.edit_pull(number, body="New")
-    assert (edited.title, edited.body, edited.labels) == ("Try it", "New", ("a", "b"))
+    assert (edited.title, edited.body, edited.labels) == ("Try it", "New", ours)
     assert world.again().edit_pull(number, title="T", labels=()) == world.forge.get_pull(number)
     assert (world.forge.get_pull(number).title, world.forge.get_pull(number).labels) == ("T", ())
+
+
+def test_labels_of_others_stay(world: World) -> None:
+    number = open_one(world)
+    world.forge.edit_pull(number, labels=("nocturne", "nocturne:lost", "keep", "nocturnes"))
+    changed = world.again().edit_pull(number, labels=("nocturne", "nocturne:improved"))
+    assert changed.labels == ("keep", "nocturne", "nocturne:improved", "nocturnes")
+    assert world.forge.edit_pull(number, labels=()).labels == ("keep", "nocturnes")
+    assert world.again().get_pull(number).labels == ("keep", "nocturnes")
+
+
+def test_edit_and_close_at_once(world: World) -> None:
+    first, _ = world.start()
+    number = open_one(world)
+    done = world.forge.edit_pull(number, body="Over", labels=("nocturne",), close=True)
+    assert (done.body, done.labels, done.state) == ("Over", ("nocturne",), "closed")
+    assert world.again().edit_pull(number, body="Over", labels=("nocturne",), close=True) == done
+    world.start(head="nocturne/exp-2")
+    other = world.forge.open_pull(head="nocturne/exp-2", base=BASE, title="t", body="b")
+    assert world.forge.land(BASE, other.head_sha, first) == "landed"
+    assert world.forge.edit_pull(other.number, body="In", close=True).state == "merged"
+
+
+def test_one_that_is_new_is_not_looked_for_and_still_is_one(world: World) -> None:
+    world.start()
+    pulls = [
+        world.forge.open_pull(head=EXP, base=BASE, title="t", body="b", is_new=True).number for _ in range(2)
+    ]
+    assert pulls[0] == pulls[1] == world.again().open_pull(head=EXP, base=BASE, title="o", body="").number
+
+
+def test_reports_are_written_in_place(world: World) -> None:
+    first, second = world.start()
+    report = Report("nocturne/report", "success", "improved: 0.97", "**improved** ü", "| a |\n| --- |\n| 1 |")
+    assert world.forge.reports(second) == []
+    for forge, new in ((world.forge, True), (world.forge, True), (world.again(), False)):
+        assert forge.put_report(second, report, is_new=new)
+    assert world.again().reports(second) == [report] and world.forge.reports(first) == []
+    other = replace(report, conclusion="failure", title="rejected", text="t" * (REPORT_LIMIT + 9))
+    assert world.again().put_report(second, other)
+    (kept,) = world.forge.reports(second)
+    assert (kept.conclusion, kept.title, kept.summary) == ("failure", "rejected", report.summary)
+    assert len(kept.text) == REPORT_LIMIT and kept.text.endswith("t…")
 
 
 def test_long_texts_are_cut(world: World) -> None:

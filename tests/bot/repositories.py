@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import leaks
+
 TRAIN = """\
 LEARNING_RATE = 0.001
 BATCH_SIZE = 64
@@ -92,6 +94,7 @@ def nocturne(
         command_line(*words), cwd=folder, env=os.environ | dict(env or {}), capture_output=True, text=True,
         timeout=timeout, check=False,
     )  # fmt: skip
+    leaks.PRINTED.append(done.stdout + done.stderr)
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     return done

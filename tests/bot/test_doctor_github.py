@@ -23,7 +23,8 @@ from tests.github.routing import Answer, Listing, Request, route
 from tests.github.server import GitHub, Repository, serve
 
 ACTION = "nocturne/nocturne@" + "1" * 40
-ENOUGH = dict.fromkeys(("contents", "pull-requests", "issues", "statuses", "actions"), "write")
+NEEDED = ("contents", "pull-requests", "issues", "statuses", "actions")
+ENOUGH = dict.fromkeys((*NEEDED, "checks"), "write")
 RULES: dict[str, list[str]] = {}  # by branch, of every repository; the rules that the server knows of
 BYPASS = {"current_user_can_bypass": "never"}  # of all rules
 
@@ -123,12 +124,18 @@ def test_what_a_workflow_may_not_see_is_amber(home: Home) -> None:
         assert found[name].colour == "amber" and "administration: read" in found[name].mend
 
 
-@pytest.mark.parametrize("lacking", sorted(ENOUGH))
+@pytest.mark.parametrize("lacking", sorted(NEEDED))
 def test_a_permission_that_is_lacking_is_named(home: Home, lacking: str) -> None:
     given = ENOUGH | {lacking: "read"}
     found = home.examined(home.workflow_token(**given))[RIGHTS]
     assert found.colour == "red"
     assert found.measured.startswith(f"lacks {lacking}: write; has ")
+
+
+def test_a_workflow_that_may_not_write_check_runs_does_without(home: Home) -> None:
+    found = home.examined(home.workflow_token(**ENOUGH | {"checks": "read"}))[RIGHTS]
+    assert found.colour == "amber" and "and not checks: write" in found.measured
+    assert "checks: write" in found.mend
 
 
 def test_a_reader_of_the_repository_lacks_what_the_loop_needs(home: Home) -> None:

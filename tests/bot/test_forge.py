@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.forge import Report
 from bot.forge.local import LocalForge
 from bot.git import RemoteUnreachable
 from bot.git import command as git_command
@@ -58,8 +59,9 @@ def test_each_operation_is_at_most_one_push(world: World, monkeypatch: pytest.Mo
     forge = world.forge
     number = forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
     operations: list[Callable[[], Any]] = [
-        lambda: forge.edit_pull(number, labels=("a",)),
+        lambda: forge.edit_pull(number, body="c", labels=("a",), close=False),
         lambda: forge.set_status(sha=second, context="c", state="success", description="d"),
+        lambda: forge.put_report(second, Report("nocturne/report", "neutral", "t", "s", "x")),
         lambda: forge.upsert_comment(number, "k", "b"),
         lambda: forge.land(BASE, second, first),
     ]

@@ -13,7 +13,8 @@ from tests.bot.repositories import CONFIG, SCORE, TRAIN, git, make_repository, n
 from tests.github.server import GitHub, Repository, serve
 
 EXPERIMENTS = 2  # the first is discarded, the second merged
-PERMISSIONS = {"contents": "write", "pull-requests": "write", "statuses": "write", "issues": "write"}
+PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
+REQUIRED = tuple(f"nocturne/{name}" for name in ("scope", "review", "train", "score", "report"))
 START = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.003").replace('"gelu"  #', '"relu2"  #')
 # The task itself looks whether a credential reaches it.
 WATCHFUL = SCORE + "assert not any('ghs_' in value for value in os.environ.values()), 'a token in the jail'\n"
@@ -27,6 +28,8 @@ class Night:
     def __init__(self, folder: Path, github: GitHub) -> None:
         self.github = github
         self.repository: Repository = github.repository("octo/models", private=True, default_branch="main")
+        # Nothing lands that these are not said of, and said well.
+        self.repository.required = {"nocturne/main": REQUIRED}
         self.token = github.token(
             "github-actions[bot]", kind="workflow", repository=self.repository, permissions=PERMISSIONS
         )
@@ -67,6 +70,7 @@ def test_a_night_on_github(tmp_path: Path) -> None:
         check_what_it_costs(night)
         check_that_the_token_is_nowhere(night)
         check_that_looking_is_cheap(night)
+        night.repository.required.clear()
         night.run("uninstall", "--remote", "--yes")
         assert (
             git(night.repository.path, "for-each-ref", "--format=%(refname)", "refs/heads")
@@ -93,6 +97,11 @@ def check_that_pull_requests_tell_the_verdicts(night: Night) -> None:
         }
         assert set(told) == {"nocturne/scope", "nocturne/review", "nocturne/train", "nocturne/score"}
         assert told["nocturne/score"] == ("success" if number in landed else "failure")
+        (report,) = [run for run in contents.check_runs.values() if run.sha == issue.pull.head_sha]
+        assert (report.name, report.status) == ("nocturne/report", "completed")
+        assert report.conclusion == ("success" if number in landed else "neutral")
+        assert str(decided[number]["verdict"]) in report.output["title"]
+        assert "### Verdict" in report.output["summary"] and "### Runs" in report.output["text"]
     (promoted,) = night.events("promotion_opened")
     promotion = night.repository.pull(int(str(promoted["pull"])))
     assert promotion.pull is not None and promotion.pull.base == "main" and promotion.state == "open"

@@ -28,7 +28,7 @@ from tests.github.faults import Fault, Faults
 from tests.github.server import GitHub, Repository, serve
 
 KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=0), Fault.reset)
-PERMISSIONS = {"contents": "write", "pull-requests": "write", "statuses": "write", "issues": "write"}
+PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
 PARTS = 3  # neighbours among the calls fail in different runs, since three failures in a row end a command
 CONFIG = """\
 evaluator:
@@ -39,7 +39,7 @@ runner: test
 """
 BETTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 # Where such a call had its effect, that is seen before it is repeated, and it is not.
-LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments)$")
+LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments|/check-runs)$")
 Call = tuple[str, str, int]  # method, path, and how many of these went before
 
 
@@ -117,6 +117,7 @@ def seen(repository: Repository) -> dict[str, Any]:
         "landed": git(repository.path, "rev-list", "--count", "nocturne/main"),
         "comments": sorted(each.body.partition("\n")[0] for each in contents.comments.values()),
         "statuses": sorted({each.context: each.state for each in contents.statuses}.items()),
+        "reports": [(run.name, run.conclusion) for run in contents.check_runs.values()],
         "branches": sorted(ref for ref in contents.refs if ref.startswith("refs/heads/")),
         "ledger": [(e["kind"], e.get("experiment"), e.get("verdict"), e.get("score")) for e in events],
         "colours": sorted((label.name, label.color) for label in contents.labels.values()),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.errors import UserError
-from bot.forge import Comment, NotFound
+from bot.forge import Comment, NotFound, Report
 from bot.forge.choose import open_forge
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import LONGEST_WAIT, WRITES_A_MINUTE
@@ -25,7 +25,8 @@ from tests.bot.storage import make_repository, sh
 from tests.github.faults import Fault
 from tests.github.server import GitHub, serve
 
-WRITE = {"contents": "write", "pull-requests": "write", "statuses": "write", "issues": "write"}
+WRITE = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
+REPORT = Report("nocturne/report", "success", "improved: 0.97", "**improved**", "| run |")
 KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=1), Fault.reset)
 
 
@@ -101,13 +102,15 @@ def world(home: Home) -> World:
 def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
     first, second = world.start()
     forge = world.forge
-    number = forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    number = forge.open_pull(head=EXP, base=BASE, title="t", body="b", is_new=True).number
     for context in ("scope", "review"):
         forge.set_status(sha=second, context=context, state="success", description="fine")
     forge.upsert_comment(number, "status", "looking")
     for state in ("pending", "success", "success"):
         for context in ("train", "score"):
             forge.set_status(sha=second, context=context, state=state, description=state)  # type: ignore[arg-type]
+    for _ in range(2):
+        assert forge.put_report(second, REPORT, is_new=True)
     assert forge.land(BASE, second, first) == "landed"
     done = forge.edit_pull(number, body="all of it", labels=("nocturne", LABELS["improved"]))
     forge.upsert_comment(number, "status", "merged")
@@ -115,13 +118,56 @@ def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
     forge.delete_branch(EXP)
     assert (done.state, done.merged_sha, done.labels) == ("merged", second, ("nocturne", "nocturne:improved"))
     calls = home.rest()
-    # find, create, 6 statuses, 2 comments, body, labels, and the colours of the 2 new labels
+    # create, 6 statuses, the report, 2 comments, body, labels, and the colours of the 2 new labels
     assert len(calls) == 14, calls
     assert home.waits == []
     for label in ("nocturne", LABELS["improved"]):
         assert home.repository.contents.labels[label].color != "ededed"
+    world.start(head="nocturne/exp-2")
+    other = forge.open_pull(head="nocturne/exp-2", base=BASE, title="t", body="b", is_new=True).number
+    forge.edit_pull(other, body="c", labels=("nocturne",), close=True)
+    assert (
+        len(home.rest()) == 17
+    )  # the colours are there; and one that is closed takes no more than one merged
+
+
+def test_a_label_that_a_human_puts_on_meanwhile_stays(home: Home, world: World) -> None:
+    number = open_one(world)
     world.forge.edit_pull(number, labels=("nocturne",))
     assert len(home.rest()) == 15  # they have their colours now
+    issue = home.repository.contents.issues[number]
+    for label in ("Good one", "nocturne:lost"):
+        issue.labels.append(home.repository.label(label).name)
+    done = world.forge.edit_pull(number, labels=("nocturne", LABELS["improved"]))
+    assert done.labels == ("Good one", "nocturne", "nocturne:improved")
+
+
+# Reports
+
+
+def test_a_token_that_may_not_write_check_runs_is_told_of_once(home: Home) -> None:
+    first, second = home.world().start()
+    for token in (home.workflow_token(checks="read"), home.github.token("octo")):
+        notes: list[str] = []
+        git = home.clone()[0]
+        _, forge = open_forge(
+            git, Remote("origin", "github"), home.environ(token), notes.append, sleep=home.waits.append
+        )
+        before = len(home.github.calls)
+        assert [forge.put_report(sha, REPORT, is_new=True) for sha in (first, second)] == [False, False]
+        assert len(home.github.calls) - before == 1
+        assert len(notes) == 1 and "checks: write" in notes[0]
+    assert home.repository.contents.check_runs == {}
+
+
+def test_a_report_that_another_process_wrote_is_not_written_again(home: Home, world: World) -> None:
+    _, second = world.start()
+    assert world.forge.put_report(second, REPORT, is_new=True)
+    before = len(home.rest())
+    assert world.again().put_report(second, REPORT)
+    assert [call.split()[0] for call in home.rest(before)] == ["GET"]
+    (run,) = home.repository.contents.check_runs.values()
+    assert (run.name, run.status, run.conclusion) == ("nocturne/report", "completed", "success")
 
 
 def test_writes_are_spread_before_github_must_say_so(home: Home, world: World) -> None:
@@ -315,9 +361,10 @@ def rest_scenario(forge: GitHubForge, head: str, base: str, sha: str) -> list[An
     forge.set_status(sha=sha, context=head, state="success", description="d")
     forge.upsert_comment(number, "status", "one")
     forge.upsert_comment(number, "status", "two")
-    edited = forge.edit_pull(number, body="c", labels=("nocturne", f"x {head}"))
-    closed = forge.close_pull(number)
-    return [edited.state, edited.body, closed.state, closed.labels == ("nocturne", f"x {head}")]
+    forge.put_report(sha, REPORT, is_new=True)
+    forge.edit_pull(number, labels=("nocturne:old",))
+    edited = forge.edit_pull(number, body="c", labels=("nocturne", f"x {head}"), close=True)
+    return [edited.state, edited.body, edited.labels == ("nocturne", f"x {head}")]
 
 
 def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
@@ -326,7 +373,8 @@ def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
     pulls = [issue for issue in contents.issues.values() if issue.pull and issue.pull.head == head]
     numbers = {issue.number for issue in pulls}
     comments = [c.body for c in contents.comments.values() if c.issue in numbers]
-    return [len(pulls), [issue.body for issue in pulls], [issue.state for issue in pulls], comments]
+    reports = [run.conclusion for run in contents.check_runs.values() if run.sha == sha]
+    return [len(pulls), [issue.body for issue in pulls], [issue.state for issue in pulls], comments, reports]
 
 
 @pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.long), 1])
@@ -347,7 +395,8 @@ def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: in
 
     play(None, Fault.before, 0)  # colours the labels, once in a repository
     came, traces, calls = play(None, Fault.before, 1)
-    assert traces == [1, ["c"], ["closed"], ["<!-- nocturne:status -->\ntwo"]] and calls == 8
+    comments = ["<!-- nocturne:status -->\ntwo"]
+    assert traces == [1, ["c"], ["closed"], comments, ["success"]] and calls == 11
     walk = list(itertools.product(range(calls), KINDS))
     for case, (index, kind) in enumerate(walk, start=2):
         assert play(index, kind, case)[:2] == (came, traces), (index, kind)

@@ -33,8 +33,8 @@ from tests.bot.campaigns import Night, commit_of, night_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository
 
 EFFECTS = {
-    "open_pull", "edit_pull", "close_pull", "set_status", "upsert_comment", "push_branch", "replace_branch",
-    "delete_branch", "land",
+    "open_pull", "edit_pull", "close_pull", "set_status", "put_report", "upsert_comment", "push_branch",
+    "replace_branch", "delete_branch", "land",
 }  # fmt: skip
 MOST_EFFECTS = 14
 
@@ -129,7 +129,7 @@ def test_an_experiment_costs_few_calls_of_the_forge(played: Played, number: int)
     assert 8 <= sum(made.values()) <= MOST_EFFECTS
     assert made["open_pull"] == made["edit_pull"] == made["delete_branch"] == 1
     assert made["upsert_comment"] <= 2 and made["set_status"] <= 6
-    assert (made["land"], made["close_pull"]) == ((1, 0) if number == MERGED else (0, 1))
+    assert (made["land"], made["put_report"], made["close_pull"]) == (number == MERGED, 1, 0)
 
 
 @pytest.mark.parametrize("number", VERDICTS)

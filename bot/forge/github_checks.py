@@ -1,0 +1,115 @@
+"""Check runs on GitHub: the full report on a commit, where the token may write one.
+
+https://docs.github.com/en/rest/checks/runs
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+from typing import Any
+
+from bot.forge import REPORT_LIMIT, Report, cut, github_client
+from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.github_records import plain, title_of
+
+_MINE = "nocturne/"
+
+
+class Checks:
+    """The check runs of a repository. A token that may not write them is told of once, and asked no more.
+
+    GitHub's `external_id` keeps a digest of what a check run says, so that the same is not written twice.
+    """
+
+    def __init__(self, client: GitHubClient, on_note: Callable[[str], None]) -> None:
+        self._client = client
+        self._on_note = on_note
+        self._refused = False
+        self._begun: set[tuple[str, str]] = set()  # commits and names that we tried to report on
+        self._said: dict[tuple[str, str], str] = {}  # the digest of what they say now
+
+    def put(self, sha: str, report: Report, *, is_new: bool) -> bool:
+        """See `Forge.put_report`."""
+        key, digest = (sha, report.name), _digest(report)
+        if self._refused:
+            return False
+        if self._said.get(key) == digest:
+            return True
+        try:
+            self._write(sha, report, digest, look=not is_new or key in self._begun)
+        except Refused as refused:
+            if refused.status not in (403, 404):
+                raise self._client.refusal(refused, "write check runs", "checks: write") from None
+            self._refused = True
+            self._on_note(
+                f"GitHub does not let the token write check runs ({refused.said}): pull requests go without"
+                " nocturne/report; `checks: write` under `permissions:` in the workflow allows them"
+            )
+            return False
+        self._said[key] = digest
+        return True
+
+    def _write(self, sha: str, report: Report, digest: str, *, look: bool) -> None:
+        found = self._find(sha, report.name) if look else None
+        self._begun.add((sha, report.name))
+        if found is not None and found["external_id"] == digest:
+            return
+        wanted = {
+            "status": "completed",
+            "conclusion": report.conclusion,
+            "external_id": digest,
+            "output": {
+                "title": title_of(report.title),
+                "summary": cut(plain(report.summary), REPORT_LIMIT),
+                "text": cut(plain(report.text), REPORT_LIMIT),
+            },
+        }
+        if found is not None:
+            self._client.request("PATCH", f"/check-runs/{found['id']}", wanted)
+            return
+        new = wanted | {"name": report.name, "head_sha": sha}
+        self._client.request("POST", "/check-runs", new, look=lambda: self._look(sha, report.name))
+
+    def read(self, sha: str) -> list[Report]:
+        """See `Forge.reports`."""
+        try:
+            records = self._records(sha)
+        except Refused as refused:
+            if refused.status in (403, 404):
+                return []  # whoever may not see them does without
+            raise self._client.refusal(refused, "read check runs", "checks: read") from None
+        found = [_report_of(record) for record in records if record["name"].startswith(_MINE)]
+        return sorted(found, key=lambda report: report.name)
+
+    def _look(self, sha: str, name: str) -> Mapping[str, Any] | None:
+        """Return the check run that may or may not have been made just now. A lagging list is read again."""
+        for pause in (0.0, github_client.PAUSE, 2 * github_client.PAUSE):
+            self._client.sleep(pause)
+            found = self._find(sha, name)
+            if found is not None:
+                return found
+        return None
+
+    def _find(self, sha: str, name: str) -> Mapping[str, Any] | None:
+        return next(iter(self._records(sha, check_name=name)), None)
+
+    def _records(self, sha: str, **only: str) -> Any:
+        return self._client.get(f"/commits/{sha}/check-runs", per_page=100, **only)["check_runs"]
+
+
+def _report_of(record: Mapping[str, Any]) -> Report:
+    output, conclusion = record["output"], record["conclusion"]
+    return Report(
+        name=record["name"],
+        conclusion=conclusion if conclusion in ("success", "failure") else "neutral",
+        title=output["title"] or "",
+        summary=output["summary"] or "",
+        text=output["text"] or "",
+    )
+
+
+def _digest(report: Report) -> str:
+    return hashlib.sha256(json.dumps(astuple(report)).encode()).hexdigest()[:20]
