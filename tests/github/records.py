@@ -183,6 +183,9 @@ class Run:
     conclusion: str | None = None
     title: str = ""
     updated: datetime | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    group: str | None = None  # of its workflow's `concurrency`
+    head_repository: int | None = None  # the id of the fork that a pull request's run is for
 
 
 @dataclass

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.github import plumbing
+from tests.github import concurrency, plumbing
 from tests.github.records import (
     ROLES,
     Artifact,
@@ -64,6 +64,8 @@ class Repository:
     workflows_enabled: bool = True
     workflow_permissions: str = "read"
     actions_may_open_pulls: bool = True
+    rules: dict[str, list[str]] = field(default_factory=dict)  # by branch, the types of its rules
+    may_bypass_rules: str = "never"
     merges_disturbed: int = 0  # so many merges to come find their base modified
     allow_merge_commit: bool = True
     allow_squash_merge: bool = True
@@ -106,8 +108,7 @@ class Repository:
 
     def finish_run(self, run_id: int, conclusion: str = "success") -> None:
         """Let the run of a workflow be over: whoever ran it says how it ended."""
-        run = self.contents.runs[run_id]
-        run.status, run.conclusion, run.updated = "completed", conclusion, now()
+        concurrency.end(self.contents.runs, self.contents.runs[run_id], conclusion, now())
 
     def pull(self, number: int) -> Issue:
         """Return the pull request `number` for a test to look at."""

@@ -6,11 +6,11 @@ import json
 
 from tests.github import plumbing, shapes
 from tests.github.records import Dispatch
-from tests.github.rest_runs import find, queue_run
+from tests.github.rest_runs import find
 from tests.github.routing import Answer, Listing, Request, route
 from tests.github.rules import Refused, invalid, unprocessable
 from tests.github.shapes import Json
-from tests.github.workflows import Workflow, accepted_inputs, workflows
+from tests.github.workflows import Workflow, accepted_inputs, queue_run, workflows
 
 _ACTIONS = "/repos/{owner}/{repo}/actions"
 
@@ -43,7 +43,7 @@ def dispatch_workflow(request: Request) -> Answer:
     inputs = accepted_inputs(home, sha, workflow, fields.table("inputs") or {})
     if not home.workflows_enabled:
         raise unprocessable("Actions has been disabled for this repository.")
-    run = queue_run(request, home, workflow, "workflow_dispatch", ref, sha)
+    run = queue_run(home, request.actor, workflow, "workflow_dispatch", ref, sha, inputs)
     request.github.dispatches.append(
         Dispatch(
             "workflow_dispatch",

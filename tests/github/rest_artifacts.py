@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
+import time
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from tests.github import shapes
 from tests.github.records import Artifact
@@ -12,6 +16,8 @@ from tests.github.shapes import Json
 
 _ACTIONS = "/repos/{owner}/{repo}/actions"
 _KEPT = timedelta(days=90)
+_SIGNED_FOR = 60  # seconds: "This URL expires after 1 minute"
+_KEY = secrets.token_bytes(16)
 
 
 @route("GET", _ACTIONS + "/artifacts", "actions:read")
@@ -41,13 +47,31 @@ def download(request: Request) -> Answer:
         raise not_found()
     if artifact.expired:
         raise Refused(410, "Artifact has expired")
-    url = f"{request.github.api_url}/storage/{request.repository.id}/{artifact.id}"
-    return Answer(302, None, {"location": url})
+    path = f"/storage/{request.repository.id}/{artifact.id}"
+    until = int(time.time()) + _SIGNED_FOR
+    asked = urlencode({"se": until, "sig": _signature(path, until)})
+    elsewhere = request.github.api_url.replace(
+        "127.0.0.1", "localhost"
+    )  # another host, as GitHub's storage is
+    return Answer(302, None, {"location": f"{elsewhere}{path}?{asked}"})
+
+
+def _signature(path: str, until: int) -> str:
+    return hmac.digest(_KEY, f"{path} {until}".encode(), "sha256").hex()
 
 
 @route("GET", "/storage/{home:int}/{artifact:int}")
 def read_stored(request: Request) -> Answer:
-    """The address is the permission, as a signed one of GitHub's storage is."""
+    """The signed address is the permission, for a minute; whoever shows a token besides is refused.
+
+    https://learn.microsoft.com/rest/api/storageservices/create-service-sas
+    """
+    if request.token is not None:
+        raise Refused(400, "InvalidAuthenticationInfo")
+    until = int(request.query.get("se", "0"))
+    signed = hmac.compare_digest(_signature(request.path, until), request.query.get("sig", ""))
+    if not signed or until < time.time():
+        raise Refused(403, "AuthenticationFailed")
     for home in request.github.repositories.values():
         artifact = home.contents.artifacts.get(request.number("artifact"))
         if home.id == request.number("home") and artifact is not None:
@@ -75,7 +99,7 @@ def _shape(request: Request, one: Artifact) -> Json:
     about = run and {
         "id": run.id,
         "repository_id": home.id,
-        "head_repository_id": home.id,
+        "head_repository_id": run.head_repository or home.id,
         "head_branch": run.branch,
         "head_sha": run.sha,
     }

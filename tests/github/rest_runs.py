@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.github import shapes, shapes_commits
+from tests.github import concurrency, shapes, shapes_commits
 from tests.github.records import Run
-from tests.github.repository import Repository, now
+from tests.github.repository import now
 from tests.github.routing import Answer, Listing, Request, route
 from tests.github.rules import Refused, not_found
 from tests.github.shapes import Json
@@ -38,26 +38,8 @@ def cancel_run(request: Request) -> Answer:
     run = _find_run(request)
     if run.status == "completed":
         raise Refused(409, "Cannot cancel a workflow run that is completed.")
-    run.status, run.conclusion, run.updated = "completed", "cancelled", now()
+    concurrency.end(request.contents.runs, run, "cancelled", now())
     return Answer(202, {})
-
-
-def queue_run(request: Request, home: Repository, workflow: Workflow, event: str, ref: str, sha: str) -> Run:
-    """Write a run down that waits for somebody to run it."""
-    run = Run(
-        id=request.github.new_id(),
-        number=home.next_run(),
-        workflow=workflow.path,
-        name=workflow.name,
-        event=event,
-        branch=ref,
-        sha=sha,
-        actor=request.actor,
-        created=now(),
-        title=workflow.name,
-    )
-    home.contents.runs[run.id] = run
-    return run
 
 
 def find(request: Request) -> Workflow:

@@ -38,6 +38,7 @@ from tests.github import (  # noqa: F401 - each registers its routes
     rest_refs,
     rest_repositories,
     rest_reviews,
+    rest_rules,
     rest_runs,
     rest_settings,
     rest_statuses,

@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 
-from tests.github import plumbing
-from tests.github.repository import Repository
+from tests.github import concurrency, plumbing
+from tests.github.expressions import filled
+from tests.github.records import Run, User
+from tests.github.repository import Repository, now
 from tests.github.rules import unprocessable
 
 _FOLDER = ".github/workflows"
@@ -90,6 +92,46 @@ def accepted_inputs(home: Repository, sha: str, workflow: Workflow, given: dict[
     return accepted
 
 
+def queue_run(
+    home: Repository, actor: User, workflow: Workflow, event: str, ref: str, sha: str, inputs: dict[str, str]
+) -> Run:
+    """Write a run down that waits for somebody to run it, with the title and the group that its file says."""
+    document = _document(home, sha, workflow.path) or {}
+    contexts = {"inputs": inputs, "github": {"event_name": event, "ref": f"refs/heads/{ref}"}}
+    shared = document.get("concurrency")
+    group = shared.get("group") if isinstance(shared, dict) else shared
+    run = Run(
+        id=home.new_id(),
+        number=home.next_run(),
+        workflow=workflow.path,
+        name=workflow.name,
+        event=event,
+        branch=ref,
+        sha=sha,
+        actor=actor,
+        created=now(),
+        title=filled(str(document.get("run-name") or workflow.name), contexts),
+        inputs=inputs,
+        group=filled(str(group), contexts) if group else None,
+    )
+    concurrency.admit(home.contents.runs, run, run.created)
+    return run
+
+
+def run_scheduled(home: Repository, actor: User) -> list[Run]:
+    """Queue a run of each workflow of the default branch that has a schedule, as when its time has come.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+    """
+    head = home.branch(home.default_branch)
+    queued = []
+    for workflow in workflows(home) if head is not None and home.workflows_enabled else []:
+        document = _document(home, str(head), workflow.path)
+        if isinstance(document, dict) and "schedule" in (_triggers(document) or {}):
+            queued.append(queue_run(home, actor, workflow, "schedule", home.default_branch, str(head), {}))
+    return queued
+
+
 def _document(home: Repository, sha: str, path: str) -> Any:
     data = plumbing.file_at(home.path, sha, path)
     if data is None:
@@ -104,9 +146,13 @@ def _declared(document: Any) -> dict[str, Any] | None:
     """Return the inputs of `on: workflow_dispatch`, or None without that trigger."""
     if not isinstance(document, dict):
         return None
-    triggers = document.get("on", document.get(True))  # YAML 1.1 reads the bare key `on` as true
+    triggers = _triggers(document)
     if triggers == "workflow_dispatch" or (isinstance(triggers, list) and "workflow_dispatch" in triggers):
         return {}
     if not isinstance(triggers, dict) or "workflow_dispatch" not in triggers:
         return None
     return dict((triggers["workflow_dispatch"] or {}).get("inputs") or {})
+
+
+def _triggers(document: dict[Any, Any]) -> Any:
+    return document.get("on", document.get(True))  # YAML 1.1 reads the bare key `on` as true

@@ -41,6 +41,12 @@ class Call:
     query: str = ""
     index: int = 0  # its place among all calls, REST and git together
 
+    @property
+    def kind(self) -> str:
+        """What of git's it is, such as `info/refs upload-pack` or `git-receive-pack`."""
+        name = "/".join(self.path.split("/")[3:])
+        return f"{name} {self.query.removeprefix('service=git-')}".strip()
+
 
 @dataclass
 class GitHub:
