@@ -44,8 +44,8 @@ on:
 
 permissions: {{}}
 
-concurrency: # one chain for each campaign
-  group: nocturne-${{{{ inputs.campaign || '{campaign}' }}}}
+concurrency: # one chain for each campaign and runner; of runs that wait the newest is kept
+  group: nocturne-${{{{ inputs.campaign || '{campaign}' }}}}-{runner}
   cancel-in-progress: false
 
 jobs:
@@ -138,7 +138,8 @@ def caller(*, form: Form, action: str, campaign: str, labels: Sequence[str], con
     name, commit = _pinned(action)
     title = run_title("${{ inputs.campaign || '" + campaign + "' }}")
     minute = int(commit[:4], 16) % 60  # not the full hour, when everybody's schedules are late
-    head = _HEAD.format(config=config, title=title, campaign=campaign, minute=minute)
+    runner = re.sub(r"[^\w.-]+", "-", "-".join(labels))
+    head = _HEAD.format(config=config, title=title, campaign=campaign, minute=minute, runner=runner)
     said = json.dumps(list(labels))
     body = (_ONE if form == "one" else _THREE).format(
         permissions=_PERMISSIONS, labels=said, action=action, name=name, commit=commit, checkout=CHECKOUT,

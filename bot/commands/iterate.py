@@ -15,7 +15,7 @@ def run(*, repo: Path, campaign: str | None) -> int:
     with campaign_session(repo, campaign, thinks=True) as session:
         before = len(session.desk.ledger.refresh().order)
         stop = run_loop(session.desk, Until(experiments=1, is_the_end=False))
-        for experiment in session.desk.ledger.refresh().finished()[before:]:
+        for experiment in session.desk.ledger.known().finished()[before:]:
             tell(os.environ, session.desk, experiment.number)
         set_outputs(os.environ, {"stop": "" if stop.reason == "requested" else stop.reason})
         if stop.reason != "requested":

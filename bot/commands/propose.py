@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
-from bot.actions.files import set_outputs
+from bot.actions.files import in_actions, set_outputs
+from bot.actions.pickup import pick_up
 from bot.commands.session import campaign_session
+from bot.forge.github import GitHubForge
 from bot.loop.single import announce_training, propose_next
 
 
 def run(*, repo: Path, campaign: str | None, finish_first: bool) -> int:
     with campaign_session(repo, campaign, thinks=True) as session:
-        outcome = propose_next(session.desk, finish_first=finish_first)
+        forge = session.desk.forge
+        look = None
+        if finish_first and in_actions(os.environ) and isinstance(forge, GitHubForge):
+            look = partial(pick_up, session.desk, forge.client, os.environ)
+        outcome = propose_next(session.desk, finish_first=finish_first, pick_up=look)
         number, stop = (outcome, "") if isinstance(outcome, int) else ("", outcome.reason)
         set_outputs(os.environ, {"experiment": number, "stop": stop})
         if isinstance(outcome, int):

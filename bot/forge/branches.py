@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.errors import NotAllowed, UserError
 from bot.forge import LandResult
@@ -26,9 +26,16 @@ class Branches:
         ref = f"refs/heads/{branch}"
         return self._git.fetch(self._remote, [ref]).get(ref)
 
-    def move(self, branch: str, sha: str, *, forward_only: bool) -> None:
-        """See `Forge.push_branch` (`forward_only`) and `Forge.replace_branch`."""
+    def move(self, branch: str, sha: str, *, forward_only: bool) -> bool:
+        """See `Forge.push_branch` (`forward_only`) and `Forge.replace_branch`; say whether this made the branch."""
         ref = f"refs/heads/{branch}"
+        refs = [ref, *self._companions(branch)]
+        seen = self._git.tracked(refs)
+        # Where it is as we last saw it, the push finds out by itself, which spares a look before.
+        updates = [RefUpdate(name, sha, seen.get(name), forward_only) for name in refs]
+        result = self._git.push(self._remote, updates)
+        if result.pushed:
+            return result.changed and ref not in seen
         for _ in range(_ATTEMPTS):
             refs = [ref, *self._companions(branch)]
             there = self._git.fetch(self._remote, refs)
@@ -37,7 +44,7 @@ class Branches:
             ]
             result = self._git.push(self._remote, updates)
             if result.pushed:
-                return
+                return False
             _raise_if_denied(result, branch)
             now_at = there.get(ref)
             if forward_only and now_at and not self._git.is_ancestor(now_at, sha):
@@ -46,8 +53,11 @@ class Branches:
             f"{branch} is not behind {sha[:12]}: somebody else moved it: compare the two with `git log`"
         )
 
-    def delete(self, branch: str) -> None:
-        """See `Forge.delete_branch`."""
+    def delete(self, branch: str, seen: str | None = None) -> None:
+        """See `Forge.delete_branch`. Where it is at `seen` nothing needs to be looked at before."""
+        ref = f"refs/heads/{branch}"
+        if seen is not None and self._git.push(self._remote, [RefUpdate(ref, None, seen)]).pushed:
+            return
         if self.head(branch) is None:
             return  # a deletion of nothing would reach the remote and its hooks all the same
         result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
@@ -58,16 +68,27 @@ class Branches:
         """See `Forge.land`."""
         ref = f"refs/heads/{branch}"
         refs = [ref, *self._companions(branch)]
+        seen = self._git.tracked(refs)
+        if expected is not None and seen.get(ref) == expected:
+            # It was there when we last looked: the push itself finds out whether it still is.
+            result = self._git.push(self._remote, _to(sha, refs, ref, seen))
+            _raise_if_denied(result, branch)
+            if result.pushed:
+                return "landed" if result.changed else "already"
         there = self._git.fetch(self._remote, refs)
         now = there.get(ref)
         if now is not None and self._git.is_ancestor(sha, now):
             return "already"
         if now != expected:
             return "moved"
-        updates = [RefUpdate(name, sha, there.get(name), name == ref) for name in refs]
-        result = self._git.push(self._remote, updates)
+        result = self._git.push(self._remote, _to(sha, refs, ref, there))
         _raise_if_denied(result, branch)
         return "landed" if result.pushed else "moved"
+
+
+def _to(sha: str, refs: Sequence[str], forward: str, there: Mapping[str, str]) -> list[RefUpdate]:
+    """Return the updates that put `refs` on `sha` from where they are; `forward` moves forward alone."""
+    return [RefUpdate(name, sha, there.get(name), name == forward) for name in refs]
 
 
 def _raise_if_denied(result: PushResult, branch: str) -> None:

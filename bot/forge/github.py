@@ -58,6 +58,8 @@ class GitHubForge:
         self._begun: set[str] = set()  # heads whose pull request we tried to open
         self._comments: dict[int, dict[str, tuple[int, str]]] = {}  # number: {key: (id, text)}
         self._statuses: dict[tuple[str, str], tuple[StatusState, str]] = {}
+        self._landed: dict[str, str] = {}  # by branch, a commit that it holds
+        self._made: set[str] = set()  # branches that were not there before: they have no pull request yet
 
     # Pull requests
 
@@ -67,7 +69,8 @@ class GitHubForge:
         """See `Forge.open_pull`; raises `UserError` where GitHub has no branch `head`."""
         if head in self._pulls and self._pulls[head].number > after:
             return self.get_pull(self._pulls[head].number)
-        found = None if is_new and head not in self._begun else self._find(head, base, after)
+        fresh = (is_new or head in self._made) and head not in self._begun
+        found = None if fresh else self._find(head, base, after)
         if found is not None:
             return found
         self._begun.add(head)
@@ -323,19 +326,21 @@ class GitHubForge:
 
     def replace_branch(self, branch: str, sha: str) -> None:
         """See `Forge.replace_branch`."""
-        self._branches.move(branch, sha, forward_only=False)
+        if self._branches.move(branch, sha, forward_only=False):
+            self._made.add(branch)
 
     def delete_branch(self, branch: str) -> None:
         """See `Forge.delete_branch`."""
         self._await_merge(branch)
-        self._branches.delete(branch)
+        pull = self._pulls.get(branch)
+        self._branches.delete(branch, pull.head_sha if pull is not None else None)
 
     def _await_merge(self, branch: str) -> None:
         """Let GitHub see that a pull request has landed before its branch goes: else it would be shown closed."""
         pull = self._pulls.get(branch)
         if pull is None or pull.state != "open":
             return
-        base = self._branches.head(pull.base)
+        base = self._landed.get(pull.base) or self._branches.head(pull.base)
         if base is None or not self._git.is_ancestor(pull.head_sha, base):
             return
         for pause in _MERGE_LAGS:
@@ -345,4 +350,7 @@ class GitHubForge:
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""
-        return self._branches.land(branch, sha, expected)
+        result = self._branches.land(branch, sha, expected)
+        if result != "moved":
+            self._landed[branch] = sha
+        return result

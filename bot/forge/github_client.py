@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
@@ -88,8 +89,27 @@ class GitHubClient:
         ).requester
 
     def get(self, path: str, **parameters: str | int) -> Any:
-        """Return what is at `path`; see `request`."""
+        """Return what is at `path`, an address where it only points elsewhere; see `request`."""
         return self.request("GET", path, parameters=parameters)
+
+    def download(self, address: str, most: int) -> bytes:
+        """Return at most `most` bytes of what is at `address`, asked without the token; none where it is refused.
+
+        GitHub signs such addresses of its storage for a minute.
+        """
+        import requests
+
+        for attempt in range(1, TRIES + 1):
+            with (
+                contextlib.suppress(requests.RequestException, OSError),
+                requests.get(address, timeout=_TIMEOUT, stream=True) as answer,
+            ):
+                if answer.status_code < 500:
+                    return next(answer.iter_content(most), b"") if answer.ok else b""
+            self.sleep(PAUSE * 2 ** (attempt - 1))
+        raise RemoteUnreachable(
+            "GitHub's storage of artifacts does not answer: nothing is lost, run again later"
+        )
 
     def pages(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
         """Return the list at `path` whole, at most 3,000 entries."""
@@ -166,7 +186,7 @@ class GitHubClient:
         import requests
 
         try:
-            _, data = self._requester.requestJsonAndCheck(
+            headers, data = self._requester.requestJsonAndCheck(
                 verb,
                 f"/repos/{self.repository}{path}",
                 parameters=dict(parameters) if parameters else None,
@@ -178,6 +198,8 @@ class GitHubClient:
             raise _Passing(type(error).__name__) from None
         except RuntimeError as error:  # PyGithub's word for a redirection to another host or protocol
             raise UserError(f"GITHUB_API_URL: {self._api_url} leads elsewhere: {error}") from None
+        if data is None and verb == "GET" and "location" in headers:
+            return headers["location"]
         if isinstance(data, dict) and "message" in data and set(data) <= _REDIRECTION:
             raise UserError(
                 f"GitHub has moved {self.repository}: give the remote its new address by `git remote set-url`"

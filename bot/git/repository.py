@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -49,6 +50,7 @@ class Git:
         self.top = top
         self.common_dir = common_dir
         self.login = dict(login or {})
+        self._seen: tuple[str, frozenset[str], dict[str, str]] | None = None
 
     @staticmethod
     def open(path: Path) -> Git:
@@ -88,6 +90,12 @@ class Git:
         return git_output(arguments, cwd=self.top, stdin=stdin, env=env, timeout=timeout)
 
     # Reading
+
+    def tracked(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return {full name: sha} of the remote's `refs` as they were when we last fetched or pushed them."""
+        here = git_transfer.local_refs(self.run, [git_transfer.tracking_ref(ref) for ref in refs])
+        known = {ref: here.get(git_transfer.tracking_ref(ref)) for ref in refs}
+        return {ref: sha for ref, sha in known.items() if sha is not None}
 
     def resolve(self, rev: str) -> str | None:
         """Return the full name of the commit that `rev` means here, None where it means none."""
@@ -309,7 +317,36 @@ class Git:
         `refs/remotes/nocturne/` and `refs/nocturne/remote/`, and stay when a ref goes away. Raises
         `RemoteUnreachable`.
         """
-        return git_transfer.fetch(self._reaching(remote), remote, refs)
+        if self._seen is not None:
+            seen_at, names, there = self._seen
+            if seen_at == remote and names.issuperset(refs):
+                return {ref: there[ref] for ref in refs if ref in there}
+        far = self.remote_path(remote) is None
+        return git_transfer.fetch(self._reaching(remote), remote, refs, far=far)
+
+    @contextmanager
+    def at_once(self, remote: str, refs: Sequence[str]) -> Iterator[None]:
+        """Look at these refs in one go: inside, `fetch` says of them what was there at the beginning.
+
+        That lasts until something is pushed, or `look_again`. No patterns, and not for two threads.
+        """
+        outer = self._seen
+        if outer is not None and outer[0] == remote and outer[1].issuperset(refs):
+            yield
+            return
+        try:
+            self._seen = None
+            self._seen = (remote, frozenset(refs), self.fetch(remote, refs))
+        except Damaged:
+            pass  # whoever reads the damaged one knows how it is mended
+        try:
+            yield
+        finally:
+            self._seen = None
+
+    def look_again(self) -> None:
+        """Forget what `at_once` saw."""
+        self._seen = None
 
     def push(self, remote: str, updates: Sequence[RefUpdate]) -> PushResult:
         """Move the remote's refs, all or none, each only forward and only from where it is expected.
@@ -318,7 +355,8 @@ class Git:
         for a full disk or a missing permission.
         """
         if not updates:
-            return PushResult(True)
+            return PushResult(True, changed=False)
+        self._seen = None
         receive = None
         if self.remote_path(remote) is not None:
             # git hides our settings from the other side, which is a disk of this machine here.

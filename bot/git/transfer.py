@@ -12,6 +12,7 @@ from typing import Literal
 from bot.errors import UserError
 from bot.git.command import (
     NETWORK_TIMEOUT,
+    Damaged,
     Locked,
     LoginRefused,
     RemoteUnreachable,
@@ -57,11 +58,15 @@ class RefUpdate:
 
 @dataclass(frozen=True)
 class PushResult:
-    """What became of a push: `moved` means somebody else was first, `denied` that the remote refuses."""
+    """What became of a push: `moved` means somebody else was first, `denied` that the remote refuses.
+
+    `changed` is False where all refs were at their new commits already.
+    """
 
     pushed: bool
     rejected: Literal["moved", "denied"] | None = None
     detail: str = ""
+    changed: bool = True
 
 
 def tracking_ref(ref: str) -> str:
@@ -111,13 +116,19 @@ def list_remote(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def fetch(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:
-    """Bring the remote's `refs` here and return {full name: sha}; see `Git.fetch`."""
+def fetch(run: Run, remote: str, refs: Sequence[str], *, far: bool = False) -> dict[str, str]:
+    """Bring the remote's `refs` here and return {full name: sha}; see `Git.fetch`.
+
+    From a remote that is `far` nothing is asked for that another fetch, such as that of a fresh clone, brought.
+    """
     for attempt in range(6):
         there = list_remote(run, remote, refs)
         here = local_refs(run, [tracking_ref(ref) for ref in there])
         old = [ref for ref, sha in there.items() if here.get(tracking_ref(ref)) != sha]
         if not old:
+            return there
+        if far and _are_here(run, [there[ref] for ref in old]):
+            note_pushed(run, [RefUpdate(ref, there[ref], None) for ref in old])
             return there
         specs = [f"+{ref}:{tracking_ref(ref)}" for ref in old]
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap="]
@@ -140,6 +151,15 @@ def fetch(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def _are_here(run: Run, commits: Sequence[str]) -> bool:
+    """Say whether these commits are here, with all that they are made of."""
+    try:
+        run(["rev-list", "--objects", "--quiet", *commits, "--not", "--all"])
+    except (ProcessFailed, Damaged):
+        return False
+    return True
+
+
 def local_refs(run: Run, names: Sequence[str]) -> dict[str, str]:
     """Return {name: sha} of those of our own refs that exist and can be read."""
     if not names:
@@ -158,7 +178,7 @@ def push(
     receive_pack: str | None,
 ) -> PushResult:
     """Move the remote's refs; see `Git.push`."""
-    command = ["push", "--porcelain", "--no-verify", "--quiet"]
+    command = ["push", "--porcelain", "--no-verify", "--no-progress"]
     if len(updates) > 1:
         command.append("--atomic")
     if receive_pack:
@@ -173,7 +193,7 @@ def push(
             command.append(f"--force-with-lease={update.ref}:{update.expected or ''}")
         specs.append(f"{update.new or ''}:{update.ref}")
     try:
-        run([*command, "--", remote, *specs], timeout=NETWORK_TIMEOUT)
+        told = run([*command, "--", remote, *specs], timeout=NETWORK_TIMEOUT).decode(errors="replace")
     except ProcessFailed as error:
         said = failure_text(error)
         if "remote ref does not exist" in said:  # deleted already
@@ -189,7 +209,8 @@ def push(
             with reaching(remote, "push to"):
                 raise
         return result
-    return PushResult(True)
+    there_already = sum(line.startswith("=\t") for line in told.splitlines())
+    return PushResult(True, changed=there_already < len(updates))
 
 
 def note_pushed(run: Run, updates: Sequence[RefUpdate]) -> None:

@@ -47,6 +47,13 @@ class Ledger:
             return self.append(lambda c: [LedgerMended("; ".join(fresh), c.event_count)])
         return campaign
 
+    def known(self) -> Campaign:
+        """Return the campaign as it was when this process last read or wrote the ledger.
+
+        What was just appended went on top of everything others had written by then.
+        """
+        return self._campaign if self._campaign.event_count else self.refresh()
+
     def append(self, make: Make, files: Files | None = None) -> Campaign:
         """Append what `make` says of the freshest campaign, with `files` in the same commit.
 

@@ -60,6 +60,11 @@ class Records:
         self._notes: list[str] = []
         self._checked = False
         self._was_here = False
+        self._latest: Snapshot | None = None
+
+    def latest(self) -> Snapshot:
+        """Return the tree as it was last read or written here, without asking the remote again."""
+        return self._latest or self._load()
 
     def load(self) -> Snapshot:
         """Return the tree as it is on the remote now, repaired after a crash. Raises `RemoteUnreachable`."""
@@ -78,9 +83,14 @@ class Records:
         `change` returns {path: content}, None as content deletes, and None or {} is nothing to do. `also`
         names refs that move in the same push, all or none. A callable `message` is asked after `change`.
         Returns the tree that holds the change. Raises `UserError` where it cannot be written.
+
+        The first attempt builds on what was last seen and asks nobody before it pushes: that goes through
+        only if nobody else wrote since. "Nothing to do" is believed of the newest tree alone.
         """
         with alone(self.git.common_dir / "nocturne" / self._lock_name, _LOCK_PATIENCE):
             for attempt in range(attempts):
+                if attempt:
+                    self._latest = None
                 done = self.mending(lambda: self._try(change, message, also))
                 if done is not None:
                     return done
@@ -101,10 +111,12 @@ class Records:
                 return action()
             except Locked as error:
                 said = str(error)
+                self._doubt()
                 self._notes += outlast_locks(self.git, self.remote)
                 continue
             except Damaged as error:
                 said = str(error)
+                self._doubt()
             notes = repair(self.git, self.remote, self.ref)
             self._notes += notes
             if attempt and not notes:  # the first time, another process may have repaired it just now
@@ -113,6 +125,11 @@ class Records:
             f"{self.ref} cannot be read and could not be repaired ({said}): restore it from another"
             f" clone, or see `git fsck` in {self.git.common_dir}"
         )
+
+    def _doubt(self) -> None:
+        """Forget what was seen: the remote is asked again."""
+        self._latest = None
+        self.git.look_again()
 
     def _note(self, notes: Sequence[str]) -> None:
         if self._on_note is None:
@@ -137,7 +154,8 @@ class Records:
                     raise Damaged(f"the newest commits of {self.ref} are damaged in {git_dir}")
         self._checked = True
         self._was_here = commit is not None
-        return Snapshot(commit, self.git, tuple(self._notes))
+        self._latest = Snapshot(commit, self.git, tuple(self._notes))
+        return self._latest
 
     def _miss(self) -> None:
         """The remote has no such ref: see whether it was damaged, or deleted under our copy of it."""
@@ -162,8 +180,7 @@ class Records:
         also: Callable[[Snapshot], Sequence[RefUpdate]] | None,
     ) -> Snapshot | None:
         """Make one attempt; None where somebody else was first."""
-        now = self._load()
-        files = change(now)
+        now, files = self._wanted(change)
         if not files:
             return now
         text = message if isinstance(message, str) else message()
@@ -173,13 +190,30 @@ class Records:
         if result.pushed:
             self._was_here = True
             self._tidy(commit)
-            return Snapshot(commit, self.git, tuple(self._notes))
+            self._latest = Snapshot(commit, self.git, tuple(self._notes))
+            return self._latest
         if result.rejected == "denied":
             raise NotAllowed(
                 f"the remote refuses to move {self.ref} ({result.detail}): allow this user to push"
                 " branches whose names begin with nocturne/"
             )
         return None
+
+    def _wanted(self, change: Callable[[Snapshot], Files | None]) -> tuple[Snapshot, Files | None]:
+        """Return what `change` wants to write, and the tree that it goes on top of."""
+        seen = self._latest
+        if seen is not None:
+            try:
+                files = change(seen)
+            except Exception:  # whatever it objects to may have been put right by others meanwhile
+                seen = None
+            else:
+                if files:
+                    return seen, files
+        now = self._load()
+        if seen is not None and now.commit == seen.commit:
+            return now, None
+        return now, change(now)
 
     def _tidy(self, commit: str) -> None:
         """Let git pack the user's repository when it finds that due; asked at every 256th commit or so."""

@@ -108,8 +108,8 @@ class LedgerStore:
         self._records.update(lambda _: {self._path(name): files[name] for name in files}, message)
 
     def read_file(self, path: str) -> bytes | None:
-        """Return a file that was written beside the events, None where there is none."""
-        return self._records.mending(lambda: self._records.load().read(self._path(path)))
+        """Return a file that was written beside the events last read or written, None where there is none."""
+        return self._records.mending(lambda: self._records.latest().read(self._path(path)))
 
     def campaigns(self) -> list[str]:
         """Return the names of all campaigns in this ledger, sorted."""

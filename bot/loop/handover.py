@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from bot.errors import UserError
 from bot.forge.local import LocalForge
 from bot.git import RefUpdate
+from bot.git.command import git_output
 from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
@@ -42,6 +43,7 @@ def private_copy(desk: Desk, experiment: int) -> Iterator[Desk]:
     with tempfile.TemporaryDirectory(prefix="copy-", dir=folder) as scratch:
         path = Path(scratch, "copy.git")
         create_bare(desk.git, path)
+        git_output(["config", "receive.autogc", "false"], cwd=path)  # else tidying goes on while we remove it
         desk.git.push(str(path), [RefUpdate(ref, sha, None) for ref, sha in there.items()])
         store = LedgerStore(desk.git, str(path), desk.name)
         yield dataclasses.replace(
@@ -54,7 +56,7 @@ def private_copy(desk: Desk, experiment: int) -> Iterator[Desk]:
 
 def write(desk: Desk, known: set[str], experiment: int, path: Path) -> int:
     """Write the runs that are not among the `known` ones to `path`; return how many there are."""
-    campaign = desk.ledger.refresh()
+    campaign = desk.ledger.known()
     runs = [run for name, run in campaign.runs.items() if name not in known]
     logs = {run.run: desk.ledger.read_file(_log(run.run)) for run in runs if run.failure is not None}
     record = {
@@ -100,21 +102,44 @@ def accept(desk: Desk, path: Path) -> int | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a handover of `nocturne train` ({error}): run it again") from None
+    return _take_in(desk, record, str(path))
+
+
+def take_in(desk: Desk, text: str, name: str, *, of: int) -> int:
+    """Put the runs of a handover of the experiment `of` on the ledger; `name` is for people. As `accept`."""
+    try:
+        record = json.loads(text)
+        if record["experiment"] != of:
+            raise ValueError(f"it is of experiment {record['experiment']!r}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{name}: not a handover of `nocturne train` ({error}): run it again") from None
+    return _take_in(desk, record, name)
+
+
+def _take_in(desk: Desk, record: dict[str, Any], name: str) -> int:
     campaign = desk.ledger.refresh()
     try:
         number, runs, logs = _checked(desk, campaign, record)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path}: not a handover for this campaign ({error}): run `nocturne train` again"
+            f"{name}: not a handover for this campaign ({error}): run `nocturne train` again"
         ) from None
-    for run in runs:
-        _append(desk, run, logs.get(run.run, ""))
+    if any(run.run not in campaign.runs for run in runs):
+        _append(desk, runs, logs)
     return number
 
 
-def _append(desk: Desk, run: RunFinished, log: str) -> None:
-    files = {_log(run.run): log.encode()[-8000:]} if log else {}
-    desk.ledger.append(lambda c: [run] if run.run not in c.runs else [], lambda _: files)
+def _append(desk: Desk, runs: Sequence[RunFinished], logs: Mapping[str, str]) -> None:
+    """Write the runs that the ledger lacks, all in one go, with the logs of those that failed."""
+
+    def lacking(campaign: Campaign) -> list[RunFinished]:
+        return [run for run in runs if run.run not in campaign.runs]
+
+    def files(campaign: Campaign) -> dict[str, bytes]:
+        told = ((run.run, logs.get(run.run, "")) for run in lacking(campaign))
+        return {_log(name): text.encode()[-8000:] for name, text in told if text}
+
+    desk.ledger.append(lacking, files)
 
 
 def _checked(

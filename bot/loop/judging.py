@@ -60,7 +60,7 @@ def _write_down(desk: Desk, experiment: Experiment, decision: ExperimentDecided)
 def _run_until_decided(desk: Desk, experiment: Experiment, candidate: CandidateBuilt) -> ExperimentDecided:
     """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
     for _ in range(RUNS_PER_VERDICT * desk.rule().max_runs):
-        campaign = desk.ledger.refresh()
+        campaign = desk.ledger.known()
         if experiment.number in campaign.refused:
             return refusal(campaign, experiment)
         outcome = judge(desk, campaign, experiment)

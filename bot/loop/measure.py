@@ -25,6 +25,8 @@ def take_lease(desk: Desk, subject: str) -> bool:
         free = lease is None or lease.holder == desk.holder or is_dead(lease.holder)
         if lease is not None and not free and lease.until > stamp(moment):
             return []
+        if subject.removeprefix("run:") in campaign.runs:
+            return []
         turn = campaign.lease_turns.get(subject, 0) + 1
         return [LeaseTaken(subject, turn, desk.holder, stamp(lease_until(desk.config, moment)))]
 
@@ -32,8 +34,18 @@ def take_lease(desk: Desk, subject: str) -> bool:
     return lease is not None and lease.holder == desk.holder
 
 
+def is_ours(desk: Desk, subject: str) -> bool:
+    """Whether we hold the lease on `subject` for half its time at least, so that it needs no renewal yet."""
+    lease = desk.ledger.known().leases.get(subject)
+    soon = now() + timedelta(minutes=desk.config.lease_minutes / 2)
+    return lease is not None and lease.holder == desk.holder and lease.until > stamp(soon)
+
+
 def give_back(desk: Desk, subject: str) -> None:
     """End our lease on `subject` early, so that another process may go on at once."""
+    known = desk.ledger.known().leases.get(subject)
+    if known is None or known.holder != desk.holder:
+        return  # whoever took it from us wrote that down, and so did we when we ended it
 
     def make(campaign: Campaign) -> list[LeaseTaken]:
         lease = campaign.leases.get(subject)
@@ -51,7 +63,7 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
     plus editable files: the review has seen to that, but `editable` may have changed since.
     """
-    campaign = desk.ledger.refresh()
+    campaign = desk.ledger.known()
     replicate = next_replicate(campaign, commit)
     run = run_id(commit, replicate)
     subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bot.loop.work import (
     STAGE_ORDER,
     begin,
     choose,
+    looking,
     next_stage,
     prepare,
     reconcile,
@@ -29,18 +31,25 @@ from bot.rules.stopping import Stop
 _EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
 
-def propose_next(desk: Desk, *, finish_first: bool = False) -> int | Stop:
+def propose_next(
+    desk: Desk, *, finish_first: bool = False, pick_up: Callable[[int], object] | None = None
+) -> int | Stop:
     """Take one experiment up to its reviewed pull request; return its number, or why there is none.
 
     With `finish_first` an experiment that is open already, whatever it waits for, comes before a new one: for
-    a chain of jobs, whose links may break.
+    a chain of jobs, whose links may break. Waits it for its training, `pick_up` may look first whether that
+    was made already and got lost on the way.
     """
-    ensure_started(desk)
-    campaign = reconcile(desk)
+    with looking(desk):
+        ensure_started(desk)
+        campaign = reconcile(desk)
     desk = _for_the_trainer(desk, campaign)
     if finish_first:
         for experiment in campaign.open_experiments():
-            if next_stage(campaign, experiment)[0] not in _EARLY and not campaign.paused:
+            stage = next_stage(campaign, experiment)[0]
+            if stage not in _EARLY and not campaign.paused:
+                if stage == "train" and pick_up is not None:
+                    pick_up(experiment.number)
                 return experiment.number
     step = choose(desk, campaign, limits(desk.config))
     if isinstance(step, Stop):
@@ -56,14 +65,15 @@ def propose_next(desk: Desk, *, finish_first: bool = False) -> int | Stop:
         raise UserError("another loop took the next experiment: run the command again")
     work_on(desk, number, _EARLY)
     give_back(desk, f"experiment:{number}")
-    stopped = desk.ledger.refresh().stopped
+    stopped = desk.ledger.known().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
 
 
 def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str) -> int:
     """Take an open experiment through the stages from `first_stage` to `last_stage`; return its number."""
-    ensure_started(desk)
-    campaign = reconcile(desk)
+    with looking(desk):
+        ensure_started(desk)
+        campaign = reconcile(desk)
     window = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
     ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in window]
     if number is None:
@@ -93,10 +103,10 @@ def stop_now(desk: Desk) -> Stop | None:
 def train_apart(desk: Desk, number: int, path: Path) -> int:
     """Train an experiment without writing anything to the remote: its runs go into the file at `path`, also
     where the training is cut short. Returns how many runs there are."""
-    known = set(desk.ledger.refresh().runs)
     with handover.private_copy(desk, number) as copy:
+        known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy.ledger.refresh(), number) == "train":
+            if _stage(copy.ledger.known(), number) == "train":
                 _measure_incumbent(copy)
                 advance(copy, number, first_stage="train", last_stage="train")
         finally:
@@ -116,7 +126,7 @@ def _measure_incumbent(desk: Desk) -> None:
 
 def announce_training(desk: Desk, number: int) -> None:
     """Say on the pull request that the training begins, where it was not said yet."""
-    campaign = desk.ledger.refresh()
+    campaign = desk.ledger.known()
     experiment = campaign.experiments[number]
     trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
     if _stage(campaign, number) == "train" and not trained:
@@ -128,10 +138,11 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
 
     Returns the experiment, which stays open where more runs are needed, and whether runs were handed over.
     """
-    ensure_started(desk)
-    handed = handover.accept(desk, path) if path is not None else None
-    number = handed or number
-    campaign = reconcile(desk)
+    with looking(desk):
+        ensure_started(desk)
+        handed = handover.accept(desk, path) if path is not None else None
+        number = handed or number
+        campaign = reconcile(desk)
     desk = _for_the_trainer(desk, campaign)
     if number is None:
         waiting = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] not in _EARLY]

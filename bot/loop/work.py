@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from bot import machine
 from bot.errors import UserError
 from bot.ledger import now, stamp
+from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
 from bot.loop.desk import Desk, lease_until
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
-from bot.loop.measure import give_back, take_lease
+from bot.loop.measure import give_back, is_ours, take_lease
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
@@ -29,6 +31,7 @@ from bot.rules.stopping import Limits, Stop
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
+LOOK_BEFORE = ("train", "rebase", "land")
 Stage = Callable[[Desk, Campaign, Experiment], None]
 STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "land", "close")
 
@@ -39,8 +42,9 @@ def reconcile(desk: Desk) -> Campaign:
     A head that an experiment was about to land on is that landing, cut short before it was recorded, and one
     that brings the base branch is that; any other is a human's. Both become the incumbent.
     """
-    campaign = desk.ledger.refresh()
-    head = desk.forge.branch_head(desk.branch)
+    with looking(desk):
+        campaign = desk.ledger.refresh()
+        head = desk.forge.branch_head(desk.branch)
     if head == campaign.incumbent:
         return campaign
     if head is None:
@@ -61,6 +65,11 @@ def reconcile(desk: Desk) -> Campaign:
     moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
     desk.display.note(f"{desk.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew")
     return moved
+
+
+def looking(desk: Desk) -> AbstractContextManager[None]:
+    """Look at the ledger and the campaign's branch in one go, and until something is written not again."""
+    return desk.git.at_once(desk.remote.name_or_url, [REF, f"refs/heads/{desk.branch}"])
 
 
 def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
@@ -115,8 +124,11 @@ def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
 
 
 def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
-    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end."""
-    if not take_lease(desk, f"experiment:{number}"):
+    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end.
+
+    The caller has reconciled just now.
+    """
+    if not (is_ours(desk, f"experiment:{number}") or take_lease(desk, f"experiment:{number}")):
         return False
     try:
         return _do_stages(desk, number, stages)
@@ -129,10 +141,16 @@ def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> boo
 def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
     begun = False
     for turn in range(STAGES_OF_ONE):
-        campaign = reconcile(desk)
+        # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
+        # what takes long or can't be undone; their words on the ledger are met with each append anyway.
+        campaign = desk.ledger.known()
         if turn == 0 and "propose" in stages and campaign.asked is not None and campaign.asked.mended:
             thank(desk, campaign.asked)
         experiment = campaign.experiments[number]
+        due = None if experiment.finished_at is not None else next_stage(campaign, experiment)[0]
+        if turn > 0 and due in LOOK_BEFORE:
+            campaign = reconcile(desk)
+            experiment = campaign.experiments[number]
         if experiment.finished_at is not None:
             desk.display.experiment_finished(campaign, experiment)
             if experiment.landed is not None:

@@ -64,6 +64,7 @@ inputs:
   name: {default: artifact}
   path: {default: ""}
   if-no-files-found: {default: warn}
+  overwrite: {default: "false"}
 runs:
   using: composite
   steps:
@@ -128,14 +129,13 @@ class Runner:
         subprocess.run(["git", "-C", str(at), "remote", "set-url", "origin", origin], check=True)
         assert dispatch.workflow is not None
         run = self.repository.contents.runs[dispatch.run_id or 0]
-        run.title = f"Nocturne: {dispatch.inputs['campaign']}"
         run.status = "in_progress"
         words = ["workflow_dispatch", "--workflows", dispatch.workflow]
         for key, value in dispatch.inputs.items():
             words += ["--input", f"{key}={value}"]
         reference = f"{self.repository.full_name}/{dispatch.workflow}@refs/heads/{dispatch.ref}"
         done = self.act(at, words, {"GITHUB_RUN_ID": str(dispatch.run_id), "GITHUB_WORKFLOW_REF": reference})
-        run.status, run.conclusion = "completed", "success" if done.returncode == 0 else "failure"
+        self.repository.finish_run(run.id, "success" if done.returncode == 0 else "failure")
         self.logs.append(done.stdout + done.stderr)
         return done
 

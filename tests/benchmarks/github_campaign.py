@@ -30,9 +30,12 @@ def campaign(folder: Path, form: str, experiments: int) -> None:
         calls = [call for call in github.calls[before:] if call.token_user != "alice"]
         print(f"form {form}: {links} workflow runs, {dict(labels)}")
         print(f"  REST calls: {len(calls)}, {len(calls) / experiments:.1f} per experiment")
+        asked = github.git_calls
         print(
-            f"  git requests: {len(github.git_calls)}, {len(github.git_calls) / experiments:.0f} per experiment"
+            f"  git requests: {len(asked)}, {len(asked) / experiments:.0f} per experiment, checkouts included"
         )
+        for kind, count in sorted(Counter(call.kind for call in asked).items()):
+            print(f"    {kind}: {count}, {count / experiments:.1f} per experiment")
 
 
 def main() -> None:

@@ -19,26 +19,11 @@ from bot.doctor.token_checks import RIGHTS, TOKEN
 from bot.doctor.workflow_file import labels_of
 from bot.forge.github_client import GitHubClient
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
-from tests.github.routing import Answer, Listing, Request, route
 from tests.github.server import GitHub, Repository, serve
 
 ACTION = "nocturne/nocturne@" + "1" * 40
 NEEDED = ("contents", "pull-requests", "issues", "statuses", "actions")
 ENOUGH = dict.fromkeys((*NEEDED, "checks"), "write")
-RULES: dict[str, list[str]] = {}  # by branch, of every repository; the rules that the server knows of
-BYPASS = {"current_user_can_bypass": "never"}  # of all rules
-
-
-@route("GET", "/repos/{owner}/{repo}/rules/branches/{branch:path}", "metadata:read")
-def get_rules(request: Request) -> Listing:
-    """https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch"""
-    rules = RULES.get(request.places["branch"], [])
-    return Listing([{"type": rule, "ruleset_source_type": "Repository", "ruleset_id": 1} for rule in rules])
-
-
-@route("GET", "/repos/{owner}/{repo}/rulesets/{ruleset:int}", "metadata:read")
-def get_ruleset(request: Request) -> Answer:
-    return Answer(200, {"id": 1, "name": "rules", **BYPASS})
 
 
 def workflow(form: Form = "one", labels: tuple[str, ...] = ("self-hosted", "gpu")) -> str:
@@ -97,7 +82,6 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    RULES.clear()
     with serve(tmp_path / "github") as server:
         yield Home(tmp_path, server)
 
@@ -244,15 +228,15 @@ def test_a_public_repository_with_a_runner_of_its_own_is_red_unless_allowed(home
     ],
 )
 def test_rules_that_bar_the_loop_from_its_branches(home: Home, branch: str, rule: str, colour: str) -> None:
-    RULES[branch] = [rule, "required_linear_history"]
+    home.repository.rules[branch] = [rule, "required_linear_history"]
     found = home.examined(home.owner)[BRANCHES]
     assert found.colour == colour
     assert (f"{branch}: {rule}" in found.measured) is (colour == "red")
 
 
-def test_rules_that_the_owner_may_bypass_bar_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    RULES["nocturne/main"] = ["pull_request"]
-    monkeypatch.setitem(BYPASS, "current_user_can_bypass", "always")
+def test_rules_that_the_owner_may_bypass_bar_nobody(home: Home) -> None:
+    home.repository.rules["nocturne/main"] = ["pull_request"]
+    home.repository.may_bypass_rules = "always"
     assert home.examined(home.owner)[BRANCHES].colour == "green"
 
 

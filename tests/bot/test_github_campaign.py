@@ -119,6 +119,7 @@ def check_what_it_costs(night: Night) -> None:
     )
     print(Counter(call.method for call in night.calls))
     assert len(night.calls) <= 16 * EXPERIMENTS
+    assert len(night.github.git_calls) <= 55 * EXPERIMENTS
 
 
 def check_that_the_token_is_nowhere(night: Night) -> None:

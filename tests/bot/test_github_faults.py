@@ -1,4 +1,7 @@
-"""One experiment on GitHub, each of its outgoing calls failing in each way: it ends as it would have."""
+"""One experiment on GitHub, each of its outgoing calls failing in each way: it ends as it would have.
+
+Once by the loop in one process, and once as the three jobs of a workflow run, the dispatch of the next run included.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ import io
 import itertools
 import json
 import re
+import shutil
 import types
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.actions.caller import WORKFLOW_PATH, caller
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
+from bot.cli import main
+from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
@@ -28,7 +36,8 @@ from tests.github.faults import Fault, Faults
 from tests.github.server import GitHub, Repository, serve
 
 KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=0), Fault.reset)
-PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
+PERMISSIONS = dict.fromkeys(("actions", "contents", "pull-requests", "statuses", "issues", "checks"), "write")
+ACTION = "nocturne-ci/nocturne@" + "1" * 40
 PARTS = 3  # neighbours among the calls fail in different runs, since three failures in a row end a command
 CONFIG = """\
 evaluator:
@@ -39,7 +48,7 @@ runner: test
 """
 BETTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 # Where such a call had its effect, that is seen before it is repeated, and it is not.
-LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments|/check-runs)$")
+LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments|/check-runs|/dispatches)$")
 Call = tuple[str, str, int]  # method, path, and how many of these went before
 
 
@@ -78,11 +87,47 @@ class Better:
         return Proposal("Learn faster", "other", "Because.", "better", "low", new, changes, proposer="script")
 
 
-def play(folder: Path, github: GitHub, number: int, failing: Failing, monkeypatch: pytest.MonkeyPatch) -> Any:
+def loop(
+    top: Path, environ: Mapping[str, str], repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Do one experiment in one process."""
+    desk = open_desk(top, None, PlainDisplay(io.StringIO()), environ, Better())
+    run_loop(desk, Until(experiments=1))
+
+
+def jobs(
+    top: Path, environ: Mapping[str, str], repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Do one experiment as the jobs of a workflow run do, each in a new clone, and start the next run."""
+    handover = top.parent / f"{top.name}.json"
+    reference = f"{repository.full_name}/{WORKFLOW_PATH}@refs/heads/main"
+    for name, value in (environ | {"GITHUB_WORKFLOW_REF": reference, "GITHUB_RUN_ID": "1"}).items():
+        monkeypatch.setenv(name, value)
+    for words in (
+        ["propose", "--finish-first"],
+        ["train", "1", "--handover", str(handover)],
+        ["decide", "1", "--handover", str(handover)],
+        ["next"],
+    ):
+        clone = top.parent / f"{top.name}-{words[0]}"
+        git(top.parent, "clone", "--quiet", str(repository.path), str(clone))
+        git(clone, "remote", "set-url", "origin", git(top, "remote", "get-url", "origin"))
+        assert main([*words, "--repo", str(clone)]) == 0, words
+        shutil.rmtree(clone)
+
+
+WAYS = {"loop": loop, "jobs": jobs}
+
+
+def play(
+    folder: Path, github: GitHub, number: int, failing: Failing, monkeypatch: pytest.MonkeyPatch, way: str
+) -> Any:
     """Run one experiment in a new repository, and return all that anybody can see of it."""
     repository = github.repository(f"octo/models-{number}", private=True, default_branch="main")
     token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
-    top = make_repository(folder / f"repo-{number}", config=CONFIG, files={"score.py": SCORE})
+    workflow = caller(form="three", action=ACTION, campaign="main", labels=["gpu"], config=CONFIG_PATH)
+    files = {"score.py": SCORE, WORKFLOW_PATH: workflow}
+    top = make_repository(folder / f"repo-{number}", config=CONFIG, files=files)
     git(top, "push", "--quiet", str(repository.path), "main")
     git(top, "remote", "add", "origin", f"{github.server_url}/{repository.full_name}.git")
     environ = {
@@ -99,9 +144,9 @@ def play(folder: Path, github: GitHub, number: int, failing: Failing, monkeypatc
         return meet(faults, method, path)
 
     monkeypatch.setattr(github.faults, "meet", types.MethodType(first_decide, github.faults))
-    desk = open_desk(top, None, PlainDisplay(io.StringIO()), environ, Better())
-    run_loop(desk, Until(experiments=1))
-    return seen(repository)
+    before = len(github.dispatches)
+    WAYS[way](top, environ, repository, monkeypatch)
+    return seen(repository) | {"dispatches": [each.inputs for each in github.dispatches[before:]]}
 
 
 def seen(repository: Repository) -> dict[str, Any]:
@@ -124,15 +169,17 @@ def seen(repository: Repository) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def walk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[int, int]:
     """Let every call fail in every way; return how many calls there are, and how many failed."""
     monkeypatch.setattr(patience, "PAUSE", 0.0)
+    # Where the answer to a push is lost, git asks once more, and meets the failure meant for its next command.
+    monkeypatch.setattr(patience, "TRIES", 5)
     monkeypatch.setattr(github_client, "PAUSE", 0.0)
     monkeypatch.setattr(github_forge, "_LAGS", (0.0, 0.0, 0.0, 0.0))
     with serve(folder / "github") as github:
         github.limits.workflow = 10**6
         clean = Failing(0)
-        expected = play(folder, github, 0, clean, monkeypatch)
+        expected = play(folder, github, 0, clean, monkeypatch, way)
         # The experiment's, merged, and the promotion.
         assert [pull[1:3] for pull in expected["pulls"]] == [("closed", True), ("open", False)], expected
         calls, failed = clean.passed, 0
@@ -140,19 +187,21 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
             ways = {call: KINDS[(place + turn) % len(KINDS)] for place, call in enumerate(calls)}
             wanted = {call: ways[call] for call in calls[part::PARTS]}
             failing = Failing(number, dict(wanted))
-            assert play(folder, github, number, failing, monkeypatch) == expected, (turn, part)
+            assert play(folder, github, number, failing, monkeypatch, way) == expected, (turn, part)
             assert failing.wanted == {}, (turn, part)
             failed += len(wanted)
         rest = sum("/repos/" in path for _, path, _ in calls)
         print(
-            f"{len(calls)} calls of one experiment, {rest} of them REST; {failed} failures, nothing doubled"
+            f"{way}: {len(calls)} calls of one experiment, {rest} of them REST; {failed} failures, nothing doubled"
         )
     return len(calls), failed
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("way", list(WAYS))
 def test_every_call_of_an_experiment_may_fail_in_every_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    calls, failed = walk(tmp_path, monkeypatch)
+    calls, failed = walk(tmp_path, monkeypatch, way)
     assert failed == len(KINDS) * calls

@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from bot.actions.caller import WORKFLOW_PATH, caller
-from bot.actions.chain import run_title
 from bot.cli import main
 from bot.forge import github as github_forge
 from bot.forge import github_client
@@ -173,8 +172,6 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             "github-actions[bot]", "workflow", repository, PERMISSIONS | {"statuses": "write"}
         )
         workflow = caller(form="one", action=ACTION, campaign="main", labels=["gpu"], config="x.yml")
-        # The server calls a run by its workflow's name, where GitHub evaluates `run-name`.
-        workflow = workflow.replace("name: Nocturne\n", f'name: "{run_title("main")}"\n')
         files = {"train.py": _START, WORKFLOW_PATH: workflow}
         top = make_repository(folder / "repo", config=_CONFIG, files=files)
         git(top, "push", "--quiet", str(repository.path), "main")
