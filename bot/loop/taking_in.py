@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
+from bot.loop.asking import ask
 from bot.loop.desk import Desk, on_own_base
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
@@ -74,12 +75,14 @@ def _leave_out(desk: Desk, base: str, reason: str) -> Campaign:
         return campaign.left_out is not None and campaign.left_out.base == base
 
     campaign = desk.ledger.refresh()
-    if known(campaign):
-        return campaign
-    desk.display.note(
-        f"{desk.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
-    )
-    return desk.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
+    if not known(campaign):
+        desk.display.note(
+            f"{desk.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
+        )
+        campaign = desk.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
+    if campaign.asked is None or (campaign.asked.reason == "base" and not campaign.asked.told):
+        ask(desk, "base", reason)
+    return desk.ledger.known()
 
 
 def follow(desk: Desk, campaign: Campaign, base: str) -> Following:

@@ -253,7 +253,7 @@ class Campaign:
                 if event.retries in self.retries_waiting:
                     self.retries_waiting.remove(event.retries)
                 self.stopped = None
-                if self.asked is not None:
+                if self.asked is not None and not (self.asked.reason == "base" and self.left_out):
                     self.asked = replace(self.asked, begun=self.asked.begun + 1)
             case ev.RunFinished():
                 self.runs[event.run] = event
