@@ -17,6 +17,7 @@ from bot.claude.settings import caps, prices, unpriced
 from bot.claude.spending import Purse
 from bot.claude.transcript import conversations
 from bot.loop.desk import Desk
+from bot.loop.library import project_skills
 from bot.redact import Redactor
 
 Role = Literal["proposer", "reviewer"]
@@ -28,6 +29,7 @@ def with_claude(desk: Desk, fallback: Proposer, environ: Mapping[str, str]) -> D
     Raises UserError where a model is asked for and no key is there.
     """
     config = desk.config
+    project_skills(desk)  # a mistake in one shall be said now, not after the first runs
     claude = Claude(environ, note=desk.display.note)
     missing = unpriced(config)
     if missing is not None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from bot.agents import memory
 from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
-from bot.agents.skills import Skill, read_skills, skill_paths
+from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
 from bot.errors import UserError
 from bot.loop.desk import Desk, campaign_noise
 from bot.report.rows import index_runs, row_of
@@ -47,16 +47,7 @@ class DeskLibrary:
         return memory.search(self._campaign, words)
 
     def skills(self) -> Sequence[Skill]:
-        """Return the skills of the base branch as it stands: a human's words, out of a candidate's reach."""
-        commit = self._desk.git.resolve(self._desk.base)
-        if commit is None:
-            return ()
-        entries = self._desk.git.list_tree(commit, ".nocturne/skills")
-        paths = skill_paths(
-            entry.path for entry in entries if entry.kind == "blob" and entry.mode.startswith("100")
-        )
-        contents = self._desk.git.read_blobs(commit, paths) if paths else {}
-        return read_skills({path: content for path, content in contents.items() if content is not None})
+        return project_skills(self._desk)
 
     def incumbent(self) -> str:
         """Return metric, direction, runs, noise and a curve of what an experiment must beat."""
@@ -142,6 +133,22 @@ class DeskLibrary:
     def _log(self, run: RunFinished) -> str:
         log = self._desk.ledger.read_file(f"logs/{run.run}.txt")
         return "" if not log else f"end of the log of {run.run}:\n{log.decode(errors='replace')[-_LOG:]}"
+
+
+def project_skills(desk: Desk) -> Sequence[Skill]:
+    """Return the skills of the base branch as it stands: a human's words, out of a candidate's reach.
+
+    Raises UserError where one of them can't be read as one.
+    """
+    commit = desk.git.resolve(desk.base)
+    if commit is None:
+        return ()
+    entries = desk.git.list_tree(commit, FOLDER)
+    paths = skill_paths(
+        entry.path for entry in entries if entry.kind == "blob" and entry.mode.startswith("100")
+    )
+    contents = desk.git.read_blobs(commit, paths) if paths else {}
+    return read_skills({path: content for path, content in contents.items() if content is not None})
 
 
 def left_out(path: str, more: Sequence[str] = ()) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.loop.desk import Desk
@@ -65,7 +66,7 @@ def _missing(desk: Desk, path: str) -> str:
 
 def _check_working_tree(desk: Desk) -> None:
     """What runs is what is committed: refuse while the campaign's files differ from it."""
-    paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH]
+    paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH, FOLDER]
     words = (*desk.config.evaluator.produce, *desk.config.evaluator.command)
     paths += [word for word in words if (desk.git.top / word).is_file()]
     dirty = desk.git.is_dirty(paths)

@@ -51,7 +51,7 @@ def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
     rows.append(("expected", safe.prose(proposal.expected_effect, 400)))
     rows.append(("measured", measured(campaign, experiment)))
     rows.append(("risk", safe.prose(proposal.risk, 400)))
-    rows.append(("proposed by", safe.prose(proposal.proposer, 80)))
+    rows.append(("proposed by", safe.prose(proposal.proposer, 200)))
     rows.append(("experiment", f"{experiment.number} on `{experiment.parent[:7]}`"))
     if experiment.revisions:
         rows.append(("revised", f"{count(experiment.revisions, 'time')}, as its review asked"))

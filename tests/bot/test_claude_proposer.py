@@ -23,7 +23,7 @@ from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.terminal import PlainDisplay
-from tests.bot.repositories import CONFIG, TRAIN, make_repository, nocturne
+from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
 from tests.bot.thinking import always, constant, proposal, results, shown, turn, value
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, uses, within, words
 from tests.messages.server import Api, serve
@@ -327,3 +327,18 @@ def test_a_wrong_key_is_for_a_human_to_mend(night: Begun) -> None:
 def test_value_reads_the_prompt() -> None:
     block = {"type": "text", "text": TRAIN}
     assert value({"system": [], "messages": [{"role": "user", "content": [block]}]}, "BATCH_SIZE") == "64"
+
+
+def test_a_mistake_in_a_skill_is_said_before_anything_is_run(tmp_path: Path) -> None:
+    skill = {".nocturne/skills/a.md": "---\nwhn: always\n---\n"}
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}proposer: claude\n", files=skill)
+    done = nocturne(folder, "run", env={"ANTHROPIC_API_KEY": "sk-ant-api03-none-of-yours"}, code=2)
+    assert ".nocturne/skills/a.md: front matter: unknown key 'whn'" in done.stderr
+    assert git(folder, "branch", "--list", "nocturne/*") == ""
+    (folder / ".nocturne/skills/a.md").write_text("Mended, but not committed.\n")
+    done = nocturne(folder, "run", env={"ANTHROPIC_API_KEY": "sk-ant-api03-none-of-yours"}, code=2)
+    assert "front matter" in done.stderr
+    git(folder, "commit", "--quiet", "--all", "--message", "Mend the skill")
+    (folder / ".nocturne/skills/a.md").write_text("Changed again.\n")
+    done = nocturne(folder, "run", env={"ANTHROPIC_API_KEY": "sk-ant-api03-none-of-yours"}, code=2)
+    assert ".nocturne/skills/a.md: changes are not committed" in done.stderr
