@@ -47,6 +47,16 @@ class Ledger:
             return self.append(lambda c: [LedgerMended("; ".join(fresh), c.event_count)])
         return campaign
 
+    def as_of(self, moment: str) -> Campaign:
+        """Return the campaign as the ledger had it at `moment` (a stamp)."""
+        campaign = Campaign()
+        for record in self._store.load().events:
+            recorded = from_json(record)
+            if recorded.at > moment:
+                break
+            campaign.apply(recorded)
+        return campaign
+
     def known(self) -> Campaign:
         """Return the campaign as it was when this process last read or wrote the ledger.
 

@@ -13,10 +13,10 @@ from bot.report.scale import Scale, robust_range, tick_digits, ticks
 from bot.text import one_line, svg_text
 
 UNITS = {"val_bpb": "bits per byte"}
-_MARGIN = 12.0
+MARGIN = 12.0
 # In this order they are painted, so that the rare and important lie on top.
-_GROUPS = ("discarded", "lost", "rejected", "open", "inconclusive", "incumbent", "crashed", "improved")
-_LABELS = {
+GROUPS = ("discarded", "lost", "rejected", "open", "inconclusive", "incumbent", "crashed", "improved")
+LABELS = {
     "improved": "improved",
     "inconclusive": "inconclusive",
     "discarded": "discarded",
@@ -29,7 +29,9 @@ _LABELS = {
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
+    """The axes of one picture, sizes in pixels."""
+
     width: int
     height: int
     left: float
@@ -58,7 +60,7 @@ def progress_svg(figures: Figures, *, width: int = 1040, height: int = 400, inte
     It stands alone, with its styles and a `<title>` for each dot. With `interactive` it is meant to stand in
     our HTML page, which brings the styles and the hover: each dot then carries its number in `data-i`.
     """
-    frame, legend = _frame(figures, width, height)
+    frame, legend = frame_of(figures, width, height), _legend(figures, width)
     name = svg_text(f"Progress of {figures.name}" if figures.name else "Progress")
     size = f'viewBox="0 0 {width} {height}" class="chart" role="img" aria-label="{name}"'
     if interactive:
@@ -74,7 +76,7 @@ def progress_svg(figures: Figures, *, width: int = 1040, height: int = 400, inte
         band, line = _staircase(figures, frame)
         dots = _dots(figures, frame, titles=not interactive)
         # Thousands of dots would bury the line; a few would be hidden by it.
-        parts += [*legend, band, *dots, line] if _crowded(figures) else [*legend, band, line, *dots]
+        parts += [*legend, band, *dots, line] if is_crowded(figures) else [*legend, band, line, *dots]
     else:
         middle = (frame.left + frame.right) / 2
         parts.append(
@@ -85,13 +87,14 @@ def progress_svg(figures: Figures, *, width: int = 1040, height: int = 400, inte
     return "\n".join(parts)
 
 
-def _frame(figures: Figures, width: int, height: int) -> tuple[_Frame, list[str]]:
-    legend, rows = _legend(figures, width)
+def frame_of(figures: Figures, width: int, height: int) -> Frame:
+    """Return where the axes stand on a picture of this size, below the legend."""
+    rows = legend_places(figures, width)[1]
     left, right, top, bottom = 66.0, width - 16.0, 40.0 + 20.0 * rows, height - 46.0
     scores = [dot.score for dot in figures.dots if dot.score is not None]
     low, high = robust_range(scores, [s.score for s in figures.staircase], figures.noise.sigma or 0.0)
     last = max(1, len(figures.dots))
-    frame = _Frame(
+    return Frame(
         width,
         height,
         left,
@@ -102,40 +105,45 @@ def _frame(figures: Figures, width: int, height: int) -> tuple[_Frame, list[str]
         x=Scale(0.5, last + 0.5, left + 4, right - 4),
         y=Scale(low, high, bottom - 14, top + 14),
         lower_is_better=figures.lower_is_better,
-        size=0.7 if _crowded(figures) else 1.0,
+        size=0.7 if is_crowded(figures) else 1.0,
     )
-    return frame, legend
 
 
-def _crowded(figures: Figures) -> bool:
+def is_crowded(figures: Figures) -> bool:
+    """Whether there are so many dots that they would hide each other."""
     return len(figures.dots) > 400
 
 
-def _group(dot: Dot) -> str:
+def group_of(dot: Dot) -> str:
+    """Return by which mark a dot is shown."""
     if dot.score is None:
         return "crashed"
     if dot.kind != "candidate":
         return "incumbent"
-    return dot.state if dot.state in _LABELS else "open"
+    return dot.state if dot.state in LABELS else "open"
 
 
-def _legend(figures: Figures, width: int) -> tuple[list[str], int]:
-    """Return the legend's marks and on how many lines they stand."""
-    present = {_group(dot) for dot in figures.dots}
-    entries = [(group, label) for group, label in _LABELS.items() if group in present]
+def legend_places(figures: Figures, width: int) -> tuple[list[tuple[str, str, float, float]], int]:
+    """Return the legend's entries as group, label and place of the label's line, and how many lines they take."""
+    present = {group_of(dot) for dot in figures.dots}
+    entries = [(group, label) for group, label in LABELS.items() if group in present]
     if figures.staircase:
         entries += [("stair", "incumbent"), ("band", "± one sigma of noise")]
-    x, line, parts = _MARGIN, 0, []
+    x, line, places = MARGIN, 0, []
     for group, label in entries:
         wide = 24 + 6.6 * len(label) + 14
-        if x + wide > width and x > _MARGIN:
-            x, line = _MARGIN, line + 1
-        y = 42 + 20 * line
-        parts.append(
-            f'<g class="key">{_key(group, x + 8, y - 4)}<text x="{x + 21:.1f}" y="{y}">{label}</text></g>'
-        )
+        if x + wide > width and x > MARGIN:
+            x, line = MARGIN, line + 1
+        places.append((group, label, x, 42.0 + 20 * line))
         x += wide
-    return parts, line + 1 if entries else 0
+    return places, line + 1 if entries else 0
+
+
+def _legend(figures: Figures, width: int) -> list[str]:
+    return [
+        f'<g class="key">{_key(group, x + 8, y - 4)}<text x="{x + 21:.1f}" y="{y:.0f}">{label}</text></g>'
+        for group, label, x, y in legend_places(figures, width)[0]
+    ]
 
 
 def _key(group: str, x: float, y: float) -> str:
@@ -146,11 +154,8 @@ def _key(group: str, x: float, y: float) -> str:
     return f'<g class="{group}">{_mark(group, x, y, "")}</g>'
 
 
-def _axes(figures: Figures, frame: _Frame) -> list[str]:
-    unit = UNITS.get(figures.metric)
-    better = "lower is better" if figures.lower_is_better else "higher is better"
-    title = ", ".join(part for part in (one_line(figures.metric, 40), unit, better) if part)
-    parts = [f'<text class="label" x="{_MARGIN:.0f}" y="20">{svg_text(title)}</text>']
+def _axes(figures: Figures, frame: Frame) -> list[str]:
+    parts = [f'<text class="label" x="{MARGIN:.0f}" y="20">{svg_text(axis_title(figures))}</text>']
     if figures.dots:
         marks = ticks(frame.y.low, frame.y.high, max(3, int((frame.bottom - frame.top) / 52)))
         digits = tick_digits(marks)
@@ -161,7 +166,7 @@ def _axes(figures: Figures, frame: _Frame) -> list[str]:
                 f'<text class="tick" x="{frame.left - 9:.1f}" y="{y + 4:.1f}" text-anchor="end">'
                 f"{score(value, digits)}</text>"
             )
-        for value in _run_ticks(len(figures.dots), max(2, int((frame.right - frame.left) / 90))):
+        for value in run_ticks(len(figures.dots), max(2, int((frame.right - frame.left) / 90))):
             x = frame.x.at(value)
             parts.append(f'<path class="axis" d="M{x:.1f} {frame.bottom:.1f}v5"/>')
             parts.append(
@@ -176,7 +181,15 @@ def _axes(figures: Figures, frame: _Frame) -> list[str]:
     return parts
 
 
-def _run_ticks(runs: int, about: int) -> list[int]:
+def axis_title(figures: Figures) -> str:
+    """Return what the picture shows, and which way is better."""
+    unit = UNITS.get(figures.metric)
+    better = "lower is better" if figures.lower_is_better else "higher is better"
+    return ", ".join(part for part in (one_line(figures.metric, 40), unit, better) if part)
+
+
+def run_ticks(runs: int, about: int) -> list[int]:
+    """Return which runs the axis names."""
     if runs <= about:
         return list(range(1, runs + 1))
     whole = [int(value) for value in ticks(1, runs, about) if value == int(value) and value >= 1]
@@ -184,21 +197,22 @@ def _run_ticks(runs: int, about: int) -> list[int]:
     return [1, *(value for value in whole if value > runs / about / 2)] if whole[:1] != [1] else whole
 
 
-def _staircase(figures: Figures, frame: _Frame) -> tuple[str, str]:
+def _staircase(figures: Figures, frame: Frame) -> tuple[str, str]:
     """Return the band of the noise and the line."""
     if not figures.staircase:
         return "", ""
     sigma = figures.noise.sigma or 0.0
-    line = _steps(figures.staircase, frame, 0.0)
-    upper = _steps(figures.staircase, frame, sigma)
-    lower = _steps(figures.staircase, frame, -sigma)
+    line = steps_of(figures.staircase, frame, 0.0)
+    upper = steps_of(figures.staircase, frame, sigma)
+    lower = steps_of(figures.staircase, frame, -sigma)
     corners = [*upper, *reversed(lower)]
     path = _path(line)
-    halo = f'<path class="halo" d="{path}"/>' if _crowded(figures) else ""
+    halo = f'<path class="halo" d="{path}"/>' if is_crowded(figures) else ""
     return f'<path class="band" d="{_path(corners)}Z"/>', f'{halo}<path class="stair" d="{path}"/>'
 
 
-def _steps(stairs: Sequence[Stair], frame: _Frame, shift: float) -> list[tuple[float, float]]:
+def steps_of(stairs: Sequence[Stair], frame: Frame, shift: float) -> list[tuple[float, float]]:
+    """Return the staircase's corners, moved by `shift` in score units."""
     points: list[tuple[float, float]] = []
     for stair in stairs:
         x, y = frame.x.at(stair.index + 1), frame.y.at(stair.score + shift)
@@ -213,11 +227,11 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _dots(figures: Figures, frame: _Frame, *, titles: bool) -> list[str]:
+def _dots(figures: Figures, frame: Frame, *, titles: bool) -> list[str]:
     rows = {row.number: row for row in figures.rows}
-    groups: dict[str, list[str]] = {group: [] for group in _GROUPS}
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for dot in figures.dots:
-        group = _group(dot)
+        group = group_of(dot)
         x = frame.x.at(dot.index + 1)
         if titles:
             row = rows.get(dot.experiment) if dot.experiment is not None else None
@@ -225,7 +239,7 @@ def _dots(figures: Figures, frame: _Frame, *, titles: bool) -> list[str]:
             groups[group].append(f"<g>{inside}{_place(group, dot, x, frame, '')}</g>")
         else:
             groups[group].append(_place(group, dot, x, frame, f' data-i="{dot.index}"'))
-    many = " many" if _crowded(figures) else ""
+    many = " many" if is_crowded(figures) else ""
     return [
         f'<g class="dots {group}{many}">' + "".join(marks) + "</g>"
         for group, marks in groups.items()
@@ -233,7 +247,7 @@ def _dots(figures: Figures, frame: _Frame, *, titles: bool) -> list[str]:
     ]
 
 
-def _place(group: str, dot: Dot, x: float, frame: _Frame, data: str) -> str:
+def _place(group: str, dot: Dot, x: float, frame: Frame, data: str) -> str:
     if dot.score is None:
         return _mark(group, x, frame.worse_edge, data, frame.size)
     if frame.y.shows(dot.score):

@@ -85,6 +85,11 @@ class Figures:
     def lower_is_better(self) -> bool:
         return self.direction == "minimize"
 
+    @property
+    def cost_per_merge(self) -> float | None:
+        """Money for each confirmed improvement in US dollars, None before the first."""
+        return self.cost_usd / self.landed if self.landed else None
+
 
 def figures(
     campaign: Campaign,

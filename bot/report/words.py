@@ -123,3 +123,20 @@ def memory_words(row: Row) -> str:
 def time_words(row: Row) -> str:
     """Return the time of an experiment's runs."""
     return clock(row.seconds) if row.runs else ""
+
+
+def corrected_words(figures: Figures) -> str:
+    """Return the gain without the winner's bias as a phrase, or why there is none."""
+    gain = figures.corrected
+    if figures.baseline is None or figures.baseline.score is None:
+        return NOT_MEASURED
+    if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
+        return "no improvement yet"
+    if gain is None:
+        return "not measured since it was merged"
+    margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
+    runs = count(gain.incumbent_runs, "run")
+    return (
+        f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
+        f" (bias-corrected: {runs} made after it was merged)"
+    )

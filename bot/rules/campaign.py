@@ -11,6 +11,7 @@ from bot.rules import events as ev
 from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, asked_after
 from bot.rules.bills import Bills
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
+from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
 
 
@@ -119,6 +120,9 @@ class Campaign:
     refused: dict[int, str] = field(default_factory=dict)
     """Experiments that a human rejected, and the reason given."""
     stopped: ev.LoopStopped | None = None
+    stops: list[tuple[ev.LoopStopped, str]] = field(default_factory=list)
+    """Every stop and when it was recorded."""
+    messages: Messages = field(default_factory=Messages)
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
     mended: list[str] = field(default_factory=list)
@@ -271,6 +275,9 @@ class Campaign:
                 self._apply_command(event)
             case ev.LoopStopped():
                 self.stopped = event
+                self.stops.append((event, at))
+            case ev.MessageIntended() | ev.MessageEnded() | ev.ChartShown():
+                self.messages.apply(event, at)
             case ev.ModelCalled():
                 self.bills.add(event, at)
             case ev.LedgerMended():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from bot.rules.campaign import Campaign
+from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import StopReason
 
 
@@ -74,11 +74,7 @@ def _budgets(campaign: Campaign, limits: Limits, now: datetime) -> Stop | None:
 def _streaks(campaign: Campaign, limits: Limits) -> Stop | None:
     """Streaks count from the last `resume`: a human has looked."""
     recent = [e.verdict for e in campaign.finished()[campaign.resumed_after :]]
-    crashes = 0
-    for verdict in reversed(recent):
-        if verdict != "crashed":
-            break
-        crashes += 1
+    crashes = len(crash_streak(campaign))
     if limits.crashes_in_row is not None and crashes >= limits.crashes_in_row:
         return Stop(
             "crashes", f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
@@ -94,3 +90,13 @@ def _streaks(campaign: Campaign, limits: Limits) -> Stop | None:
             f"{since} experiments without an improvement; change the program, then `nocturne resume`",
         )
     return None
+
+
+def crash_streak(campaign: Campaign) -> list[Experiment]:
+    """Return the newest experiments that crashed one after another since the last `resume`, first to last."""
+    streak: list[Experiment] = []
+    for experiment in reversed(campaign.finished()[campaign.resumed_after :]):
+        if experiment.verdict != "crashed":
+            break
+        streak.insert(0, experiment)
+    return streak

@@ -1,0 +1,1 @@
+"""What people are told without asking: the morning's summary, and in the night what deserves it."""

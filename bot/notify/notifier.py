@@ -1,0 +1,67 @@
+"""The protocol behind which people are reached, and the ways in which that can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from bot.config import SlackSettings
+from bot.errors import UserError
+from bot.notify.message import Message
+
+
+class NotSent(UserError):
+    """Nothing was sent, for certain; the message says why, and the mend."""
+
+
+class Unclear(UserError):
+    """Whether something was sent can't be known now."""
+
+
+class CannotLook(UserError):
+    """What was sent can't be looked up here, now or ever."""
+
+
+class Notifier(Protocol):
+    """Where messages go. Implementations raise `NotSent` or `Unclear`, and nothing else for a failure outside."""
+
+    @property
+    def channel(self) -> str:
+        """The channel as the ledger names it; holds no secret."""
+        ...
+
+    @property
+    def has_threads(self) -> bool: ...
+
+    def post(self, message: Message, *, thread: str | None = None) -> str | None:
+        """Send a message, below another where `thread` names one; return its name there, None if it has none."""
+        ...
+
+    def find(self, message: str, *, since: datetime, thread: str | None = None) -> str | None:
+        """Return the name of the message with this key that was sent after `since`, None where there is none.
+
+        Raises `CannotLook` where that can't be known.
+        """
+        ...
+
+    def show_chart(self, ts: str, message: Message, png: bytes) -> str | None:
+        """Add its chart to a message that was sent, in place; return what names the file.
+
+        None where there will never be one. May be repeated.
+        """
+        ...
+
+
+def open_notifier(settings: SlackSettings, environ: Mapping[str, str]) -> Notifier | None:
+    """Return the notifier that `settings` and the environment ask for, None where neither does."""
+    token, hook = environ.get("SLACK_BOT_TOKEN", ""), environ.get("SLACK_WEBHOOK_URL", "")
+    if token and settings.channel:
+        from bot.slack.app import SlackApp  # Slack's library is no business of a loop without it
+
+        return SlackApp(token, settings.channel, environ)
+    if hook:
+        from bot.slack.webhook import SlackWebhook
+
+        return SlackWebhook(hook)
+    return None

@@ -1,0 +1,1 @@
+"""A Slack on loopback, and what our messages look like to it."""
