@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,13 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of experiments: write 1 or more")
     return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write YYYY-MM-DD") from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,6 +119,12 @@ def parser() -> argparse.ArgumentParser:
     report = verb("report", "Write the report: Markdown to the terminal, or a page.")
     report.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained HTML page")
     report.add_argument("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it")
+
+    morning = verb("morning", "Tell what the night has brought: in Slack, or as Markdown.")
+    morning.add_argument(
+        "--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"
+    )
+    morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
 
     verb("pause", "Let running loops end after the stage in hand; experiments stay open.")
     verb("resume", "Take back pause and stop, and let streaks count anew.")

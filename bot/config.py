@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -202,6 +203,37 @@ class GitHubSettings(_Section):
     """Let a public repository have a self-hosted runner, which pull requests from forks may reach."""
 
 
+class SlackSettings(_Section):
+    """Where and when Slack is told. The bot's token is in SLACK_BOT_TOKEN, or a webhook's URL in SLACK_WEBHOOK_URL."""
+
+    channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{8,20}$")] | None = None
+    """ID of the channel, from its details in Slack, such as C0123456789; a webhook has its own."""
+    timezone: str = "UTC"
+    """IANA name of the time zone of dates and quiet hours, such as Europe/Berlin."""
+    quiet: (
+        Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] | None
+    ) = None
+    """Hours without messages, such as `23:00-07:00`; what came up in them is told after."""
+    new_best: Annotated[float, Field(ge=0)] | None = None
+    """Smallest gain, in score units, that is told at once; null takes twice the noise."""
+    crashes: Annotated[int, Field(ge=1)] | None = 3
+    """So many experiments crashed one after another are told; null: never."""
+    every_minutes: Annotated[float, Field(ge=0)] = 15.0
+    """Least time between two messages of a night; what comes meanwhile goes into the next one. A stop is told at
+    once."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                "timezone is no IANA name that this machine knows, such as Europe/Berlin"
+            ) from None
+        return name
+
+
 class Config(_Section):
     """Everything a campaign can be told."""
 
@@ -237,6 +269,8 @@ class Config(_Section):
     """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
+    slack: SlackSettings = SlackSettings()
+    """Where and when Slack is told."""
 
     @field_validator("stop")
     @classmethod

@@ -18,6 +18,7 @@ from bot.words import LABEL_IDEA
 
 WORKFLOW_PATH = ".github/workflows/nocturne.yml"
 COMMANDS_PATH = ".github/workflows/nocturne-commands.yml"
+MORNING_PATH = ".github/workflows/nocturne-morning.yml"
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 Form = Literal["one", "three"]
 _ACTION = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
@@ -86,8 +87,10 @@ _THREE = """\
       campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
       attempt: ${{{{ inputs.attempt || '0' }}}}
       train-on: '{labels}'
-    secrets:
-      anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # may be missing: only Claude needs it
+    secrets: # each may be missing
+      anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # only Claude needs it
+      SLACK_BOT_TOKEN: ${{{{ secrets.SLACK_BOT_TOKEN }}}} # for messages of the night
+      SLACK_WEBHOOK_URL: ${{{{ secrets.SLACK_WEBHOOK_URL }}}}
 """
 _COMMANDS = """\
 # Written by `nocturne init --github`. Does what comments ask that begin with /nocturne, and hears of issues with the
@@ -121,6 +124,46 @@ jobs:
       pull-requests: write # and on pull requests
     uses: {name}/.github/workflows/commands.yml@{commit} # {version}
 """
+
+_MORNING = """\
+# Written by `nocturne init --github`. Tells in Slack each morning what the night has brought; by hand for any date.
+name: Nocturne morning
+
+on:
+  schedule:
+    - cron: "{minute} 6 * * *" # UTC; late or twice is no harm
+  workflow_dispatch:
+    inputs:
+      date:
+        description: The date, such as 2026-11-23; today's without it
+        type: string
+        default: ""
+
+permissions: {{}}
+
+concurrency: # one summary at a time
+  group: nocturne-morning
+  cancel-in-progress: false
+
+jobs:
+  tell:
+    name: Tell
+    permissions:
+      contents: write # the ledger, where it is written down what was told
+    uses: {name}/.github/workflows/morning.yml@{commit} # {version}
+    with:
+      date: ${{{{ inputs.date }}}}
+    secrets:
+      SLACK_BOT_TOKEN: ${{{{ secrets.SLACK_BOT_TOKEN }}}}
+      SLACK_WEBHOOK_URL: ${{{{ secrets.SLACK_WEBHOOK_URL }}}}
+"""
+
+
+def morning_caller(action: str) -> str:
+    """Return the text of the workflow that tells in Slack what a night has brought; see `caller`."""
+    name, commit = _pinned(action)
+    minute = int(commit[:4], 16) % 60
+    return _MORNING.format(name=name, commit=commit, version=f"v{__version__}", minute=minute)
 
 
 def commands_caller(action: str) -> str:

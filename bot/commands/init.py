@@ -6,10 +6,12 @@ from pathlib import Path
 
 from bot.actions.caller import (
     COMMANDS_PATH,
+    MORNING_PATH,
     WORKFLOW_PATH,
     Form,
     caller,
     commands_caller,
+    morning_caller,
     own_action,
 )
 from bot.config import CONFIG_PATH, campaigns, parse
@@ -32,7 +34,8 @@ next: git add -A && git commit -m 'Add Nocturne' && git push
 On GitHub there remains to do:
   Settings, Actions, General: allow GitHub Actions to create and approve pull requests
   Settings, Actions, Runners: a self-hosted runner with the labels {labels}, with bubblewrap, git and python3-venv
-  then Actions, Nocturne, Run workflow; secrets are not needed\
+  then Actions, Nocturne, Run workflow; secrets are not needed
+For messages in Slack: the secret SLACK_BOT_TOKEN and the key slack.channel, or the secret SLACK_WEBHOOK_URL\
 """
 
 
@@ -86,7 +89,11 @@ def write_workflows(top: Path, *, form: Form, action: str | None, labels: list[s
         )
     names = campaigns((top / CONFIG_PATH).read_text(errors="replace"))
     loop = caller(form=form, action=known, campaign=names[0], labels=labels, config=CONFIG_PATH)
-    texts = {WORKFLOW_PATH: loop, COMMANDS_PATH: commands_caller(known)}
+    texts = {
+        WORKFLOW_PATH: loop,
+        COMMANDS_PATH: commands_caller(known),
+        MORNING_PATH: morning_caller(known),
+    }
     return [name for name, text in texts.items() if _write_workflow(top, name, text)]
 
 

@@ -11,6 +11,7 @@ from bot.doctor.incumbent import Draws, draws
 from bot.doctor.local_checks import tools
 from bot.doctor.loop_conditions import HOURS, REPEATS, VERIFIED, affordable, repeats, verified
 from bot.doctor.plan import plan_of
+from bot.doctor.slack_checks import SLACK, slack
 from bot.errors import UserError
 from bot.forge.github import GitHubForge
 from bot.git import Damaged
@@ -44,7 +45,8 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
         findings += _conditions(desk, campaign, stops, train=train and able, able=able)
-    return [*findings, *local, *_github(desk, environ)]
+    told = examine(SLACK, lambda: slack(desk.config.slack, environ))
+    return [*findings, *local, *_github(desk, environ), *told]
 
 
 def _conditions(desk: Desk, campaign: Campaign, stops: Limits, *, train: bool, able: bool) -> list[Finding]:

@@ -20,6 +20,7 @@ from bot.git import Git
 from bot.git.remote import Remote, choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
+from bot.notify.notifier import Notifier, open_notifier
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
@@ -46,6 +47,7 @@ class Desk:
     runner: str
     holder: str
     display: Display
+    notifier: Notifier | None = None
     reviewer: Reviewer | None = None
     """Who checks after the rules have; None: the rules alone."""
 
@@ -173,4 +175,5 @@ def open_desk(
         runner=config.runner or machine.runner_kind(),
         holder=holder,
         display=display,
+        notifier=open_notifier(config.slack, environ),
     )

@@ -51,6 +51,7 @@ def private_copy(desk: Desk, experiment: int) -> Iterator[Desk]:
             remote=Remote(str(path), "git"),
             ledger=Ledger(store, desk.holder, desk.display.note),
             forge=LocalForge(desk.git, str(path)),
+            notifier=None,  # what is told is written down on the real ledger
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from bot.ledger import now
 from bot.loop.desk import PRIOR_DEGREES, Desk, prior_sigma
@@ -13,12 +14,15 @@ from bot.report.results import results_tsv
 from bot.rules.campaign import Campaign
 
 
-def figures_of(desk: Desk, campaign: Campaign, *, diffs: bool = False) -> Figures:
-    """Return the campaign's figures; with `diffs` the change of each experiment whose commit is at hand."""
+def figures_of(desk: Desk, campaign: Campaign, *, diffs: bool = False, at: datetime | None = None) -> Figures:
+    """Return the campaign's figures, as they read at the time `at` where it is given.
+
+    With `diffs` they hold the change of each experiment whose commit is at hand.
+    """
     known = figures(
         campaign,
         diffs=_diffs(desk, campaign) if diffs else {},
-        now=now(),
+        now=at or now(),
         prior_sigma=prior_sigma(campaign, desk.config),
         prior_degrees=PRIOR_DEGREES,
     )

@@ -23,6 +23,7 @@ from bot.loop.refusing import refuse
 from bot.loop.render import rendered_files
 from bot.loop.revising import revise
 from bot.loop.taking_in import take_in, why_moved
+from bot.notify.occasions import notify
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.human import is_due
@@ -156,6 +157,7 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
             if experiment.landed is not None:
                 keep_up(desk, campaign)
             _render_at_intervals(desk, campaign)
+            notify(desk, campaign)
             return True
         if campaign.paused:
             return False
@@ -204,5 +206,7 @@ def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
         promote_at_stop(desk, campaign, stop)
         stopped = desk.ledger.append(lambda _: [event])
         desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
+        campaign = stopped
+    notify(desk, campaign)
     ask_after_stop(desk, stop)
     return stop

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bot.actions import docs
-from bot.actions.caller import caller
+from bot.actions.caller import caller, morning_caller
 from bot.errors import UserError
 from tests.actions.auditors import audit, check_schema
 from tests.actions.runner import ACTION, PROJECT
@@ -26,7 +26,9 @@ def generated(folder: Path) -> list[Path]:
         )
         path.write_text(text)
         paths.append(path)
-    return paths
+    path = folder / "morning.yml"
+    path.write_text(morning_caller(ACTION))
+    return [*paths, path]
 
 
 def test_action_and_workflows_are_valid(tmp_path: Path) -> None:
@@ -52,7 +54,8 @@ def test_the_job_that_trains_can_only_read() -> None:
     jobs = yaml.safe_load((WORKFLOWS / "iterate.yml").read_text())["jobs"]
     assert jobs["train"]["permissions"] == {"contents": "read"}
     having = [name for name, job in jobs.items() if "secrets." in yaml.safe_dump(job)]
-    assert having == ["propose"], "the key of a model is where no candidate is ever run"
+    assert having == ["propose", "decide"], "secrets are where no candidate is ever run"
+    assert set(re.findall(r"secrets\.(\w+)", str(jobs["decide"]))) == {"SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}
 
 
 def test_the_readme_has_the_actions_inputs_and_outputs() -> None:

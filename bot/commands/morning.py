@@ -1,0 +1,60 @@
+"""`nocturne morning`: the summary of a date, in Slack, or as Markdown where there is none."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+from bot.actions.files import add_summary
+from bot.commands.session import Session, campaign_session
+from bot.config import CONFIG_PATH, campaigns
+from bot.git import Git
+from bot.ledger import now
+from bot.notify.markdown import MarkdownNotifier, markdown
+from bot.notify.occasions import morning
+
+_SAID = {
+    "sent": "sent to {channel}",
+    "already": "is in {channel} already",
+    "elsewhere": "is being sent by another process",
+    "unknown": "went out to {channel}, and whether it arrived can't be known: it is not sent again",
+}
+
+
+def run(*, repo: Path, campaign: str | None, day: date | None, dry_run: bool) -> int:
+    with ExitStack() as stack:
+        for name in [campaign] if campaign else _campaigns(repo):
+            _one(stack.enter_context(campaign_session(repo, name, quiet=True)), day, dry_run=dry_run)
+    return 0
+
+
+def _one(session: Session, day: date | None, *, dry_run: bool) -> None:
+    desk = session.desk
+    notifier = None if dry_run else desk.notifier
+    told = morning(desk, notifier, day)
+    if told.message is None:
+        session.say(f"{desk.name}: nothing new to tell")
+        return
+    text = markdown(told.message)
+    add_summary(os.environ, text)
+    if notifier is not None and told.outcome is not None:
+        said = _SAID[told.outcome].format(channel=notifier.channel)
+        session.say(f"{desk.name}: the summary {told.message.key.partition(':')[2]} {said}")
+        return
+    print(text)
+    if dry_run:
+        return
+    kept = MarkdownNotifier(desk.git.common_dir / "nocturne" / desk.name / "messages")
+    file = kept.find(told.message.key, since=now()) or kept.post(told.message)
+    if file is not None and told.png is not None:
+        kept.show_chart(file, told.message, told.png)
+    session.say(f"Slack is not set up; the summary is in .git/nocturne/{desk.name}/messages/{file}")
+
+
+def _campaigns(repo: Path) -> list[str | None]:
+    """Return the names of all campaigns, as committed; [None] leaves it to the desk to say what is wrong."""
+    git = Git.open(repo.absolute())
+    content = git.read_blob(git.default_branch(), CONFIG_PATH)
+    return [None] if content is None else [*campaigns(content.decode(errors="replace"))]
