@@ -13,12 +13,12 @@ def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
 
     Only what a model or a human proposes is held to it: the offline search keeps its own account of what it
     tried, and may try near values on purpose. What was lost was never measured, and may come again; so may
-    what was only carried to a newer incumbent.
+    what was only carried to a newer incumbent, and what a human wants tried again.
     """
     proposal, candidate = experiment.proposal, experiment.candidate
     if proposal is None or candidate is None or proposal.proposer.startswith("offline"):
         return ()
-    if experiment.reverts is not None or experiment.carried:
+    if experiment.reverts is not None or experiment.carried or experiment.retries is not None:
         return ()
     others = [
         past

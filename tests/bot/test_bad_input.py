@@ -239,7 +239,7 @@ def test_wrong_command_line(tmp_path: Path, words: tuple[str, ...]) -> None:
     ("words", "said"),
     [
         (("show", "7"), "there is no experiment 7"), (("train",), "no experiment waits for train"),
-        (("decide", "7"), "there is no experiment 7"), (("revert", "7"), "experiment 7 was not merged"),
+        (("decide", "7"), "there is no experiment 7"), (("revert", "7"), "there is no experiment 7"),
         (("run", "--campaign", "other"), "there is no campaign 'other'"), (("pause",), "has not begun"),
         (("report", "--html", "/nowhere/r.html"), "can't write"),
     ],

@@ -96,7 +96,7 @@ def test_a_healthy_repository_is_green_for_its_owner(home: Home) -> None:
         (TOKEN, WORKFLOW, RIGHTS, ACTIONS, RUNNERS, VISIBILITY, BRANCHES), "green"
     )
     assert "whose owner has the role admin" in found[TOKEN].measured
-    assert found[RIGHTS].measured == ", ".join(f"{name}: write" for name in ENOUGH)
+    assert found[RIGHTS].measured == ", ".join(f"{name}: write" for name in NEEDED)
     assert "h100 online" in found[RUNNERS].measured
     assert len(home.server.calls) <= 16
 

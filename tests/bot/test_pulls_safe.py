@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot import words
+from bot.agents.protocol import Opinion
 from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
 from bot.pulls.body import TITLE_LIMIT, pull_body, pull_title
 from bot.pulls.safe import code, fenced, prose
@@ -70,6 +71,7 @@ def proposed(**said: Any) -> ev.ExperimentProposed:
     return dataclasses.replace(plain, **said)
 
 
+REMARK = {"path": "train.py", "line": "12", "text": "This reads the clock."}
 Place = Callable[[str], Mapping[str, Any]]
 # Each place where somebody's words can stand: what of the experiment they are put into.
 PLACES: dict[str, Place] = {
@@ -96,6 +98,11 @@ PLACES: dict[str, Place] = {
     "reason without a score": lambda text: {"decision": {"reason": text, "effect": None}},
     "lesson": lambda text: {"decision": {"lesson": text}},
     "objection": lambda text: {"review": {"approved": False, "reasons": (text, text)}},
+    "reviewer": lambda text: {"review": {"reviewer": text}},
+    **{
+        f"remark's {name}": (lambda text, name=name: {"review": {"remarks": ({**REMARK, name: text},)}})
+        for name in REMARK
+    },
 }
 
 
@@ -123,9 +130,14 @@ def story(made: Mapping[str, Any]) -> tuple[Campaign, str]:
 def texts(campaign: Campaign, diff: str) -> list[str]:
     """Return every Markdown text about the experiment: body and comment, on GitHub and off it."""
     experiment = campaign.experiments[1]
+    assert experiment.review is not None
+    # The checker's own words, which only the comment shows: who spoke, and why.
+    opinion = Opinion(
+        "approve", " ".join(experiment.review.reasons) or "Sound.", (), experiment.review.reviewer
+    )
     return [
         *(pull_body(campaign, experiment, diff, rule=RULE, on_github=place) for place in (True, False)),
-        begun_comment(experiment, RULE),
+        begun_comment(experiment, RULE, experiment.review, opinion),
         closing_comment(campaign, experiment),
     ]
 
@@ -178,7 +190,8 @@ def test_words_in_every_place_are_shown_and_do_nothing(place: str) -> None:
         for _, said in (
             train_status(campaign, experiment, decision),
             score_status(campaign, decision),
-            review_status([evil]),
+            review_status(ev.Reviewed(1, 1, False, (evil,), "f"), None),
+            review_status(ev.Reviewed(1, 1, True, (), "f"), Opinion("approve", evil, (), evil)),
         ):
             assert len(said) <= DESCRIPTION_LIMIT and len(said.splitlines()) <= 1 and said.isprintable()
 

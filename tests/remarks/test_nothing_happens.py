@@ -115,7 +115,7 @@ EVIL = {".github/nocturne.yml": EVIL_CONFIG, WORKFLOW_PATH: EVIL_WORKFLOW, COMMA
 def from_a_fork(night: Night) -> dict[str, Any]:
     """Open a stranger's pull request, from a branch that is named like an experiment's."""
     fork = night.github.fork(night.repository, "mallory")
-    branch = "nocturne/exp/main/3"
+    branch = f"nocturne/exp/main/{len(fork.contents.refs) + 3}"  # a fork stays, whatever is put back
     commit_on(night, fork.path, branch, EVIL)
     fork.sync()
     opened = {
