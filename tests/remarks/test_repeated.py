@@ -68,7 +68,7 @@ def test_a_job_may_die_at_any_call(hasty: Speech) -> None:
     """`resume` makes every kind of call that there is."""
     failed, died = walk(hasty, "resume", [[kind] for kind in KINDS])
     print(f"{failed} failures, {died} jobs died, nothing doubled")
-    assert failed >= 13 and died >= 8
+    assert failed >= 10 and died >= 8
 
 
 @pytest.mark.long
