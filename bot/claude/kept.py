@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -15,3 +16,10 @@ def conversations_of(common_dir: Path, campaign: str, experiment: int) -> list[s
     found = folder_of(common_dir, campaign).glob(f"{experiment:06d}-*.md")
     paths = sorted(found, key=lambda path: path.stat().st_mtime_ns)
     return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+
+
+def transcripts_of(common_dir: Path, campaign: str) -> dict[int, list[str]]:
+    """Return all transcripts that this clone has by experiment, each one's oldest first."""
+    found = folder_of(common_dir, campaign).glob("*.md")
+    numbers = {int(path.name[:6]) for path in found if re.match(r"\d{6}-", path.name)}
+    return {number: conversations_of(common_dir, campaign, number) for number in sorted(numbers)}

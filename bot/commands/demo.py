@@ -96,7 +96,7 @@ def _empty_repository(directory: Path, experiments: int, seed: int, *, jail: str
 def _say_result(
     session: Session, campaign: Campaign, directory: Path, confirmation: Confirmation | None, *, as_json: bool
 ) -> None:
-    known = figures_of(session.desk, campaign, diffs=True)
+    known = figures_of(session.desk, campaign, details=True)
     page = directory / "report.html"
     write_text(page, report_html(known))
     write_text(directory / "results.tsv", results_tsv(campaign))

@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from bot.claude.kept import transcripts_of
 from bot.ledger import now
 from bot.loop.desk import PRIOR_DEGREES, Desk, prior_sigma
 from bot.report.chart import progress_svg
 from bot.report.figures import Figures, figures
 from bot.report.markdown import report_markdown
 from bot.report.results import results_tsv
+from bot.report.talks import talks_of
 from bot.rules.campaign import Campaign
 
 
-def figures_of(desk: Desk, campaign: Campaign, *, diffs: bool = False, at: datetime | None = None) -> Figures:
+def figures_of(
+    desk: Desk, campaign: Campaign, *, details: bool = False, at: datetime | None = None
+) -> Figures:
     """Return the campaign's figures, as they read at the time `at` where it is given.
 
-    With `diffs` they hold the change of each experiment whose commit is at hand.
+    With `details` they hold the change of each experiment whose commit is at hand, and the conversations that
+    this clone has.
     """
     known = figures(
         campaign,
-        diffs=_diffs(desk, campaign) if diffs else {},
+        diffs=_diffs(desk, campaign) if details else {},
+        talks=talks_of(transcripts_of(desk.git.common_dir, desk.name)) if details else {},
         now=at or now(),
         prior_sigma=prior_sigma(campaign, desk.config),
         prior_degrees=PRIOR_DEGREES,

@@ -12,14 +12,18 @@ from typing import Any, Literal
 
 from bot.report.formats import digits_for
 from bot.report.gains import Gain, gain_of, origin_of
+from bot.report.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
 from bot.report.measured import Measured, Yardstick, measured, scores_on, yardstick_of
 from bot.report.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
+from bot.report.talks import Talk
+from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.statistics import pooled_noise
 
 State = Literal["new", "running", "idle", "paused", "stopped"]
 _NO_DIFFS: Mapping[int, str] = MappingProxyType({})
+_NO_TALKS: Mapping[int, tuple[Talk, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,11 @@ class Figures:
     dots: tuple[Dot, ...]
     staircase: tuple[Stair, ...]
     incumbent_curves: Mapping[str, Curve]
+    baseline_curve: Curve
+    kinds: tuple[Kind, ...]
+    lineage: tuple[Ancestor, ...]
+    spent: tuple[Spent, ...]
+    roles: tuple[tuple[str, Bill], ...]
     mended: tuple[str, ...]
     started_at: str
     last_at: str
@@ -95,21 +104,32 @@ def figures(
     campaign: Campaign,
     *,
     diffs: Mapping[int, str] = _NO_DIFFS,
+    talks: Mapping[int, tuple[Talk, ...]] = _NO_TALKS,
     now: datetime,
     prior_sigma: float | None = None,
     prior_degrees: float = 3.0,
 ) -> Figures:
     """Compute what there is to show of `campaign`.
 
-    `diffs` maps experiments to unified diffs; `now` is an aware datetime; the prior of the noise is that of
-    `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma` is None. Where a campaign
-    has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
+    `diffs` maps experiments to unified diffs and `talks` to what their agents said; `now` is an aware datetime;
+    the prior of the noise is that of `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma`
+    is None. Where a campaign has changed its machine, commits are compared on the newest kind of runner that
+    measured an incumbent.
     """
     runs = index_runs(campaign)
     yardstick = yardstick_of(campaign, runs)
     dots = dots_of(campaign)
     staircase = _staircase(campaign, runs, yardstick)
-    rows = tuple(row_of(e, runs, diffs.get(e.number, "")) for _, e in sorted(campaign.experiments.items()))
+    rows = tuple(
+        row_of(
+            e,
+            runs,
+            diffs.get(e.number, ""),
+            bill_usd=campaign.bills.of_experiment(e.number).usd,
+            talks=talks.get(e.number, ()),
+        )
+        for _, e in sorted(campaign.experiments.items())
+    )
     noise = _noise(campaign, yardstick, prior_sigma, prior_degrees)
     state, stop_reason, stop_detail = _state(campaign, now)
     origin = origin_of(campaign, runs, yardstick) if campaign.incumbents else 0
@@ -160,6 +180,11 @@ def figures(
         dots=dots,
         staircase=staircase,
         incumbent_curves={run: campaign.runs[run].curve for run in sorted(drawn)},
+        baseline_curve=_baseline_curve(campaign, runs, origin),
+        kinds=kinds_of(rows, lower=campaign.direction == "minimize"),
+        lineage=lineage_of(campaign, runs, yardstick, rows),
+        spent=spent_of(campaign, rows),
+        roles=roles_of(campaign),
         mended=tuple(campaign.mended),
         started_at=campaign.started_at,
         last_at=campaign.last_at,
@@ -200,6 +225,13 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
         "mended": list(figures.mended),
     }
+
+
+def _baseline_curve(campaign: Campaign, runs: RunIndex, origin: int) -> Curve:
+    if not campaign.incumbents:
+        return ()
+    own = runs.by_commit.get(campaign.incumbents[origin], ())
+    return next((run.curve for run in own if len(run.curve) > 1), ())
 
 
 def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:

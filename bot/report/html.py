@@ -13,6 +13,8 @@ from bot.report.chart import UNITS, chart_css, progress_svg
 from bot.report.figures import Figures, status_json
 from bot.report.formats import count, duration, moment, score, with_margin
 from bot.report.rows import Curve, Dot, Row, RunLine
+from bot.report.sections import compared, sections_html
+from bot.report.talks import Talk
 from bot.report.words import (
     facts,
     gain_note,
@@ -34,7 +36,7 @@ DIFF_LIMIT = 20_000
 def report_html(figures: Figures) -> str:
     """Return the page. Its policy forbids every load and every script but its own."""
     style = chart_css() + _asset("page.css")
-    script = _asset("page.js")
+    script = _asset("page.js") + _asset("compare.js")
     first, last = score_words(figures)
     unit = UNITS.get(figures.metric)
     return Template(_asset("page.html")).substitute(
@@ -56,6 +58,7 @@ def report_html(figures: Figures) -> str:
         warnings="".join(f'<p class="warning">{html_text(one_line(text))}</p>' for text in warnings(figures)),
         wide=progress_svg(figures, width=1120, height=400, interactive=True),
         narrow=progress_svg(figures, width=400, height=360, interactive=True),
+        sections=sections_html(figures),
         total=count(figures.total, "experiment"),
         footer=html_text(
             f"Started {moment(figures.started_at)}, last event {moment(figures.last_at)}, "
@@ -74,6 +77,8 @@ def page_data(figures: Figures) -> dict[str, Any]:
         "rows": [_row(row, figures.digits) for row in figures.rows],
         "dots": [_dot(dot, figures.digits) for dot in figures.dots],
         "curves": {run: _curve(curve) for run, curve in figures.incumbent_curves.items()},
+        "baseline": _curve(figures.baseline_curve),
+        "compared": compared(figures),
     }
 
 
@@ -107,6 +112,7 @@ def _row(row: Row, digits: int) -> dict[str, Any]:
         "commit": row.commit,
         "runLines": [_run_line(line, digits) for line in row.run_lines],
         "diff": _short(clean(row.diff)),
+        "talks": [_talk(talk) for talk in row.talks],
         "curve": _curve(row.curve),
         "against": row.curve_against,
     }
@@ -142,6 +148,11 @@ def _run_line(line: RunLine, digits: int) -> list[str]:
 def _dot(dot: Dot, digits: int) -> list[Any]:
     outcome = f"failed: {one_line(dot.failure or '', 160)}" if dot.score is None else score(dot.score, digits)
     return [dot.experiment, dot.kind, outcome, moment(dot.at)]
+
+
+def _talk(talk: Talk) -> dict[str, Any]:
+    parts = [[one_line(speaker, 60), clean(text)] for speaker, text in talk.parts]
+    return {"role": one_line(talk.role, 60), "parts": parts, "leftOut": talk.left_out}
 
 
 def _curve(curve: Curve) -> list[list[float]]:

@@ -8,6 +8,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Literal
 
+from bot.report.talks import Talk
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
 
@@ -35,6 +36,7 @@ class Row:
     `effect` is candidate minus incumbent in score units; `runs` counts all its runs, `candidate_runs` and
     `incumbent_runs` those that the verdict compared; `seconds` sums its runs; `curve` holds points of
     (step, training seconds, training loss), and `curve_against` names the incumbent's run to lay beside it.
+    `cost_usd` is what its agents cost, `talks` what they said, as far as that is at hand.
     """
 
     number: int
@@ -65,12 +67,15 @@ class Row:
     added: int | None
     removed: int | None
     seconds: float
+    gpu_seconds: float
+    cost_usd: float
     memory_mb: float | None
     failure: str | None
     curve: Curve
     curve_against: str | None
     run_lines: tuple[RunLine, ...]
     diff: str
+    talks: tuple[Talk, ...]
     started_at: str
     finished_at: str | None
 
@@ -148,8 +153,10 @@ def failure_words(run: RunFinished) -> str | None:
     return ": ".join(part for part in parts if part) or "failed"
 
 
-def row_of(experiment: Experiment, runs: RunIndex, diff: str) -> Row:
-    """Return the row of one experiment, whatever stage it has reached."""
+def row_of(
+    experiment: Experiment, runs: RunIndex, diff: str, *, bill_usd: float = 0.0, talks: tuple[Talk, ...] = ()
+) -> Row:
+    """Return the row of one experiment, whatever stage it has reached. `bill_usd` is what its models cost."""
     proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
     commit = experiment.landed.commit if experiment.landed else candidate.commit if candidate else None
     own = runs.by_experiment.get(experiment.number, ())
@@ -187,12 +194,15 @@ def row_of(experiment: Experiment, runs: RunIndex, diff: str) -> Row:
         added=candidate.added if candidate else None,
         removed=candidate.removed if candidate else None,
         seconds=sum(run.seconds for run in own),
+        gpu_seconds=sum(run.gpu_seconds for run in own),
+        cost_usd=(proposal.cost_usd if proposal else 0.0) + bill_usd,
         memory_mb=max((mb for run in own if (mb := peak_memory_mb(run)) is not None), default=None),
         failure=failure_words(failed) if failed else None,
         curve=with_curve.curve if with_curve else (),
         curve_against=against.run if against else None,
         run_lines=tuple(_line(run) for run in own),
         diff=diff,
+        talks=talks,
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
     )

@@ -1,5 +1,5 @@
 "use strict";
-(() => {
+const page = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const rows = data.rows;
   const byNumber = new Map(rows.map((row) => [row.number, row]));
@@ -158,10 +158,14 @@
     const box = make("div", { cls: "detail" }, words);
     const side = make("div", {});
     const theirs = data.curves[row.against] || [];
-    if (row.curve.length > 1) side.append(make("h3", { text: "Training loss" }), curves(row.curve, theirs));
+    if (row.curve.length > 1) {
+      const compare = make("button", { type: "button", cls: "compare", "data-compare": row.number, text: "Compare" });
+      side.append(make("h3", { text: "Training loss " }, compare), curves(row.curve, theirs));
+    }
     box.append(side);
     if (row.runLines.length) box.append(make("div", { cls: "whole runs" }, make("h3", { text: plural(row.runLines.length, "run") }), runTable(row)));
     if (row.diff) box.append(make("div", { cls: "whole" }, make("h3", { text: "Change" }), diffElement(row.diff.split("\n"))));
+    for (const talk of row.talks) box.append(make("div", { cls: "whole" }, talkElement(talk)));
     return make("tr", { cls: "details", id: `d${row.number}` }, make("td", { colspan: COLUMNS.length }, box));
   }
   function runTable(row) {
@@ -177,6 +181,16 @@
     if (lines[lines.length - 1] === "") lines.pop();
     return make("pre", { cls: "diff", tabindex: "0", role: "region", "aria-label": "Unified diff" }, make("code", {}, ...lines.map(diffLine)));
   }
+  function talkElement(talk) {
+    const left = talk.leftOut ? `, ${talk.leftOut} not shown` : "";
+    const whole = make("details", { cls: "talk" }, make("summary", { text: `Conversation: ${talk.role}, ${plural(talk.parts.length, "part")}${left}` }));
+    whole.addEventListener("toggle", () => { // thousands of words are laid out only for those who ask
+      if (whole.open && whole.children.length === 1) {
+        for (const [speaker, text] of talk.parts) whole.append(make("h4", { text: speaker }), make("p", { text }));
+      }
+    });
+    return whole;
+  }
   function steps(low, high, about) {
     const raw = (high - low) / about, power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.75);
@@ -185,30 +199,35 @@
     return marks;
   }
   function curves(mine, theirs) {
-    const [W, H, left, right, top, bottom] = [520, 260, 48, 510, 30, 216];
-    const losses = [...mine, ...theirs].map((p) => p[2]).filter(Number.isFinite).sort((a, b) => a - b);
+    const lines = [["mine", "candidate", mine]];
+    if (theirs.length > 1) lines.unshift(["theirs", "incumbent", theirs]);
+    const svg = plot(lines, 30, "Training loss of the candidate and of its incumbent");
+    lines.reverse().forEach(([cls, text], n) => {
+      const from = 48 + n * 120;
+      svg.append(draw("path", { class: cls, d: `M${from} 12h22` }), draw("text", { x: from + 29, y: 16 }, text));
+    });
+    return svg;
+  }
+  // Curves of [step, seconds, loss] on the same axes; each line is its class, its name and its points.
+  function plot(lines, top, label) {
+    const [W, H, left, right, bottom] = [520, 230 + top - 14, 48, 510, 186 + top - 14];
+    const points = lines.flatMap((line) => line[2]);
+    const losses = points.map((p) => p[2]).filter(Number.isFinite).sort((a, b) => a - b);
     // The first losses of a training are far above the rest; what is compared is the end.
     const low = losses[0], high = Math.max(losses[Math.floor((losses.length - 1) * 0.94)], low + 1e-6);
-    const air = (high - low) * 0.06, last = Math.max(...[...mine, ...theirs].map((p) => p[1]), 1e-3);
+    const air = (high - low) * 0.06, last = Math.max(...points.map((p) => p[1]), 1e-3);
     const x = (v) => left + (v / last) * (right - left);
     const y = (v) => bottom - ((Math.min(v, high + air) - low + air) / (high - low + 2 * air)) * (bottom - top);
-    const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": "Training loss of the candidate and of its incumbent" });
+    const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": label });
     for (const [value, text] of steps(low - air, high + air, 4)) {
       svg.append(draw("path", { class: "grid", d: `M${left} ${y(value)}H${right}` }), draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, text));
     }
     for (const [value, text] of steps(0, last, 5)) svg.append(draw("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, text));
     svg.append(draw("path", { class: "axis", d: `M${left} ${bottom}H${right}` }), draw("text", { x: right, y: H - 6, "text-anchor": "end" }, "seconds of training"));
-    const line = (points, cls) => {
+    for (const [cls, , points] of lines) {
       const d = points.filter((p) => Number.isFinite(p[2])).map((p, i) => `${i ? "L" : "M"}${x(p[1]).toFixed(1)} ${y(p[2]).toFixed(1)}`).join("");
       svg.append(draw("path", { class: cls, d }));
-    };
-    if (theirs.length > 1) line(theirs, "theirs");
-    line(mine, "mine");
-    const legend = theirs.length > 1 ? [["mine", "candidate"], ["theirs", "incumbent"]] : [["mine", "candidate"]];
-    legend.forEach(([cls, text], n) => {
-      const from = left + n * 120;
-      svg.append(draw("path", { class: cls, d: `M${from} 12h22` }), draw("text", { x: from + 29, y: 16 }, text));
-    });
+    }
     return svg;
   }
 
@@ -325,5 +344,9 @@
   refresh();
   const asked = () => { const found = /^#e(\d+)$/.exec(location.hash); if (found) reveal(Number(found[1])); };
   addEventListener("hashchange", asked);
+  addEventListener("click", (event) => { // a link to where the address already is changes nothing by itself
+    if (event.target.closest(`a[href="${location.hash || "#"}"]`)) asked();
+  });
   asked();
+  return { data, byNumber, make, draw, plot, at };
 })();

@@ -1,0 +1,53 @@
+// The curves that the reader chose, drawn together.
+(() => {
+  const { data, byNumber, make, draw, plot, at } = page;
+  const MOST = 6; // more lines than that tell nobody anything
+  const box = at("compare");
+  if (!box) return;
+  const slots = new Map(data.compared.map((number, slot) => [number, slot])); // experiment: its colour
+  const curve = (number) => byNumber.get(number).curve;
+
+  function show() {
+    const chosen = [...slots].sort((a, b) => a[0] - b[0]);
+    const lines = chosen.map(([number, slot]) => [`line line${slot}`, number, curve(number)]);
+    const baseline = data.baseline.length > 1;
+    if (baseline) lines.unshift(["theirs", "baseline", data.baseline]);
+    const legend = make("ul", { cls: "legend" });
+    if (baseline) legend.append(make("li", {}, swatch("theirs"), "Baseline"));
+    for (const [number, slot] of chosen) {
+      const name = byNumber.get(number).hypothesis;
+      const away = make("button", { type: "button", text: "×", "data-away": number, "aria-label": `Take experiment ${number} out` });
+      legend.append(make("li", {}, swatch(`line line${slot}`), make("a", { href: `#e${number}`, text: `#${number}`, title: name }), make("span", { text: name }), away));
+    }
+    box.replaceChildren(...(lines.length ? [plot(lines, 14, "Training losses compared")] : []), legend);
+    for (const button of document.querySelectorAll("[data-compare]")) mark(button);
+  }
+  function swatch(cls) {
+    const svg = draw("svg", { viewBox: "0 0 24 8", class: "curve swatch", "aria-hidden": "true" });
+    svg.append(draw("path", { class: cls, d: "M1 4h22" }));
+    return svg;
+  }
+  function mark(button) {
+    const number = Number(button.dataset.compare), chosen = slots.has(number);
+    button.setAttribute("aria-pressed", String(chosen));
+    button.disabled = !chosen && slots.size >= MOST;
+    button.title = button.disabled ? `No more than ${MOST} at a time` : "";
+  }
+  function toggle(number) {
+    if (slots.has(number)) slots.delete(number);
+    else if (slots.size < MOST) {
+      const used = new Set(slots.values());
+      slots.set(number, [...Array(MOST).keys()].find((slot) => !used.has(slot)));
+    }
+    show();
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-compare], [data-away]");
+    if (!button) return;
+    if (button.dataset.compare) at("curves").open = true;
+    toggle(Number(button.dataset.compare ?? button.dataset.away));
+  });
+  new MutationObserver(() => document.querySelectorAll("[data-compare]:not([aria-pressed])").forEach(mark))
+    .observe(at("rows"), { childList: true });
+  show();
+})();
