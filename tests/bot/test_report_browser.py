@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
-import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,37 @@ import pytest
 
 from bot.report.figures import figures
 from bot.report.html import report_html
+from bot.report.talks import talks_of
+from tests.bot.browser import CHROMIUM, DESKTOP, PHONE, Browser, browser
 from tests.bot.campaigns import HOSTILE, NOW, PLAIN, SIGMA, Night, diff_of, night_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
+TRANSCRIPT = """# Experiment 1: proposer
+
+Model: claude. Tools: propose.
+
+## Instructions
+
+```text
+Never shown: they are the same each time.
+```
+
+## Nocturne
+
+````text
+## no heading, and ``` no end
+{words}
+````
+
+## Claude
+
+```text
+{middle}
+```
+
+Ended with tool_use; 10 tokens read, 0 of them from the cache; 5 written.
+"""
 # Written into a copy of the page: clicks like a person and leaves what it saw in <pre id="out">.
 HOOK = """
 "use strict";
@@ -49,7 +72,13 @@ def page_of(night: Night) -> str:
     return report_html(figures(campaign, diffs=diffs, now=NOW, prior_sigma=SIGMA))
 
 
-def in_browser(page: str, script: str, folder: Path, *, size: str = "1280,900", fragment: str = "") -> Any:
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser") / "profile") as started:
+        yield started
+
+
+def in_browser(chrome: Browser, page: str, script: str, folder: Path, *, part: str = "") -> Any:
     """Open `page`, run `script` in it under the page's own policy, and return what it left in `seen`."""
     hook = HOOK % script
     digest = base64.b64encode(hashlib.sha256(hook.encode()).digest()).decode()
@@ -57,25 +86,14 @@ def in_browser(page: str, script: str, folder: Path, *, size: str = "1280,900", 
     page = page.replace("</body>", f"<script>{hook}</script></body>")
     place = folder / "page.html"
     place.write_text(page, encoding="utf-8")
-    dumped = _dump(place.as_uri() + fragment, folder, size)
-    found = re.search(r'<pre id="out">(.*?)</pre>', dumped, re.DOTALL)
-    assert found, dumped[:2000]
-    seen = json.loads(html.unescape(found.group(1)))
+    chrome.open(place, part=part)
+    seen = json.loads(chrome.value("document.getElementById('out').textContent"))
     assert seen.get("error") is None and seen["broken"] is None and seen["violated"] is None, seen
+    assert chrome.complaints == []
     return seen
 
 
-def _dump(url: str, folder: Path, size: str) -> str:
-    command = [
-        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}", f"--window-size={size}", "--dump-dom", url,
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, timeout=90, check=True)
-    return done.stdout.decode("utf-8", errors="replace")
-
-
-def test_every_column_sorts_both_ways_and_says_so(tmp_path: Path) -> None:
+def test_every_column_sorts_both_ways_and_says_so(chrome: Browser, tmp_path: Path) -> None:
     script = """
     seen.start = numbers();
     seen.heads = all("#heads th").map((head) => head.dataset.key);
@@ -89,7 +107,7 @@ def test_every_column_sorts_both_ways_and_says_so(tmp_path: Path) -> None:
     """
     night = night_of(30, hostile=False)
     night.experiment(31, "discarded", "Not done yet", finish=False)
-    seen = in_browser(page_of(night), script, tmp_path)
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
     rows = {row.number: row for row in figures(night.campaign(), now=NOW).rows}
     assert seen["start"] == sorted(rows, reverse=True)
     assert len(seen["heads"]) == 12
@@ -121,7 +139,7 @@ def test_every_column_sorts_both_ways_and_says_so(tmp_path: Path) -> None:
         assert seen[name]["sorted"] == 1
 
 
-def test_filters_by_verdict_and_by_text(tmp_path: Path) -> None:
+def test_filters_by_verdict_and_by_text(chrome: Browser, tmp_path: Path) -> None:
     script = """
     $("#chips [data-verdict=crashed]").click();
     seen.crashed = numbers(); seen.pressed = all("#chips [aria-pressed=true]").map((chip) => chip.dataset.verdict);
@@ -133,7 +151,7 @@ def test_filters_by_verdict_and_by_text(tmp_path: Path) -> None:
     type(""); seen.back = numbers().length;
     """
     night = night_of(30, hostile=False)
-    seen = in_browser(page_of(night), script, tmp_path)
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
     rows = figures(night.campaign(), now=NOW).rows
     assert seen["crashed"] == [row.number for row in rows[::-1] if row.state == "crashed"]
     assert seen["pressed"] == ["crashed"] and seen["count"] == f"{len(seen['crashed'])} of 30 experiments"
@@ -142,7 +160,7 @@ def test_filters_by_verdict_and_by_text(tmp_path: Path) -> None:
     assert seen["number"] == [12] and seen["none"] == [] and seen["said"] and seen["back"] == 30
 
 
-def test_a_row_opens_its_details(tmp_path: Path) -> None:
+def test_a_row_opens_its_details(chrome: Browser, tmp_path: Path) -> None:
     script = """
     const button = $("#e2 .open-row");
     seen.before = [button.getAttribute("aria-expanded"), $("#d2") === null];
@@ -161,7 +179,7 @@ def test_a_row_opens_its_details(tmp_path: Path) -> None:
     night.baseline()
     night.experiment(1, "discarded", PLAIN[0])
     night.experiment(2, "improved", PLAIN[1])
-    seen = in_browser(page_of(night), script, tmp_path)
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
     assert seen["before"] == ["false", True] and seen["after"] == ["true", "e2"]
     assert f"Because {PLAIN[1]}" in seen["words"] and f"Lesson of {PLAIN[1]}" in seen["words"]
     assert seen["add"].startswith("+    matrix_lr = 0.03") and seen["del"] == "-    matrix_lr = 0.04"
@@ -173,7 +191,7 @@ def test_a_row_opens_its_details(tmp_path: Path) -> None:
     assert seen["runs"] == 2 and seen["kept"] == "e2" and seen["closed"]
 
 
-def test_hostile_words_are_shown_and_do_nothing(tmp_path: Path) -> None:
+def test_hostile_words_are_shown_and_do_nothing(chrome: Browser, tmp_path: Path) -> None:
     night = Night()
     night.baseline()
     for number, words in enumerate(HOSTILE, 1):
@@ -187,23 +205,24 @@ def test_hostile_words_are_shown_and_do_nothing(tmp_path: Path) -> None:
     seen.words = Object.fromEntries(all(".row").map((row) => [row.dataset.number, words(row)]));
     seen.links = all("#rows a").map((link) => link.href);
     """
-    seen = in_browser(page_of(night), script, tmp_path)
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
     assert "alerted" not in seen and seen["elements"] == 0 and seen["scripts"] == 3
     assert seen["words"]["1"] == HOSTILE[0] and seen["words"]["5"] == HOSTILE[4]
     assert all(link.startswith("https://example.org/pull/") for link in seen["links"])
 
 
-def test_the_policy_stops_foreign_scripts_and_loads(tmp_path: Path) -> None:
+def test_the_policy_stops_foreign_scripts_and_loads(chrome: Browser, tmp_path: Path) -> None:
     """The page's own policy, not only our escaping, stands between an agent's words and the reader."""
     evil = "<script>document.title='owned'</script><img src='data:,' onerror=\"document.title='owned'\">"
     place = tmp_path / "page.html"
     place.write_text(page_of(night_of(3)).replace("<main>", f"<main>{evil}"), encoding="utf-8")
-    dumped = _dump(place.as_uri(), tmp_path, "1280,900")
-    assert "<title>overnight · Nocturne</title>" in dumped
-    assert dumped.count('class="row"') == 3  # our own script did run
+    chrome.open(place)
+    assert chrome.value("document.title") == "overnight · Nocturne"
+    assert any("Content Security Policy" in said for said in chrome.complaints)
+    assert chrome.value("document.querySelectorAll('.row').length") == 3  # our own script did run
 
 
-def test_the_chart_answers_keys_and_pointer(tmp_path: Path) -> None:
+def test_the_chart_answers_keys_and_pointer(chrome: Browser, tmp_path: Path) -> None:
     script = """
     key("End"); seen.last = $("#tip").textContent; seen.shown = !$("#tip").hidden;
     key("Home"); seen.first = $("#tip").textContent;
@@ -221,7 +240,7 @@ def test_the_chart_answers_keys_and_pointer(tmp_path: Path) -> None:
     night.baseline(2)
     night.experiment(1, "discarded", PLAIN[0])
     night.experiment(2, "crashed", PLAIN[1])
-    seen = in_browser(page_of(night), script, tmp_path)
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
     assert PLAIN[1] in seen["last"] and "out of memory" in seen["last"] and seen["shown"]
     assert seen["first"].startswith("Baseline")
     assert f"#1 {PLAIN[0]}" in seen["third"] and "±" in seen["third"] and seen["changed"] == 2
@@ -229,47 +248,177 @@ def test_the_chart_answers_keys_and_pointer(tmp_path: Path) -> None:
     assert seen["hovered"] == seen["third"] and seen["inside"]
 
 
-@pytest.mark.parametrize("experiments", [0, 30])
-def test_a_phone_scrolls_down_only(tmp_path: Path, experiments: int) -> None:
-    """In a frame of 390 px, because a headless window is never narrower than 500."""
-    inner = page_of(night_of(experiments) if experiments else Night())
-    script = """
-    for (const row of all(".row")) row.querySelector(".open-row").click();
-    parent.postMessage(JSON.stringify({ wide: innerWidth, needs: document.documentElement.scrollWidth,
-      past: all("body *").filter((e) => e.getClientRects().length && e.getBoundingClientRect().left >= innerWidth
-        && !e.closest(".chips, pre, .runs, .skip")).length, sort: $("#sort").offsetWidth > 0 }), "*");
-    """
-    hook = f"const $ = (s) => document.querySelector(s), all = (s) => [...document.querySelectorAll(s)]; {script}"
-    digest = base64.b64encode(hashlib.sha256(hook.encode()).digest()).decode()
-    inner = inner.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-    (tmp_path / "inner.html").write_text(
-        inner.replace("</body>", f"<script>{hook}</script></body>"), encoding="utf-8"
-    )
-    outer = tmp_path / "outer.html"
-    outer.write_text(
-        "<!doctype html><pre id=out></pre><script>addEventListener('message', (event) => "
-        "{ document.getElementById('out').textContent = event.data; });</script>"
-        "<iframe src='inner.html' style='border:0;width:390px;height:844px'></iframe>"
-    )
-    found = re.search(r'<pre id="out">(.*?)</pre>', _dump(outer.as_uri(), tmp_path, "1000,900"))
-    assert found and found.group(1)
-    seen = json.loads(html.unescape(found.group(1)))
-    assert seen["wide"] == 390 and seen["needs"] <= 390 and seen["past"] == 0 and seen["sort"]
-
-
-def test_two_thousand_experiments_are_laid_out_bit_by_bit(tmp_path: Path) -> None:
+def test_two_thousand_experiments_are_laid_out_bit_by_bit(chrome: Browser, tmp_path: Path) -> None:
     script = """
     seen.laid = numbers().length; seen.count = $("#count").textContent;
     type("#1999"); seen.found = numbers();
     type(""); $("#more").click(); seen.all = numbers().length; seen.more = $("#more").hidden;
     """
     page = page_of(night_of(2000))
-    seen = in_browser(page, script, tmp_path)
+    seen = in_browser(chrome, page, script, tmp_path)
     assert 0 < seen["laid"] <= 400 and seen["count"] == "2,000 experiments"
     assert seen["found"] == [1999] and seen["all"] == 2000 and seen["more"]
     assert len(page) < 6_000_000
 
 
-def test_a_link_opens_its_experiment(tmp_path: Path) -> None:
+def test_a_link_opens_its_experiment(chrome: Browser, tmp_path: Path) -> None:
     script = "seen.open = [$('#d7') !== null, document.activeElement.closest('.row')?.id];"
-    assert in_browser(page_of(night_of(30)), script, tmp_path, fragment="#e7")["open"] == [True, "e7"]
+    assert in_browser(chrome, page_of(night_of(30)), script, tmp_path, part="#e7")["open"] == [True, "e7"]
+
+
+# With mouse and keys, as a reader has them
+
+
+def shown(night: Night, folder: Path) -> Path:
+    """Write the page of a night in which every experiment has a conversation."""
+    campaign = night.campaign()
+    talk = TRANSCRIPT.format(words=HOSTILE[0], middle="m" * 9000)
+    known = figures(
+        campaign,
+        diffs={number: diff_of(number, "plain") for number in campaign.experiments},
+        talks=talks_of({number: [talk] for number in campaign.experiments}),
+        now=NOW,
+        prior_sigma=SIGMA,
+    )
+    place = folder / "page.html"
+    place.write_text(report_html(known), encoding="utf-8")
+    return place
+
+
+def test_a_reader_with_a_mouse(chrome: Browser, tmp_path: Path) -> None:
+    """Sort, filter, open a diff and a conversation, compare curves: each by a click where it lies."""
+    chrome.open(shown(night_of(30, hostile=False), tmp_path))
+    numbers = "[...document.querySelectorAll('#rows > .row')].map((row) => Number(row.dataset.number))"
+    assert chrome.value(numbers)[:2] == [30, 29]
+    chrome.click("#heads th[data-key=number] button")
+    assert chrome.value(numbers)[:2] == [1, 2]
+    chrome.click("#chips [data-verdict=improved]")
+    assert chrome.value(numbers) == [1, 11, 21]
+    chrome.click("#search")
+    chrome.write("#21")
+    assert chrome.value(numbers) == [21]
+    chrome.click("#e21 .open-row")
+    assert "matrix_lr = 0.04" in chrome.value("document.querySelector('#d21 .diff .del').innerText")
+    talk = "document.querySelector('#d21 .talk')"
+    assert chrome.value(f"{talk}.children.length") == 1
+    chrome.click("#d21 .talk summary")
+    said = chrome.value(f"{talk}.innerText")
+    assert HOSTILE[0] in said and "more characters …" in said and "Never shown" not in said
+    assert chrome.value("document.querySelectorAll('.talk img, .talk script').length") == 0
+    lines = "document.querySelectorAll('#compare > svg path.line').length"
+    assert chrome.value(lines) == 3  # the merged ones
+    chrome.click("#d21 .compare")
+    assert chrome.value(lines) == 2 and chrome.value("document.getElementById('curves').open")
+    chrome.click("#d21 .compare")
+    chrome.click("#compare [data-away='1']")
+    assert chrome.value("[...document.querySelectorAll('#compare a')].map((a) => a.textContent)") == [
+        "#11",
+        "#21",
+    ]
+    chrome.click("#lineage summary")
+    chrome.click("#lineage .try.crashed")
+    assert chrome.value("document.activeElement.closest('.row').id") == "e24"
+    chrome.click("#e24 .open-row")
+    assert chrome.value("document.getElementById('d24') === null")
+    chrome.click("#lineage .try.crashed")  # the same address again
+    assert chrome.value("document.getElementById('d24') !== null")
+    assert chrome.complaints == []
+
+
+def test_a_reader_with_keys_alone(chrome: Browser, tmp_path: Path) -> None:
+    """Everything can be reached by Tab, shows where the focus is, and obeys Enter or Space."""
+    chrome.open(shown(night_of(3, hostile=False), tmp_path))
+    chrome.key("Tab")
+    assert chrome.value("document.activeElement.className") == "skip"
+    assert chrome.value("document.activeElement.getBoundingClientRect().left") >= 0
+    reached = []
+    name = "(e => e.id || e.dataset.key || e.className || e.parentElement.id || e.tagName)(document.activeElement)"
+    for _ in range(60):
+        chrome.key("Tab")
+        here = chrome.value(name)
+        if here == "BODY":
+            break
+        reached.append(here)
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert chrome.value(outline) != "none", here
+    for wanted in ("chart", "kinds", "lineage", "curves", "cost", "search", "open-row"):
+        assert wanted in reached, (wanted, reached)
+    chrome.value("document.querySelector('#kinds summary').focus()")
+    chrome.key("Enter")
+    assert chrome.value("document.getElementById('kinds').open")
+    chrome.value("document.querySelector('#heads th[data-key=number] button').focus()")
+    chrome.key("Space")
+    assert chrome.value("document.querySelector('#rows > .row').id") == "e1"
+    chrome.value("document.querySelector('#e2 .open-row').focus()")
+    chrome.key("Enter")
+    assert chrome.value("document.querySelector('#d2 .diff') !== null")
+    chrome.key("Enter")
+    assert chrome.value("document.querySelector('#d2') === null")
+    assert chrome.complaints == []
+
+
+# What is past the edge, what is too small to hit, and what can't be read on its ground.
+LAYOUT = """(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)], wide = innerWidth;
+  const inside = (e) => e.closest(".chips, pre, .runs, .wide-table, .scroll, .skip, svg") === null;
+  const seen = (e) => e.checkVisibility() && e.getClientRects().length > 0;
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((c) => linear(c / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const box = (e) => e.getBoundingClientRect(), said = (e) => e.outerHTML.slice(0, 120);
+  const words = "p, dt, dd, td, th button, h1, h2, h3, h4, li, summary span, a, .badge, pre span, .compare";
+  const pale = all(words).filter((e) => {
+    if (!seen(e) || !e.textContent.trim() || e.closest("svg, .from, .arrow, :disabled")) return false;
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+  });
+  return {
+    wide, needs: document.documentElement.scrollWidth,
+    past: all("body *").filter((e) => inside(e) && seen(e) && box(e).right > wide + 1).map(said),
+    small: all("button, summary, select, input").filter((e) => seen(e) && box(e).height < 18).map(said),
+    pale: [...new Set(pale.map((e) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 30)}`))].slice(0, 8),
+    cards: all("#rows > .row").length,
+  };
+})()"""
+
+
+def check_layout(
+    chrome: Browser, place: Path, size: tuple[int, int], *, dark: bool, experiments: int
+) -> None:
+    chrome.open(place, size=size, dark=dark)
+    chrome.value("document.querySelectorAll('.part').forEach((part) => { part.open = true; })")
+    for number in (experiments, experiments - 1):
+        if number > 0:
+            chrome.click(f"#e{number} .open-row")
+            chrome.click(f"#d{number} .talk summary")
+    seen = chrome.value(LAYOUT)
+    assert seen["wide"] == size[0] and seen["needs"] <= size[0], seen
+    assert seen["past"] == [] and seen["small"] == [] and seen["pale"] == [], seen
+    assert (seen["cards"] > 0) == (experiments > 0)
+    assert chrome.value("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(12, 15, 22)" if dark else "rgb(246, 247, 249)"
+    )
+    assert chrome.picture().startswith(b"\x89PNG") and chrome.complaints == []
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_nothing_is_past_the_edge_or_too_pale(chrome: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
+    check_layout(chrome, shown(night_of(30), tmp_path), size, dark=size == PHONE, experiments=30)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("experiments", [0, 1, 30, 2000])
+def test_every_page_fits_every_screen(chrome: Browser, tmp_path: Path, experiments: int) -> None:
+    place = shown(night_of(experiments) if experiments else Night(), tmp_path)
+    for size in (PHONE, DESKTOP):
+        for dark in (False, True):
+            check_layout(chrome, place, size, dark=dark, experiments=experiments)
