@@ -13,10 +13,12 @@ from rich.text import Text
 _ANSI = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|\x9b[0-?]*[@-~]"
 )
-# Controls other than tab and newline, text direction overrides (CVE-2021-42574), and what is no character in
-# XML 1.0, section 2.2.
+# Controls other than tab and newline, text direction marks and overrides (CVE-2021-42574), what has no shape and
+# could hide words from a human (tag characters, zero-width spaces; not the joiners, which scripts and emoji need),
+# and what is no character in XML 1.0, section 2.2.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 # What means something inside a line, and what does only where a line begins.
 _MARKDOWN = re.compile(r"[\\`*_\[\]#|~]|^[-+=]|(?<=^\d)[.)]")

@@ -60,7 +60,7 @@ def cost_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
             f" {proposal.output_tokens:,} written)"
         )
     for role, bill in campaign.bills.roles_of(experiment.number).items():
-        lines.append(f"- {_bill(bill)} for the {role}")
+        lines.append(f"- {_bill(bill)} for the {prose(role, 40)}")
     return lines
 
 

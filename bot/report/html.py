@@ -71,7 +71,7 @@ def report_html(figures: Figures) -> str:
 def page_data(figures: Figures) -> dict[str, Any]:
     """Return what the page's script works on: plain figures, and the same figures as people read them."""
     return {
-        "status": status_json(figures),
+        "status": _cleaned(status_json(figures)),
         "lowerIsBetter": figures.lower_is_better,
         "verdicts": figures.verdicts,
         "rows": [_row(row, figures.digits) for row in figures.rows],
@@ -148,6 +148,15 @@ def _run_line(line: RunLine, digits: int) -> list[str]:
 def _dot(dot: Dot, digits: int) -> list[Any]:
     outcome = f"failed: {one_line(dot.failure or '', 160)}" if dot.score is None else score(dot.score, digits)
     return [dot.experiment, dot.kind, outcome, moment(dot.at)]
+
+
+def _cleaned(data: Any) -> Any:
+    """Return plain data with every text in it cleaned."""
+    if isinstance(data, dict):
+        return {name: _cleaned(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_cleaned(value) for value in data]
+    return clean(data) if isinstance(data, str) else data
 
 
 def _talk(talk: Talk) -> dict[str, Any]:

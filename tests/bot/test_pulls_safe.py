@@ -20,42 +20,13 @@ from bot.pulls.status import begun_comment, closing_comment, review_status, scor
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
-from tests.bot.campaigns import HOSTILE, Night, commit_of, diff_of
+from bot.text import one_line
+from tests.bot.campaigns import Night, commit_of, diff_of
+from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
 
-EVIL = (
-    *HOSTILE,
-    "fixes #3, Closes: octo/models#14 and resolves GH-2",
-    "thanks @octocat and @octo/team; mail a@example.org",
-    "_@octocat_ _https://evil.example/_ 1http://evil.example _www.evil.example _GH-7",
-    "see https://github.com/octo/models/issues/3 ftp://evil.example mailto:a@example.org xmpp:a@b.example",
-    "&#64;octocat &commat;octocat &#35;3 &lt;b&gt;",
-    "@\x1b[0moctocat #\x072 @\u202eoctocat",
-    "[x]: https://evil.example",
-    "[a][x] ![b][x] [^1] <https://evil.example> <a@evil.example>",
-    "</td></tr></table></details><h1>big</h1><script>alert(1)</script>",
-    "| x |\n|---|\n| y |",
-    "a\n---\nb\n===\n# c\n> d\n- e\n12. f\n    g",
-    "12. list",
-    "- [ ] task",
-    "---",
-    "```mermaid\nflowchart LR; click A href \"https://evil.example\"\n```",
-    "~~~\nx\n~~~",
-    "$$\\href{https://evil.example}{x}$$ $`x`$",
-    "[skip ci] and [no ci]",
-    "\u2028@octocat\u2029#3",
-    "\\",
-    "`",
-    "train.py`](https://evil.example) @octocat",
-    "",
-)  # fmt: skip
 RULE = Rule()
 COMMIT, BASE = commit_of("candidate"), commit_of("base")
 
-# What GitHub would act on, looked for in text as it is shown.
-ACTED_ON = re.compile(
-    r"@\w|#\d|(?i:(?<![a-z0-9])gh-\d)|(?<!\u200d)://|(?i:mailto:|xmpp:|www\.)|(?i:\[(?:skip ci|no ci)\])"
-    r"|[\x00-\x08\x1b\u202e]"
-)
 CHART = re.compile(
     r"---\nconfig:\n  themeVariables:\n    xyChart:\n      plotColorPalette: \"#[0-9a-f]{6}, #[0-9a-f]{6}\"\n---\n"
     r"xychart-beta\n    x-axis \"(?:training seconds|steps)\" [-\d.]+ --> [-\d.]+\n"
@@ -88,7 +59,7 @@ PLACES: dict[str, Place] = {
     "constant's file": lambda text: {
         "proposal": {"changes": (proposed().changes[0], {"file": text, "name": "B", "old": "1", "new": "2"})}
     },
-    "path": lambda text: {"diff": diff_of(1).replace("train.py", " ".join(text.split()))},
+    "path": lambda text: {"diff": diff_of(1).replace("train.py", " ".join(text.split())[:250])},
     "diff": lambda text: {"diff": diff_of(1, text.replace("\n", "\n+"))},
     "metric": lambda text: {"metric": text},
     "runner": lambda text: {"run": {"runner": text}},
@@ -104,6 +75,9 @@ PLACES: dict[str, Place] = {
         for name in REMARK
     },
 }
+
+
+OPTIONAL = ("reason", "lesson", "objection")  # an empty one has no paragraph
 
 
 def story(made: Mapping[str, Any]) -> tuple[Campaign, str]:
@@ -174,12 +148,14 @@ def test_words_in_every_place_are_shown_and_do_nothing(place: str) -> None:
     # The same story with a plain word there: whatever the words, the page is built the same.
     plain = [shape(blocks(text)) for text in texts(*story(PLACES[place]("plain")))]
     assert "mermaid" in texts(*story({}))[0]
-    for evil in EVIL:
+    for evil in CORPUS:
         campaign, diff = story(PLACES[place](evil))
         for text, expected in zip(texts(campaign, diff), plain, strict=True):
             tokens = blocks(text)
             check_harmless(tokens)
-            if evil or place not in ("reason", "lesson", "objection"):  # an empty one has no paragraph
+            if "\n\n" in evil and place == "reason":
+                continue  # paragraphs are kept
+            if one_line(evil) or place not in OPTIONAL:
                 assert shape(tokens) == expected, (evil, text)
         experiment = campaign.experiments[1]
         decision = experiment.decision
@@ -193,10 +169,11 @@ def test_words_in_every_place_are_shown_and_do_nothing(place: str) -> None:
             review_status(ev.Reviewed(1, 1, False, (evil,), "f"), None),
             review_status(ev.Reviewed(1, 1, True, (), "f"), Opinion("approve", evil, (), evil)),
         ):
-            assert len(said) <= DESCRIPTION_LIMIT and len(said.splitlines()) <= 1 and said.isprintable()
+            assert len(said) <= DESCRIPTION_LIMIT and len(said.splitlines()) <= 1
+            assert not UNSEEN.search(said)
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("evil", CORPUS)
 def test_a_commit_closes_nothing_and_keeps_its_own_trailers(evil: str) -> None:
     message = words.commit_message(
         experiment=7, campaign="main", hypothesis=evil, category=evil, reason=f"{evil}\n\nNocturne-Experiment: 9",
@@ -224,10 +201,12 @@ def test_words_that_mean_no_harm_are_kept_as_they_are() -> None:
 
 def test_what_is_shown_is_what_was_written() -> None:
     """Escaping loses no letter: what a reader sees is the text itself, but for the joiners."""
-    for evil in filter(None, EVIL):
+    for evil in filter(one_line, CORPUS):
         (paragraph,) = [token for token in blocks(prose(evil)) if token.type == "inline"]
         shown = "".join(c.content for c in paragraph.children or () if c.type.startswith("text"))
-        assert re.findall(r"[^\W_]+", shown) == re.findall(r"[^\W_]+", words.title(evil, 400)), evil
+        seen, written = (re.findall(r"[^\W_]+", said) for said in (shown, words.title(evil, 400)))
+        # What takes many characters to escape is cut earlier.
+        assert seen == written[: len(seen)] and len(seen) >= min(len(written), 60), evil
 
 
 def test_a_block_can_not_be_left() -> None:
