@@ -77,7 +77,8 @@ def _kinds(figures: Figures) -> str:
             ]
         )  # fmt: skip
     heads = (
-        "Kind", "Tried", "Merged", "Share", "Largest merged effect", "Inconclusive", "Crashed", "GPU-hours", "Agents",
+        "Kind", "Tried", "Merged", "Share", "Largest merged effect", "Inconclusive", "Crashed", "GPU-hours",
+        "Spent on agents",
     )  # fmt: skip
     return _section("kinds", "What worked", said, _table(heads, lines))
 
@@ -149,7 +150,7 @@ def _cost(figures: Figures) -> str:
         ["<b>all together</b>", f"{figures.total:,}", f"{figures.runs:,}", gpu_hours(figures.gpu_seconds),
          money(figures.cost_usd)]
     )  # fmt: skip
-    inside = _table(("Spent on", "Experiments", "Runs", "GPU-hours", "Agents"), lines)
+    inside = _table(("Spent on", "Experiments", "Runs", "GPU-hours", "Spent on agents"), lines)
     if figures.roles:
         heads = ("Role", "Calls", "Tokens read", "From the cache", "Tokens written", "Cost")
         inside += _table(

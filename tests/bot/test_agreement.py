@@ -7,6 +7,7 @@ Slack's limits and pace, and the figures are read from what a human would read.
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from bot.claude.kept import folder_of
+from bot.claude.transcript import Conversations
 from bot.commands.session import OfflineProposer
 from bot.forge import PullRequest
 from bot.loop.desk import open_desk
@@ -51,21 +54,23 @@ class Told:
         return data
 
 
-@pytest.fixture(scope="module", params=[5, pytest.param(32, marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[4, pytest.param(32, marks=pytest.mark.long)])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("told")
     config = f"slack: {{channel: {CHANNEL}, every_minutes: 0}}\nstop: {{experiments: {request.param}}}\n"
     top = make_repository(folder / "repo", config=CONFIG + config)
     with serve() as slack:
         slack.channel(CHANNEL)
-        slack.strict_pace = True
+        slack.strict_pace = request.param > 30
         environ = {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
         nocturne(top, "run", env=environ, timeout=900)
         nocturne(top, "morning", env=environ)
-        nocturne(top, "report", "--html", str(folder / "page.html"))
-        desk = open_desk(top, None, PlainDisplay((folder / "log").open("w")), {}, OfflineProposer())
+        desk = open_desk(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
         campaign = desk.ledger.refresh()
         assert campaign.promotion is not None
+        kept = Conversations(folder_of(desk.git.common_dir, desk.name), redact=lambda text: text)
+        kept.begin(2, "reviewer", "word").said([{"type": "text", "text": "Is it <b>simpler</b>?"}])
+        nocturne(top, "report", "--html", str(folder / "page.html"))
         yield Told(
             top=top,
             slack=slack,
@@ -225,6 +230,13 @@ def test_every_effect_is_the_same_everywhere(told: Told) -> None:
             places = len(shown.partition(".")[2])
             assert float(shown) == pytest.approx(exact, abs=0.51 * 10**-places)
     assert measured == sum(row["effect"] is not None for row in rows.values()) > 0
+
+
+def test_the_page_carries_the_clones_conversations(told: Told) -> None:
+    talks = {row["number"]: row["talks"] for row in told.data["rows"] if row["talks"]}
+    assert talks == {
+        2: [{"role": "reviewer", "parts": [["Nocturne", "Is it <b>simpler</b>?"]], "leftOut": 0}]
+    }
 
 
 def test_slack_took_every_message_within_its_limits(told: Told) -> None:
