@@ -265,6 +265,12 @@ class Config(_Section):
     """When the loop ends by itself."""
     models: Models = Models()
     """Which models think, what they may cost, and what they never see."""
+    max_unreviewed_merges: Annotated[int, Field(ge=0)] = 10
+    """So many merges may be unread by a human; then further improvements are held until one has read some. 0: no
+    limit. Read is what somebody reviewed, approved by `/nocturne approve`, or merged to the base branch."""
+    when_unreviewed: Literal["hold", "pause"] = "hold"
+    """What then happens. `hold`: the loop goes on, and what is confirmed waits and lands later. `pause`: the loop
+    ends."""
     promotion: PromotionRule = PromotionRule()
     """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()

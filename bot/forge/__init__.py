@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -152,6 +152,14 @@ class Forge(Protocol):
 
     def comments(self, number: int) -> list[Comment]:
         """Return our comments on a pull request or an issue, sorted by key."""
+        ...
+
+    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+        """Return which of these pull requests a human who may write has reviewed, and a name for each review.
+
+        `pulls` maps their numbers to when we last wrote there (ISO 8601). Some may be found only when asked again;
+        a forge without reviews finds none.
+        """
         ...
 
     def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -27,6 +27,7 @@ from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
 from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of, unmarked
+from bot.forge.github_reviews import Reviews
 from bot.git import Git, RemoteUnreachable
 
 # GitHub's lists and its knowledge of pushed commits may lag behind: seconds to wait before each new look.
@@ -53,6 +54,7 @@ class GitHubForge:
         self._labels = Labels(client)
         self._issues = GitHubIssues(client, self._labels)
         self._checks = Checks(client, on_note or (lambda note: None))
+        self._reviews = Reviews(client)
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
         self._begun: set[str] = set()  # heads whose pull request we tried to open
@@ -299,6 +301,10 @@ class GitHubForge:
             self._give_up(refused, number, "read comments")
         texts = self._comments[number].items()
         return [Comment(key, text.partition("\n")[2]) for key, (_, text) in sorted(texts)]
+
+    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+        """See `Forge.reviewed`."""
+        return self._reviews.of(pulls)
 
     # Issues
 

@@ -232,6 +232,10 @@ class LocalForge:
     def _load(self, read: Callable[[Snapshot], Any]) -> Any:
         return self._records.mending(lambda: read(self._records.load()))
 
+    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+        """See `Forge.reviewed`: there are no reviews here."""
+        return {}
+
     # Issues
 
     def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:

@@ -16,6 +16,7 @@ _TITLES: dict[Reason, str] = {
     "permissions": "GitHub refuses what the loop must do",
     "trainings": "its trainings get lost",
     "base": "the base branch and the campaign don't fit together",
+    "unreviewed": "merges wait for a reader",
 }
 _MENDS: dict[Reason, str] = {
     "crashes": (
@@ -40,6 +41,11 @@ _MENDS: dict[Reason, str] = {
         "Merge the base branch into `{branch}` by hand, settle the conflict, and push `{branch}`: its head is the"
         " incumbent then, and is measured anew."
     ),
+    "unreviewed": (
+        "Read some of them, and say so by {approve} or a review there; or read and merge the promotion, which pays for"
+        " all. What is held lands by itself then; where the loop has ended, {resume} lets it go on. How many may wait"
+        " is `max_unreviewed_merges` in `{config}`."
+    ),
 }
 
 
@@ -59,14 +65,18 @@ def issue_body(
 ) -> str:  # fmt: skip
     """Return the text. `campaign` is None where the ledger can't hold it, `job` links the job's log."""
     resume = "`/nocturne resume` in a comment" if on_github else "`nocturne resume`"
-    mend = _MENDS[asked.reason].format(branch=branch, config=config, resume=resume)
+    approve = "the comment `/nocturne approve`" if on_github else "`nocturne approve N`"
+    mend = _MENDS[asked.reason].format(branch=branch, config=config, resume=resume, approve=approve)
     tried = _tried(campaign, asked.reason) if campaign is not None else []
     address = web_address(job)
+    point = "has come to a point from which it does not go on by itself"
+    if asked.reason == "unreviewed":
+        point = "merges nothing more until a human has read some of what it merged"
     closing = "This issue is closed by itself when the loop goes on."
     if campaign is None:
         closing = "The ledger does not know of this issue, so close it yourself when it is mended."
     parts = [
-        f"The loop of campaign **{prose(name, 80)}** has come to a point from which it does not go on by itself.",
+        f"The loop of campaign **{prose(name, 80)}** {point}.",
         f"**What happened.** {prose(asked.detail, 1000).rstrip('.')}.",
         "\n".join(["**What was tried.**", "", *tried]) if tried else "",
         f"**How to mend it.** {mend}",
@@ -100,6 +110,10 @@ def _tried(campaign: Campaign, reason: Reason) -> list[str]:
             f"- {done} experiments, {merged} of them merged",
             f"- {campaign.gpu_seconds() / 3600:.2f} GPU-hours and {campaign.cost_usd():.2f} USD in all",
         ]
+    if reason == "unreviewed":
+        return [
+            f"- {_linked(e)} is held: {prose(e.title, 140)}" for e in campaign.open_experiments() if e.is_held
+        ][:_LATEST]
     return [f"- {_linked(e)} is open and waits" for e in campaign.open_experiments()[:_LATEST]]
 
 

@@ -107,6 +107,8 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
         cost_usd=stop.cost_usd,
         crashes_in_row=stop.crashes_in_row,
         plateau=stop.plateau,
+        unread=config.max_unreviewed_merges or None,
+        pauses=config.when_unreviewed == "pause",
     )
 
 

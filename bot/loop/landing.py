@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from bot.loop.desk import Desk
+from bot.loop.desk import Desk, limits
 from bot.loop.proposing import ensure_commit
 from bot.loop.publishing import state_verdict
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import ExperimentLanded, LandingBegun
+from bot.rules.unreviewed import waits
 
 
 def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """Move the campaign's branch to exactly the commit that was tested, by fast-forward.
 
-    That it is about to is written down first, unless a human has rejected the experiment meanwhile: of the two
-    words on the ledger the first one counts.
+    That it is about to is written down first, unless a human has rejected the experiment meanwhile, or another one
+    has landed that must be read before: of the words on the ledger the first one counts.
     """
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
     ensure_commit(desk, experiment)
-    state_verdict(desk, campaign, experiment)
+    if not experiment.is_held:  # else it was said when it began to wait
+        state_verdict(desk, campaign, experiment)
+    limit = limits(desk.config).unread
 
     def make(fresh: Campaign) -> list[LandingBegun]:
         known = fresh.experiments[number]
         over = known.landing == candidate.round or known.round != candidate.round
-        return [] if over or number in fresh.refused else [LandingBegun(number, candidate.round)]
+        held = waits(fresh, known, limit)
+        return [] if over or held or number in fresh.refused else [LandingBegun(number, candidate.round)]
 
     if desk.ledger.append(make).experiments[number].landing != candidate.round:
         return

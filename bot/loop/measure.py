@@ -44,7 +44,7 @@ def is_ours(desk: Desk, subject: str) -> bool:
 def give_back(desk: Desk, subject: str) -> None:
     """End our lease on `subject` early, so that another process may go on at once."""
     known = desk.ledger.known().leases.get(subject)
-    if known is None or known.holder != desk.holder:
+    if known is None or known.holder != desk.holder or known.until < stamp(now()):
         return  # whoever took it from us wrote that down, and so did we when we ended it
 
     def make(campaign: Campaign) -> list[LeaseTaken]:

@@ -25,8 +25,14 @@ from bot.rules.campaign import Campaign, Promotion
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.stopping import Stop
 
-NOT_ENDS = ("paused", "crashes", "baseline")  # a stop for which the bot merges nothing by itself
+NOT_ENDS = (
+    "paused",
+    "crashes",
+    "baseline",
+    "unreviewed",
+)  # a stop for which the bot merges nothing by itself
 Did = Literal["opened", "updated", "unchanged", "merged", "nothing"]
+By = Literal["human", "bot"]
 LABELS = (words.LABEL_ALL, words.LABEL_PROMOTION)
 
 
@@ -90,7 +96,7 @@ def _without_fail(desk: Desk, campaign: Campaign, *, merge: bool) -> None:
     try:
         done = _bring_up(desk, campaign, asked=merge)
         if merge and done.pull is not None:
-            done = _merge(desk, desk.ledger.refresh(), done)
+            done = _merge(desk, desk.ledger.refresh(), done, by="bot")
     except UserError as error:
         desk.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
         return
@@ -156,12 +162,15 @@ def _see_end(desk: Desk, campaign: Campaign, base: str) -> Promotion | None:
     if known is None or known.state != "open" or base == known.base:
         return known
     state = desk.forge.get_pull(known.pull).state
-    return known if state == "open" else _ended(desk, known, state)
+    # Where the bot merges too, it may have been cut short before it wrote that down: nobody need have read it.
+    return known if state == "open" else _ended(desk, known, state, by=desk.config.promotion.merge)
 
 
-def _ended(desk: Desk, known: Promotion, state: Literal["open", "merged", "closed", "empty"]) -> Promotion:
+def _ended(
+    desk: Desk, known: Promotion, state: Literal["open", "merged", "closed", "empty"], by: By = "human"
+) -> Promotion:
     assert state != "open"
-    event = PromotionEnded(known.pull, state, known.head)
+    event = PromotionEnded(known.pull, state, known.head, by)
     desk.ledger.append(
         lambda c: [event] if any(p.pull == known.pull and p.state == "open" for p in c.promotions) else []
     )
@@ -258,7 +267,7 @@ def _write_shown(desk: Desk, known: Promotion, shown: _Shown) -> Promotion:
     return next(p for p in campaign.promotions if p.pull == known.pull)
 
 
-def _merge(desk: Desk, campaign: Campaign, done: Promoted) -> Promoted:
+def _merge(desk: Desk, campaign: Campaign, done: Promoted, by: By = "human") -> Promoted:
     """Move the base branch forward to the incumbent, and nowhere else."""
     known, head, base = campaign.promotion, campaign.incumbent, _base_head(desk)
     assert known is not None
@@ -278,7 +287,7 @@ def _merge(desk: Desk, campaign: Campaign, done: Promoted) -> Promoted:
         desk.forge.push_branch(desk.base, head)
     else:
         _land(desk, known, head, base)
-    _ended(desk, known, "merged")
+    _ended(desk, known, "merged", by)
     return Promoted(
         "merged", f"{desk.base} is at {head[:12]} now: {known.url} is merged", known.pull, known.url
     )

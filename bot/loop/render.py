@@ -31,6 +31,8 @@ def figures_of(
         now=at or now(),
         prior_sigma=prior_sigma(campaign, desk.config),
         prior_degrees=PRIOR_DEGREES,
+        max_unread=desk.config.max_unreviewed_merges or None,
+        pauses=desk.config.when_unreviewed == "pause",
     )
     return replace(known, name=desk.name)
 

@@ -13,6 +13,7 @@ from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
 from bot.loop.start import ensure_started
 from bot.loop.work import (
+    HELD,
     STAGE_ORDER,
     begin,
     choose,
@@ -46,8 +47,8 @@ def propose_next(
     desk = _for_the_trainer(desk, campaign)
     if finish_first:
         for experiment in campaign.open_experiments():
-            stage = next_stage(campaign, experiment)[0]
-            if stage not in _EARLY and not campaign.paused:
+            stage = next_stage(campaign, experiment, _unread(desk))[0]
+            if stage not in (*_EARLY, HELD) and not campaign.paused:
                 if stage == "train" and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
@@ -75,7 +76,8 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
         ensure_started(desk)
         campaign = reconcile(desk)
     window = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
-    ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in window]
+    unread = _unread(desk)
+    ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e, unread)[0] in window]
     if number is None:
         if not ready:
             raise UserError(f"no experiment waits for {last_stage}: `nocturne propose` opens one")
@@ -84,7 +86,7 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
         raise UserError(f"there is no experiment {number}: `nocturne status` lists them")
     elif number not in ready:
         experiment = campaign.experiments[number]
-        at = "finished" if experiment.finished_at else f"at the stage {next_stage(campaign, experiment)[0]}"
+        at = "finished" if experiment.finished_at else f"at the stage {_stage(desk, campaign, number)}"
         raise UserError(f"experiment {number} is {at}: nothing to do here")
     if not take_lease(desk, f"experiment:{number}"):
         raise UserError(f"another loop works on experiment {number}: wait, or let its lease run out")
@@ -106,7 +108,7 @@ def train_apart(desk: Desk, number: int, path: Path) -> int:
     with handover.private_copy(desk, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy.ledger.known(), number) == "train":
+            if _stage(copy, copy.ledger.known(), number) == "train":
                 _measure_incumbent(copy)
                 advance(copy, number, first_stage="train", last_stage="train")
         finally:
@@ -129,14 +131,15 @@ def announce_training(desk: Desk, number: int) -> None:
     campaign = desk.ledger.known()
     experiment = campaign.experiments[number]
     trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
-    if _stage(campaign, number) == "train" and not trained:
+    if _stage(desk, campaign, number) == "train" and not trained:
         announce(desk, experiment)
 
 
 def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) -> tuple[int, bool]:
     """Reach the verdict that the runs allow, those handed over at `path` among them, and merge or close.
 
-    Returns the experiment, which stays open where more runs are needed, and whether runs were handed over.
+    Returns the experiment, which stays open where more runs are needed or a reader of earlier merges is, and whether
+    runs were handed over.
     """
     with looking(desk):
         ensure_started(desk)
@@ -145,9 +148,13 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
         campaign = reconcile(desk)
     desk = _for_the_trainer(desk, campaign)
     if number is None:
-        waiting = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] not in _EARLY]
-        number = next(iter(waiting), None)
-    training = number is not None and _stage(campaign, number) == "train"
+        waiting = [e.number for e in campaign.open_experiments()]
+        late = (n for n in waiting if _stage(desk, campaign, n) not in (*_EARLY, HELD))
+        number = next(late, None)
+    stage = None if number is None else _stage(desk, campaign, number)
+    if number is not None and stage == HELD:
+        return number, handed is not None
+    training = stage == "train"
     if number is not None and training and not settle(desk, campaign, campaign.experiments[number]):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
@@ -161,9 +168,13 @@ def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:
     return replace(desk, runner=runs[-1].runner) if runs else desk
 
 
-def _stage(campaign: Campaign, number: int) -> str | None:
+def _unread(desk: Desk) -> int | None:
+    return limits(desk.config).unread
+
+
+def _stage(desk: Desk, campaign: Campaign, number: int) -> str | None:
     """Return the stage that an experiment waits for, None where it is finished or is not there."""
     experiment = campaign.experiments.get(number)
     if experiment is None or experiment.finished_at is not None:
         return None
-    return next_stage(campaign, experiment)[0]
+    return next_stage(campaign, experiment, _unread(desk))[0]

@@ -1,7 +1,8 @@
 """Takes in what the base branch got meanwhile: the campaign's branch follows, and its head is measured anew.
 
 The commit that takes it in is the same whoever makes it, so that two loops, or one that was killed between its
-push and its word on the ledger, come to the same. It is only made while no experiment is open.
+push and its word on the ledger, come to the same. It is only made while no experiment is in hand; one that waits
+for a reader of earlier merges is measured again when it lands.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
-from bot.loop.desk import Desk, on_own_base
+from bot.loop.desk import Desk, limits, on_own_base
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
+from bot.rules.unreviewed import in_hand
 from bot.text import disarmed, one_line
 
 _PATHS = 5  # that are named of those in conflict
@@ -39,7 +41,7 @@ def is_due(desk: Desk, campaign: Campaign) -> bool:
 def awaited(desk: Desk, campaign: Campaign) -> frozenset[int]:
     """Return the open experiments that must end before the base branch is taken in; none where it is not due,
     or is known not to fit."""
-    opened = frozenset(experiment.number for experiment in campaign.open_experiments())
+    opened = frozenset(e.number for e in in_hand(campaign, limits(desk.config).unread))
     left = campaign.left_out
     known = left is not None and left.base == desk.git.resolve(on_own_base(desk, campaign).base)
     return opened if opened and not known and is_due(desk, campaign) else frozenset()
@@ -50,7 +52,7 @@ def take_in(desk: Desk, campaign: Campaign) -> Campaign:
 
     Where it can't be done the campaign goes on without, and says so once for each head of the base branch.
     """
-    if campaign.open_experiments() or not is_due(desk, campaign):
+    if in_hand(campaign, limits(desk.config).unread) or not is_due(desk, campaign):
         return campaign
     desk = on_own_base(desk, campaign)
     base, previous = desk.git.resolve(desk.base), campaign.incumbent

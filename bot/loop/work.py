@@ -12,7 +12,7 @@ from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
-from bot.loop.desk import Desk, lease_until
+from bot.loop.desk import Desk, lease_until, limits
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
 from bot.loop.measure import give_back, is_ours, take_lease
@@ -23,18 +23,21 @@ from bot.loop.refusing import refuse
 from bot.loop.render import rendered_files
 from bot.loop.revising import revise
 from bot.loop.taking_in import take_in, why_moved
+from bot.loop.unreviewed import ask_for_reader, hear_at_intervals, hear_reviews, hold
 from bot.notify.occasions import notify
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.human import is_due
 from bot.rules.schedule import Begin, Standing, Step, next_step
 from bot.rules.stopping import Limits, Stop
+from bot.rules.unreviewed import waits
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
-LOOK_BEFORE = ("train", "rebase", "land")
+LOOK_BEFORE = ("train", "rebase", "hold", "land")
 Stage = Callable[[Desk, Campaign, Experiment], None]
-STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "land", "close")
+HELD = "held"  # no stage: it waits for a reader of earlier merges, and everybody was told
+STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "hold", "land", "close")
 
 
 def reconcile(desk: Desk) -> Campaign:
@@ -74,8 +77,12 @@ def looking(desk: Desk) -> AbstractContextManager[None]:
 
 
 def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
-    """Choose the next step for this process."""
-    return next_step(campaign, standing(desk, campaign, until))
+    """Choose the next step for this process; before it ends for want of a reader, reviews are looked for."""
+    step = next_step(campaign, standing(desk, campaign, until))
+    if isinstance(step, Stop) and step.reason == "unreviewed":
+        campaign = hear_reviews(desk, campaign)
+        step = next_step(campaign, standing(desk, campaign, until))
+    return step
 
 
 def standing(desk: Desk, campaign: Campaign, until: Limits) -> Standing:
@@ -125,7 +132,8 @@ def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
 
 
 def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
-    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end.
+    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end, or to
+    where it only waits for a reader of earlier merges.
 
     The caller has reconciled just now.
     """
@@ -147,8 +155,11 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
         campaign = desk.ledger.known()
         if turn == 0 and "propose" in stages and campaign.asked is not None and campaign.asked.mended:
             thank(desk, campaign.asked)
+        if turn == 0 and "propose" in stages:
+            hear_at_intervals(desk, campaign)
         experiment = campaign.experiments[number]
-        due = None if experiment.finished_at is not None else next_stage(campaign, experiment)[0]
+        unread = limits(desk.config).unread
+        due = None if experiment.finished_at is not None else next_stage(campaign, experiment, unread)[0]
         if turn > 0 and due in LOOK_BEFORE:
             campaign = reconcile(desk)
             experiment = campaign.experiments[number]
@@ -161,7 +172,10 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
             return True
         if campaign.paused:
             return False
-        name, stage = next_stage(campaign, experiment)
+        name, stage = next_stage(campaign, experiment, unread)
+        if name == HELD and begun:
+            notify(desk, campaign)
+            return True
         if name not in stages:
             return False
         if experiment.proposal is not None and not begun:
@@ -171,13 +185,15 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
     raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
 
 
-def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
-    """Return the stage that comes next for an open experiment."""
+def next_stage(campaign: Campaign, experiment: Experiment, unread: int | None = None) -> tuple[str, Stage]:
+    """Return the stage that comes next for an open experiment; `unread` is how many merges nobody need have read."""
     if is_due(campaign, experiment):
         return "close", refuse
     if experiment.decision is not None:
         if not experiment.decision.land or experiment.landed is not None:
             return "close", close
+        if waits(campaign, experiment, unread):
+            return HELD if experiment.is_held else "hold", hold
         if experiment.parent != campaign.incumbent:
             return "rebase", rebase
         return "land", land
@@ -208,5 +224,8 @@ def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
         desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
         campaign = stopped
     notify(desk, campaign)
-    ask_after_stop(desk, stop)
+    if stop.reason == "unreviewed":
+        ask_for_reader(desk, campaign)
+    else:
+        ask_after_stop(desk, stop)
     return stop

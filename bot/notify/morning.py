@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from bot.config import Stop
 from bot.notify.message import Line, Message, Part, Words
 from bot.notify.noteworthy import NEEDS_HUMAN, Notice, experiment, merged, stop_line
+from bot.report.debt import debt_words, reading_title, size_words
 from bot.report.figures import Figures
 from bot.report.formats import NOTHING, count, gpu_hours, moment, money, score
 from bot.report.period import Period
 from bot.report.rows import Row
 from bot.report.words import corrected_words, score_words, state_words, title, warnings
 
-WINS, DEAD_ENDS = 3, 3
+WINS, DEAD_ENDS, READING = 3, 3, 5
 
 
 def morning_message(
@@ -26,6 +27,7 @@ def morning_message(
         Part("Told only now", tuple(notice.line for notice in untold if notice.line)),
         Part("Needs you", tuple(_needs(figures))),
         Part("Worth reading", tuple(_win(row, figures) for row in wins(past, figures))),
+        Part(reading_title(figures.debt), tuple(_reading(figures))),
         Part("Dead ends that taught something", tuple(_dead(row) for row in dead_ends(past))),
         Part("What comes next", tuple(_next(figures, limits))),
     ]
@@ -76,6 +78,7 @@ def _facts(figures: Figures, past: Period) -> Iterator[tuple[str, str]]:
     yield "Spent on agents", money(past.cost_usd)
     each = past.cost_per_merge
     yield "Per confirmed improvement", NOTHING if each is None else money(each)
+    yield "Unread", debt_words(figures.debt)
 
 
 def _whole(figures: Figures) -> str:
@@ -96,8 +99,16 @@ def _needs(figures: Figures) -> Iterator[Line]:
         yield (Words(text),)
 
 
+def _reading(figures: Figures) -> Iterator[Line]:
+    for row in figures.debt.reading[:READING]:
+        said = f" ({size_words(row)}): {row.hypothesis.rstrip('.')}. {row.explanation.changed}"
+        yield (experiment(row), Words(said))
+    if len(figures.debt.reading) > READING:
+        yield (Words(f"and {len(figures.debt.reading) - READING} more: `nocturne status` lists them."),)
+
+
 def _win(row: Row, figures: Figures) -> Line:
-    return (*merged(row, figures), Words(f". {row.reason}" if row.reason.strip() else "."))
+    return (*merged(row, figures), Words(f". {row.explanation.why}"))
 
 
 def _dead(row: Row) -> Line:

@@ -10,6 +10,7 @@ from bot.pulls.idea import idea_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.status import onward
 from bot.pulls.verdict import cost_lines, measured, verdict_lines
+from bot.report.explanation import Explanation
 from bot.report.formats import count
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
@@ -34,6 +35,7 @@ def pull_body(
     against = campaign.runs.get(row.curve_against or "")
     sections = [
         _why(campaign, experiment),
+        explanation_lines(row.explanation),
         change_lines(experiment, diff),
         verdict_lines(campaign, experiment, rule),
         runs_lines(campaign, experiment),
@@ -44,13 +46,20 @@ def pull_body(
     return cut("\n\n".join("\n".join(lines) for lines in sections if lines) + "\n", BODY_LIMIT)
 
 
+def explanation_lines(said: Explanation) -> list[str]:
+    """Return the explanation for a reader as Markdown lines."""
+    lines = ["### In plain words", "", f"**What changes.** {safe.prose(said.changed, 600)}", ""]
+    first, *rest = safe.paragraphs(said.why) or [""]
+    lines += [f"**Why it may work.** {first}", *rest, ""]
+    return [*lines, f"**What it might break.** {safe.prose(said.risk, 600)}"]
+
+
 def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
     proposal = experiment.proposal
     assert proposal is not None
     rows = [("category", safe.prose(proposal.category, 80))]
     rows.append(("expected", safe.prose(proposal.expected_effect, 400)))
     rows.append(("measured", measured(campaign, experiment)))
-    rows.append(("risk", safe.prose(proposal.risk, 400)))
     rows.append(("proposed by", safe.prose(proposal.proposer, 200)))
     rows.append(("experiment", f"{experiment.number} on `{experiment.parent[:7]}`"))
     if experiment.revisions:
@@ -65,4 +74,4 @@ def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
         rows.append(("tries again", f"experiment {experiment.retries}"))
     hypothesis = safe.prose(proposal.hypothesis, 300) or pull_title(experiment)
     table = ["| | |", "| --- | --- |", *(f"| {name} | {said} |" for name, said in rows)]
-    return [f"**{hypothesis}**", "", *safe.paragraphs(proposal.reason), "", *table]
+    return [f"**{hypothesis}**", "", *table]

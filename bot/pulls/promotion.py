@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.forge import BODY_LIMIT, cut
 from bot.pulls import safe
 from bot.pulls.change import FileLines
+from bot.report.debt import minutes_of, size_words
 from bot.report.figures import Figures
 from bot.report.formats import count, score, with_margin
 from bot.report.gains import GAIN_CONFIDENCE, Gain
@@ -15,12 +16,14 @@ from bot.report.rows import Row
 from bot.report.words import lines_words, uncounted_words, warnings
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.unreviewed import unread
 from bot.text import web_address
 
 _ROWS = 80  # changes in the table; each is at most 700 characters
 _FILES = 30
 _NAMED = 40  # experiments named in one line
 _WARNINGS = 5
+_SPARE = 1_000  # characters
 
 
 def promotion_title(figures: Figures, told: PromotionFigures) -> str:
@@ -54,7 +57,47 @@ def promotion_body(
         _questions(figures, told, rule),
         _how(base, branch, on_github=on_github),
     ]
+    room = BODY_LIMIT - sum(len(line) + 1 for lines in sections for line in lines) - _SPARE
+    sections.insert(2, _explained(told.changes, {e.number for e in unread(campaign)}, room))
     return cut("\n\n".join("\n".join(lines) for lines in sections if lines) + "\n", BODY_LIMIT)
+
+
+def _explained(changes: Sequence[Row], unread: Collection[int], room: int) -> list[str]:
+    """Explain change by change, in the order in which they landed, as far as `room` characters go."""
+    minutes = count(sum(minutes_of(row) for row in changes), "minute")
+    waiting = sum(row.number in unread for row in changes)
+    note = (
+        f"{waiting} of them nobody has read yet." if waiting else "Each of them was read by somebody before."
+    )
+    lines = ["### What each change means, and what to ask", "", f"About {minutes} to read. {note}"]
+    for place, row in enumerate(changes):
+        block = _block(row, is_unread=row.number in unread)
+        room -= sum(len(line) + 1 for line in block)
+        if room < 0:
+            more = count(len(changes) - place, "more change")
+            return [*lines, "", f"{more}: each is explained on its own pull request."]
+        lines += block
+    return lines if changes else []
+
+
+def _block(row: Row, *, is_unread: bool) -> list[str]:
+    said = row.explanation
+    state = ", not read yet" if is_unread else ""
+    return [
+        "",
+        f"**{_name(row)}: {safe.prose(row.hypothesis, 140)}** ({size_words(row)}{state})",
+        "",
+        f"- What changes: {safe.prose(said.changed, 300)}",
+        f"- Why it may work: {safe.prose(said.why, 400)}",
+        f"- What it might break: {safe.prose(said.risk, 300)}",
+        *(f"- Ask: {safe.prose(question, 200)}" for question in said.questions),
+    ]
+
+
+def _name(row: Row) -> str:
+    """Return the experiment's number, linked to its pull request."""
+    url = web_address(row.url)
+    return f"[{row.number}]({url})" if url else str(row.number)
 
 
 def _headline(figures: Figures, told: PromotionFigures, base: str) -> list[str]:
@@ -122,10 +165,8 @@ def _changes(figures: Figures, told: PromotionFigures) -> list[str]:
 
 
 def _row(row: Row, digits: int) -> str:
-    url = web_address(row.url)
-    name = f"[{row.number}]({url})" if url else str(row.number)
     cells = [
-        name, safe.prose(row.hypothesis, 140), with_margin(row.effect, row.half_width, digits),
+        _name(row), safe.prose(row.hypothesis, 140), with_margin(row.effect, row.half_width, digits),
         f"{row.candidate_runs}+{row.incumbent_runs}", lines_words(row), f"`{(row.commit or '')[:7]}`",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"

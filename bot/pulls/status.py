@@ -73,6 +73,21 @@ def begun_comment(
     )
 
 
+def held_comment(campaign: Campaign, experiment: Experiment, unread: int, *, on_github: bool) -> str:
+    """Return the comment on an experiment that is confirmed and waits for a reader of earlier merges."""
+    assert experiment.decision is not None
+    call = "/nocturne" if on_github else "nocturne"
+    number, wait = "" if on_github else f" {experiment.number}", "waits" if unread == 1 else "wait"
+    return _lines(
+        f"**Confirmed, and held.** {count(unread, 'merge')} {wait} for a human to read, and no more may;"
+        f" `{call} status` says what to read first. Then this one is merged, measured again where others landed before"
+        " it.",
+        prose(effect_line(campaign, experiment.decision), 200),
+        prose(experiment.decision.lesson, 600),
+        f"Have you read this one: `{call} approve{number}` merges it without waiting; `{call} reject{number}` ends it.",
+    )
+
+
 def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bool = True) -> str:
     """Return the comment on an experiment that has come to its end."""
     decision = experiment.decision

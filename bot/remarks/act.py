@@ -119,11 +119,19 @@ def _ask(desk: Desk, command: ExperimentCommand, number: int, remark: Remark, te
 
 def _done(campaign: Campaign, command: ExperimentCommand, number: int) -> str:
     """Say what a command has set in motion, and what lets the loop go on where that is what it needs."""
-    if command == "approve":
-        return f"Experiment {number} counts as read by a human."
     stopped = campaign.stopped is not None or campaign.paused or campaign.stop_asked
     more = f" The loop has ended; `{CALL} resume` lets it go on." if stopped else ""
     match command:
+        case "approve":
+            held = any(e.is_held for e in campaign.open_experiments())
+            waited = held or (campaign.stopped is not None and campaign.stopped.reason == "unreviewed")
+            lands = campaign.experiments[number].is_held
+            then = (
+                " The loop merges it with its next step, where nothing else landed meanwhile."
+                if lands
+                else ""
+            )
+            return f"Experiment {number} counts as read by a human.{then}{more if waited else ''}"
         case "revert":
             return f"The next experiment takes experiment {number} out again.{more}"
         case "retry":

@@ -8,12 +8,12 @@ from typing import Literal
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.permission import may_write
 from bot.loop.desk import Desk
 from bot.pulls.safe import code
 from bot.remarks.act import act
 from bot.remarks.event import Remark
 from bot.remarks.parse import parse
-from bot.remarks.permission import may_write
 from bot.text import one_line
 
 Reaction = Literal["eyes", "+1", "confused"]

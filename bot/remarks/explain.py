@@ -87,4 +87,6 @@ def _became(campaign: Campaign, experiment: Experiment) -> str:
         return f"It is merged as `{experiment.landed.commit[:12]}`.{more}"
     if experiment.finished_at is not None:
         return "Its pull request is closed; its commits stay there."
+    if experiment.is_held:
+        return "It is confirmed, and waits until a human has read some of what was merged before."
     return "It is still open."

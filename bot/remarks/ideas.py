@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
+from bot.forge.permission import may_write
 from bot.loop.desk import Desk
 from bot.loop.ideas import give_idea, idea_text, tell_of_idea, withdraw_idea
 from bot.remarks.event import Remark
 from bot.remarks.labelled import Labelling
 from bot.remarks.parse import CALL
-from bot.remarks.permission import may_write
 from bot.rules.campaign import Campaign
 from bot.text import one_line
 from bot.words import LABEL_IDEA

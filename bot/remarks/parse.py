@@ -48,7 +48,8 @@ COMMANDS = (
     ),
     Command(
         "approve",
-        "notes that a human has read this merged experiment; overrules neither review nor measurement",
+        "notes that a human has read this experiment, merged or held for want of a reader; overrules neither review"
+        " nor measurement",
         "on the promotion: merges it; elsewhere the same with its number: `/nocturne approve 7`",
         numbered=True,
     ),

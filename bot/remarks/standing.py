@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bot.pulls.safe import prose
+from bot.report.debt import reading_title, size_words
 from bot.report.figures import Figures
 from bot.report.formats import with_margin
 from bot.report.words import facts, gain_words, score_words, state_words, warnings
 from bot.text import web_address
 
 _LATEST = 5
+_READING = 20
 
 
 def standing(figures: Figures) -> str:
@@ -33,6 +35,14 @@ def standing(figures: Figures) -> str:
             for row in rows
         ]
         parts.append(_table(("#", "verdict", "effect", "hypothesis"), cells))
+    if figures.debt.reading:
+        parts.append(f"**{reading_title(figures.debt)}**")
+        parts.append(
+            "\n".join(
+                f"- {_linked(row.number, row.url)} ({size_words(row)}): {prose(row.hypothesis, 140)}"
+                for row in figures.debt.reading[:_READING]
+            )
+        )
     parts += [f"> **Note:** {prose(text, 400)}" for text in warnings(figures)[:_LATEST]]
     return "\n\n".join(parts)
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal
 
+from bot.report.debt import Debt, debt_of
 from bot.report.formats import digits_for
 from bot.report.gains import Gain, gain_of, origin_of
 from bot.report.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
@@ -75,6 +76,7 @@ class Figures:
     gpu_seconds: float
     cost_usd: float
     noise: NoiseSeen
+    debt: Debt
     digits: int
     rows: tuple[Row, ...]
     dots: tuple[Dot, ...]
@@ -108,13 +110,15 @@ def figures(
     now: datetime,
     prior_sigma: float | None = None,
     prior_degrees: float = 3.0,
+    max_unread: int | None = None,
+    pauses: bool = False,
 ) -> Figures:
     """Compute what there is to show of `campaign`.
 
     `diffs` maps experiments to unified diffs and `talks` to what their agents said; `now` is an aware datetime;
     the prior of the noise is that of `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma`
-    is None. Where a campaign has changed its machine, commits are compared on the newest kind of runner that
-    measured an incumbent.
+    is None. So many merges may be unread as `max_unread` says, and the loop `pauses` then or goes on. Where a
+    campaign has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
     """
     runs = index_runs(campaign)
     yardstick = yardstick_of(campaign, runs)
@@ -175,6 +179,7 @@ def figures(
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
         noise=noise,
+        debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
         digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
         rows=rows,
         dots=dots,
@@ -223,6 +228,14 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "gpu_seconds": figures.gpu_seconds,
         "cost_usd": figures.cost_usd,
         "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
+        "unreviewed": {
+            "merges": figures.debt.merges,
+            "lines": figures.debt.lines,
+            "limit": figures.debt.limit,
+            "held": list(figures.debt.held),
+            "reading": [row.number for row in figures.debt.reading],
+            "minutes": figures.debt.minutes,
+        },
         "mended": list(figures.mended),
     }
 

@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from bot.report.chart import UNITS, chart_css, progress_svg
+from bot.report.debt import reading_title, size_words
 from bot.report.figures import Figures, status_json
 from bot.report.formats import count, duration, moment, score, with_margin
 from bot.report.rows import Curve, Dot, Row, RunLine
@@ -56,6 +57,7 @@ def report_html(figures: Figures) -> str:
             f"<div><dt>{html_text(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in facts(figures)
         ),
         warnings="".join(f'<p class="warning">{html_text(one_line(text))}</p>' for text in warnings(figures)),
+        reading=_reading(figures),
         wide=progress_svg(figures, width=1120, height=400, interactive=True),
         narrow=progress_svg(figures, width=400, height=360, interactive=True),
         sections=sections_html(figures),
@@ -127,9 +129,11 @@ def _words(row: Row, digits: int) -> list[tuple[str, str]]:
             f"{count(row.candidate_runs, 'run')} of the candidate, {row.incumbent_runs} of the incumbent"
         )
     return [
-        ("Why", row.reason),
+        ("What changes", row.explanation.changed),
+        ("Why it may work", row.explanation.why),
+        ("What it might break", row.explanation.risk),
+        ("Ask", " ".join(row.explanation.questions) if row.landed else ""),
         ("Expected", row.expected_effect),
-        ("Risk", row.risk),
         ("Evidence", evidence),
         ("Decision", row.decision),
         ("Failure", row.failure or ""),
@@ -178,6 +182,22 @@ def _short(diff: str) -> str:
         return diff
     kept = diff[:DIFF_LIMIT].rsplit("\n", 1)[0]
     return f"{kept}\n… {diff.count(chr(10)) - kept.count(chr(10)):,} more lines"
+
+
+def _reading(figures: Figures) -> str:
+    """Return what a human should read first as a list."""
+    if not figures.debt.reading:
+        return ""
+    items = []
+    for row in figures.debt.reading:
+        address, name = web_address(row.url), f"Experiment {row.number}"
+        link = f'<a href="{html_text(address)}">{name}</a>' if address else name
+        said = (
+            f"{one_line(row.hypothesis, 140)} ({size_words(row)}). {one_line(row.explanation.changed, 300)}"
+        )
+        items.append(f"<li>{link}: {html_text(said)}</li>")
+    heading = f'<h2 id="reading-title">{html_text(reading_title(figures.debt))}</h2>'
+    return f'<section class="reading" aria-labelledby="reading-title">{heading}<ul>{"".join(items)}</ul></section>'
 
 
 def _value(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.report.debt import reading_title, size_words
 from bot.report.figures import Figures
 from bot.report.formats import count, moment, score, with_margin
 from bot.report.rows import Row
@@ -38,6 +39,7 @@ def report_markdown(
         parts.append(f"![progress]({chart})")
     if note := gain_note(figures):
         parts.append(f"<sub>{markdown_text(note)}</sub>")
+    parts += _reading(figures)
     parts += _wins(figures)
     parts += _latest(figures, latest)
     parts += _dead_ends(figures, dead_ends)
@@ -54,6 +56,18 @@ def _facts(figures: Figures) -> str:
             f"| {' | '.join(markdown_text(value) for value in values)} |",
         )
     )
+
+
+def _reading(figures: Figures) -> list[str]:
+    """Return what a human should read first, with what it is about."""
+    if not figures.debt.reading:
+        return []
+    lines = [
+        f"- {_name(row)} {markdown_text(row.hypothesis, 140)} ({size_words(row)}). "
+        f"{markdown_text(row.explanation.changed, 300)}"
+        for row in figures.debt.reading
+    ]
+    return [f"## {reading_title(figures.debt)}", "\n".join(lines)]
 
 
 def _wins(figures: Figures) -> list[str]:

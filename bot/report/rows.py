@@ -8,6 +8,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Literal
 
+from bot.report.explanation import Explanation, Numbers, explain
 from bot.report.talks import Talk
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
@@ -76,6 +77,7 @@ class Row:
     run_lines: tuple[RunLine, ...]
     diff: str
     talks: tuple[Talk, ...]
+    explanation: Explanation
     started_at: str
     finished_at: str | None
 
@@ -120,6 +122,8 @@ def state_of(experiment: Experiment) -> str:
 
 def _stage_in_hand(experiment: Experiment) -> str:
     if experiment.decision is not None:
+        if experiment.is_held:
+            return "held"
         return "land" if experiment.decision.land and experiment.landed is None else "close"
     if experiment.proposal is None:
         return "propose"
@@ -165,6 +169,14 @@ def row_of(
     with_curve = next((run for run in final if run.curve), None)
     against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
     failed = next((run for run in own if run.failure is not None), None)
+    before, after = (_peak(runs.by_commit.get(each or "", ())) for each in (experiment.parent, commit))
+    numbers = Numbers(
+        effect=decision.effect if decision else None,
+        margin=decision.half_width if decision else None,
+        runs=decision.candidate_runs if decision else 0,
+        memory_before=before,
+        memory_after=after,
+    )
     return Row(
         number=experiment.number,
         state=state_of(experiment),
@@ -196,13 +208,14 @@ def row_of(
         seconds=sum(run.seconds for run in own),
         gpu_seconds=sum(run.gpu_seconds for run in own),
         cost_usd=(proposal.cost_usd if proposal else 0.0) + bill_usd,
-        memory_mb=max((mb for run in own if (mb := peak_memory_mb(run)) is not None), default=None),
+        memory_mb=_peak(own),
         failure=failure_words(failed) if failed else None,
         curve=with_curve.curve if with_curve else (),
         curve_against=against.run if against else None,
         run_lines=tuple(_line(run) for run in own),
         diff=diff,
         talks=talks,
+        explanation=explain(experiment, numbers),
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
     )
@@ -230,6 +243,10 @@ def dots_of(campaign: Campaign) -> tuple[Dot, ...]:
             )
         )
     return tuple(dots)
+
+
+def _peak(runs: Sequence[RunFinished]) -> float | None:
+    return max((mb for run in runs if (mb := peak_memory_mb(run)) is not None), default=None)
 
 
 def _line(run: RunFinished) -> RunLine:

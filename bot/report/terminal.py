@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bot.report.debt import reading_title, size_words
 from bot.report.figures import Figures
 from bot.report.formats import NOTHING, score, with_margin
 from bot.report.rows import Row
@@ -76,7 +77,13 @@ def _lines(figures: Figures) -> list[Text]:
         terminal_text(state_words(figures), "dim"),
         Text("   ").join(Text.assemble((f"{name} ", "dim"), value) for name, value in facts(figures)),
     ]
-    return lines + [terminal_text(text, "yellow") for text in warnings(figures)]
+    lines += [terminal_text(text, "yellow") for text in warnings(figures)]
+    if figures.debt.reading:
+        lines.append(Text(reading_title(figures.debt), style="bold"))
+    for row in figures.debt.reading:
+        said = f"{row.number} ({size_words(row)}): {row.hypothesis}"
+        lines.append(terminal_text(said, limit=160))
+    return lines
 
 
 def _cells(row: Row, digits: int) -> dict[str, Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.report.debt import debt_warning, debt_words
 from bot.report.figures import Figures
 from bot.report.formats import clock, count, gpu_hours, money, score
 from bot.report.gains import GAIN_CONFIDENCE, Gain
@@ -82,6 +83,7 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("GPU-hours", gpu_hours(figures.gpu_seconds)),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
+        ("Unread", debt_words(figures.debt)),
     ]
 
 
@@ -106,6 +108,8 @@ def warnings(figures: Figures) -> list[str]:
             f"The base branch has moved to {figures.left_out.base[:12]}, and the campaign goes on without that:"
             f" {figures.left_out.reason}."
         )
+    if (waiting := debt_warning(figures.debt)) is not None:
+        said.append(waiting)
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said
 

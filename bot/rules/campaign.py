@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from bot.rules import events as ev
-from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, asked_after
+from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason, asked_after
 from bot.rules.bills import Bills
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
@@ -46,6 +46,8 @@ class Experiment:
     landed: ev.ExperimentLanded | None = None
     finished_at: str | None = None
     revisions: int = 0
+    held: int = 0
+    """The round in which it was found to wait for a reader of earlier merges, 0 where it never was."""
 
     @property
     def asked_for(self) -> bool:
@@ -55,6 +57,12 @@ class Experiment:
     @property
     def round(self) -> int:
         return self.candidate.round if self.candidate else 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was last seen to wait for a reader: confirmed, and neither merged nor closed since."""
+        waiting = self.decision is not None and self.decision.land and self.landing != self.round
+        return self.held == self.round > 0 and waiting and self.landed is None
 
     @property
     def carried(self) -> int:
@@ -116,7 +124,7 @@ class Campaign:
     reverts_waiting: list[int] = field(default_factory=list)
     retries_waiting: list[int] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
-    """Merged experiments that a human has read and approved."""
+    """Experiments that a human has read: merged ones, and those that may be merged for that."""
     refused: dict[int, str] = field(default_factory=dict)
     """Experiments that a human rejected, and the reason given."""
     stopped: ev.LoopStopped | None = None
@@ -257,7 +265,7 @@ class Campaign:
                 if event.retries in self.retries_waiting:
                     self.retries_waiting.remove(event.retries)
                 self.stopped = None
-                if self.asked is not None and not (self.asked.reason == "base" and self.left_out):
+                if self.asked is not None and not self._still_asks(self.asked.reason):
                     self.asked = replace(self.asked, begun=self.asked.begun + 1)
             case ev.RunFinished():
                 self.runs[event.run] = event
@@ -271,6 +279,8 @@ class Campaign:
                 self.promotions.append(Promotion(event.pull, event.url))
             case ev.PromotionShown() | ev.PromotionEnded():
                 self._apply_to_promotion(event)
+            case ev.ExperimentRead():
+                self.read.add(event.experiment)
             case ev.CommandGiven():
                 self._apply_command(event)
             case ev.LoopStopped():
@@ -316,6 +326,8 @@ class Campaign:
                 experiment = replace(experiment, review=event)
             case ev.ExperimentDecided():
                 experiment = replace(experiment, decision=event, decided_by=experiment.decided_by or by)
+            case ev.LandingHeld():
+                experiment = replace(experiment, held=event.round)
             case ev.LandingBegun():
                 experiment = replace(experiment, landing=event.round)
             case ev.ExperimentLanded():
@@ -327,6 +339,12 @@ class Campaign:
                 self.ideas.finished(experiment.number, experiment.verdict)
                 self.leases.pop(f"experiment:{experiment.number}", None)
         self.experiments[experiment.number] = experiment
+
+    def _still_asks(self, reason: Reason) -> bool:
+        """Whether what a human is needed for stands, though experiments begin."""
+        if reason == "unreviewed":
+            return any(e.is_held for e in self.open_experiments())
+        return reason == "base" and self.left_out is not None
 
     def _apply_move(self, event: ev.IncumbentMoved) -> None:
         if event.why == "base":
@@ -344,6 +362,9 @@ class Campaign:
             known = replace(known, head=event.head, base=event.base, digest=event.digest, turn=event.turn)
         else:
             known = replace(known, state=event.state, head=event.head)
+            if event.state == "merged" and event.merger == "human" and event.head in self.incumbents:
+                held = set(self.incumbents[: self.incumbents.index(event.head) + 1])
+                self.read |= {e.number for e in self.landed() if e.landed and e.landed.commit in held}
         self.promotions[place] = known
 
     def _apply_command(self, event: ev.CommandGiven) -> None:

@@ -21,7 +21,7 @@ VERDICTS: tuple[Verdict, ...] = ("improved", "discarded", "inconclusive", "crash
 Direction = Literal["minimize", "maximize"]
 StopReason = Literal[
     "paused", "stopped", "goal", "experiments", "deadline", "gpu_hours", "cost_usd", "crashes", "plateau",
-    "exhausted", "baseline", "requested",
+    "exhausted", "baseline", "requested", "unreviewed",
 ]  # fmt: skip
 
 ExperimentCommand = Literal["revert", "retry", "approve", "reject"]
@@ -256,6 +256,34 @@ class LandingBegun:
 
 
 @dataclass(frozen=True)
+class LandingHeld:
+    """A confirmed improvement is not merged yet: `unread` merges wait for a reader, and `limit` may."""
+
+    kind: ClassVar[str] = "landing_held"
+    experiment: int
+    round: int
+    unread: int
+    limit: int
+
+    @property
+    def key(self) -> str:
+        return f"held:{self.experiment}:{self.round}"
+
+
+@dataclass(frozen=True)
+class ExperimentRead:
+    """A human has read a merged experiment; `source` names how that is known, such as `review:12345`."""
+
+    kind: ClassVar[str] = "experiment_read"
+    experiment: int
+    source: str
+
+    @property
+    def key(self) -> str:
+        return f"read:{self.experiment}"
+
+
+@dataclass(frozen=True)
 class ExperimentLanded:
     """The tested commit is the head of the campaign's branch."""
 
@@ -354,13 +382,14 @@ class PromotionEnded:
     """The promotion is over, and `head` the last incumbent that it told of.
 
     "closed" by a human it is not opened again until somebody asks; "empty" is one whose gains the base branch
-    got otherwise, or that were all taken out again.
+    got otherwise, or that were all taken out again. `merger` is who merged it: a human has read it then.
     """
 
     kind: ClassVar[str] = "promotion_ended"
     pull: int
     state: Literal["merged", "closed", "empty"]
     head: str
+    merger: Literal["human", "bot"] = "human"
 
     @property
     def key(self) -> str:
@@ -506,6 +535,7 @@ ExperimentEvent = (
     | PullOpened
     | Reviewed
     | ExperimentDecided
+    | LandingHeld
     | LandingBegun
     | ExperimentLanded
     | ExperimentFinished
@@ -523,6 +553,7 @@ Event = (
     | PromotionOpened
     | PromotionShown
     | PromotionEnded
+    | ExperimentRead
     | CommandGiven
     | LoopStopped
     | ModelCalled

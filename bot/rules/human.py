@@ -65,6 +65,8 @@ def _no_approval(campaign: Campaign, experiment: Experiment, call: str) -> str |
             f"the review refused experiment {number} before training, and no word overrules it: `{call} explain"
             f" {number}` says why, and `{call} retry {number}` tries it again where that no longer holds"
         )
+    if experiment.is_held:
+        return f"experiment {number} counts as read already" if number in campaign.read else None
     if experiment.finished_at is None:
         return (
             f"experiment {number} is still open and waits for nobody: what was measured decides; `{call} reject"

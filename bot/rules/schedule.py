@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.rules.campaign import Campaign, Lease
 from bot.rules.stopping import Limits, Stop, why_stop
+from bot.rules.unreviewed import in_hand
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,15 @@ def held(lease: Lease | None, standing: Standing) -> bool:
 def next_step(campaign: Campaign, standing: Standing) -> Step:
     """Choose the next step of one loop.
 
-    A begun experiment comes before everything, then the stop conditions, the incumbent's runs, and a new
-    experiment. A paused campaign does not even continue what was begun.
+    A begun experiment comes before everything, unless it only waits for a reader of earlier merges; then the stop
+    conditions, the incumbent's runs, and a new experiment. A paused campaign does not even continue what was begun.
     """
     stop = why_stop(campaign, standing.limits, now=standing.now)
     if stop is not None and stop.reason == "paused":
         return stop
     waiting = ""
-    for experiment in campaign.open_experiments():
+    opened = in_hand(campaign, standing.limits.unread)
+    for experiment in opened:
         if not held(campaign.leases.get(f"experiment:{experiment.number}"), standing):
             return Continue(experiment.number)
         waiting = f"another loop works on experiment {experiment.number}"
@@ -90,8 +92,16 @@ def next_step(campaign: Campaign, standing: Standing) -> Step:
             return Wait(waiting or first.why) if isinstance(first, Wait) else first
     limit = standing.limits.experiments
     if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
+        if not opened:
+            return _all_but_held(campaign, limit)
         return Wait(waiting or "others have the last experiments in hand")
     return next_experiment(campaign)
+
+
+def _all_but_held(campaign: Campaign, limit: int) -> Stop:
+    done, more = len(campaign.order), len(campaign.open_experiments())
+    said = "1 improvement waits" if more == 1 else f"{more} improvements wait"
+    return Stop("experiments", f"{done} done, and {said} for a reader, stop.experiments is {limit}")
 
 
 def next_experiment(campaign: Campaign) -> Begin:

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import StopReason
+from bot.rules.unreviewed import is_spent, unread
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Limits:
     cost_usd: float | None = None
     crashes_in_row: int | None = None
     plateau: int | None = None
+    unread: int | None = None
+    """So many merges that nobody has read: improvements are held then, and the loop ends where it `pauses`."""
+    pauses: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,21 @@ def why_stop(campaign: Campaign, limits: Limits, *, now: datetime) -> Stop | Non
         return Stop("stopped", "stopped by a human; `nocturne resume` lets it go on")
     if campaign.stopped is not None and campaign.stopped.reason == "exhausted":
         return Stop("exhausted", campaign.stopped.detail)
-    return _goal(campaign, limits) or _budgets(campaign, limits, now) or _streaks(campaign, limits)
+    return (
+        _goal(campaign, limits)
+        or _budgets(campaign, limits, now)
+        or _unread(campaign, limits)
+        or _streaks(campaign, limits)
+    )
+
+
+def _unread(campaign: Campaign, limits: Limits) -> Stop | None:
+    if not limits.pauses or not is_spent(campaign, limits.unread):
+        return None
+    return Stop(
+        "unreviewed",
+        f"{len(unread(campaign))} merged and not read by a human, max_unreviewed_merges is {limits.unread}",
+    )
 
 
 def _goal(campaign: Campaign, limits: Limits) -> Stop | None:
