@@ -10,6 +10,7 @@ from typing import Literal
 from bot.rules import events as ev
 from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, asked_after
 from bot.rules.bills import Bills
+from bot.rules.drafts import Drafts, DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
@@ -125,6 +126,7 @@ class Campaign:
     messages: Messages = field(default_factory=Messages)
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
+    drafts: Drafts = field(default_factory=Drafts)
     mended: list[str] = field(default_factory=list)
     ideas: Ideas = field(default_factory=Ideas)
     asked: Asked | None = None
@@ -207,7 +209,7 @@ class Campaign:
         return (min if self.direction == "minimize" else max)(means, key=lambda pair: pair[1])
 
     def gpu_seconds(self) -> float:
-        return sum(run.gpu_seconds for run in self.runs.values())
+        return sum(run.gpu_seconds for run in self.runs.values()) + self.drafts.all_seconds
 
     def cost_usd(self) -> float:
         proposed = sum(e.proposal.cost_usd for e in self.experiments.values() if e.proposal)
@@ -280,6 +282,8 @@ class Campaign:
                 self.messages.apply(event, at)
             case ev.ModelCalled():
                 self.bills.add(event, at)
+            case DraftTried():
+                self.drafts.apply(event)
             case ev.LedgerMended():
                 self.mended.append(event.note)
             case IdeaGiven() | IdeaWithdrawn() | IdeaPassed():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
+from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
 
 SCHEMA = 1
@@ -526,6 +527,7 @@ Event = (
     | CommandGiven
     | LoopStopped
     | ModelCalled
+    | DraftTried
     | LedgerMended
     | MessageEvent
     | IdeaGiven
