@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot import words
+from bot.agents.protocol import Opinion
 from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop.desk import Desk
@@ -13,6 +14,7 @@ from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections
 from bot.pulls.body import pull_body, pull_title
 from bot.pulls.report import report_of
+from bot.pulls.review import review_of
 from bot.pulls.status import (
     COMMENT,
     Stated,
@@ -29,6 +31,7 @@ from bot.rules.events import (
     ExperimentDecided,
     ExperimentFinished,
     PullOpened,
+    Reviewed,
 )
 from bot.rules.outcome import decision_of
 
@@ -69,12 +72,25 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
         comment = begun_comment(experiment, desk.rule(), reviewed, opinion, on_github=_on_github(desk))
         desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
+    if opinion is not None:
+        _remark(desk, experiment, reviewed, opinion)
     events: list[Event] = [reviewed]
     if not reviewed.approved and not reviewed.revise:
         said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
         events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
     desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+
+
+def _remark(desk: Desk, experiment: Experiment, reviewed: Reviewed, opinion: Opinion) -> None:
+    """Put the checker's remarks on the lines that they are about, where there are any."""
+    assert experiment.candidate is not None and experiment.pull is not None
+    candidate = experiment.candidate
+    diff = desk.git.diff(candidate.parent, candidate.commit)
+    made = review_of(reviewed, opinion.answer, opinion.reason, diff)
+    if made is not None:
+        review, instead = made
+        desk.forge.review_pull(experiment.pull.pull, candidate.commit, review, instead=instead)
 
 
 def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tuple[str, ...], str]:
