@@ -46,6 +46,10 @@ class Library(Protocol):
         """Return the fingerprints of earlier candidates, with their experiments' numbers."""
         ...
 
+    def lacking(self, base: Mapping[str, str], proposed: Mapping[str, str]) -> Sequence[str]:
+        """Return what speaks against the imports of `proposed`, and note what it wished for."""
+        ...
+
 
 @dataclass(frozen=True)
 class Revision:

@@ -261,7 +261,9 @@ class Workbench:
         changed = {path: content for path, content in drafted.items() if content != base.get(path)}
         if not changed:
             raise DraftRefused("the edits lead back to the incumbent: nothing would change")
-        objected = objections(base, changed, self.library.tried())
+        objected = [
+            *objections(base, changed, self.library.tried()), *self.library.lacking(base, changed)
+        ]  # fmt: skip
         if objected:
             raise DraftRefused(" ".join(objected).rstrip("."))
         return changed

@@ -6,6 +6,7 @@ from bot import words
 from bot.agents.protocol import Opinion
 from bot.agents.review import fingerprint, review
 from bot.errors import UserError
+from bot.loop import packages
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import editable_files, ensure_commit
@@ -34,6 +35,7 @@ from bot.rules.events import (
     Reviewed,
 )
 from bot.rules.outcome import decision_of
+from bot.rules.wishes import PackageWished
 
 
 def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
@@ -64,7 +66,7 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     named = experiment.proposal.paths if experiment.proposal else ()
     outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
-    reasons, known_by = (outside, "") if outside else _review(desk, campaign, experiment)
+    reasons, known_by, wished = (outside, "", []) if outside else _review(desk, campaign, experiment)
     opinion = None if reasons else ask_reviewer(desk, campaign, experiment)
     reviewed = reviewed_event(experiment, reasons, known_by, opinion)
     _state(desk, candidate.commit, "scope", scope_status(outside))
@@ -74,7 +76,7 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
     if opinion is not None:
         _remark(desk, experiment, reviewed, opinion)
-    events: list[Event] = [reviewed]
+    events: list[Event] = [*wished, reviewed]
     if not reviewed.approved and not reviewed.revise:
         said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
@@ -93,15 +95,17 @@ def _remark(desk: Desk, experiment: Experiment, reviewed: Reviewed, opinion: Opi
         desk.forge.review_pull(experiment.pull.pull, candidate.commit, review, instead=instead)
 
 
-def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tuple[str, ...], str]:
-    """Return what the rule-based review objects to, and the fingerprint of what it read."""
+def _review(
+    desk: Desk, campaign: Campaign, experiment: Experiment
+) -> tuple[tuple[str, ...], str, list[PackageWished]]:
+    """Return what the rule-based review objects to, the fingerprint of what it read, and what is wished for."""
     candidate = experiment.candidate
     assert candidate is not None
     base = editable_files(desk, candidate.parent)
     try:
         proposed = editable_files(desk, candidate.commit)
     except UserError as error:
-        return (str(error),), ""  # the candidate's fault: it must not stop the loop
+        return (str(error),), "", []  # the candidate's fault: it must not stop the loop
     tried = {
         e.review.fingerprint: e.number
         for e in campaign.experiments.values()
@@ -112,8 +116,9 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
-    reasons = outcome.reasons or tried_here(campaign, experiment)
-    return reasons, fingerprint(proposed)
+    wished = {} if experiment.asked_for else packages.wished_of(desk, experiment, base, proposed)
+    reasons = (*outcome.reasons, *packages.objections(wished)) or tried_here(campaign, experiment)
+    return reasons, fingerprint(proposed), packages.wishes(experiment, wished)
 
 
 def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

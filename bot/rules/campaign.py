@@ -14,6 +14,7 @@ from bot.rules.drafts import Drafts, DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
+from bot.rules.wishes import PackageWished, Wishes
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class Campaign:
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
     drafts: Drafts = field(default_factory=Drafts)
+    wishes: Wishes = field(default_factory=Wishes)
     mended: list[str] = field(default_factory=list)
     ideas: Ideas = field(default_factory=Ideas)
     asked: Asked | None = None
@@ -264,6 +266,7 @@ class Campaign:
             case ev.RunFinished():
                 self.runs[event.run] = event
                 self.run_times[event.run] = at
+                self.wishes.crashed(event.experiment, event.failure)
                 self.leases.pop(f"run:{event.run}", None)
             case ev.IncumbentMoved():
                 self._apply_move(event)
@@ -284,6 +287,8 @@ class Campaign:
                 self.bills.add(event, at)
             case DraftTried():
                 self.drafts.apply(event)
+            case PackageWished():
+                self.wishes.apply(event)
             case ev.LedgerMended():
                 self.mended.append(event.note)
             case IdeaGiven() | IdeaWithdrawn() | IdeaPassed():

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.wishes import PackageWished
 
 SCHEMA = 1
 
@@ -528,6 +529,7 @@ Event = (
     | LoopStopped
     | ModelCalled
     | DraftTried
+    | PackageWished
     | LedgerMended
     | MessageEvent
     | IdeaGiven

@@ -16,12 +16,14 @@ import pytest
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.desk import open_desk
-from bot.loop.run import Until, run_loop
 from bot.loop.single import propose_next
+from bot.loop.start import ensure_started
+from bot.loop.work import begin, reconcile, work_on
 from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign
 from bot.rules.drafts import DraftTried
 from bot.rules.events import Recorded, from_json, to_json
+from bot.rules.schedule import Begin
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, events, make_repository, start, wait_for
 from tests.bot.thinking import Request, both, constant, results, turn
@@ -61,7 +63,10 @@ def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=CONFIG + MORE, files={"score.py": SPEAKING})
     with serve(both(maker)) as api:
         desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        run_loop(with_claude(desk, OfflineProposer(), api.environ), Until())
+        desk = replace(with_claude(desk, OfflineProposer(), api.environ), may_run=True)
+        ensure_started(desk)
+        assert begin(desk, reconcile(desk), Begin(1, None)) == 1
+        assert not work_on(desk, 1, ("propose",))
         campaign = desk.ledger.refresh()
     assert api.refusals == []
     failed, refused, fine, spent = told
@@ -75,13 +80,12 @@ def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
         assert not re.search(r"METRIC|loss|1\.\d{4}", said), said
     tried = [event for event in events(folder) if event["kind"] == "draft_tried"]
     assert [(event["turn"], event["outcome"]) for event in tried] == [(1, "error"), (2, "ended")]
-    # Its time counts, as the experiment's; its runs are none of anybody's.
-    runs = sum(run.gpu_seconds for run in campaign.runs.values())
+    # Its time counts, as the experiment's.
     seconds = sum(event["seconds"] for event in tried)
-    assert seconds > 0 and campaign.gpu_seconds() == pytest.approx(runs + seconds)
-    assert not [run for run in campaign.runs if run.startswith("draft")]
+    assert seconds > 0 and campaign.gpu_seconds() == pytest.approx(seconds)
+    assert campaign.runs == {}
     assert "in 2 smoke runs of drafts" in "\n".join(cost_lines(campaign, campaign.experiments[1]))
-    (experiment,) = campaign.finished()
+    experiment = campaign.experiments[1]
     assert experiment.proposal is not None and experiment.proposal.proposer == "claude-sonnet-5-5"
     assert list((folder / ".git/nocturne/main/scratch").iterdir()) == []
 

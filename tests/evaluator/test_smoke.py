@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.evaluator.runs import STEPS, eventually, processes_with, score, start_score, starter, with_train
 from tests.evaluator.test_command import SETTINGS, bench
 from tests.evaluator.test_training import TINY
@@ -26,6 +28,7 @@ def test_a_sound_candidate_hands_its_model_in_and_is_not_scored(tmp_path: Path) 
     assert "score" not in last and "val_bpb" not in json.dumps(last)
 
 
+@pytest.mark.long
 def test_what_fails_is_told_with_its_traceback(tmp_path: Path) -> None:
     wrong = (
         f"{TINY}\nmodel.table = torch.nn.Parameter(torch.zeros(3, 3))\nevaluate_bpb(model, tokenizer, 4)\n"
