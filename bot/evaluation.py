@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ class RunOutcome:
     log_tail: str
 
 
-OnEvent = Callable[[Mapping[str, Any]], None]
+OnEvent = Callable[[Mapping[str, Any]], object]
 
 
 class RunFolder:
@@ -88,11 +88,24 @@ class RunFolder:
                 f"{place}: can't write ({error.strerror}): free space or mend the rights"
             ) from None
         started = time.monotonic()
-        last = _start_and_read(order, place, on_event)
+        command = _score_command(order, "--out", str(place))
+        last = _start_and_read(command, order, place, on_event)
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
         return _outcome(last, seconds=time.monotonic() - started)
+
+    def smoke(self, order: RunOrder, seconds: float, on_event: OnEvent) -> Mapping[str, Any]:
+        """Only try the tree: a few steps, at most `seconds` of them, and no score. Return the evaluator's last event,
+        `smoke` or `failed`; nothing of it is kept.
+
+        Raises UserError where the evaluator can't run at all.
+        """
+        command = _score_command(order, "--smoke", str(seconds))
+        last = _start_and_read(command, order, order.scratch.tmp, on_event)
+        if last.get("event") == "error":
+            raise UserError(f"evaluator: {last.get('message', 'failed')}")
+        return last
 
     @contextmanager
     def scratch(self) -> Iterator[Scratch]:
@@ -152,11 +165,16 @@ def evaluator_environment() -> dict[str, str]:
     }
 
 
-def _start_and_read(order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
-    command = evaluator_command(
-        "score", str(order.scratch.tree), "--seed", str(order.seed), "--json", "--settings", "-",
-        "--out", str(place), "--die-with-parent",
+def _score_command(order: RunOrder, *more: str) -> list[str]:
+    return evaluator_command(
+        "score", str(order.scratch.tree), "--seed", str(order.seed), "--json", "--settings", "-", *more,
+        "--die-with-parent",
     )  # fmt: skip
+
+
+def _start_and_read(
+    command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent
+) -> dict[str, Any]:
     last: dict[str, Any] = {}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -173,7 +191,7 @@ def _start_and_read(order: RunOrder, place: Path, on_event: OnEvent) -> dict[str
             process.stdin.close()
             for line in process.stdout:
                 event = _parse_line(line)
-                if event.get("event") in ("score", "failed", "error"):
+                if event.get("event") in ("score", "smoke", "failed", "error"):
                     last = event
                 else:
                     on_event(event)

@@ -65,13 +65,15 @@ def _score(args: argparse.Namespace) -> int:
     log = Log(args.out / "log.txt" if args.out is not None else None)
     try:
         with private_copy(repo, args.train) as space:
-            result = _task(chosen.kind)(Job(repo, chosen, args.seed, began, jail), space, log, stream.say)
+            result = _task(chosen.kind)(
+                Job(repo, chosen, args.seed, began, jail, args.smoke), space, log, stream.say
+            )
     finally:
         log.close()
     if args.out is not None:
         write_result(args.out, result)
     stream.say(result)
-    return SCORED if result["event"] == "score" else FAILED
+    return FAILED if result["event"] == "failed" else SCORED
 
 
 def _task(kind: str) -> Callable[..., Event]:
@@ -135,6 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
     score.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")
     score.add_argument(
+        "--smoke",
+        type=_seconds,
+        metavar="SECONDS",
+        help="only try it: a few steps in so much time, and no score",
+    )
+    score.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started this ends"
     )
     score.set_defaults(run=_score)
@@ -162,6 +170,13 @@ def _seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 2147483647")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError("must be a number of seconds greater than 0")
     return value
 
 

@@ -20,7 +20,8 @@ Say = Callable[[Event], None]
 class Job:
     """One run: the user's tree `repo` (never changed), how it is run and with which seed.
 
-    `began` is `time.monotonic()` when the evaluator began with it.
+    `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many seconds it may take where
+    nothing shall be scored (`evaluator.smoke`).
     """
 
     repo: Path
@@ -28,6 +29,7 @@ class Job:
     seed: int
     began: float
     jail: Jail
+    smoke: float | None = None
 
     def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
         """Return the first event of the run."""

@@ -52,6 +52,8 @@ class Stream:
             return f"  {100 * (event['fraction'] or 0):3.0f} %  {told}"
         if name == "scoring":
             return "scoring"
+        if name == "smoke":
+            return f"nothing failed, and nothing was scored (it came as far as: {event['reached']})"
         if name == "score":
             spent = event["metrics"].get("total_seconds", 0.0)
             return f"{event['metric']}: {event['score']:.6f}   ({spent:.1f} s in all, seed {event['seed']})"

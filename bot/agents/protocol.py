@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -46,6 +46,10 @@ class Library(Protocol):
         """Return the fingerprints of earlier candidates, with their experiments' numbers."""
         ...
 
+    def lacking(self, base: Mapping[str, str], proposed: Mapping[str, str]) -> Sequence[str]:
+        """Return what speaks against the imports of `proposed`, and note what it wished for."""
+        ...
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -58,12 +62,24 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """What a smoke run of a draft showed, in words for a model: text of others is fenced. Never a score."""
+
+    told: str
+    sound: bool
+
+
+TryOut = Callable[[Mapping[str, str]], Tried]
+"""Runs a draft (path -> whole new content of a changed file) in the jail for a few steps."""
+
+
+@dataclass(frozen=True)
 class Question:
     """What a proposer is given: the incumbent's editable files, the program, the past, and its number.
 
     `library` answers what it wants to know beyond that; with `revision` it is asked to mend, not to begin.
     `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
-    follow it leaves to another proposer.
+    follow it leaves to another proposer. `try_out` is there where candidates may be run.
     """
 
     files: Mapping[str, str]
@@ -74,6 +90,7 @@ class Question:
     library: Library | None = None
     revision: Revision | None = None
     ideas: Sequence[Idea] = ()
+    try_out: TryOut | None = None
 
 
 class Proposer(Protocol):

@@ -179,6 +179,7 @@ class Workbench:
             numbers = tuple(str(idea.number) for idea in self._ideas())
             proposal["idea"] = choice("The number of the idea that it follows.", (_NONE, *numbers))
         return [
+            *([self._smoke_tool()] if self.question.try_out is not None else []),
             Tool(
                 "check_draft",
                 "Checks edits without handing them in: whether they apply, parse, stay within the rules, and "
@@ -188,6 +189,26 @@ class Workbench:
             ),
             Tool("propose", "Hands the proposal in. Ends your part.", fields(proposal), self._hand_in),
         ]
+
+    def _smoke_tool(self) -> Tool:
+        return Tool(
+            "smoke_run",
+            "Starts a draft in the jail for a few steps, without a score: whether it starts, trains and its model "
+            "answers; shapes, memory, and the traceback where it fails. It takes up to a minute and a half and works "
+            "twice an experiment, so use it where you can't tell by reading whether it runs: new modules, shapes, "
+            "dtypes, much more memory.",
+            fields({"edits": _EDITS}),
+            self._smoke,
+        )
+
+    def _smoke(self, given: Mapping[str, Any]) -> Answer:
+        try_out = self.question.try_out
+        assert try_out is not None
+        try:
+            tried = try_out(self._drafted(given))
+        except DraftRefused as refused:
+            return Answer(f"It was not run, it would come back: {refused}.", is_error=True)
+        return Answer(tried.told, is_error=not tried.sound)
 
     def _check(self, given: Mapping[str, Any]) -> Answer:
         try:
@@ -240,7 +261,9 @@ class Workbench:
         changed = {path: content for path, content in drafted.items() if content != base.get(path)}
         if not changed:
             raise DraftRefused("the edits lead back to the incumbent: nothing would change")
-        objected = objections(base, changed, self.library.tried())
+        objected = [
+            *objections(base, changed, self.library.tried()), *self.library.lacking(base, changed)
+        ]  # fmt: skip
         if objected:
             raise DraftRefused(" ".join(objected).rstrip("."))
         return changed

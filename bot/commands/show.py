@@ -84,6 +84,9 @@ def _pull(forge: Forge, experiment: Experiment) -> list[str]:
     ]
     for comment in forge.comments(pull.number):
         lines += ["", f"comment ({comment.key}):", comment.body.rstrip()]
+    for review in forge.reviews(pull.number):
+        lines += ["", f"review ({review.key}):", review.body.rstrip()]
+        lines += [f"{each.path}, line {each.line}: {each.body}" for each in review.comments]
     return lines
 
 

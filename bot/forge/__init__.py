@@ -55,6 +55,24 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class LineComment:
+    """A remark on a line of the new file at `path`."""
+
+    path: str
+    line: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """Remarks on a pull request that neither approve nor refuse it: one per `key`, which stays as it was written."""
+
+    key: str
+    body: str
+    comments: tuple[LineComment, ...] = ()
+
+
+@dataclass(frozen=True)
 class Issue:
     """An issue of ours; `key` is what it is found by, `reason` why it was closed."""
 
@@ -160,6 +178,17 @@ class Forge(Protocol):
         `pulls` maps their numbers to when we last wrote there (ISO 8601). Some may be found only when asked again;
         a forge without reviews finds none.
         """
+        ...
+
+    def review_pull(self, number: int, sha: str, review: Review, *, instead: str) -> None:
+        """Review commit `sha` of a pull request, unless there is a review of that key.
+
+        `instead` is the body where the comments can't stand on their lines.
+        """
+        ...
+
+    def reviews(self, number: int) -> list[Review]:
+        """Return our reviews of a pull request, sorted by key."""
         ...
 
     def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:

@@ -17,6 +17,7 @@ from bot.forge import (
     NotFound,
     PullRequest,
     Report,
+    Review,
     Status,
     StatusState,
     cut,
@@ -26,6 +27,7 @@ from bot.forge.github_checks import Checks
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
+from bot.forge.github_readers import Readers
 from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of, unmarked
 from bot.forge.github_reviews import Reviews
 from bot.git import Git, RemoteUnreachable
@@ -53,8 +55,9 @@ class GitHubForge:
         self._branches = Branches(git, remote)
         self._labels = Labels(client)
         self._issues = GitHubIssues(client, self._labels)
-        self._checks = Checks(client, on_note or (lambda note: None))
         self._reviews = Reviews(client)
+        self._checks = Checks(client, on_note or (lambda note: None))
+        self._readers = Readers(client)
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
         self._begun: set[str] = set()  # heads whose pull request we tried to open
@@ -92,6 +95,7 @@ class GitHubForge:
             self.client.sleep(pause)
         pull = self._saw(pull_of(record))
         self._comments[pull.number] = {}  # it is new: there is nothing of ours to look for
+        self._reviews.opened(pull.number)
         return pull
 
     def _after_refusal(self, refused: Refused, head: str, base: str, after: int) -> PullRequest | None:
@@ -304,7 +308,21 @@ class GitHubForge:
 
     def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
         """See `Forge.reviewed`."""
-        return self._reviews.of(pulls)
+        return self._readers.of(pulls)
+
+    def review_pull(self, number: int, sha: str, review: Review, *, instead: str) -> None:
+        """See `Forge.review_pull`."""
+        try:
+            self._reviews.put(number, sha, review, instead)
+        except Refused as refused:
+            self._give_up(refused, number, "review pull requests")
+
+    def reviews(self, number: int) -> list[Review]:
+        """See `Forge.reviews`."""
+        try:
+            return self._reviews.read(number)
+        except Refused as refused:
+            self._give_up(refused, number, "read reviews")
 
     # Issues
 

@@ -1,73 +1,86 @@
-"""Who has reviewed merged pull requests on GitHub, in few requests."""
+"""Reviews on GitHub: remarks on the lines of a pull request's diff, in one request.
+
+https://docs.github.com/en/rest/pulls/reviews. Always of the kind COMMENT: nobody may approve a pull request that
+they opened, and GitHub lets workflows approve none.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from bot.forge import BODY_LIMIT, LineComment, Review, cut, github_client
 from bot.forge.github_client import GitHubClient, Refused
-from bot.forge.permission import may_write
-from bot.words import LABEL_ALL
+from bot.forge.github_records import marked, plain, unmarked
 
-_AT_ONCE = 3  # pull requests that are looked into in one go
-_SLACK = timedelta(seconds=10)  # between our last word on a pull request and GitHub's clock
-_STATES = ("APPROVED", "COMMENTED", "CHANGES_REQUESTED")
+_LAGS = 4  # looks at a commit that was pushed just now
 
 
 class Reviews:
-    """Looks for reviews: one request for all that changed, and two for each that did, once in a process."""
+    """Our reviews of a repository's pull requests. What only we write is remembered, and asked for once."""
 
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
-        self._seen: set[tuple[int, str]] = set()  # (number, when it was updated) that hold no review for us
-        self._may: dict[tuple[str, int], bool] = {}
+        self._known: dict[int, set[str]] = {}  # keys by number
 
-    def of(self, pulls: Mapping[int, str]) -> dict[int, str]:
-        """See `Forge.reviewed`.
+    def opened(self, number: int) -> None:
+        """Hear that a pull request is new: there is nothing of ours to look for."""
+        self._known[number] = set()
 
-        A review counts as an update of its pull request, and we write nothing there once its experiment is finished.
-        """
+    def put(self, number: int, sha: str, review: Review, instead: str) -> None:
+        """See `Forge.review_pull`. Raises `Refused`."""
+        if number not in self._known:
+            self._known[number] = {read[0] for record in self._records(number) if (read := unmarked(record))}
+        if review.key in self._known[number]:
+            return
+        comments = [
+            {"path": each.path, "line": each.line, "side": "RIGHT", "body": cut(plain(each.body), BODY_LIMIT)}
+            for each in review.comments
+        ]
+        wanted = {"commit_id": sha, "event": "COMMENT", "body": marked(review.key, review.body)}
         try:
-            since = {number: datetime.fromisoformat(at) + _SLACK for number, at in pulls.items()}
-            listed = self._client.get(
-                "/issues",
-                state="closed",
-                labels=LABEL_ALL,
-                since=f"{min(since.values()).astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
-                sort="updated",
-                per_page=100,
-            )
-            changed = [
-                (record["number"], record["updated_at"])
-                for record in listed
-                if record["number"] in since
-                and datetime.fromisoformat(record["updated_at"].replace("Z", "+00:00"))
-                > since[record["number"]]
-            ]
-            fresh = [each for each in changed if each not in self._seen]
-            found = {}
-            for number, updated in random.sample(fresh, min(len(fresh), _AT_ONCE)):
-                source = self._review(number)
-                if source is None:
-                    self._seen.add((number, updated))
-                else:
-                    found[number] = source
-            return found
+            self._post(number, review.key, wanted | ({"comments": comments} if comments else {}))
         except Refused as refused:
-            raise self._client.refusal(refused, "read reviews", "pull-requests: read") from None
+            if refused.status != 422 or not comments:
+                raise
+            # GitHub takes all of it or nothing: a diff too long to be shown has no lines to comment on.
+            self._post(number, review.key, wanted | {"body": marked(review.key, instead)})
+        self._known[number].add(review.key)
 
-    def _review(self, number: int) -> str | None:
-        """Return the name of the first review by a person who may write."""
-        for review in self._client.pages(f"/pulls/{number}/reviews"):
-            user = review.get("user") or {}
-            if review["state"] in _STATES and user.get("type") == "User" and self._may_write(user):
-                return f"review:{review['id']}"
+    def _post(self, number: int, key: str, wanted: Mapping[str, Any]) -> None:
+        for left in range(_LAGS - 1, -1, -1):
+            try:
+                self._client.request(
+                    "POST", f"/pulls/{number}/reviews", wanted, look=lambda: self._look(number, key)
+                )
+                return
+            except Refused as refused:
+                if refused.status != 422 or "No commit found" not in refused.said or not left:
+                    raise
+            self._client.sleep(github_client.PAUSE * (_LAGS - left))
+
+    def read(self, number: int) -> list[Review]:
+        """See `Forge.reviews`. Raises `Refused`."""
+        found = []
+        for record in self._records(number):
+            read = unmarked(record)
+            if read is not None:
+                found.append(Review(*read, comments=self._comments(number, record["id"])))
+        return sorted(found, key=lambda review: review.key)
+
+    def _comments(self, number: int, review: int) -> tuple[LineComment, ...]:
+        listed = self._client.pages(f"/pulls/{number}/reviews/{review}/comments")
+        return tuple(LineComment(each["path"], int(each["line"] or 0), each["body"]) for each in listed)
+
+    def _look(self, number: int, key: str) -> Mapping[str, Any] | None:
+        """Return the review that may or may not have been written just now. A lagging list is read again."""
+        for pause in (0.0, github_client.PAUSE, 2 * github_client.PAUSE):
+            self._client.sleep(pause)
+            for record in self._records(number):
+                read = unmarked(record)
+                if read is not None and read[0] == key:
+                    return record
         return None
 
-    def _may_write(self, user: Mapping[str, Any]) -> bool:
-        who = (str(user["login"]), int(user["id"]))
-        if who not in self._may:
-            self._may[who] = may_write(self._client, *who)
-        return self._may[who]
+    def _records(self, number: int) -> list[dict[str, Any]]:
+        return self._client.pages(f"/pulls/{number}/reviews")

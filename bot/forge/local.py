@@ -17,9 +17,11 @@ from bot.forge import (
     Comment,
     Issue,
     LandResult,
+    LineComment,
     NotFound,
     PullRequest,
     Report,
+    Review,
     Status,
     StatusState,
     cut,
@@ -207,6 +209,28 @@ class LocalForge:
         found = self._read_folder(folder, ".md")
         return [Comment(key, content.decode()) for key, content in found.items()]
 
+    def review_pull(self, number: int, sha: str, review: Review, *, instead: str) -> None:
+        """See `Forge.review_pull`; here every line can be commented on."""
+        content = _json(asdict(replace(review, body=cut(review.body, BODY_LIMIT))) | {"commit": sha})
+
+        def change(now: Snapshot) -> Mapping[str, bytes | None] | None:
+            self._record(now, number)
+            path = f"{_review_folder(number)}/{_quoted(review.key)}.json"
+            return {path: content} if now.read(path) is None else None
+
+        self._records.update(change, f"pull {number}: {review.key}")
+
+    def reviews(self, number: int) -> list[Review]:
+        """See `Forge.reviews`."""
+        self._load(lambda now: self._record(now, number))
+        found = [
+            json.loads(content) for content in self._read_folder(_review_folder(number), ".json").values()
+        ]
+        return [
+            Review(each["key"], each["body"], tuple(LineComment(**one) for one in each["comments"]))
+            for each in found
+        ]
+
     def _comment_folder(self, now: Snapshot, number: int) -> str:
         if now.read(issue_path(number)) is None:
             self._record(now, number)
@@ -283,6 +307,10 @@ class LocalForge:
 
 def _pull_path(number: int) -> str:
     return f"pulls/{number:06d}.json"
+
+
+def _review_folder(number: int) -> str:
+    return f"pulls/{number:06d}/reviews"
 
 
 def _status_folder(sha: str) -> str:

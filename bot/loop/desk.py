@@ -50,6 +50,8 @@ class Desk:
     notifier: Notifier | None = None
     reviewer: Reviewer | None = None
     """Who checks after the rules have; None: the rules alone."""
+    may_run: bool = False
+    """Whether candidates are run here: a job that only proposes never runs one."""
 
     @property
     def branch(self) -> str:

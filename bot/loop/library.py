@@ -12,6 +12,7 @@ from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
 from bot.errors import UserError
 from bot.loop.desk import Desk, campaign_noise
+from bot.loop.packages import objections, wished_of, wishes
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
@@ -103,6 +104,13 @@ class DeskLibrary:
             for e in self._campaign.experiments.values()
             if e.review is not None and e.review.fingerprint and e.number != self._experiment.number
         }
+
+    def lacking(self, base: Mapping[str, str], proposed: Mapping[str, str]) -> Sequence[str]:
+        wished = wished_of(self._desk, self._experiment, base, proposed)
+        known = self._desk.ledger.known().wishes.by_module
+        if any(self._experiment.number not in known.get(module, ()) for module in wished):
+            self._desk.ledger.append(lambda _: wishes(self._experiment, wished))
+        return objections(wished)
 
     @cached_property
     def _readable(self) -> Collection[str]:

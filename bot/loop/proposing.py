@@ -14,6 +14,7 @@ from bot.loop.carry import carry
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import DeskLibrary
+from bot.loop.trying_out import try_out_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
     CandidateBuilt,
@@ -71,6 +72,7 @@ def ask(
             library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
             revision=revision,
             ideas=ideas,
+            try_out=try_out_of(desk, campaign, experiment),
         )
     )
 

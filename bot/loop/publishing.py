@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bot import words
+from bot.agents.protocol import Opinion
 from bot.agents.review import fingerprint, review
 from bot.errors import UserError
+from bot.loop import packages
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import editable_files, ensure_commit
@@ -13,6 +15,7 @@ from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections
 from bot.pulls.body import pull_body, pull_title
 from bot.pulls.report import report_of
+from bot.pulls.review import review_of
 from bot.pulls.status import (
     COMMENT,
     Stated,
@@ -29,8 +32,10 @@ from bot.rules.events import (
     ExperimentDecided,
     ExperimentFinished,
     PullOpened,
+    Reviewed,
 )
 from bot.rules.outcome import decision_of
+from bot.rules.wishes import PackageWished
 
 
 def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
@@ -61,7 +66,7 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     named = experiment.proposal.paths if experiment.proposal else ()
     outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
-    reasons, known_by = (outside, "") if outside else _review(desk, campaign, experiment)
+    reasons, known_by, wished = (outside, "", []) if outside else _review(desk, campaign, experiment)
     opinion = None if reasons else ask_reviewer(desk, campaign, experiment)
     reviewed = reviewed_event(experiment, reasons, known_by, opinion)
     _state(desk, candidate.commit, "scope", scope_status(outside))
@@ -69,7 +74,9 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
         comment = begun_comment(experiment, desk.rule(), reviewed, opinion, on_github=_on_github(desk))
         desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
-    events: list[Event] = [reviewed]
+    if opinion is not None:
+        _remark(desk, experiment, reviewed, opinion)
+    events: list[Event] = [*wished, reviewed]
     if not reviewed.approved and not reviewed.revise:
         said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
@@ -77,15 +84,28 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
 
 
-def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tuple[str, ...], str]:
-    """Return what the rule-based review objects to, and the fingerprint of what it read."""
+def _remark(desk: Desk, experiment: Experiment, reviewed: Reviewed, opinion: Opinion) -> None:
+    """Put the checker's remarks on the lines that they are about, where there are any."""
+    assert experiment.candidate is not None and experiment.pull is not None
+    candidate = experiment.candidate
+    diff = desk.git.diff(candidate.parent, candidate.commit)
+    made = review_of(reviewed, opinion.answer, opinion.reason, diff)
+    if made is not None:
+        review, instead = made
+        desk.forge.review_pull(experiment.pull.pull, candidate.commit, review, instead=instead)
+
+
+def _review(
+    desk: Desk, campaign: Campaign, experiment: Experiment
+) -> tuple[tuple[str, ...], str, list[PackageWished]]:
+    """Return what the rule-based review objects to, the fingerprint of what it read, and what is wished for."""
     candidate = experiment.candidate
     assert candidate is not None
     base = editable_files(desk, candidate.parent)
     try:
         proposed = editable_files(desk, candidate.commit)
     except UserError as error:
-        return (str(error),), ""  # the candidate's fault: it must not stop the loop
+        return (str(error),), "", []  # the candidate's fault: it must not stop the loop
     tried = {
         e.review.fingerprint: e.number
         for e in campaign.experiments.values()
@@ -96,8 +116,9 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}
     outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
-    reasons = outcome.reasons or tried_here(campaign, experiment)
-    return reasons, fingerprint(proposed)
+    wished = {} if experiment.asked_for else packages.wished_of(desk, experiment, base, proposed)
+    reasons = (*outcome.reasons, *packages.objections(wished)) or tried_here(campaign, experiment)
+    return reasons, fingerprint(proposed), packages.wishes(experiment, wished)
 
 
 def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

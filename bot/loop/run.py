@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.loop.desk import Desk, limits
@@ -31,6 +31,7 @@ class Until:
 def run_loop(desk: Desk, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
     ensure_started(desk)
+    desk = replace(desk, may_run=True)
     finished, waited_for = 0, frozenset[int]()
     while True:
         campaign = reconcile(desk)

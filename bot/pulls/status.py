@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.agents.protocol import Opinion
 from bot.forge import DESCRIPTION_LIMIT, StatusState
 from bot.pulls.runs import own_runs
-from bot.pulls.safe import code, prose
+from bot.pulls.safe import prose
 from bot.pulls.verdict import planned_runs
 from bot.report.formats import count
 from bot.rules.campaign import Campaign, Experiment
@@ -58,17 +58,12 @@ def begun_comment(
     experiment: Experiment, rule: Rule, review: Reviewed, opinion: Opinion | None, *, on_github: bool = True
 ) -> str:
     """Return the comment on an experiment that may train, with what its checker said."""
-    remarks = [
-        f"- {code(remark['path'])} line {prose(remark['line'], 12)}: {prose(remark['text'], 300)}"
-        for remark in review.remarks[:_REASONS]
-    ]
     return _lines(
         f"**Training next.** Scope and review by rule have nothing against it; {planned_runs(rule)} against"
         f" `{experiment.parent[:7]}` will tell. The statuses of the commit say how far it is.",
         ""
         if opinion is None
         else f"Reviewed by {prose(opinion.reviewer, 160)}: {prose(opinion.reason, 600)}",
-        "\n".join(remarks),
         onward(experiment, on_github=on_github),
     )
 

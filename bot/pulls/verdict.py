@@ -51,8 +51,12 @@ def cost_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
         lines.append(
             f"- {seconds:,.1f} {device} seconds ({duration(seconds)}) in {count(len(runs), 'run')} of the candidate"
         )
-    else:
+    drafts = campaign.drafts
+    if not runs and experiment.number not in drafts.turns:
         lines.append("- no time of the training device")
+    if experiment.number in drafts.turns:
+        tried = count(drafts.turns[experiment.number], "smoke run")
+        lines.append(f"- {drafts.seconds[experiment.number]:,.1f} {device} seconds in {tried} of drafts")
     proposal = experiment.proposal
     if proposal is not None and (proposal.cost_usd or proposal.input_tokens or proposal.output_tokens):
         lines.append(

@@ -66,6 +66,8 @@ class Figures:
     corrected: Gain | None
     taken_in: int
     left_out: BaseLeftOut | None
+    wished: Mapping[str, int]
+    """Modules that candidates could not have, and how many experiments wanted each."""
     verdicts: Mapping[str, int]
     total: int
     open: int
@@ -169,6 +171,7 @@ def figures(
         corrected=gain(unpicked=True),
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
+        wished=campaign.wishes.counts(),
         verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
         total=len(rows),
         open=len(rows) - len(done),
@@ -236,6 +239,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
             "reading": [row.number for row in figures.debt.reading],
             "minutes": figures.debt.minutes,
         },
+        "wished": dict(figures.wished),
         "mended": list(figures.mended),
     }
 

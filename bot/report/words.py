@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.report.debt import debt_warning, debt_words
 from bot.report.figures import Figures
 from bot.report.formats import clock, count, gpu_hours, money, score
 from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.rows import Row
 
+_WISHES = 5
 NOT_MEASURED = "not measured yet"
 
 
@@ -110,8 +113,20 @@ def warnings(figures: Figures) -> list[str]:
         )
     if (waiting := debt_warning(figures.debt)) is not None:
         said.append(waiting)
+    if figures.wished:
+        said.append(wished_words(figures.wished))
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said
+
+
+def wished_words(wished: Mapping[str, int]) -> str:
+    """Return what proposals wanted to import and could not, most wanted first."""
+    named = [f"{module} ({count(times, 'proposal')})" for module, times in list(wished.items())[:_WISHES]]
+    more = f" and {len(wished) - _WISHES} more" if len(wished) > _WISHES else ""
+    return (
+        f"Wished: {', '.join(named)}{more}. Candidates use what the environment has: install it where they run, or"
+        " say in the program that it is not to be had."
+    )
 
 
 def lines_words(row: Row) -> str:

@@ -10,9 +10,11 @@ from typing import Literal
 from bot.rules import events as ev
 from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason, asked_after
 from bot.rules.bills import Bills
+from bot.rules.drafts import Drafts, DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
+from bot.rules.wishes import PackageWished, Wishes
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Campaign:
     messages: Messages = field(default_factory=Messages)
     bills: Bills = field(default_factory=Bills)
     """What models used and cost."""
+    drafts: Drafts = field(default_factory=Drafts)
+    wishes: Wishes = field(default_factory=Wishes)
     mended: list[str] = field(default_factory=list)
     ideas: Ideas = field(default_factory=Ideas)
     asked: Asked | None = None
@@ -215,7 +219,7 @@ class Campaign:
         return (min if self.direction == "minimize" else max)(means, key=lambda pair: pair[1])
 
     def gpu_seconds(self) -> float:
-        return sum(run.gpu_seconds for run in self.runs.values())
+        return sum(run.gpu_seconds for run in self.runs.values()) + self.drafts.all_seconds
 
     def cost_usd(self) -> float:
         proposed = sum(e.proposal.cost_usd for e in self.experiments.values() if e.proposal)
@@ -270,6 +274,7 @@ class Campaign:
             case ev.RunFinished():
                 self.runs[event.run] = event
                 self.run_times[event.run] = at
+                self.wishes.crashed(event.experiment, event.failure)
                 self.leases.pop(f"run:{event.run}", None)
             case ev.IncumbentMoved():
                 self._apply_move(event)
@@ -290,6 +295,10 @@ class Campaign:
                 self.messages.apply(event, at)
             case ev.ModelCalled():
                 self.bills.add(event, at)
+            case DraftTried():
+                self.drafts.apply(event)
+            case PackageWished():
+                self.wishes.apply(event)
             case ev.LedgerMended():
                 self.mended.append(event.note)
             case IdeaGiven() | IdeaWithdrawn() | IdeaPassed():

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
+from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.wishes import PackageWished
 
 SCHEMA = 1
 
@@ -557,6 +559,8 @@ Event = (
     | CommandGiven
     | LoopStopped
     | ModelCalled
+    | DraftTried
+    | PackageWished
     | LedgerMended
     | MessageEvent
     | IdeaGiven

@@ -15,6 +15,7 @@ from evaluator.jail.python import python_paths
 from evaluator.jail.view import View
 from evaluator.job import Job, Say
 from evaluator.log import Log
+from evaluator.smoke import SmokeOver
 from evaluator.training import views
 
 _TICK_SECONDS = 0.05
@@ -113,6 +114,8 @@ def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:
         # Often at first: a process may be short, and what nobody has seen it use is not known.
         next_look = now + min(max((now - began) / 4, _LOOK_SECONDS / 20), _LOOK_SECONDS)
         used = process.check()
+        if job.smoke is not None and now - began > job.smoke:
+            raise SmokeOver("running")
         if now - began > limit:
             raise CandidateFailed("timeout", f"still running after {limit:g} seconds", defence="limits")
         latest = process.log.progress.latest

@@ -18,8 +18,9 @@ import socket
 import statistics
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 from evaluator.candidate import bounds, environment
 from evaluator.command import handover, metrics
@@ -29,6 +30,7 @@ from evaluator.command.part import run as run_part
 from evaluator.errors import CandidateFailed
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
+from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
 from evaluator.training import views
 from evaluator.workspace import Workspace
@@ -52,12 +54,18 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     failure = None
     try:
         produced = _produce(job, space, held, log, say, bill) if job.settings.produce else None
+        if job.smoke is not None:
+            _try_out(job, space, held, log, say, bill)
         found = _measure(job, space, held, produced, log, say, bill)
     except CandidateFailed as error:
         failure = error
+    except SmokeOver as over:
+        return smoked(job, over, _costs(job, bill), log, tail=bool(job.settings.produce))
     every = {**found, **_costs(job, bill)}
     if failure is not None:
-        return failed(job, failure, every, mark, log)
+        ended = failed(job, failure, every, mark, log)
+        measured = job.smoke is not None and not job.settings.produce  # what it printed may tell of a score
+        return ended | {"log_tail": ""} if measured else ended
     return scored(job, found[job.settings.metric.name], every, mark, log)
 
 
@@ -88,6 +96,13 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
         os.close(folder)
     say({"event": "scoring"})
     return produced
+
+
+def _try_out(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bill: _Bill) -> NoReturn:
+    """End a smoke run: the candidate's side was all of it, or the command where that is the candidate's side."""
+    if not job.settings.produce:
+        _measure(replace(job, settings=replace(job.settings, repeats=1)), space, held, None, log, say, bill)
+    raise SmokeOver("ended")
 
 
 def _measure(

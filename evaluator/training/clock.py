@@ -16,6 +16,7 @@ from evaluator.errors import CandidateFailed
 from evaluator.job import Say
 from evaluator.proctree import Usage
 from evaluator.settings import Settings
+from evaluator.smoke import SmokeOver
 
 # A budget may be overrun by a step: a tenth, and a bit. One that goes on is ended a while later.
 _GRACE_PART, _GRACE_CPU, _GRACE_WALL = 0.1, 0.3, 1.0
@@ -56,12 +57,14 @@ class Clock:
         *,
         gpu: bool,
         startup_ratio: float,
+        smoke: float | None = None,
     ) -> None:
         self.process = process
         self.settings = settings
         self.amount = amount
         compiling = GPU_WARMUP_SECONDS if gpu and settings.budget.kind == "wall" else 0.0
         self.warmup = compiling if settings.warmup_seconds is None else settings.warmup_seconds
+        self._smoke_ends = None if smoke is None else time.monotonic() + smoke
         self._gpu = gpu
         self._startup_ratio = startup_ratio
         self.phase = "startup"
@@ -212,6 +215,8 @@ class Clock:
             return
         self._next_look = now + _LOOK_SECONDS
         usage = self.process.check()
+        if self._smoke_ends is not None and now > self._smoke_ends:
+            raise SmokeOver(self.phase)
         spent = now - self.phase_began
         if self.phase == "startup":
             self._look_at_startup(spent)

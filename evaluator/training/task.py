@@ -17,6 +17,7 @@ from evaluator.errors import CandidateFailed, UserError
 from evaluator.inside import frames
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
+from evaluator.smoke import SmokeOver, smoked, told_amount
 from evaluator.stream import Event
 from evaluator.training import concealed, exam, export, views
 from evaluator.training.buffer import Buffer
@@ -47,6 +48,8 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
         result["audit"] = audit
     except CandidateFailed as failure:
         result = failed(job, failure, known, exported.fingerprint, log)
+    except SmokeOver as over:
+        result = smoked(job, over, known, log, tail=True)  # it has seen nothing that it might tell
     result["metrics"]["total_seconds"] = round(time.monotonic() - job.began, 1)
     return result
 
@@ -75,7 +78,9 @@ def _measure(
             jail=job.jail,
             view=view,
             folder=space.tree,
-            env=environment(job.settings, seed=job.seed, scratch=space.scratch, amount=amount)
+            env=environment(
+                job.settings, seed=job.seed, scratch=space.scratch, amount=told_amount(job, amount)
+            )
             | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {}),
             log=log,
             bounds=limits,
@@ -85,8 +90,9 @@ def _measure(
         theirs.close()
         data.theirs.close()
         clock = Clock(
-            process, job.settings, amount, say, gpu=views.has_gpu(), startup_ratio=exported.startup_ratio
-        )
+            process, job.settings, amount, say, gpu=views.has_gpu(), startup_ratio=exported.startup_ratio,
+            smoke=job.smoke,
+        )  # fmt: skip
 
         def wait(end: socket.socket, to_write: bool) -> None:
             readers = data.sockets if to_write else [end, *data.sockets]
@@ -104,6 +110,9 @@ def _measure(
         finally:
             process.drain()
             known.update(clock.metrics(), cpu_seconds=round(process.cpu_seconds, 3))
+        if job.smoke is not None:
+            batch = (handed_in.rows, exported.inputs.shape[1])
+            raise SmokeOver("handed_in", {"tokens": batch, "logits": (*batch, vocabulary)})
         # From here on it knows the exam: nothing that it prints, writes or uses is told to anybody.
         log.progress.mark(clock.used())
         data.close()

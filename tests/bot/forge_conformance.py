@@ -17,8 +17,10 @@ from bot.forge import (
     Comment,
     Forge,
     Issue,
+    LineComment,
     NotFound,
     Report,
+    Review,
     Status,
 )
 from bot.git import Git
@@ -226,6 +228,22 @@ def test_comments_are_updated_in_place(world: World) -> None:
     ]
 
 
+def test_a_review_is_written_once_and_stays(world: World) -> None:
+    _, second = world.start()
+    number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    assert world.forge.reviews(number) == []
+    first = Review("review/1", "Not **yet** ü", (LineComment("train.py", 1, "too <b>far</b>"),))
+    other = Review("review/2", "é" * (BODY_LIMIT + 9))
+    for forge in (world.forge, world.forge, world.again()):
+        forge.review_pull(number, second, first, instead="in words")
+        forge.review_pull(number, second, replace(first, body="another"), instead="in other words")
+    world.again().review_pull(number, second, other, instead=other.body)
+    found = world.again().reviews(number)
+    assert found[0] == first and found == world.forge.reviews(number)
+    assert found[1].key == "review/2" and found[1].comments == () and found[1].body.endswith("é…")
+    assert world.forge.comments(number) == [] and world.forge.get_pull(number).state == "open"
+
+
 def test_unknown_numbers(world: World) -> None:
     world.start()
     for use in (
@@ -234,6 +252,8 @@ def test_unknown_numbers(world: World) -> None:
         lambda: world.forge.close_pull(99),
         lambda: world.forge.comments(99),
         lambda: world.forge.upsert_comment(99, "k", "b"),
+        lambda: world.forge.review_pull(99, "1" * 40, Review("k", "b"), instead="b"),
+        lambda: world.forge.reviews(99),
     ):
         with pytest.raises(NotFound):
             use()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.forge import Report
+from bot.forge import Report, Review
 from bot.forge.local import LocalForge
 from bot.git import RemoteUnreachable
 from bot.git import command as git_command
@@ -63,6 +63,7 @@ def test_each_operation_is_at_most_one_push(world: World, monkeypatch: pytest.Mo
         lambda: forge.set_status(sha=second, context="c", state="success", description="d"),
         lambda: forge.put_report(second, Report("nocturne/report", "neutral", "t", "s", "x")),
         lambda: forge.upsert_comment(number, "k", "b"),
+        lambda: forge.review_pull(number, second, Review("review/1", "b"), instead="b"),
         lambda: forge.land(BASE, second, first),
     ]
     assert len(pushes) == 1

@@ -13,7 +13,7 @@ import shutil
 import types
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pytest
 
 from bot.actions.caller import WORKFLOW_PATH, caller
 from bot.agents.constants import changes_between
-from bot.agents.protocol import Question
+from bot.agents.protocol import Case, Opinion, Question, Remark
 from bot.cli import main
 from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
@@ -48,7 +48,7 @@ runner: test
 """
 BETTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 # Where such a call had its effect, that is seen before it is repeated, and it is not.
-LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments|/check-runs|/dispatches)$")
+LOOKED_FOR = re.compile(r"^POST .*(/git-receive-pack|/pulls|/comments|/reviews|/check-runs|/dispatches)$")
 Call = tuple[str, str, int]  # method, path, and how many of these went before
 
 
@@ -87,12 +87,19 @@ class Better:
         return Proposal("Learn faster", "other", "Because.", "better", "low", new, changes, proposer="script")
 
 
+class Remarking:
+    """A checker that approves, with a remark on a line."""
+
+    def review(self, case: Case) -> Opinion:
+        return Opinion("approve", "Sound.", (Remark("train.py", 1, "Four times is much."),), "script")
+
+
 def loop(
     top: Path, environ: Mapping[str, str], repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Do one experiment in one process."""
     desk = open_desk(top, None, PlainDisplay(io.StringIO()), environ, Better())
-    run_loop(desk, Until(experiments=1))
+    run_loop(replace(desk, reviewer=Remarking()), Until(experiments=1))
 
 
 def jobs(
@@ -161,6 +168,7 @@ def seen(repository: Repository) -> dict[str, Any]:
         ],
         "landed": git(repository.path, "rev-list", "--count", "nocturne/main"),
         "comments": sorted(each.body.partition("\n")[0] for each in contents.comments.values()),
+        "reviews": sorted(each.body for each in contents.review_comments.values()),
         "statuses": sorted({each.context: each.state for each in contents.statuses}.items()),
         "reports": [(run.name, run.conclusion) for run in contents.check_runs.values()],
         "branches": sorted(ref for ref in contents.refs if ref.startswith("refs/heads/")),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.errors import UserError
-from bot.forge import Comment, NotFound, Report
+from bot.forge import Comment, LineComment, NotFound, Report, Review
 from bot.forge.choose import open_forge
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import LONGEST_WAIT, WRITES_A_MINUTE
@@ -175,6 +175,71 @@ def test_writes_are_spread_before_github_must_say_so(home: Home, world: World) -
     for number in range(WRITES_A_MINUTE + 2):
         world.forge.set_status(sha=second, context="c", state="pending", description=str(number))
     assert len(home.waits) == 2 and all(50 < wait <= 60 for wait in home.waits)
+
+
+# Reviews
+
+REVIEW = Review("review/1", "Not yet.", (LineComment("train.py", 1, "too far"),))
+
+
+def test_a_review_of_a_new_pull_request_is_one_call(home: Home, world: World) -> None:
+    number, sha = open_one(world), world.forge.branch_head(EXP)
+    assert sha is not None
+    before = len(home.rest())
+    world.forge.review_pull(number, sha, REVIEW, instead="in words")
+    assert [call.split()[0] for call in home.rest(before)] == ["POST"]
+    (kept,) = home.repository.contents.reviews.values()
+    assert (kept.state, kept.commit) == ("COMMENTED", sha) and kept.body.startswith(
+        "<!-- nocturne:review/1 -->"
+    )
+    (line,) = home.repository.contents.review_comments.values()
+    assert (line.path, line.line, line.side, line.body) == ("train.py", 1, "RIGHT", "too far")
+    before = len(home.rest())
+    world.again().review_pull(number, sha, REVIEW, instead="in words")
+    assert [call.split()[0] for call in home.rest(before)] == ["GET"]
+
+
+@pytest.mark.parametrize("comment", [LineComment("train.py", 99, "x"), LineComment("prepare.py", 1, "x")])
+def test_a_line_that_github_does_not_know_is_told_in_words(
+    home: Home, world: World, comment: LineComment
+) -> None:
+    number, sha = open_one(world), world.forge.branch_head(EXP)
+    assert sha is not None
+    inside = REVIEW.comments[0]
+    world.forge.review_pull(number, sha, Review("review/1", "b", (inside, comment)), instead="all in words")
+    assert world.again().reviews(number) == [Review("review/1", "all in words")]
+
+
+@pytest.mark.parametrize("fault", KINDS, ids=lambda fault: fault.kind)
+def test_a_review_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
+    number, sha = open_one(world), world.forge.branch_head(EXP)
+    assert sha is not None
+    home.github.lag = 2
+    home.github.faults.next("POST", "/reviews$", fault)
+    world.forge.review_pull(number, sha, REVIEW, instead="in words")
+    home.github.lag = 0
+    assert world.again().reviews(number) == [REVIEW]
+    assert len(home.repository.contents.review_comments) == 1
+
+
+def test_another_ones_review_with_our_mark_is_not_ours(home: Home, world: World) -> None:
+    number, sha = open_one(world), world.forge.branch_head(EXP)
+    assert sha is not None
+    home.repository.private = False
+    _, other = home.clone(home.github.token("mallory", kind="pat"))
+    other.review_pull(number, sha, Review("review/1", "fine"), instead="")
+    assert world.again().reviews(number) == []
+    world.again().review_pull(number, sha, REVIEW, instead="")
+    assert world.again().reviews(number) == [REVIEW]
+
+
+def test_a_review_needs_its_permission(home: Home, world: World) -> None:
+    number, sha = open_one(world), world.forge.branch_head(EXP)
+    assert sha is not None
+    _, weak = home.clone(home.workflow_token(**{"pull-requests": "read"}))
+    with pytest.raises(UserError, match="it needs `pull-requests: write`"):
+        weak.review_pull(number, sha, REVIEW, instead="")
+    assert home.repository.contents.reviews == {}
 
 
 # Eventual consistency
@@ -361,6 +426,7 @@ def rest_scenario(forge: GitHubForge, head: str, base: str, sha: str) -> list[An
     forge.set_status(sha=sha, context=head, state="success", description="d")
     forge.upsert_comment(number, "status", "one")
     forge.upsert_comment(number, "status", "two")
+    forge.review_pull(number, sha, REVIEW, instead="in words")
     forge.put_report(sha, REPORT, is_new=True)
     forge.edit_pull(number, labels=("nocturne:old",))
     edited = forge.edit_pull(number, body="c", labels=("nocturne", f"x {head}"), close=True)
@@ -373,6 +439,7 @@ def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
     pulls = [issue for issue in contents.issues.values() if issue.pull and issue.pull.head == head]
     numbers = {issue.number for issue in pulls}
     comments = [c.body for c in contents.comments.values() if c.issue in numbers]
+    comments += [each.body for each in contents.review_comments.values() if each.issue in numbers]
     reports = [run.conclusion for run in contents.check_runs.values() if run.sha == sha]
     return [len(pulls), [issue.body for issue in pulls], [issue.state for issue in pulls], comments, reports]
 
@@ -395,8 +462,8 @@ def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: in
 
     play(None, Fault.before, 0)  # colours the labels, once in a repository
     came, traces, calls = play(None, Fault.before, 1)
-    comments = ["<!-- nocturne:status -->\ntwo"]
-    assert traces == [1, ["c"], ["closed"], comments, ["success"]] and calls == 10
+    comments = ["<!-- nocturne:status -->\ntwo", "too far"]
+    assert traces == [1, ["c"], ["closed"], comments, ["success"]] and calls == 11
     walk = list(itertools.product(range(calls), KINDS))
     for case, (index, kind) in enumerate(walk, start=2):
         assert play(index, kind, case)[:2] == (came, traces), (index, kind)

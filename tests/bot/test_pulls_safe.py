@@ -15,6 +15,7 @@ from bot import words
 from bot.agents.protocol import Opinion
 from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
 from bot.pulls.body import TITLE_LIMIT, pull_body, pull_title
+from bot.pulls.review import review_of
 from bot.pulls.safe import code, fenced, prose
 from bot.pulls.status import begun_comment, closing_comment, review_status, score_status, train_status
 from bot.rules import events as ev
@@ -109,10 +110,12 @@ def texts(campaign: Campaign, diff: str) -> list[str]:
     opinion = Opinion(
         "approve", " ".join(experiment.review.reasons) or "Sound.", (), experiment.review.reviewer
     )
+    made = review_of(experiment.review, opinion.answer, opinion.reason, diff)
     return [
         *(pull_body(campaign, experiment, diff, rule=RULE, on_github=place) for place in (True, False)),
         begun_comment(experiment, RULE, experiment.review, opinion),
         closing_comment(campaign, experiment),
+        *((made[0].body, made[1], *(each.body for each in made[0].comments)) if made else ()),
     ]
 
 
