@@ -252,6 +252,8 @@ class Config(_Section):
     proposer: Literal["offline", "claude"] = "offline"
     """Who proposes. `offline`: a search over the constants of the editable files. `claude`: a model of
     Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    repairs: Annotated[int, Field(ge=0, le=3)] = 1
+    """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
     reviewer: Literal["rules", "claude"] = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
     Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""

@@ -15,5 +15,7 @@ def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path 
         decided, trained = decide_experiment(session.desk, number, handover)
         experiment = tell(os.environ, session.desk, decided, trained=trained)
         said = "is finished" if experiment.finished_at else "needs another run: `nocturne train`"
+        if experiment.sent_back is not None and experiment.decision is None:
+            said = "crashed and goes back to its maker: `nocturne propose`"
         session.say(f"experiment {decided} {said}")
     return 0

@@ -91,7 +91,7 @@ def _review(desk: Desk, campaign: Campaign, experiment: Experiment) -> tuple[tup
         for e in campaign.experiments.values()
         if e.review is not None and e.number != experiment.number
     }
-    if experiment.asked_for or experiment.carried:
+    if experiment.asked_for or experiment.carried_over:
         tried = {}
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}

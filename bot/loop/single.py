@@ -74,7 +74,8 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
     with looking(desk):
         ensure_started(desk)
         campaign = reconcile(desk)
-    window = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
+    among = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
+    window = [stage for stage in among if stage != "repair"]  # the maker's, who thinks where it proposes
     ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in window]
     if number is None:
         if not ready:
@@ -151,6 +152,8 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
     if number is not None and training and not settle(desk, campaign, campaign.experiments[number]):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
+        return number, handed is not None
+    if number is not None and _stage(desk.ledger.known(), number) == "repair":
         return number, handed is not None
     return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
 

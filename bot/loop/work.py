@@ -21,6 +21,7 @@ from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
 from bot.loop.refusing import refuse
 from bot.loop.render import rendered_files
+from bot.loop.repairing import repair
 from bot.loop.revising import revise
 from bot.loop.taking_in import take_in, why_moved
 from bot.notify.occasions import notify
@@ -31,10 +32,10 @@ from bot.rules.schedule import Begin, Standing, Step, next_step
 from bot.rules.stopping import Limits, Stop
 
 RENDER_EVERY = 10
-STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
+STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
 LOOK_BEFORE = ("train", "rebase", "land")
 Stage = Callable[[Desk, Campaign, Experiment], None]
-STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "land", "close")
+STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "repair", "train", "rebase", "land", "close")
 
 
 def reconcile(desk: Desk) -> Campaign:
@@ -191,6 +192,8 @@ def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
         return "check", check
     if experiment.review.revise:
         return "revise", revise
+    if experiment.sent_back is not None:
+        return "repair", repair
     return "train", train
 
 

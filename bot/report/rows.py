@@ -122,7 +122,9 @@ def _stage_in_hand(experiment: Experiment) -> str:
         return "build"
     if experiment.pull is None:
         return "publish"
-    return "check" if experiment.review is None else "train"
+    if experiment.review is None:
+        return "check"
+    return "train" if experiment.sent_back is None else "repair"
 
 
 def verdict_of(experiment: Experiment) -> str | None:
@@ -157,7 +159,7 @@ def row_of(experiment: Experiment, runs: RunIndex, diff: str) -> Row:
     scores = [score for run in final if (score := usable_score(run)) is not None]
     with_curve = next((run for run in final if run.curve), None)
     against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
-    failed = next((run for run in own if run.failure is not None), None)
+    failed = next((run for run in final if run.failure is not None), None)
     return Row(
         number=experiment.number,
         state=state_of(experiment),

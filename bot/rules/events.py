@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.repairs import CrashSentBack
 
 SCHEMA = 1
 
@@ -108,9 +109,10 @@ class ExperimentProposed:
 
 @dataclass(frozen=True)
 class ProposalRevised:
-    """The proposal as it came back: mended after a review. It takes the place of the one before, files and all.
+    """The proposal as it came back: mended after a review or a crash. It takes the place of the one before, files
+    and all.
 
-    `round` is the round whose review asked for it; `revision` counts from 1.
+    `round` is the round whose review or crash asked for it; `revision` counts from 1.
     """
 
     kind: ClassVar[str] = "proposal_revised"
@@ -505,6 +507,7 @@ ExperimentEvent = (
     | CandidateBuilt
     | PullOpened
     | Reviewed
+    | CrashSentBack
     | ExperimentDecided
     | LandingBegun
     | ExperimentLanded
