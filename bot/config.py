@@ -257,6 +257,9 @@ class Config(_Section):
     reviewer: Literal["rules", "claude"] = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
     Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
+    audit_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the changes that the reviewer `claude` rejects which is trained once all the same: it tells how often
+    a rejection was right, and changes no verdict."""
     lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
     """How long a silent loop keeps its experiment before another one takes over."""
     evaluator: Evaluator = Evaluator()

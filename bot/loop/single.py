@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.errors import UserError
 from bot.loop import handover
+from bot.loop.auditing import record
 from bot.loop.desk import Desk, limits
 from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
@@ -28,6 +29,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment
 from bot.rules.stopping import Stop
 
+_TRAINING = ("train", "audit")
 _EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
 
@@ -48,7 +50,7 @@ def propose_next(
         for experiment in campaign.open_experiments():
             stage = next_stage(campaign, experiment)[0]
             if stage not in _EARLY and not campaign.paused:
-                if stage == "train" and pick_up is not None:
+                if stage in _TRAINING and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
     step = choose(desk, campaign, limits(desk.config))
@@ -107,9 +109,9 @@ def train_apart(desk: Desk, number: int, path: Path) -> int:
     with handover.private_copy(desk, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy.ledger.known(), number) == "train":
+            if _stage(copy.ledger.known(), number) in _TRAINING:
                 _measure_incumbent(copy)
-                advance(copy, number, first_stage="train", last_stage="train")
+                advance(copy, number, first_stage="train", last_stage="audit")
         finally:
             made = handover.write(copy, known, number, path)
     return made
@@ -148,14 +150,22 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
     if number is None:
         waiting = [e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] not in _EARLY]
         number = next(iter(waiting), None)
-    training = number is not None and _stage(campaign, number) == "train"
-    if number is not None and training and not settle(desk, campaign, campaign.experiments[number]):
+    training = number is not None and _stage(campaign, number) in _TRAINING
+    if number is not None and training and not _settled(desk, campaign, number):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
         return number, handed is not None
     if number is not None and _stage(desk.ledger.known(), number) == "repair":
         return number, handed is not None
     return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
+
+
+def _settled(desk: Desk, campaign: Campaign, number: int) -> bool:
+    """Write down what the runs of an experiment say, as far as it waits for them; False where they don't suffice."""
+    experiment = campaign.experiments[number]
+    if _stage(campaign, number) == "audit":
+        return record(desk, experiment)
+    return settle(desk, campaign, experiment)
 
 
 def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:

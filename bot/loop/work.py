@@ -12,6 +12,7 @@ from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
+from bot.loop.auditing import audit
 from bot.loop.desk import Desk, lease_until
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
@@ -33,9 +34,21 @@ from bot.rules.stopping import Limits, Stop
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
-LOOK_BEFORE = ("train", "rebase", "land")
+LOOK_BEFORE = ("train", "audit", "rebase", "land")
 Stage = Callable[[Desk, Campaign, Experiment], None]
-STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "repair", "train", "rebase", "land", "close")
+STAGE_ORDER = (
+    "propose",
+    "build",
+    "publish",
+    "check",
+    "revise",
+    "repair",
+    "train",
+    "audit",
+    "rebase",
+    "land",
+    "close",
+)
 
 
 def reconcile(desk: Desk) -> Campaign:
@@ -176,6 +189,8 @@ def next_stage(campaign: Campaign, experiment: Experiment) -> tuple[str, Stage]:
     """Return the stage that comes next for an open experiment."""
     if is_due(campaign, experiment):
         return "close", refuse
+    if experiment.drawn and experiment.measured is None:
+        return "audit", audit
     if experiment.decision is not None:
         if not experiment.decision.land or experiment.landed is not None:
             return "close", close

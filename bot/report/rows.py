@@ -114,6 +114,8 @@ def state_of(experiment: Experiment) -> str:
 
 
 def _stage_in_hand(experiment: Experiment) -> str:
+    if experiment.drawn and experiment.measured is None:
+        return "audit"
     if experiment.decision is not None:
         return "land" if experiment.decision.land and experiment.landed is None else "close"
     if experiment.proposal is None:

@@ -15,6 +15,7 @@ from bot.report.words import (
     facts,
     gain_words,
     lines_words,
+    rejections_note,
     score_words,
     state_words,
     time_words,
@@ -76,6 +77,8 @@ def _lines(figures: Figures) -> list[Text]:
         terminal_text(state_words(figures), "dim"),
         Text("   ").join(Text.assemble((f"{name} ", "dim"), value) for name, value in facts(figures)),
     ]
+    if note := rejections_note(figures):
+        lines.append(terminal_text(note, "dim"))
     return lines + [terminal_text(text, "yellow") for text in warnings(figures)]
 
 

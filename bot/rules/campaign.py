@@ -13,6 +13,7 @@ from bot.rules.bills import Bills
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
+from bot.rules.rejections import RejectionDrawn, RejectionMeasured
 from bot.rules.repairs import CrashSentBack
 
 
@@ -51,6 +52,9 @@ class Experiment:
     """Whether this round is the one before, put on a newer incumbent: nothing in it is new."""
     crashes: tuple[CrashSentBack, ...] = ()
     """Crashes that went back to the maker, one a round."""
+    drawn: bool = False
+    """Whether it was rejected and is trained once all the same."""
+    measured: RejectionMeasured | None = None
 
     @property
     def asked_for(self) -> bool:
@@ -331,6 +335,10 @@ class Campaign:
                 experiment = replace(experiment, carried_over=carried_over)
             case CrashSentBack():
                 experiment = replace(experiment, crashes=(*experiment.crashes, event))
+            case RejectionDrawn():
+                experiment = replace(experiment, drawn=True)
+            case RejectionMeasured():
+                experiment = replace(experiment, measured=event)
             case ev.PullOpened():
                 experiment = replace(experiment, pull=event)
             case ev.Reviewed():

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.rejections import RejectionDrawn, RejectionMeasured
 from bot.rules.repairs import CrashSentBack
 
 SCHEMA = 1
@@ -509,6 +510,8 @@ ExperimentEvent = (
     | Reviewed
     | CrashSentBack
     | ExperimentDecided
+    | RejectionDrawn
+    | RejectionMeasured
     | LandingBegun
     | ExperimentLanded
     | ExperimentFinished
