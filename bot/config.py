@@ -252,9 +252,14 @@ class Config(_Section):
     proposer: Literal["offline", "claude"] = "offline"
     """Who proposes. `offline`: a search over the constants of the editable files. `claude`: a model of
     Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    repairs: Annotated[int, Field(ge=0, le=3)] = 1
+    """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
     reviewer: Literal["rules", "claude"] = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
     Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
+    audit_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the changes that the reviewer `claude` rejects which is trained once all the same: it tells how often
+    a rejection was right, and changes no verdict."""
     lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
     """How long a silent loop keeps its experiment before another one takes over."""
     evaluator: Evaluator = Evaluator()

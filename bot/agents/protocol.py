@@ -53,12 +53,16 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class Revision:
-    """A proposal of the same experiment that came back: its files, and what a reviewer or a crash said of it."""
+    """A proposal of the same experiment that came back: its files, and what a reviewer or a crash said of it.
+
+    `crash` is the end of the log of the run that crashed, empty where a review asked.
+    """
 
     hypothesis: str
     files: Mapping[str, str]
     reasons: tuple[str, ...]
     round: int
+    crash: str = ""
 
 
 @dataclass(frozen=True)

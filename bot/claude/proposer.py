@@ -9,7 +9,7 @@ from typing import Any
 from bot.agents.constants import changes_between
 from bot.agents.draft import DraftRefused, Edit, apply_edits, objections
 from bot.agents.novelty import repeats
-from bot.agents.protocol import Library, Proposer, Question
+from bot.agents.protocol import Library, Proposer, Question, Revision
 from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
 from bot.claude.failures import NoAnswer
@@ -28,6 +28,7 @@ TITLE = 100  # characters of a hypothesis
 _PROSE = 2_000
 _SHORT = 300
 _WHY = 120
+_LOG = 4_000
 _ONCE_MORE = (
     "Propose something else. If it is another idea after all, or the incumbent has changed in a way that matters "
     "for it, say in `reason` what differs from that experiment, and hand it in again."
@@ -50,6 +51,13 @@ _EDITS = listing(
 )
 
 
+@dataclass(frozen=True)
+class Declined:
+    """The maker leaves a crash as it is."""
+
+    why: str
+
+
 class ClaudeProposer:
     """The maker with a model behind it. Where none answers, `fallback` takes the experiment and says why."""
 
@@ -64,9 +72,13 @@ class ClaudeProposer:
         A revision is the maker's own affair: without an answer of the model there is none.
         """
         try:
-            return self._ask(question)
+            answer = self._ask(question)
         except NoAnswer as error:
             why = one_line(str(error), _WHY)
+        else:
+            if isinstance(answer, Proposal):
+                return answer
+            why = f"it declined: {answer.why}"
         if question.revision is not None:
             self._note(f"Claude did not revise experiment {question.number}: {why}")
             return None
@@ -76,7 +88,7 @@ class ClaudeProposer:
         other = self._fallback.propose(question)
         return None if other is None else replace(other, proposer=f"offline (Claude: {why})")
 
-    def _ask(self, question: Question) -> Proposal:
+    def _ask(self, question: Question) -> Proposal | Declined:
         library = question.library
         assert library is not None
         bench = Workbench(question, library, self._line.model)
@@ -85,7 +97,7 @@ class ClaudeProposer:
         ]
         others = [skill for skill in library.skills() if skill.categories and bench.concerns(skill)]
         memory = library.memory()
-        proposal = self._line.talk(
+        answer = self._line.talk(
             question.number,
             system_blocks(MAKER, question.program, skills, others, memory.chapter),
             [
@@ -98,8 +110,8 @@ class ClaudeProposer:
             opening_blocks({path: question.files[path] for path in bench.editable}, memory),
             "\n\n".join(["# Now", library.incumbent(), memory.now, *bench.task()]),
         )
-        assert isinstance(proposal, Proposal)
-        return proposal
+        assert isinstance(answer, Proposal | Declined)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -127,16 +139,27 @@ class Workbench:
         revision = self.question.revision
         if revision is None:
             return [*self._wanted(), "Propose the next experiment."]
+        if revision.crash:
+            return self._crashed(revision)
         reasons = "\n".join(f"- {one_line(reason, 600)}" for reason in revision.reasons)
-        files = [
-            quoted(content, f"{path} as you proposed it", len(content) + 1)
-            for path, content in sorted(revision.files.items())
-        ]
         return [
             "Your proposal for this experiment came back from its review:",
             quoted(f"{revision.hypothesis}\n\n{reasons}", "the review of your proposal"),
-            *files,
+            *_as_proposed(revision),
             "Mend it, keep its idea, and hand it in again. Edits apply to the files as you proposed them.",
+        ]
+
+    @staticmethod
+    def _crashed(revision: Revision) -> list[str]:
+        """Return what is asked after a crash: class, reason and the end of the log, fenced."""
+        return [
+            "Your proposal for this experiment was approved, trained, and crashed:",
+            quoted(f"{revision.hypothesis}\n\n{'; '.join(revision.reasons)}", "the crash of your proposal"),
+            quoted(revision.crash, "the end of the log of that run", _LOG),
+            *_as_proposed(revision),
+            "If it is something simple to mend (a typo, a missing import, a wrong shape, a size that does not fit),"
+            " mend it, keep its idea, and hand it in again; hypothesis and reason tell of the change as it is then."
+            " Edits apply to the files as you proposed them. If the idea itself is broken, call `decline_repair`.",
         ]
 
     def _wanted(self) -> list[str]:
@@ -178,8 +201,16 @@ class Workbench:
         if self._ideas():
             numbers = tuple(str(idea.number) for idea in self._ideas())
             proposal["idea"] = choice("The number of the idea that it follows.", (_NONE, *numbers))
+        decline = Tool(
+            "decline_repair",
+            "Leaves the crash as it is: the idea does not work, or mending it is not simple. Ends your part.",
+            fields({"reason": text("Why. One sentence.")}),
+            lambda given: Answer("Taken.", result=Declined(one_line(given["reason"], _WHY))),
+        )
+        crashed = self.question.revision is not None and self.question.revision.crash
         return [
             *([self._smoke_tool()] if self.question.try_out is not None else []),
+            *([decline] if crashed else []),
             Tool(
                 "check_draft",
                 "Checks edits without handing them in: whether they apply, parse, stay within the rules, and "
@@ -267,3 +298,11 @@ class Workbench:
         if objected:
             raise DraftRefused(" ".join(objected).rstrip("."))
         return changed
+
+
+def _as_proposed(revision: Revision) -> list[str]:
+    """Return the files of the version that came back, fenced."""
+    return [
+        quoted(content, f"{path} as you proposed it", len(content) + 1)
+        for path, content in sorted(revision.files.items())
+    ]

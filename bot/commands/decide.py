@@ -17,5 +17,7 @@ def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path 
         said = "is finished" if experiment.finished_at else "needs another run: `nocturne train`"
         if experiment.is_held:
             said = "waits until somebody has read earlier merges: `nocturne status` lists them"
+        elif experiment.sent_back is not None and experiment.decision is None:
+            said = "crashed and goes back to its maker: `nocturne propose`"
         session.say(f"experiment {decided} {said}")
     return 0

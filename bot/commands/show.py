@@ -10,6 +10,7 @@ from bot.errors import UserError
 from bot.forge import Forge
 from bot.loop.desk import Desk
 from bot.loop.proposing import ensure_commit
+from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.verdict import verdict_lines
 from bot.rules.campaign import Experiment
@@ -66,6 +67,7 @@ def _head(experiment: Experiment) -> list[str]:
         ]
         if proposal.idea is not None:
             lines.append(f"follows: idea {proposal.idea}")
+    lines += [f"{name}: {said}" for name, said in mended_words(experiment)]
     if experiment.candidate is not None:
         lines.append(f"commit: {experiment.candidate.commit} on {experiment.candidate.parent}")
     return lines

@@ -20,6 +20,10 @@ def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path 
             set_outputs(os.environ, {"experiment": number, "handover": handover.read_text().strip()})
             session.say(f"{made} run{'s' if made != 1 else ''} of experiment {number} are in {handover}")
             return 0
-        trained = advance(session.desk, number, first_stage="publish", last_stage="train")
-        session.say(f"experiment {trained} has its verdict: `nocturne decide {trained}`")
+        trained = advance(session.desk, number, first_stage="publish", last_stage="audit")
+        experiment = session.desk.ledger.known().experiments[trained]
+        if experiment.sent_back is not None and experiment.decision is None:
+            session.say(f"experiment {trained} crashed and goes back to its maker: `nocturne propose`")
+        else:
+            session.say(f"experiment {trained} has its verdict: `nocturne decide {trained}`")
     return 0

@@ -9,6 +9,7 @@ from bot import words
 from bot.loop.desk import Desk, campaign_noise
 from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
+from bot.loop.repairing import sent_back
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Decided, NeedRun, Rule, decide
 from bot.rules.events import (
@@ -20,6 +21,7 @@ from bot.rules.events import (
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
 from bot.rules.outcome import decision_of
+from bot.rules.repairs import CrashSentBack
 from bot.rules.statistics import Comparison, compare
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
@@ -27,7 +29,7 @@ Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of e
 
 
 def train(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
-    """Run candidate and incumbent until the rule has its verdict, and write the verdict down."""
+    """Run candidate and incumbent until the rule has its verdict, and write that down, or that it is to be mended."""
     candidate = experiment.candidate
     assert candidate is not None
     ensure_commit(desk, experiment)
@@ -46,7 +48,8 @@ def announce(desk: Desk, experiment: Experiment) -> None:
 
 
 def settle(desk: Desk, campaign: Campaign, experiment: Experiment) -> bool:
-    """Write the verdict down where the runs on the ledger allow one; False where they don't. Trains nothing."""
+    """Write the verdict down where the runs on the ledger allow one, or that it is to be mended; False where they
+    don't. Trains nothing."""
     outcome = judge(desk, campaign, experiment)
     if isinstance(outcome, ExperimentDecided):
         _write_down(desk, experiment, outcome)
@@ -54,7 +57,18 @@ def settle(desk: Desk, campaign: Campaign, experiment: Experiment) -> bool:
 
 
 def _write_down(desk: Desk, experiment: Experiment, decision: ExperimentDecided) -> None:
-    desk.ledger.append(lambda c: [decision] if not c.experiments[experiment.number].decision else [])
+    """Write the verdict down; a crash that its maker may mend is none yet."""
+    known = desk.ledger.known()
+    failed = _failed(known, experiment) if decision.verdict == "crashed" else None
+    crash = sent_back(desk, known, experiment, failed) if failed is not None else None
+    if crash is not None:
+        desk.display.note(f"experiment {experiment.number} crashed ({crash.reason}): its maker may mend it")
+
+    def make(campaign: Campaign) -> list[CrashSentBack | ExperimentDecided]:
+        fresh = campaign.experiments[experiment.number]
+        return [] if fresh.decision or fresh.sent_back else [crash or decision]
+
+    desk.ledger.append(make)
 
 
 def _run_until_decided(desk: Desk, experiment: Experiment, candidate: CandidateBuilt) -> ExperimentDecided:
@@ -80,7 +94,7 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     candidate = experiment.candidate
     assert candidate is not None
     runs = campaign.runs_of(candidate.commit)
-    failed = next((run for run in runs if run.score is None), None)
+    failed = _failed(campaign, experiment)
     if failed is not None:
         return _crashed(experiment, failed)
     if not runs:
@@ -108,6 +122,13 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
             return NeedRun("candidate", f"this runner is another kind than {runner}")
         return outcome
     return _verdict(experiment, outcome, campaign)
+
+
+def _failed(campaign: Campaign, experiment: Experiment) -> RunFinished | None:
+    """Return the first run of the candidate that failed."""
+    assert experiment.candidate is not None
+    runs = campaign.runs_of(experiment.candidate.commit)
+    return next((run for run in runs if run.score is None), None)
 
 
 def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:

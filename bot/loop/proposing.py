@@ -269,7 +269,7 @@ def ensure_commit(desk: Desk, experiment: Experiment) -> None:
         desk.forge.fetch_pulls([experiment.pull.pull])
     # A revision may not have been pushed yet, and the pull request show the round before it.
     unseen = experiment.pull is None or experiment.candidate.revision == experiment.revisions > 0
-    if unseen and not experiment.carried and desk.git.resolve(experiment.candidate.commit) is None:
+    if unseen and not experiment.carried_over and desk.git.resolve(experiment.candidate.commit) is None:
         files = {
             path: desk.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
             for path in experiment.proposal.paths

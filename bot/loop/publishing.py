@@ -7,6 +7,7 @@ from bot.agents.protocol import Opinion
 from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop import packages
+from bot.loop.auditing import draw
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import editable_files, ensure_commit
@@ -80,7 +81,7 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if not reviewed.approved and not reviewed.revise:
         said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
-        events.append(decision_of(experiment, "rejected", reason=said, lesson=lesson))
+        events += [decision_of(experiment, "rejected", reason=said, lesson=lesson), *draw(desk, reviewed)]
     desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
 
 
@@ -111,7 +112,7 @@ def _review(
         for e in campaign.experiments.values()
         if e.review is not None and e.number != experiment.number
     }
-    if experiment.asked_for or experiment.carried:
+    if experiment.asked_for or experiment.carried_over:
         tried = {}
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}
@@ -162,7 +163,7 @@ def state_verdict(desk: Desk, campaign: Campaign, experiment: Experiment) -> Non
     decision = experiment.decision
     assert experiment.candidate is not None and decision is not None
     sha = experiment.candidate.commit
-    trained = bool(campaign.runs_of(sha))
+    trained = bool(campaign.runs_of(sha)) and not experiment.drawn
     if (
         decision.verdict != "rejected"
         or trained

@@ -25,7 +25,7 @@ def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opin
     """
     candidate, proposal = experiment.candidate, experiment.proposal
     assert candidate is not None and proposal is not None
-    if desk.reviewer is None or experiment.asked_for or experiment.carried:
+    if desk.reviewer is None or experiment.asked_for or experiment.carried_over:
         return None
     program = desk.git.read_blob(candidate.parent, desk.config.program) or b""
     return desk.reviewer.review(
@@ -38,7 +38,7 @@ def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opin
             diff=desk.git.diff(candidate.parent, candidate.commit),
             program=program.decode(errors="replace"),
             library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
-            may_revise=experiment.revisions < MAX_REVISIONS,
+            may_revise=_may_revise(experiment),
         )
     )
 
@@ -57,11 +57,16 @@ def reviewed_event(
     )
     approved = opinion.answer == "approve"
     said = () if approved else (one_line(clean(opinion.reason), _REASON), *map(remark_text, remarks))
-    revise = opinion.answer == "revise" and experiment.revisions < MAX_REVISIONS
+    revise = opinion.answer == "revise" and _may_revise(experiment)
     return Reviewed(
         number, round, approved, said, fingerprint,
         reviewer=opinion.reviewer, revise=revise, remarks=remarks,
     )  # fmt: skip
+
+
+def _may_revise(experiment: Experiment) -> bool:
+    """Whether a review may still ask for better; what was mended after a crash does not count."""
+    return experiment.revisions - experiment.repairs < MAX_REVISIONS
 
 
 def remark_text(remark: dict[str, str]) -> str:

@@ -1,6 +1,8 @@
-"""The stage between a review that asks for better and the next candidate: the proposer mends its change."""
+"""What comes back to its proposer: a review asks for better, or it crashed. The answer is the next candidate."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 from bot.agents.novelty import edit_beside
 from bot.agents.protocol import Revision
@@ -15,21 +17,36 @@ def revise(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """Ask the proposer for a better version and write it down; without one the experiment is rejected."""
     review, proposal = experiment.review, experiment.proposal
     assert review is not None and proposal is not None and experiment.candidate is not None
+
+    def question(files: Mapping[str, str]) -> Revision:
+        return Revision(proposal.hypothesis, files, review.reasons, experiment.round)
+
+    if come_back(desk, campaign, experiment, question):
+        return
+    said = "; ".join((*review.reasons, "no better version came"))
+    lesson = f"{experiment.title}: refused before training ({said})."
+    rejected = decision_of(experiment, "rejected", reason=said, lesson=lesson)
+    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
+
+
+def come_back(
+    desk: Desk, campaign: Campaign, experiment: Experiment,
+    question: Callable[[Mapping[str, str]], Revision],
+) -> bool:  # fmt: skip
+    """Ask the proposer for another version and write it down; False where none came.
+
+    `question` says what is asked, given the files of the version that came back.
+    """
+    proposal, candidate = experiment.proposal, experiment.candidate
+    assert proposal is not None and candidate is not None
     require_commit(desk, experiment.parent)
     ensure_commit(desk, experiment)
     files = editable_files(desk, experiment.parent)
-    now = editable_files(desk, experiment.candidate.commit)
+    now = editable_files(desk, candidate.commit)
     sent_back = {path: now[path] for path in proposal.paths if path in now}
-    better = ask(
-        desk, campaign, experiment, files,
-        Revision(proposal.hypothesis, sent_back, review.reasons, experiment.round),
-    )  # fmt: skip
+    better = ask(desk, campaign, experiment, files, question(sent_back))
     if better is None or {**files, **better.files} == now:
-        said = "; ".join((*review.reasons, "no better version came"))
-        lesson = f"{experiment.title}: refused before training ({said})."
-        rejected = decision_of(experiment, "rejected", reason=said, lesson=lesson)
-        desk.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
-        return
+        return False
     event = ProposalRevised(
         experiment=experiment.number,
         revision=experiment.revisions + 1,
@@ -48,3 +65,4 @@ def revise(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],
         lambda _: kept_files(experiment.number, event.revision, better),
     )
+    return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.errors import UserError
 from bot.loop import handover
+from bot.loop.auditing import record
 from bot.loop.desk import Desk, limits
 from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
@@ -29,6 +30,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment
 from bot.rules.stopping import Stop
 
+_TRAINING = ("train", "audit")
 _EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
 
@@ -49,7 +51,7 @@ def propose_next(
         for experiment in campaign.open_experiments():
             stage = next_stage(campaign, experiment, _unread(desk))[0]
             if stage not in (*_EARLY, HELD) and not campaign.paused:
-                if stage == "train" and pick_up is not None:
+                if stage in _TRAINING and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
     step = choose(desk, campaign, limits(desk.config))
@@ -75,7 +77,8 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
     with looking(desk):
         ensure_started(desk)
         campaign = reconcile(desk)
-    window = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
+    among = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
+    window = [stage for stage in among if stage != "repair"]  # the maker's, who thinks where it proposes
     unread = _unread(desk)
     ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e, unread)[0] in window]
     if number is None:
@@ -108,9 +111,9 @@ def train_apart(desk: Desk, number: int, path: Path) -> int:
     with handover.private_copy(desk, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy, copy.ledger.known(), number) == "train":
+            if _stage(copy, copy.ledger.known(), number) in _TRAINING:
                 _measure_incumbent(copy)
-                advance(copy, number, first_stage="train", last_stage="train")
+                advance(copy, number, first_stage="train", last_stage="audit")
         finally:
             made = handover.write(copy, known, number, path)
     return made
@@ -154,12 +157,21 @@ def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) 
     stage = None if number is None else _stage(desk, campaign, number)
     if number is not None and stage == HELD:
         return number, handed is not None
-    training = stage == "train"
-    if number is not None and training and not settle(desk, campaign, campaign.experiments[number]):
+    if number is not None and stage in _TRAINING and not _settled(desk, campaign, number):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
         return number, handed is not None
+    if number is not None and _stage(desk, desk.ledger.known(), number) == "repair":
+        return number, handed is not None
     return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
+
+
+def _settled(desk: Desk, campaign: Campaign, number: int) -> bool:
+    """Write down what the runs of an experiment say, as far as it waits for them; False where they don't suffice."""
+    experiment = campaign.experiments[number]
+    if _stage(desk, campaign, number) == "audit":
+        return record(desk, experiment)
+    return settle(desk, campaign, experiment)
 
 
 def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:

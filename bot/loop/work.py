@@ -12,6 +12,7 @@ from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
+from bot.loop.auditing import audit
 from bot.loop.desk import Desk, lease_until, limits
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
@@ -21,6 +22,7 @@ from bot.loop.proposing import build, propose, rebase
 from bot.loop.publishing import check, close, publish
 from bot.loop.refusing import refuse
 from bot.loop.render import rendered_files
+from bot.loop.repairing import repair
 from bot.loop.revising import revise
 from bot.loop.taking_in import take_in, why_moved
 from bot.loop.unreviewed import ask_for_reader, hear_at_intervals, hear_reviews, hold
@@ -33,11 +35,24 @@ from bot.rules.stopping import Limits, Stop
 from bot.rules.unreviewed import waits
 
 RENDER_EVERY = 10
-STAGES_OF_ONE = 60  # three rounds take twenty; beyond that something goes in circles
-LOOK_BEFORE = ("train", "rebase", "hold", "land")
+STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
+LOOK_BEFORE = ("train", "audit", "rebase", "hold", "land")
 Stage = Callable[[Desk, Campaign, Experiment], None]
 HELD = "held"  # no stage: it waits for a reader of earlier merges, and everybody was told
-STAGE_ORDER = ("propose", "build", "publish", "check", "revise", "train", "rebase", "hold", "land", "close")
+STAGE_ORDER = (
+    "propose",
+    "build",
+    "publish",
+    "check",
+    "revise",
+    "repair",
+    "train",
+    "audit",
+    "rebase",
+    "hold",
+    "land",
+    "close",
+)
 
 
 def reconcile(desk: Desk) -> Campaign:
@@ -189,6 +204,8 @@ def next_stage(campaign: Campaign, experiment: Experiment, unread: int | None = 
     """Return the stage that comes next for an open experiment; `unread` is how many merges nobody need have read."""
     if is_due(campaign, experiment):
         return "close", refuse
+    if experiment.drawn and experiment.measured is None:
+        return "audit", audit
     if experiment.decision is not None:
         if not experiment.decision.land or experiment.landed is not None:
             return "close", close
@@ -207,6 +224,8 @@ def next_stage(campaign: Campaign, experiment: Experiment, unread: int | None = 
         return "check", check
     if experiment.review.revise:
         return "revise", revise
+    if experiment.sent_back is not None:
+        return "repair", repair
     return "train", train
 
 

@@ -7,11 +7,11 @@ from bot.pulls import safe
 from bot.pulls.change import change_lines
 from bot.pulls.curve import curve_lines
 from bot.pulls.idea import idea_words
+from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.status import onward
 from bot.pulls.verdict import cost_lines, measured, verdict_lines
 from bot.report.explanation import Explanation
-from bot.report.formats import count
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
@@ -62,8 +62,7 @@ def _why(campaign: Campaign, experiment: Experiment) -> list[str]:
     rows.append(("measured", measured(campaign, experiment)))
     rows.append(("proposed by", safe.prose(proposal.proposer, 200)))
     rows.append(("experiment", f"{experiment.number} on `{experiment.parent[:7]}`"))
-    if experiment.revisions:
-        rows.append(("revised", f"{count(experiment.revisions, 'time')}, as its review asked"))
+    rows += [(name, safe.prose(said, 400)) for name, said in mended_words(experiment)]
     if experiment.carried:
         rows.append(("round", f"{experiment.round}: measured again on a newer incumbent"))
     if experiment.reverts is not None:

@@ -34,9 +34,9 @@ def runs_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
             notes.append(f"{count(len(runs) - _SHOWN, 'earlier run')} of the {who} {_are(runs)} not listed.")
     earlier = [run for run in campaign.runs.values() if run.experiment == experiment.number]
     if len(earlier) > len(mine):
+        against = ", against an older incumbent," if experiment.carried else ""
         notes.append(
-            f"{count(len(earlier) - len(mine), 'run')} of an earlier round, against an older incumbent, no longer"
-            " count."
+            f"{count(len(earlier) - len(mine), 'run')} of an earlier round{against} no longer count."
         )
     if any(run.jail == "none" for run in mine):
         notes.append("**Some of these runs were made without a jail.**")

@@ -13,8 +13,9 @@ from bot.report.formats import count
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided, Reviewed
+from bot.rules.rejections import RejectionMeasured
 from bot.text import one_line
-from bot.words import effect_line
+from bot.words import effect_line, number
 
 COMMENT = "status"  # the key of the one comment
 _REASONS = 10
@@ -98,7 +99,8 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         reasons = [f"- {prose(reason, 300)}" for reason in review.reasons[:_REASONS]]
         if len(review.reasons) > _REASONS:
             reasons.append(f"- and {len(review.reasons) - _REASONS} more")
-        return _lines(head, "\n".join(reasons), onward(experiment, on_github=on_github))
+        trained = rejection_words(experiment.measured)
+        return _lines(head, "\n".join(reasons), trained, onward(experiment, on_github=on_github))
     else:
         head = f"**Closed: {decision.verdict}.**"
     described = effect_line(campaign, decision)
@@ -108,6 +110,23 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         prose(decision.lesson, 600),
         onward(experiment, on_github=on_github),
     )
+
+
+def rejection_words(measured: RejectionMeasured | None) -> str:
+    """Return what came of training a rejected change once; empty where that was not done."""
+    if measured is None:
+        return ""
+    said = {
+        "better": "it looked better than its incumbent",
+        "worse": "it looked worse than its incumbent",
+        "unclear": "one run could not tell it from its incumbent",
+        "crashed": "it crashed",
+        "refused": "the evaluator refused it",
+    }[measured.outcome]
+    scores = "" if measured.score is None else f" ({number(measured.score)}"
+    if scores:
+        scores += ")" if measured.against is None else f" against {number(measured.against)})"
+    return f"Trained once all the same, to measure how well reviews judge: {said}{scores}. It stays rejected."
 
 
 def onward(experiment: Experiment, *, on_github: bool) -> str:

@@ -20,6 +20,7 @@ from bot.report.talks import Talk
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.statistics import pooled_noise
 
 State = Literal["new", "running", "idle", "paused", "stopped"]
@@ -77,6 +78,7 @@ class Figures:
     unjailed: int
     gpu_seconds: float
     cost_usd: float
+    rejections: Rejections
     noise: NoiseSeen
     debt: Debt
     digits: int
@@ -181,6 +183,7 @@ def figures(
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
+        rejections=_rejections(campaign),
         noise=noise,
         debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
         digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
@@ -230,6 +233,11 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "unjailed": figures.unjailed,
         "gpu_seconds": figures.gpu_seconds,
         "cost_usd": figures.cost_usd,
+        "rejections": {
+            "by_model": figures.rejections.rejected,
+            "trained": figures.rejections.trained,
+            **dict(figures.rejections.outcomes),
+        },
         "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
         "unreviewed": {
             "merges": figures.debt.merges,
@@ -249,6 +257,14 @@ def _baseline_curve(campaign: Campaign, runs: RunIndex, origin: int) -> Curve:
         return ()
     own = runs.by_commit.get(campaign.incumbents[origin], ())
     return next((run.curve for run in own if len(run.curve) > 1), ())
+
+
+def _rejections(campaign: Campaign) -> Rejections:
+    """Count what a reviewing model rejected, and what came of those that were trained once."""
+    reviews = [e.review for e in campaign.experiments.values() if e.review is not None]
+    rejected = [r for r in reviews if not r.approved and not r.revise and not r.reviewer.startswith("rules")]
+    seen = [e.measured.outcome for e in campaign.experiments.values() if e.measured is not None]
+    return Rejections(len(rejected), tuple((outcome, seen.count(outcome)) for outcome in OUTCOMES))
 
 
 def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:

@@ -22,6 +22,7 @@ from bot.report.words import (
     gain_words,
     lines_words,
     memory_words,
+    rejections_note,
     score_words,
     state_words,
     time_words,
@@ -52,7 +53,7 @@ def report_html(figures: Figures) -> str:
         first=first,
         last=last,
         gain=html_text(gain_words(figures)),
-        note=html_text(gain_note(figures)),
+        note=html_text(" ".join(filter(None, (gain_note(figures), rejections_note(figures))))),
         facts="".join(
             f"<div><dt>{html_text(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in facts(figures)
         ),

@@ -11,6 +11,7 @@ from bot.report.words import (
     gain_note,
     gain_words,
     lines_words,
+    rejections_note,
     score_words,
     state_words,
     time_words,
@@ -38,6 +39,8 @@ def report_markdown(
     if chart is not None:
         parts.append(f"![progress]({chart})")
     if note := gain_note(figures):
+        parts.append(f"<sub>{markdown_text(note)}</sub>")
+    if note := rejections_note(figures):
         parts.append(f"<sub>{markdown_text(note)}</sub>")
     parts += _reading(figures)
     parts += _wins(figures)

@@ -121,6 +121,8 @@ def state_of(experiment: Experiment) -> str:
 
 
 def _stage_in_hand(experiment: Experiment) -> str:
+    if experiment.drawn and experiment.measured is None:
+        return "audit"
     if experiment.decision is not None:
         if experiment.is_held:
             return "held"
@@ -131,7 +133,9 @@ def _stage_in_hand(experiment: Experiment) -> str:
         return "build"
     if experiment.pull is None:
         return "publish"
-    return "check" if experiment.review is None else "train"
+    if experiment.review is None:
+        return "check"
+    return "train" if experiment.sent_back is None else "repair"
 
 
 def verdict_of(experiment: Experiment) -> str | None:
@@ -168,7 +172,7 @@ def row_of(
     scores = [score for run in final if (score := usable_score(run)) is not None]
     with_curve = next((run for run in final if run.curve), None)
     against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
-    failed = next((run for run in own if run.failure is not None), None)
+    failed = next((run for run in final if run.failure is not None), None)
     before, after = (_peak(runs.by_commit.get(each or "", ())) for each in (experiment.parent, commit))
     numbers = Numbers(
         effect=decision.effect if decision else None,

@@ -16,6 +16,7 @@ from bot.report.words import (
     facts,
     gain_words,
     lines_words,
+    rejections_note,
     score_words,
     state_words,
     time_words,
@@ -77,6 +78,8 @@ def _lines(figures: Figures) -> list[Text]:
         terminal_text(state_words(figures), "dim"),
         Text("   ").join(Text.assemble((f"{name} ", "dim"), value) for name, value in facts(figures)),
     ]
+    if note := rejections_note(figures):
+        lines.append(terminal_text(note, "dim"))
     lines += [terminal_text(text, "yellow") for text in warnings(figures)]
     if figures.debt.reading:
         lines.append(Text(reading_title(figures.debt), style="bold"))

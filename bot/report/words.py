@@ -129,6 +129,29 @@ def wished_words(wished: Mapping[str, int]) -> str:
     )
 
 
+def rejections_note(figures: Figures) -> str:
+    """Return how rejections by the reviewing model fared where they were trained once; empty where none was."""
+    seen = figures.rejections
+    if not seen.trained:
+        return ""
+    words = {
+        "better": "would have been better",
+        "worse": "would have been worse",
+        "unclear": "could not be told from the incumbent",
+        "crashed": "would have crashed",
+        "refused": "would have been refused by the evaluator",
+    }
+    said = [f"{times} {words[outcome]}" for outcome, times in seen.outcomes if times]
+    return (
+        f"Of {count(seen.rejected, 'proposal')} that the reviewer rejected {seen.trained} {_was(seen.trained)} trained"
+        f" once all the same: {', '.join(said)}."
+    )
+
+
+def _was(times: int) -> str:
+    return "was" if times == 1 else "were"
+
+
 def lines_words(row: Row) -> str:
     """Return the size of a change, such as `+3 −2`."""
     return "" if row.added is None or row.removed is None else f"+{row.added} \u2212{row.removed}"

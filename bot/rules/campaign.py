@@ -14,6 +14,8 @@ from bot.rules.drafts import Drafts, DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
+from bot.rules.rejections import RejectionDrawn, RejectionMeasured
+from bot.rules.repairs import CrashSentBack
 from bot.rules.wishes import PackageWished, Wishes
 
 
@@ -50,6 +52,13 @@ class Experiment:
     revisions: int = 0
     held: int = 0
     """The round in which it was found to wait for a reader of earlier merges, 0 where it never was."""
+    carried_over: bool = False
+    """Whether this round is the one before, put on a newer incumbent: nothing in it is new."""
+    crashes: tuple[CrashSentBack, ...] = ()
+    """Crashes that went back to the maker, one a round."""
+    drawn: bool = False
+    """Whether it was rejected and is trained once all the same."""
+    measured: RejectionMeasured | None = None
 
     @property
     def asked_for(self) -> bool:
@@ -70,6 +79,17 @@ class Experiment:
     def carried(self) -> int:
         """How often the change was put on a newer incumbent."""
         return max(0, self.round - 1 - self.revisions)
+
+    @property
+    def sent_back(self) -> CrashSentBack | None:
+        """The crash of this round, where its maker is to mend it."""
+        latest = self.crashes[-1] if self.crashes else None
+        return latest if latest is not None and latest.round == self.round else None
+
+    @property
+    def repairs(self) -> int:
+        """How often it was mended after a crash; these count among the revisions."""
+        return sum(1 for crash in self.crashes if crash.round < self.round)
 
     @property
     def parent(self) -> str:
@@ -328,7 +348,16 @@ class Campaign:
                     experiment, proposal=_revised(experiment, event), revisions=event.revision
                 )
             case ev.CandidateBuilt():
+                before = experiment.candidate
+                carried_over = before is not None and before.revision == event.revision
                 experiment = replace(experiment, candidate=event, review=None, decision=None, decided_by="")
+                experiment = replace(experiment, carried_over=carried_over)
+            case CrashSentBack():
+                experiment = replace(experiment, crashes=(*experiment.crashes, event))
+            case RejectionDrawn():
+                experiment = replace(experiment, drawn=True)
+            case RejectionMeasured():
+                experiment = replace(experiment, measured=event)
             case ev.PullOpened():
                 experiment = replace(experiment, pull=event)
             case ev.Reviewed():

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.rejections import RejectionDrawn, RejectionMeasured
+from bot.rules.repairs import CrashSentBack
 from bot.rules.wishes import PackageWished
 
 SCHEMA = 1
@@ -110,9 +112,10 @@ class ExperimentProposed:
 
 @dataclass(frozen=True)
 class ProposalRevised:
-    """The proposal as it came back: mended after a review. It takes the place of the one before, files and all.
+    """The proposal as it came back: mended after a review or a crash. It takes the place of the one before, files
+    and all.
 
-    `round` is the round whose review asked for it; `revision` counts from 1.
+    `round` is the round whose review or crash asked for it; `revision` counts from 1.
     """
 
     kind: ClassVar[str] = "proposal_revised"
@@ -536,8 +539,11 @@ ExperimentEvent = (
     | CandidateBuilt
     | PullOpened
     | Reviewed
+    | CrashSentBack
     | ExperimentDecided
     | LandingHeld
+    | RejectionDrawn
+    | RejectionMeasured
     | LandingBegun
     | ExperimentLanded
     | ExperimentFinished

@@ -1,0 +1,61 @@
+"""The stage that measures a reviewer: a rejected change that was drawn is trained once, and stays rejected."""
+
+from __future__ import annotations
+
+from bot.loop.desk import Desk, campaign_noise
+from bot.loop.measure import measure
+from bot.loop.proposing import ensure_commit
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import Reviewed, RunFinished
+from bot.rules.rejections import Outcome, RejectionDrawn, RejectionMeasured, is_drawn, outcome_of
+from bot.rules.statistics import compare
+
+
+def draw(desk: Desk, reviewed: Reviewed) -> list[RejectionDrawn]:
+    """Return the event that has a rejection measured; nothing for most of them, and where no model rejected."""
+    final = not reviewed.approved and not reviewed.revise
+    if not final or desk.config.reviewer != "claude" or reviewed.reviewer.startswith("rules"):
+        return []
+    config, number = desk.config, reviewed.experiment
+    drawn = is_drawn(desk.name, config.seed, number, config.audit_share)
+    return [RejectionDrawn(number)] if drawn else []
+
+
+def audit(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+    """Train the rejected candidate once, and write down what that showed."""
+    candidate = experiment.candidate
+    assert candidate is not None
+    ensure_commit(desk, experiment)
+    if not campaign.runs_of(candidate.commit):
+        title = f"{experiment.title} (rejected; trained once to measure the review)"
+        measure(desk, candidate.commit, experiment=experiment.number, title=title)
+    record(desk, experiment)
+
+
+def record(desk: Desk, experiment: Experiment) -> bool:
+    """Write down what the run of a rejected candidate showed; False where there is none yet."""
+    assert experiment.candidate is not None
+    campaign = desk.ledger.known()
+    run = next(iter(campaign.runs_of(experiment.candidate.commit)), None)
+    if run is None:
+        return False
+    event = _measured(desk, campaign, experiment, run)
+    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
+    return True
+
+
+def _measured(desk: Desk, campaign: Campaign, experiment: Experiment, run: RunFinished) -> RejectionMeasured:
+    if run.score is None:
+        refused = (run.failure or {}).get("class") == "refused"
+        failed: Outcome = "refused" if refused else "crashed"
+        return RejectionMeasured(experiment.number, run.run, failed, None, None)
+    theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
+    noise, confidence = campaign_noise(campaign, desk.config, run.runner), desk.rule().confidence
+    result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
+    return RejectionMeasured(
+        experiment.number,
+        run.run,
+        outcome_of(result, lower_is_better=campaign.direction == "minimize"),
+        run.score,
+        result.incumbent if result else None,
+    )
