@@ -50,8 +50,7 @@ def repair(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     crash, proposal, candidate = experiment.sent_back, experiment.proposal, experiment.candidate
     assert crash is not None and proposal is not None and candidate is not None
     said = one_line(f"{crash.reason}; it goes back to its maker")
-    for context in ("nocturne/train", "nocturne/score"):
-        desk.forge.set_status(sha=candidate.commit, context=context, state="failure", description=said)
+    desk.forge.set_status(sha=candidate.commit, context="nocturne/train", state="failure", description=said)
     log = desk.ledger.read_file(f"logs/{crash.run}.txt") or b""
     tail = clean(log.decode(errors="replace"))[-_LOG:]
 
