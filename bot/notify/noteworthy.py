@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.config import SlackSettings, Stop
 from bot.notify.message import Line, Words
+from bot.report.debt import debt_warning
 from bot.report.figures import Figures
 from bot.report.formats import gpu_hours, money, with_margin
 from bot.report.rows import Row
@@ -40,6 +41,7 @@ def noteworthy(
         *_stops(campaign, now),
         *_crashes(campaign, figures, settings),
         *_budgets(figures, stop),
+        *_held(figures),
         *_best(campaign, figures, settings, now),
     ]
     return list({notice.key: notice for notice in found}.values())
@@ -92,6 +94,13 @@ def _budgets(figures: Figures, stop: Stop) -> Iterator[Notice]:
                 yield Notice(f"budget:{name}:{share}:{limit:g}", ())
             line = (Words("Budget: ", bold=True), Words(said))
             yield Notice(f"budget:{name}:{reached[-1]}:{limit:g}", line, urgent=reached[-1] >= 100)
+
+
+def _held(figures: Figures) -> Iterator[Notice]:
+    waiting = debt_warning(figures.debt)
+    if figures.debt.held and waiting is not None:
+        line = (Words("Needs you: ", bold=True), Words(waiting))
+        yield Notice(f"held:{figures.debt.held[0]}", line)
 
 
 def _best(campaign: Campaign, figures: Figures, settings: SlackSettings, now: datetime) -> Iterator[Notice]:

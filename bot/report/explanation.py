@@ -93,7 +93,7 @@ def _changed(experiment: Experiment, moves: Sequence[str], category: str, added:
     if moves:
         said.append(f"{'; '.join(moves)}.")
     if proposal.edit or not moves:
-        said.append(f"{one_line(proposal.hypothesis, 200).rstrip('.')}: {size}.")
+        said.append(f"What the title says, by {size}.")
     about = _ABOUT.get(category)
     return " ".join([*said, f"This is about {about}."] if about else said)
 

@@ -192,7 +192,8 @@ def _reading(figures: Figures) -> str:
     items = []
     for row in figures.debt.reading:
         address, name = web_address(row.url), f"Experiment {row.number}"
-        link = f'<a href="{html_text(address)}">{name}</a>' if address else name
+        rel = 'rel="noreferrer noopener" target="_blank"'
+        link = f'<a href="{html_text(address)}" {rel}>{name}</a>' if address else name
         said = (
             f"{one_line(row.hypothesis, 140)} ({size_words(row)}). {one_line(row.explanation.changed, 300)}"
         )

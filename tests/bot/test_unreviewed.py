@@ -11,6 +11,7 @@ import pytest
 
 from bot.agents.constants import changes_between, rewrite
 from bot.commands.session import give_experiment_command
+from bot.config import SlackSettings
 from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
@@ -20,6 +21,7 @@ from bot.loop.start import ensure_started
 from bot.loop.unreviewed import hear_reviews
 from bot.loop.work import STAGE_ORDER, reconcile, work_on
 from bot.notify.morning import morning_message
+from bot.notify.noteworthy import noteworthy
 from bot.pulls.body import pull_body
 from bot.pulls.promotion import promotion_body
 from bot.remarks.standing import standing
@@ -418,6 +420,23 @@ def test_the_reading_list_is_the_shortest_that_pays() -> None:
     debt = figures(campaign, now=NOW, max_unread=20).debt
     assert not debt.is_spent and debt.held == () and len(debt.reading) == 3
     assert debt_words(figures(campaign, now=NOW).debt) == f"8 merges ({debt.lines} lines)"
+
+
+def test_the_night_tells_once_that_something_is_held() -> None:
+    campaign, _ = told(4, 4, held=2)
+    known = figures(campaign, now=NOW, max_unread=4)
+    notices = [
+        each
+        for each in noteworthy(campaign, known, SlackSettings(), StopSettings(), now=NOW)
+        if each.key == "held:5"
+    ]
+    assert (
+        "".join(word.text for word in notices[0].line).startswith("Needs you: 4 merges wait")
+        and notices[1:] == []
+    )
+    free = figures(campaign, now=NOW, max_unread=5)
+    told_of = noteworthy(campaign, free, SlackSettings(), StopSettings(), now=NOW)
+    assert not any(each.key.startswith("held:") for each in told_of)
 
 
 def test_paying_the_list_lets_what_is_held_land() -> None:
