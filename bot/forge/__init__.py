@@ -164,8 +164,11 @@ class Forge(Protocol):
         """Return our reports on a commit, sorted by name."""
         ...
 
-    def upsert_comment(self, number: int, key: str, body: str) -> None:
-        """Write the comment `key` of a pull request or an issue, or put `body` in the place of what it said."""
+    def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int | None:
+        """Write the comment `key` of a pull request or an issue, or put `body` in the place of what it said.
+
+        Returns the comment's number, where it has one. Given again as `at`, it need not be looked for.
+        """
         ...
 
     def comments(self, number: int) -> list[Comment]:

@@ -252,32 +252,41 @@ class GitHubForge:
         """See `Forge.reports`."""
         return self._checks.read(sha)
 
-    def upsert_comment(self, number: int, key: str, body: str) -> None:
+    def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int:
         """See `Forge.upsert_comment`."""
         try:
-            self._upsert(number, key, marked(key, body))
+            return self._upsert(number, key, marked(key, body), at)
         except Refused as refused:
             self._give_up(refused, number, "comment on pull requests")
 
-    def _upsert(self, number: int, key: str, text: str) -> None:
+    def _upsert(self, number: int, key: str, text: str, at: int | None) -> int:
         if number not in self._comments:
+            if at is not None and self._rewritten(at, text):
+                return at
             self._comments[number] = self._read_comments(number)
         known = self._comments[number].get(key)
         if known is not None and known[1] == text:
-            return
+            return known[0]
         if known is not None:
-            try:
-                self.client.request("PATCH", f"/issues/comments/{known[0]}", {"body": text})
+            if self._rewritten(known[0], text):
                 self._comments[number][key] = (known[0], text)
-                return
-            except Refused as refused:
-                if refused.status != 404:
-                    raise
-                del self._comments[number][key]  # somebody deleted it
+                return known[0]
+            del self._comments[number][key]  # somebody deleted it
         record = self.client.request(
             "POST", f"/issues/{number}/comments", {"body": text}, look=lambda: self._look(number, key)
         )
         self._comments[number][key] = (record["id"], text)
+        return int(record["id"])
+
+    def _rewritten(self, comment: int, text: str) -> bool:
+        """Put `text` in the place of what a comment says; False where it is there no more."""
+        try:
+            self.client.request("PATCH", f"/issues/comments/{comment}", {"body": text})
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return False
+        return True
 
     def _look(self, number: int, key: str) -> Any:
         """Return the comment that may or may not have been written just now. A lagging list is read again."""

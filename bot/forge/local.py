@@ -193,8 +193,8 @@ class LocalForge:
             for content in self._read_folder(_report_folder(sha), ".json").values()
         ]
 
-    def upsert_comment(self, number: int, key: str, body: str) -> None:
-        """See `Forge.upsert_comment`."""
+    def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> None:
+        """See `Forge.upsert_comment`. A comment is a file here, and has no number."""
         content = cut(body, BODY_LIMIT).encode(errors="replace")
 
         def change(now: Snapshot) -> Mapping[str, bytes | None] | None:

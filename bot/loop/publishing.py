@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot import words
 from bot.agents.protocol import Opinion
 from bot.agents.review import fingerprint, review
@@ -74,7 +76,8 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     _state(desk, candidate.commit, "review", review_status(reviewed, opinion))
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
         comment = begun_comment(experiment, desk.rule(), reviewed, opinion, on_github=_on_github(desk))
-        desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment)
+        at = desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment, at=experiment.comment)
+        reviewed = replace(reviewed, comment=at)
     if opinion is not None:
         _remark(desk, experiment, reviewed, opinion)
     events: list[Event] = [*wished, reviewed]
@@ -151,7 +154,7 @@ def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decisio
         close=experiment.landed is None,
     )
     comment = closing_comment(campaign, experiment, on_github=_on_github(desk))
-    desk.forge.upsert_comment(pull, COMMENT, comment)
+    desk.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
     desk.forge.delete_branch(experiment.pull.branch)
 
 

@@ -36,7 +36,7 @@ def hold(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.pull is not None:
         on_github = desk.remote.kind == "github"
         said = held_comment(campaign, experiment, debt, on_github=on_github)
-        desk.forge.upsert_comment(experiment.pull.pull, COMMENT, said)
+        desk.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
     number, subject = experiment.number, f"experiment:{experiment.number}"
 
     def make(fresh: Campaign) -> list[Event]:

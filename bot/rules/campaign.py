@@ -42,6 +42,8 @@ class Experiment:
     candidate: ev.CandidateBuilt | None = None
     pull: ev.PullOpened | None = None
     review: ev.Reviewed | None = None
+    comment: int | None = None
+    """The number of the comment on its pull request, where that has one."""
     decision: ev.ExperimentDecided | None = None
     decided_by: str = ""
     """Who wrote the round's first decision."""
@@ -361,7 +363,7 @@ class Campaign:
             case ev.PullOpened():
                 experiment = replace(experiment, pull=event)
             case ev.Reviewed():
-                experiment = replace(experiment, review=event)
+                experiment = replace(experiment, review=event, comment=event.comment or experiment.comment)
             case ev.ExperimentDecided():
                 experiment = replace(experiment, decision=event, decided_by=experiment.decided_by or by)
             case ev.LandingHeld():

@@ -175,7 +175,8 @@ class Reviewed:
     """The checker's word, before a second of training.
 
     `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
-    a model said of single lines: `path`, `line` and `text`.
+    a model said of single lines: `path`, `line` and `text`; `comment` is the number of the pull request's comment
+    that tells of it, where it has one.
     """
 
     kind: ClassVar[str] = "reviewed"
@@ -187,6 +188,7 @@ class Reviewed:
     reviewer: str = "rules"
     revise: bool = False
     remarks: tuple[dict[str, str], ...] = ()
+    comment: int | None = None
 
     @property
     def key(self) -> str:

@@ -74,7 +74,8 @@ def test_a_campaign_runs_to_its_end(
 
     calls = [call for call in runner.github.calls[before:] if call.token_user != "alice"]
     made = Counter(f"{call.method} {re.sub(r'[0-9a-f]{40}|[0-9]+', 'N', call.path)}" for call in calls)
-    assert len(calls) <= CALLS_ON_AVERAGE * experiments, made
+    print(f"{len(calls)} calls for {experiments} experiments", *made.most_common(), sep="\n")
+    assert len(calls) <= CALLS_ON_AVERAGE * experiments
     assert runner.token not in "".join(runner.logs)
 
 

@@ -283,6 +283,17 @@ def test_a_comment_that_a_human_deleted_is_written_again(home: Home, world: Worl
     assert world.again().comments(number) == [Comment("status", "two")]
 
 
+def test_a_comment_whose_number_is_known_is_not_looked_for(home: Home, world: World) -> None:
+    number = open_one(world)
+    at = world.forge.upsert_comment(number, "status", "one")
+    before = len(home.rest())
+    assert world.again().upsert_comment(number, "status", "two", at=at) == at
+    assert [call.split()[0] for call in home.rest(before)] == ["PATCH"]
+    home.repository.contents.comments.clear()  # a human deleted it
+    assert world.again().upsert_comment(number, "status", "three", at=at) != at
+    assert world.again().comments(number) == [Comment("status", "three")]
+
+
 def test_the_head_of_a_closed_pull_request_is_there_for_everybody(home: Home, world: World) -> None:
     number = open_one(world)
     sha = world.forge.close_pull(number).head_sha

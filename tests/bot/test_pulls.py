@@ -99,7 +99,8 @@ VERDICTS = {MERGED: "improved", WORSE: "discarded", CRASHED: "crashed", REFUSED:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """A merge, a candidate that is worse, one that crashes and one that is refused, on a command task."""
-    config = CONFIG + "verdict: {prior_sigma: 0.001}\n"
+    # The promotion, which is no experiment's cost, waits until somebody asks for it.
+    config = CONFIG + "verdict: {prior_sigma: 0.001}\npromotion: {open: asked}\n"
     folder = make_repository(tmp_path_factory.mktemp("pulls") / "repo", config=config)
     faster = changed("LEARNING_RATE", "0.001", "0.004")
     script = Script(
