@@ -89,9 +89,10 @@ def command_line(*words: str) -> list[str]:
 def nocturne(
     folder: Path, *words: str, env: Mapping[str, str] | None = None, code: int = 0, timeout: float = 240
 ) -> subprocess.CompletedProcess[str]:
-    """Run one command in `folder`, and see that it ends with `code`."""
+    """Run one command in `folder`, and see that it ends with `code`. It says it without colours, wherever tests run."""
+    plain = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
     done = subprocess.run(
-        command_line(*words), cwd=folder, env=os.environ | dict(env or {}), capture_output=True, text=True,
+        command_line(*words), cwd=folder, env=plain | dict(env or {}), capture_output=True, text=True,
         timeout=timeout, check=False,
     )  # fmt: skip
     leaks.PRINTED.append(done.stdout + done.stderr)
