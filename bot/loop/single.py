@@ -83,7 +83,8 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
     ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e, unread)[0] in window]
     if number is None:
         if not ready:
-            raise UserError(f"no experiment waits for {last_stage}: `nocturne propose` opens one")
+            command = "train" if last_stage in _TRAINING else "decide"
+            raise UserError(f"no experiment waits for {command}: `nocturne propose` opens one")
         number = ready[0]
     elif number not in campaign.experiments:
         raise UserError(f"there is no experiment {number}: `nocturne status` lists them")
