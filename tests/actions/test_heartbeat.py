@@ -25,6 +25,7 @@ def statuses(workplace: Workplace) -> list[tuple[str, str, str | None]]:
     return [(run.event, run.status, run.conclusion) for run in runs]
 
 
+@long
 @pytest.mark.parametrize("form", FORMS)
 def test_a_heartbeat_while_a_chain_runs_begins_no_other(github: GitHub, tmp_path: Path, form: Form) -> None:
     work = place(github, tmp_path, form)
@@ -79,7 +80,7 @@ def test_a_chain_whose_run_died_goes_on_at_the_next_heartbeat(
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    "why", ["paused", *(pytest.param(why, marks=long) for why in ("experiments", "stopped"))]
+    "why", [pytest.param(why, marks=long) for why in ("paused", "experiments", "stopped")]
 )
 def test_a_campaign_that_has_ended_stays_so(github: GitHub, tmp_path: Path, form: Form, why: str) -> None:
     work = place(github, tmp_path, form, "{experiments: 1}" if why == "experiments" else "{experiments: 9}")

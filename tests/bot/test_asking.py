@@ -275,6 +275,7 @@ def hasty(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
+@pytest.mark.long
 def test_a_job_may_die_over_what_others_see(hasty: Home) -> None:
     """Its three writes: the issue, the comment, the closing."""
     ensure_started(hasty.desk())

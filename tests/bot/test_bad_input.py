@@ -251,6 +251,7 @@ def test_asking_for_what_is_not_there(tmp_path: Path, words: tuple[str, ...], sa
     assert said in refused(folder, *words)
 
 
+@pytest.mark.long
 def test_metric_that_changes_under_a_campaign(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     nocturne(folder, "run", "-n", "1")

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.desk import open_desk
@@ -63,6 +65,7 @@ def test_a_good_mind_makes_progress_and_is_read(tmp_path: Path) -> None:
     assert all(told.api.key not in path.read_text() for path in transcripts)
 
 
+@pytest.mark.long
 def test_a_mind_that_repeats_itself_does_not_repeat_experiments(tmp_path: Path) -> None:
     told = campaign(tmp_path, "repeats itself", 3)
     assert told.proposers[0] == "claude-sonnet-5-5"
@@ -88,6 +91,7 @@ def test_cheating_gets_nowhere(tmp_path: Path) -> None:
     assert "score.py is not an editable file" in told.api.seen()
 
 
+@pytest.mark.long
 def test_rambling_ends(tmp_path: Path) -> None:
     told = campaign(tmp_path, "rambles", 2)
     assert all(name.startswith("offline (Claude: ") for name in told.proposers)

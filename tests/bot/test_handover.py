@@ -77,6 +77,7 @@ def test_a_campaign_in_three_jobs_ends_as_in_one(tmp_path: Path) -> None:
     assert all(e["score"] == runs[e["run"]] for e in same)
 
 
+@pytest.mark.long
 def test_a_lost_job_is_made_up_for_and_a_repeated_one_changes_nothing(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
     number = jobs.propose()

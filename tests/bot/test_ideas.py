@@ -198,6 +198,7 @@ def follows(folder: Path) -> list[tuple[int, int | None]]:
     return [(event["experiment"], event["idea"]) for event in told(folder, "experiment_proposed")]
 
 
+@pytest.mark.long
 def test_ideas_on_the_command_line(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=CONFIG)
     assert "has not begun" in nocturne(folder, "idea", "LEARNING_RATE = 0.004", code=2).stderr

@@ -195,6 +195,7 @@ def test_experiment_claimed_elsewhere_is_proposed_here(tmp_path: Path) -> None:
     assert status(tmp_path / "two")["experiments"]["total"] == 2
 
 
+@pytest.mark.long
 def test_pause_stop_resume(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     nocturne(folder, "run", "-n", "1")
@@ -268,6 +269,7 @@ def test_branch_that_somebody_else_moves_is_measured_anew(tmp_path: Path) -> Non
     assert git(folder, "merge-base", "--is-ancestor", "mine", "nocturne/main") == ""
 
 
+@pytest.mark.long
 def test_branch_moved_under_an_experiment_rebases_it_and_measures_again(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
     nocturne(folder, "run", "-n", "1")

@@ -268,6 +268,7 @@ def test_a_refusal_ends_in_one_line_and_is_mended_later(top: Path, slack: Slack)
 # The night
 
 
+@pytest.mark.long
 def test_a_night_is_told_in_one_thread(tmp_path: Path, slack: Slack) -> None:
     """New bests and the stop, as they happen, by the loop itself."""
     top = make_repository(tmp_path / "repo", config=SETTINGS)

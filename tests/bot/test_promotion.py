@@ -385,6 +385,7 @@ KINDS: tuple[Callable[[], Fault] | Fault, ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_each_call_to_github_may_fail(github_home: Home) -> None:
     home, github = github_home, github_home.github
     assert github is not None

@@ -248,6 +248,7 @@ done
 """
 
 
+@pytest.mark.long
 def test_killed_between_push_and_record_it_is_still_the_base(tmp_path: Path) -> None:
     origin = tmp_path / "origin.git"
     folder = make_repository(tmp_path / "repo", remote=origin)

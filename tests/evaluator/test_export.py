@@ -49,6 +49,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repo
 
 
+@pytest.mark.long
 def test_rows_are_exported_once_and_again_where_they_are_damaged(toy: Path, tmp_path: Path) -> None:
     counter = tmp_path / "cache" / "counter"
     first = rows_of(toy)

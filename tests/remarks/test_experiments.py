@@ -186,6 +186,7 @@ def test_a_word_after_the_verdict_and_before_the_landing_counts(tmp_path: Path) 
     assert report.conclusion == "failure" and "rejected" in report.title
 
 
+@pytest.mark.long
 def test_a_word_that_comes_once_it_lands_is_too_late(tmp_path: Path) -> None:
     desk = a_desk(tmp_path, BETTER)
     run_loop(desk, Until(experiments=1))

@@ -128,6 +128,7 @@ def test_an_idea_is_kept_as_it_stood_when_it_was_labelled(desk: Desk) -> None:
     assert len(desk.given()) == 1 and len(desk.told(number)) == 1
 
 
+@pytest.mark.long
 def test_an_edit_counts_when_it_is_labelled_anew(desk: Desk) -> None:
     number = desk.open("LEARNING_RATE = 0.004")
     first = desk.label(number)
@@ -171,7 +172,7 @@ def test_what_is_no_idea(desk: Desk, what: str) -> None:
     assert writes(desk.night) == [] and desk.given() == [] and desk.night.github.git_calls == []
 
 
-@pytest.mark.parametrize("action", ["unlabeled", "closed"])
+@pytest.mark.parametrize("action", ["unlabeled", pytest.param("closed", marks=pytest.mark.long)])
 def test_an_idea_is_taken_back(desk: Desk, action: str, capsys: pytest.CaptureFixture[str]) -> None:
     number = desk.open("LEARNING_RATE = 0.004")
     desk.label(number)

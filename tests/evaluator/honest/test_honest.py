@@ -13,7 +13,7 @@ from tests.evaluator.runs import score
 MODELS = HERE / "models"
 
 # The others take long together.
-QUICK = {"plain", "autocast"}
+QUICK = {"plain"}
 
 no_compiler = shutil.which("c++") is None and shutil.which("g++") is None
 
