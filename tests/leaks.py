@@ -75,11 +75,17 @@ def search(folders: Iterable[Path], printed: Iterable[str]) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Search servers that have ended no more."""
+    """Search servers that have ended no more, nor, once there is none, for what they gave out.
+
+    What is looked for must not grow from test to test: every look at the processes would take longer.
+    """
     for github in ENDED:
         SERVED.remove(github)
     ENDED.clear()
     PRINTED.clear()
+    if not SERVED:
+        _given.clear()
+        _searched.clear()
 
 
 def _on_github(github: GitHub, wanted: list[bytes]) -> Iterator[str]:
