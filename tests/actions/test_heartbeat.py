@@ -55,7 +55,7 @@ def test_a_heartbeat_while_a_chain_runs_begins_no_other(github: GitHub, tmp_path
     ("form", "last"),
     [
         pytest.param("three", "propose", marks=long),
-        ("three", "train"),
+        pytest.param("three", "train", marks=long),
         pytest.param("three", "decide", marks=long),
         pytest.param("one", "iterate", marks=long),
     ],

@@ -298,6 +298,7 @@ def test_a_job_may_die_at_any_call_in_every_way(hasty: Home) -> None:
     assert walk(hasty, KINDS) >= 100
 
 
+@pytest.mark.long
 def test_a_token_that_may_not_open_issues_holds_nothing_up(home: Home) -> None:
     desk = home.desk(issues="read")
     ensure_started(desk)
@@ -308,6 +309,7 @@ def test_a_token_that_may_not_open_issues_holds_nothing_up(home: Home) -> None:
     assert desk.ledger.refresh().asked is None  # nobody was told, and it is mended
 
 
+@pytest.mark.long
 def test_an_issue_that_is_gone_holds_nothing_up(home: Home) -> None:
     desk = home.desk()
     ensure_started(desk)
@@ -330,6 +332,7 @@ def proposed(
     return capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_lacking_right_is_said_in_the_issue(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

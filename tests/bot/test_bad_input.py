@@ -45,6 +45,7 @@ def test_dirty_tree(tmp_path: Path) -> None:
     assert "score.py: changes are not committed" in refused(folder, "run")
 
 
+@pytest.mark.long
 def test_other_dirty_files_are_nobodys_business(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"notes.txt": "a\n"})
     (folder / "notes.txt").write_text("b\n")
@@ -100,6 +101,7 @@ def test_unreachable_remote(tmp_path: Path, url: str) -> None:
     assert "the remote origin" in refused(folder, "run")
 
 
+@pytest.mark.long
 def test_remote_that_goes_away_in_the_night_loses_nothing(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
     nocturne(folder, "run", "-n", "1")

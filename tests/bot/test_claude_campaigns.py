@@ -77,6 +77,7 @@ def test_a_mind_that_repeats_itself_does_not_repeat_experiments(tmp_path: Path) 
     assert len(trees) == 3
 
 
+@pytest.mark.long
 def test_broken_code_comes_back_or_crashes_and_the_loop_goes_on(tmp_path: Path) -> None:
     told = campaign(tmp_path, "broken code", 2)
     for experiment, name in zip(told.campaign.finished(), told.proposers, strict=True):
@@ -85,6 +86,7 @@ def test_broken_code_comes_back_or_crashes_and_the_loop_goes_on(tmp_path: Path) 
     assert "does not parse" in told.api.seen() and "does not occur in train.py" in told.api.seen()
 
 
+@pytest.mark.long
 def test_cheating_gets_nowhere(tmp_path: Path) -> None:
     told = campaign(tmp_path, "cheats", 2)
     assert all(name.startswith("offline (Claude: ") for name in told.proposers)
@@ -99,6 +101,7 @@ def test_rambling_ends(tmp_path: Path) -> None:
     assert "the offline search does" in told.notes
 
 
+@pytest.mark.long
 def test_instructions_in_a_log_reach_nothing_even_if_they_are_obeyed(tmp_path: Path) -> None:
     told = campaign(tmp_path, "obeys logs", 2)
     first, second = told.campaign.finished()

@@ -100,6 +100,7 @@ def test_quick_trains_nothing_and_says_so(tmp_path: Path) -> None:
     assert results(top) == {}
 
 
+@pytest.mark.long
 def test_runs_on_the_ledger_are_taken_for_measured(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=PLANNED, remote=tmp_path / "origin.git")
     nocturne(top, "run", "-n", "1")

@@ -155,7 +155,9 @@ print("METRIC swings=%d" % (100 if not better else 90 if odd else 190))
 @pytest.mark.parametrize(
     ("guard", "verdict", "runs", "said"),
     [
-        ("loss <= incumbent", "improved", 2, "better with 95% confidence"),
+        pytest.param(
+            "loss <= incumbent", "improved", 2, "better with 95% confidence", marks=pytest.mark.long
+        ),
         ("swings <= 1.1 * incumbent", "discarded", 2, "swings 140 is above 1.1 * incumbent (110)"),
         ("speed >= 1", "discarded", 1, "speed is guarded and the candidate's runs do not report it"),
         ("loss >= 0.45", "discarded", 1, "loss 0.4 is below 0.45"),

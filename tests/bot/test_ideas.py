@@ -274,6 +274,7 @@ def test_an_idea_that_was_withdrawn_meanwhile_is_not_followed(tmp_path: Path) ->
     assert maker.offered == [[1], []] and follows_of(desk) == {1: None}
 
 
+@pytest.mark.long
 def test_an_idea_wakes_a_search_that_had_nothing_left(tmp_path: Path) -> None:
     class Empty:
         def propose(self, question: Question) -> Proposal | None:
@@ -289,6 +290,7 @@ def test_an_idea_wakes_a_search_that_had_nothing_left(tmp_path: Path) -> None:
     assert follows_of(desk) == {2: 1}
 
 
+@pytest.mark.long
 def test_what_was_tried_before_is_refused_and_the_idea_used_up(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     desk = desk_of(folder, OfflineProposer())

@@ -77,6 +77,7 @@ def test_what_landed_is_what_was_tested_and_nothing_else_changed(campaign: Path)
     assert git(campaign, "rev-parse", "--abbrev-ref", "HEAD") == "main"
 
 
+@pytest.mark.long
 def test_every_experiment_can_be_shown_with_its_pull_request(campaign: Path) -> None:
     for event in events(campaign):
         if event["kind"] != "experiment_decided":
@@ -142,6 +143,7 @@ def test_same_seed_same_campaign_other_seed_another(tmp_path: Path) -> None:
     assert outcomes[0] == outcomes[1] != outcomes[2]
 
 
+@pytest.mark.long
 def test_n_experiments_and_stages_on_their_own(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
     assert "(requested): 1 experiment asked for, and done" in nocturne(folder, "run", "-n", "1").stdout
@@ -211,6 +213,7 @@ def test_pause_stop_resume(tmp_path: Path) -> None:
     assert status(folder)["experiments"]["total"] == 2
 
 
+@pytest.mark.long
 def test_pause_reaches_a_loop_that_runs(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     loop = start(folder, "run", env={"TASK_SECONDS": "0.3"})
@@ -229,6 +232,7 @@ def test_goal_in_the_configuration(tmp_path: Path) -> None:
     assert status(folder)["experiments"]["total"] == 0
 
 
+@pytest.mark.long
 def test_revert_takes_one_merge_out_and_says_so(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=limited(3))
     nocturne(folder, "run")
@@ -310,6 +314,7 @@ print("METRIC loss=1.0")
 """
 
 
+@pytest.mark.long
 def test_crashes_are_told_apart_and_stop_the_loop_in_a_row(tmp_path: Path) -> None:
     config = CONFIG + "stop: {crashes_in_row: 3}\n"
     files = {"score.py": CRASHES, "train.py": "LEARNING_RATE = 0.001\nrate = LEARNING_RATE\n"}
@@ -322,6 +327,7 @@ def test_crashes_are_told_apart_and_stop_the_loop_in_a_row(tmp_path: Path) -> No
     assert len(log) == 3
 
 
+@pytest.mark.long
 def test_baseline_that_fails_stops_with_its_reason_and_a_mend_goes_on(tmp_path: Path) -> None:
     folder = make_repository(
         tmp_path / "repo", files={"train.py": "LEARNING_RATE = 1\nraise OSError('no data')\n"}

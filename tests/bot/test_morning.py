@@ -287,6 +287,7 @@ def test_a_night_is_told_in_one_thread(tmp_path: Path, slack: Slack) -> None:
     assert len(slack.channel(CHANNEL).messages) == count
 
 
+@pytest.mark.long
 def test_slack_being_down_stops_no_loop_and_is_made_up_for_once(tmp_path: Path, slack: Slack) -> None:
     top = make_repository(tmp_path / "repo", config=SETTINGS)
     gone = environ(slack) | {"SLACK_API_URL": "http://127.0.0.1:9/api/"}

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.agents.novelty import repeats
 from bot.agents.protocol import Question, Revision
 from bot.claude.proposer import Workbench
@@ -23,6 +25,7 @@ def rate(value: str) -> str:
     return TRAIN.replace("LEARNING_RATE = 0.001", f"LEARNING_RATE = {value}")
 
 
+@pytest.mark.long
 def test_what_a_campaign_does_with_repeats(tmp_path: Path) -> None:
     """The same setting again is refused; the offline search may try near ones; another edit makes it new."""
     folder = make_repository(tmp_path / "repo")

@@ -188,6 +188,7 @@ def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
     assert LINKED.findall(known.body) == ["2"] and "1 confirmed change" in known.title
 
 
+@pytest.mark.long
 def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     first = home.promotion().number
@@ -222,6 +223,7 @@ def test_after_a_humans_merge_the_next_one_shows_only_what_is_new(home: Home, ho
         assert [p.state for p in home.loop.campaign.promotions] == ["merged", "open"]
 
 
+@pytest.mark.long
 def test_reverted_changes_are_left_out(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     home.win(2, 0.004, score=0.9)
@@ -351,6 +353,7 @@ echo $left > "$GIT_DIR/pushes-left"
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hook", ["post-receive", "pre-receive"])
 def test_killed_at_each_push_it_is_opened_and_merged_once(tmp_path: Path, hook: str) -> None:
     home = bare(tmp_path)

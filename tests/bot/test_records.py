@@ -164,6 +164,7 @@ def test_segments_roll_over(git: Git, remote: str, store: LedgerStore) -> None:
 
 
 @pytest.mark.parametrize("where", ["bare", pytest.param("embedded", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_two_processes_lose_and_double_nothing(tmp_path: Path, git: Git, remote: str, where: str) -> None:
     if where == "bare":  # two machines: each has a repository of its own
         folders = [git.top, make_repository(tmp_path / "second").top]

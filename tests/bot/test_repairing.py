@@ -129,6 +129,7 @@ def test_the_maker_may_decline(tmp_path: Path) -> None:
     assert len(only(folder, "candidate_built")) == 1
 
 
+@pytest.mark.long
 def test_no_cap_is_broken_for_a_repair(tmp_path: Path) -> None:
     folder = repository(tmp_path)
     with thinking(folder, mending) as (desk, _, notes):

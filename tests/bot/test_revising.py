@@ -139,7 +139,7 @@ class Killed(BaseException):
     """What a kill is to a test within one process."""
 
 
-@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("at", [1, *(pytest.param(at, marks=pytest.mark.long) for at in range(2, 9))])
 def test_a_kill_before_any_append_of_a_revision_loses_nothing(folder: Path, at: int) -> None:
     """Killed before the `at`-th append after the first review, another clone goes on and comes to the same."""
     maker, checker = Maker(LESS_DROPOUT, FASTER, FASTER), Checker(REVISE, APPROVE, APPROVE)

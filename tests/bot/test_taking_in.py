@@ -86,6 +86,7 @@ def test_an_open_experiment_ends_first(tmp_path: Path) -> None:
 CONFLICT = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.003")
 
 
+@pytest.mark.long
 def test_a_conflict_is_said_once_and_the_loop_goes_on(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     loop = Loop(folder, (WINS[0], WINS[2], LOSS))

@@ -318,6 +318,7 @@ def test_reviews_by_who_may_write_count_and_cost_little(github_home: Home) -> No
     assert len(github.calls) == 1, "nothing is looked into twice"
 
 
+@pytest.mark.long
 def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     github_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def test_rows_are_exported_once_and_again_where_they_are_damaged(toy: Path, tmp_
     assert not [each for each in left if each.name.startswith(".")]
 
 
+@pytest.mark.long
 def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_path: Path) -> None:
     rows_of(toy, 2048)
     (tmp_path / "cache" / "data").write_text("two")

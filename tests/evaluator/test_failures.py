@@ -74,6 +74,7 @@ def test_what_hangs_is_ended_with_everything_it_started(tmp_path: Path, temporar
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_training_without_end_is_ended(tmp_path: Path) -> None:
     repo = with_train(tmp_path / "repo", TINY + "import time\nwhile True: time.sleep(1)\n")
     last = score(repo, {**STEPS, "timeout_seconds": 1}).last
@@ -173,6 +174,7 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
     assert list(temporary.glob("nocturne-run-*")) == left[1:]
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, temporary: Path) -> None:
     process = start_score(starter(tmp_path / "repo"), {**STEPS, "budget": {"kind": "wall", "amount": 100}})
     assert process.stdout is not None and process.stderr is not None

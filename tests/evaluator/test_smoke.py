@@ -39,6 +39,7 @@ def test_what_fails_is_told_with_its_traceback(tmp_path: Path) -> None:
     assert "must give logits of shape" in outcome.last["reason"] and "train.py" in outcome.last["traceback"]
 
 
+@pytest.mark.long
 def test_time_that_is_up_is_no_failure(tmp_path: Path) -> None:
     endless = f"{TINY}\nloader = make_dataloader(tokenizer, 4, 128, 'train')\nwhile True: next(loader)\n"
     outcome = score(with_train(tmp_path / "repo", endless), LONG, "--smoke", "4")

@@ -38,6 +38,7 @@ def test_splits_are_disjoint_whole_files_and_the_held_out_ones_are_there(prepare
     assert not [name for name in names if "test" in name.split("/") or "site-packages" in name]
 
 
+@pytest.mark.long
 def test_no_training_imports_a_held_out_file(tmp_path: Path, prepare: ModuleType) -> None:
     """They shall be hidden from training runs, so neither Python nor torch may need them."""
     repo = starter(tmp_path / "repo")

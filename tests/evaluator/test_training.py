@@ -98,6 +98,7 @@ print("---\\nval_bpb: 0.01")
     assert 3.5 < result["score"] < 5.0
 
 
+@pytest.mark.long
 def test_nothing_is_kept_of_what_is_printed_after_validation_tokens_were_seen(tmp_path: Path) -> None:
     leak = """
 import sys
@@ -131,12 +132,14 @@ except PermissionError:
     assert "second time" in outcome.last["reason"]
 
 
+@pytest.mark.long
 def test_logits_that_are_not_finite_are_no_score(tmp_path: Path) -> None:
     text = TINY + "model.table.data[:, 7] = float('nan')\nevaluate_bpb(model, tokenizer, 4)\n"
     last = score(with_train(tmp_path / "repo", text), STEPS).last
     assert (last["event"], last["class"]) == ("failed", "nan")
 
 
+@pytest.mark.long
 def test_logits_of_a_wrong_shape_are_explained(tmp_path: Path) -> None:
     text = TINY + "model.table.data = model.table.data[:, :100]\nevaluate_bpb(model, tokenizer, 4)\n"
     last = score(with_train(tmp_path / "repo", text), STEPS).last
@@ -158,6 +161,7 @@ def test_the_last_batch_may_be_short(tmp_path: Path) -> None:
     assert scores[0] == scores[1]
 
 
+@pytest.mark.long
 def test_a_loss_that_is_not_finite_is_told_as_nan(tmp_path: Path) -> None:
     repo = starter(tmp_path / "repo", {"loss = model(x, y)": "loss = model(x, y) * float('nan')"})
     last = score(repo, STEPS).last

@@ -173,6 +173,7 @@ def test_what_is_no_idea(desk: Desk, what: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["unlabeled", pytest.param("closed", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_an_idea_is_taken_back(desk: Desk, action: str, capsys: pytest.CaptureFixture[str]) -> None:
     number = desk.open("LEARNING_RATE = 0.004")
     desk.label(number)
@@ -200,6 +201,7 @@ def test_how_a_comment_s_idea_is_read(body: str, text: str) -> None:
     assert isinstance(parse("/nocturne ideas x"), Puzzle)
 
 
+@pytest.mark.long
 def test_an_idea_in_a_comment(desk: Desk) -> None:
     place = desk.open("Shall we learn faster?")
     said = desk.speech.say("/nocturne idea LEARNING_RATE = 0.004\nIt may help.", on=place)
@@ -261,6 +263,7 @@ def test_an_idea_is_tried_linked_answered_and_closed(desk: Desk) -> None:
     assert f"It follows idea 1 from #{winner}" in explained.answers[0]
 
 
+@pytest.mark.long
 def test_an_idea_that_nobody_can_read_is_told_once_and_waits(desk: Desk) -> None:
     number = desk.open("Use a better optimizer")
     desk.label(number)

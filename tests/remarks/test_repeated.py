@@ -64,6 +64,7 @@ def hasty(speech: Speech) -> Speech:
     return speech
 
 
+@pytest.mark.long
 def test_a_job_may_die_at_any_call(hasty: Speech) -> None:
     """`resume` makes every kind of call that there is."""
     failed, died = walk(hasty, "resume", [[kind] for kind in KINDS])
