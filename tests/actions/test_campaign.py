@@ -29,7 +29,7 @@ def events(runner: Runner, kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("form", "task"), [("one", "formula"), ("three", "formula"), ("one", "bundled")])
+@pytest.mark.parametrize(("form", "task"), [("three", "formula"), ("one", "bundled")])
 def test_a_campaign_runs_to_its_end(
     begin: Callable[..., Runner], tmp_path: Path, form: str, task: str
 ) -> None:

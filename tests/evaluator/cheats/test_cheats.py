@@ -87,7 +87,7 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood) -> Outcome:
     "cheat",
     [
         pytest.param(
-            each, id=each.name, marks=[] if each.quick else pytest.mark.corpus if at % 4 else pytest.mark.long
+            each, id=each.name, marks=[] if each.quick else pytest.mark.corpus if at % 8 else pytest.mark.long
         )
         for at, each in enumerate(CORPUS)
     ],

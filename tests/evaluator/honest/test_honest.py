@@ -25,11 +25,11 @@ no_compiler = shutil.which("c++") is None and shutil.which("g++") is None
             source,
             id=source.stem,
             marks=[
-                *([] if source.stem in QUICK else [pytest.mark.long]),
+                *([] if source.stem in QUICK else [pytest.mark.corpus if at % 2 else pytest.mark.long]),
                 *([pytest.mark.skipif(no_compiler, reason="no C++")] if source.stem == "compiled" else []),
             ],
         )
-        for source in sorted(MODELS.glob("*.py"))
+        for at, source in enumerate(sorted(MODELS.glob("*.py")))
     ],
 )
 def test_an_honest_model_scores_what_its_own_process_computes(
