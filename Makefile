@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-corpus test-night lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
+.PHONY: help demo test test-all test-corpus test-slow lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -16,16 +16,16 @@ demo: $(READY) ## Watch a real campaign on this machine, from nothing to a repor
 	$(BIN)/nocturne demo
 
 test: lint ## Run the tests (minutes)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not corpus and not night"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not corpus and not slow"
 
 test-all: $(READY) ## Run the long tests
-	$(BIN)/pytest -n 2 --dist worksteal -m long
+	$(BIN)/pytest -n 2 --dist worksteal -m "long and not slow"
 
 test-corpus: $(READY) ## Run every cheat and every honest model, of which the others run a part
 	$(BIN)/pytest -n 2 --dist worksteal tests/evaluator/cheats tests/evaluator/honest
 
-test-night: $(READY) ## Count the requests of a night of sixty experiments on GitHub, of which the others run eight
-	$(BIN)/pytest -s -m night tests/actions/test_night.py
+test-slow: $(READY) ## Run what would take CI too long, such as a night of sixty experiments on GitHub
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 lint: $(READY) ## Check style, types and generated files
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def polled(calls: list[Call]) -> list[str]:
 
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
-    "experiments", [pytest.param(8, marks=pytest.mark.long), pytest.param(NIGHT, marks=pytest.mark.night)]
+    "experiments", [pytest.param(8, marks=pytest.mark.long), pytest.param(NIGHT, marks=pytest.mark.slow)]
 )
 def test_a_night_stays_within_the_limits(github: GitHub, tmp_path: Path, experiments: int) -> None:
     assert github.limits.workflow == ALL  # of one hour: one call more would be refused

@@ -109,10 +109,15 @@ def gone(work: Workplace) -> None:
     work.repository.contents.artifacts.clear()
 
 
-CHANGES = (of_a_fork, of_another_workflow, of_a_pull_request, expired, damaged, huge, forged, gone)
+CHANGES = [
+    *(pytest.param(change, marks=pytest.mark.long) for change in (of_a_fork, forged)),
+    *(
+        pytest.param(change, marks=pytest.mark.slow)
+        for change in (of_another_workflow, of_a_pull_request, expired, damaged, huge, gone)
+    ),
+]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_not_our_own_or_not_whole_is_left(
     lost: Workplace, change: Callable[[Workplace], None]

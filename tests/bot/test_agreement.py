@@ -54,7 +54,7 @@ class Told:
         return data
 
 
-@pytest.fixture(scope="module", params=[4, pytest.param(32, marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[4, pytest.param(32, marks=pytest.mark.slow)])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("told")
     config = f"slack: {{channel: {CHANNEL}, every_minutes: 0}}\nstop: {{experiments: {request.param}}}\n"

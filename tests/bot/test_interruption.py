@@ -101,14 +101,14 @@ def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.slow)])
 def test_kills_at_random_moments(tmp_path: Path, seed: int) -> None:
     """Ten kills in each of two campaigns."""
     calm, rough = formula_pair(tmp_path, experiments=12)
     assert check_same_campaign(calm, rough, kills=10, longest=3.0, seed=seed) >= 8
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_kills_with_real_training(tmp_path: Path) -> None:
     calm, rough = training_pair(tmp_path, experiments=3)
@@ -152,8 +152,8 @@ echo $left > "$GIT_DIR/pushes-left"
 @pytest.mark.parametrize(
     ("hook", "pushes"),
     [
-        pytest.param("post-receive", 3, marks=pytest.mark.long),
-        pytest.param("post-receive", 2, marks=pytest.mark.long),
+        pytest.param("post-receive", 3, marks=pytest.mark.slow),
+        pytest.param("post-receive", 2, marks=pytest.mark.slow),
         pytest.param("pre-receive", 3, marks=pytest.mark.long),
     ],
 )

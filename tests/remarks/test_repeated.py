@@ -72,15 +72,18 @@ def test_a_job_may_die_at_any_call(hasty: Speech) -> None:
     assert failed >= 10 and died >= 8
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("command", ["resume", "revert"])  # the others make fewer of the same calls
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param("resume", marks=pytest.mark.long)]
+    + [pytest.param(each, marks=pytest.mark.slow) for each in DISPATCHES if each != "resume"],
+)
 def test_a_job_may_die_at_any_call_in_every_way(hasty: Speech, command: str) -> None:
     failed, died = walk(hasty, command, [KINDS])
     print(f"{command}: {failed} failures, {died} jobs died, nothing doubled")
     assert failed >= 35 and died >= 20
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_patient_job_outlives_each_failure(speech: Speech) -> None:
     failed, died = walk(speech, "resume", [KINDS])
     assert failed >= 50 and died == 0

@@ -148,7 +148,7 @@ def test_torch_trains_and_loads_data_with_workers(host: World, jail: str) -> Non
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("jail", ["bubblewrap", "namespaces"])
+@pytest.mark.parametrize("jail", ["bubblewrap", pytest.param("namespaces", marks=pytest.mark.slow)])
 def test_torch_compiles(host: World, jail: str) -> None:
     if not Path("/usr/bin/g++").exists():
         pytest.skip("torch.compile needs g++ on a CPU")
