@@ -110,10 +110,10 @@ def gone(work: Workplace) -> None:
 
 
 CHANGES = [
-    *(pytest.param(change, marks=pytest.mark.long) for change in (of_a_fork, forged)),
+    *(pytest.param(change, marks=pytest.mark.long) for change in (forged,)),
     *(
         pytest.param(change, marks=pytest.mark.slow)
-        for change in (of_another_workflow, of_a_pull_request, expired, damaged, huge, gone)
+        for change in (of_a_fork, of_another_workflow, of_a_pull_request, expired, damaged, huge, gone)
     ),
 ]
 

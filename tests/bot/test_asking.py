@@ -292,7 +292,7 @@ def test_a_job_may_die_over_what_others_see(hasty: Home) -> None:
             cycle(hasty, number, fail=("", 0, kind))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_job_may_die_at_any_call_in_every_way(hasty: Home) -> None:
     assert walk(hasty, KINDS) >= 100

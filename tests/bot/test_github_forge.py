@@ -456,7 +456,7 @@ def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: int) -> None:
     first, _ = world.start()
     home.github.lag = lag

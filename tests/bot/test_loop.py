@@ -133,7 +133,7 @@ def test_new_repository_has_a_status_and_a_report(tmp_path: Path) -> None:
     assert git(folder, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_same_seed_same_campaign_other_seed_another(tmp_path: Path) -> None:
     outcomes = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
