@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from bot import words
 from bot.agents.constants import changes_between
@@ -77,23 +78,30 @@ def ask(
     )
 
 
+def as_recorded(proposal: Proposal, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the events of a proposal and of its revisions say of it; `files` are the incumbent's."""
+    return {
+        "hypothesis": proposal.hypothesis,
+        "category": proposal.category,
+        "reason": proposal.reason,
+        "expected_effect": proposal.expected_effect,
+        "risk": proposal.risk,
+        "proposer": proposal.proposer,
+        "changes": tuple({k: str(v) for k, v in vars(change).items()} for change in proposal.changes),
+        "paths": tuple(sorted(proposal.files)),
+        "edit": edit_beside(files, proposal.files, proposal.changes),
+    }
+
+
 def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mapping[str, str]) -> Campaign:
     """Write the proposal down, unless another loop wrote the same one meanwhile."""
     event = ExperimentProposed(
         experiment=experiment.number,
-        hypothesis=proposal.hypothesis,
-        category=proposal.category,
-        reason=proposal.reason,
-        expected_effect=proposal.expected_effect,
-        risk=proposal.risk,
-        proposer=proposal.proposer,
-        changes=tuple({k: str(v) for k, v in vars(change).items()} for change in proposal.changes),
-        paths=tuple(sorted(proposal.files)),
         cost_usd=proposal.cost_usd,
         input_tokens=proposal.input_tokens,
         output_tokens=proposal.output_tokens,
-        edit=edit_beside(files, proposal.files, proposal.changes),
         idea=proposal.idea,
+        **as_recorded(proposal, files),
     )
 
     def make(campaign: Campaign) -> list[ExperimentProposed]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.agents.novelty import edit_beside
 from bot.agents.protocol import Revision
 from bot.loop.desk import Desk
-from bot.loop.proposing import ask, editable_files, ensure_commit, kept_files, require_commit
+from bot.loop.proposing import as_recorded, ask, editable_files, ensure_commit, kept_files, require_commit
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import ProposalRevised
 from bot.rules.outcome import decision_of
@@ -51,15 +50,7 @@ def come_back(
         experiment=experiment.number,
         revision=experiment.revisions + 1,
         round=experiment.round,
-        hypothesis=better.hypothesis,
-        category=better.category,
-        reason=better.reason,
-        expected_effect=better.expected_effect,
-        risk=better.risk,
-        proposer=better.proposer,
-        changes=tuple({k: str(v) for k, v in vars(change).items()} for change in better.changes),
-        paths=tuple(sorted(better.files)),
-        edit=edit_beside(files, better.files, better.changes),
+        **as_recorded(better, files),
     )
     desk.ledger.append(
         lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],

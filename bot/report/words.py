@@ -36,13 +36,23 @@ def score_words(figures: Figures) -> tuple[str, str]:
 
 def gain_words(figures: Figures) -> str:
     """Return the gain as a phrase, such as `better by 0.0074 ± 0.0010`."""
-    gain = figures.gain
+    if (too_early := _too_early(figures)) is not None:
+        return too_early
+    if figures.gain is None:
+        return "not comparable: measured on different machines, or by different tests"
+    return _amount(figures, figures.gain)
+
+
+def _too_early(figures: Figures) -> str | None:
+    """Return why a campaign can have no gain yet, None where it can."""
     if figures.baseline is None or figures.baseline.score is None:
         return NOT_MEASURED
     if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
         return "no improvement yet"
-    if gain is None:
-        return "not comparable: measured on different machines, or by different tests"
+    return None
+
+
+def _amount(figures: Figures, gain: Gain) -> str:
     margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
     return f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
 
@@ -170,15 +180,8 @@ def time_words(row: Row) -> str:
 def corrected_words(figures: Figures) -> str:
     """Return the gain without the winner's bias as a phrase, or why there is none."""
     gain = figures.corrected
-    if figures.baseline is None or figures.baseline.score is None:
-        return NOT_MEASURED
-    if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
-        return "no improvement yet"
+    if (too_early := _too_early(figures)) is not None:
+        return too_early
     if gain is None:
         return "not measured since it was merged"
-    margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
-    runs = count(gain.incumbent_runs, "run")
-    return (
-        f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
-        f" (bias-corrected: {runs} made after it was merged)"
-    )
+    return f"{_amount(figures, gain)} (bias-corrected: {count(gain.incumbent_runs, 'run')} made after it was merged)"
