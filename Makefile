@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-corpus test-slow lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
+.PHONY: help demo test test-all test-browser test-corpus test-slow lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -20,6 +20,9 @@ test: lint ## Run the tests (minutes)
 
 test-all: $(READY) ## Run the long tests
 	$(BIN)/pytest -n 2 --dist worksteal -m "long and not slow"
+
+test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if there is none
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not slow" tests/bot/test_report_browser.py
 
 test-corpus: $(READY) ## Run every cheat and every honest model, of which the others run a part
 	$(BIN)/pytest -n 2 --dist worksteal tests/evaluator/cheats tests/evaluator/honest
@@ -63,9 +66,10 @@ clean: ## Remove the environment and the demo
 	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache
 
 # The environment: checked prerequisites, pinned packages, this checkout. Made again when a pin changes.
-$(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh
+$(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh .github/fetch-bubblewrap.sh
 	@sh .github/check-prerequisites.sh "$(PYTHON)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@sh .github/fetch-bubblewrap.sh $(BIN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable ".[dev]"
 	@touch $@

@@ -28,6 +28,7 @@ _ALWAYS = (
 _MANY = 20  # covers that bubblewrap makes by itself as quickly
 _STAGE = (sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("stage.py")))
 _WHERE_KNOWN = ("--disable-userns", "--size")
+BESIDE = Path(sys.executable).parent  # this project's set-up unpacks bubblewrap here if the machine has none
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class Bubblewrap:
 
 
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return the bubblewrap on PATH and what it can do; None where there is none."""
-    path = shutil.which("bwrap")
+    """Return the bubblewrap on PATH, or else the one beside our Python, and what it can do; None if there is none."""
+    path = shutil.which("bwrap") or shutil.which("bwrap", path=str(BESIDE))
     if path is None:
         return None
     try:

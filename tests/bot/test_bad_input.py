@@ -307,3 +307,85 @@ def test_missing_git_and_python_are_named(tmp_path: Path) -> None:
     assert "git is missing: apt install git" in check("python3")
     (tools / "git").symlink_to(shutil.which("git") or "/usr/bin/git")
     assert "python3.99 is missing: apt install python3 python3-venv" in check("python3.99")
+
+
+def test_a_jail_that_can_not_be_unpacked_is_asked_for(tmp_path: Path) -> None:
+    """Outside Debian and Ubuntu the set-up can't fetch bubblewrap: it says so before it installs anything."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, path in {"git": shutil.which("git"), "python3": sys.executable}.items():
+        (tools / name).symlink_to(path or "")
+    done = subprocess.run(
+        ["/bin/sh", str(ROOT / ".github/check-prerequisites.sh"), "python3"],
+        env={"PATH": str(tools)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "nocturne: bubblewrap is missing: install the package bubblewrap, for example dnf install bubblewrap"
+    ]
+
+
+def _package(folder: Path, program: str) -> None:
+    """Make a Debian package whose bwrap is `program`, and an apt-get that downloads it."""
+    for name in ("DEBIAN", "usr/bin"):
+        (folder / "content" / name).mkdir(parents=True)
+    (folder / "content/DEBIAN/control").write_text(
+        "Package: bubblewrap\nVersion: 1\nArchitecture: all\nMaintainer: A <a@example.invalid>\nDescription: x\n"
+    )
+    (folder / "content/usr/bin/bwrap").write_text(program)
+    (folder / "content/usr/bin/bwrap").chmod(0o755)
+    deb = folder / "bubblewrap_1_all.deb"
+    subprocess.run(["dpkg-deb", "--build", folder / "content", deb], check=True, capture_output=True)
+    (folder / "tools").mkdir()
+    (folder / "tools/apt-get").write_text(
+        f'#!/bin/sh\ncase "$*" in *download*) cp {deb} . ;; *) exit 1 ;; esac\n'
+    )
+    (folder / "tools/apt-get").chmod(0o755)
+
+
+def _fetch(folder: Path, *hidden: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with a PATH on which there is no bwrap, and none of `hidden`."""
+    tools = folder / "tools"
+    tools.mkdir(exist_ok=True)
+    for name in ("mktemp", "rm", "dpkg", "dpkg-deb", "tar", "install", "mkdir", "tail", "cp", "sh"):
+        if name not in hidden:
+            (tools / name).symlink_to(shutil.which(name) or "")
+    return subprocess.run(
+        ["/bin/sh", str(ROOT / ".github/fetch-bubblewrap.sh"), "bin"], cwd=folder,
+        env={"PATH": str(tools), "TMPDIR": str(folder)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="makes a Debian package")
+
+
+@needs_dpkg
+def test_the_distribution_s_bubblewrap_is_unpacked_without_root(tmp_path: Path) -> None:
+    _package(tmp_path, "#!/bin/sh\necho bubblewrap 9\n")
+    done = _fetch(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    said = subprocess.run([tmp_path / "bin/bwrap", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == "bubblewrap 9\n"
+    assert not list(tmp_path.glob("tmp.*"))
+
+
+@needs_dpkg
+def test_a_bubblewrap_that_does_not_start_here_is_named(tmp_path: Path) -> None:
+    _package(tmp_path, "#!/bin/sh\necho libcap.so.2 is missing >&2\nexit 1\n")
+    done = _fetch(tmp_path)
+    assert done.returncode == 2 and not (tmp_path / "bin").exists()
+    assert done.stderr.splitlines() == [
+        "nocturne: bubblewrap is missing and could not be fetched (libcap.so.2 is missing): apt install bubblewrap"
+    ]
+
+
+def test_no_package_to_be_had_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/apt-get").write_text("#!/bin/sh\necho E: no network >&2\nexit 100\n")
+    (tmp_path / "tools/apt-get").chmod(0o755)
+    (tmp_path / "tools/dpkg").symlink_to("/bin/true")
+    done = _fetch(tmp_path, "dpkg")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "nocturne: bubblewrap is missing and could not be fetched (E: no network): apt install bubblewrap"
+    ]

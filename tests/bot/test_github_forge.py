@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -543,12 +542,10 @@ def test_opening_costs_no_import_and_no_call(tmp_path: Path) -> None:
         "_, forge = open_forge(git, Remote('git@github.com:a/b.git', 'github'), {'GITHUB_TOKEN': 't'})\n"
         "print(type(forge).__name__, {'github', 'requests'} & set(sys.modules))"
     )
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, str(tmp_path / "repo")], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "GitHubForge set()\n", done.stderr
-    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from evaluator.settings import Settings
 from evaluator.starter import prepare
 from evaluator.starter_files import FOLDER
 from evaluator.training import concealed, export, views
+from tests.evaluator.jail.world import skip_unless_possible
 from tests.evaluator.runs import prepared
 
 OURS = Path(evaluator.__file__).parent
@@ -72,6 +73,7 @@ def view(tmp_path: Path, exported: export.Exported) -> View:
 def test_nothing_readable_holds_a_window_of_held_out_text(
     jail: str, view: View, exported: export.Exported
 ) -> None:
+    skip_unless_possible(jail)
     index = exported.folder / "windows.npz"
     more = dataclasses.replace(view, read_only=(*view.read_only, OURS, index))
     assert inside(jail, more, sys.executable, "-s", "-B", "-c", SEARCH, str(OURS.parent), str(index)) == []

@@ -46,7 +46,6 @@ def test_time_that_is_up_is_no_failure(tmp_path: Path) -> None:
     assert outcome.returncode == 0
     # Importing torch alone may take so long on a busy machine.
     assert outcome.last["event"] == "smoke" and outcome.last["reached"] in ("startup", "training")
-    assert outcome.last["metrics"]["total_seconds"] < 60
 
 
 def test_a_command_is_run_and_its_numbers_are_dropped(tmp_path: Path) -> None:

@@ -174,14 +174,13 @@ def test_many_at_once(github: GitHub, desk: Desk) -> None:
     assert sum(issue.pull is not None for issue in desk.repository.contents.issues.values()) == 1
 
 
+@pytest.mark.timeout(25)  # a connection may idle for 30 seconds
 def test_the_end_does_not_wait_for_clients(tmp_path: Path) -> None:
     """Connections left open neither delay it nor leave threads behind."""
     before = threading.active_count()
     with serve(tmp_path) as server:
         desk = Desk(server, tmp_path / "work")
         desk.rest  # noqa: B018 - opens a connection that is kept
-        began = time.monotonic()
-    assert time.monotonic() - began < 4  # a connection may idle for 30 seconds
     assert threading.active_count() <= before
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
 import evaluator.jail as jails
 from evaluator.errors import UserError
-from evaluator.jail import choose
+from evaluator.jail import bubblewrap, choose
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from tests.evaluator.jail.world import ROOT, SECRET, World, run, skip_unless_possible
 
@@ -36,6 +35,12 @@ def program(folder: Path, text: str) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
+def installed() -> str:
+    found = find_bubblewrap()
+    assert found is not None
+    return found.bwrap
+
+
 @pytest.mark.usefixtures("both")
 def test_bubblewrap_is_first_and_either_can_be_asked_for() -> None:
     found = find_bubblewrap()
@@ -47,7 +52,7 @@ def test_bubblewrap_is_first_and_either_can_be_asked_for() -> None:
 
 @pytest.mark.usefixtures("both")
 def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = shutil.which("bwrap")
+    real = installed()
     monkeypatch.setenv("PATH", program(tmp_path, f'echo x >> {tmp_path}/log\nexec {real} "$@"'))
     assert [choose("bubblewrap").name for _ in range(3)] == ["bubblewrap"] * 3
     asked_for_options = 3
@@ -57,9 +62,24 @@ def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.mark.usefixtures("both")
 def test_without_bubblewrap_namespaces_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bubblewrap, "BESIDE", tmp_path)
     assert choose("auto").name == "namespaces"
     with pytest.raises(UserError, match=r"apt install bubblewrap.*`jail: none`"):
         choose("bubblewrap")
+
+
+@pytest.mark.usefixtures("both")
+def test_one_beside_our_python_is_found_if_path_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    beside = tmp_path / "bin"
+    beside.mkdir()
+    (beside / "bwrap").symlink_to(Path(installed()).resolve())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bubblewrap, "BESIDE", beside)
+    found = find_bubblewrap()
+    assert found is not None and found.bwrap == str(beside / "bwrap")
+    assert choose("bubblewrap") == found
 
 
 @pytest.mark.usefixtures("both")
@@ -79,7 +99,7 @@ def test_a_broken_bubblewrap_is_passed_over_and_quoted(
 def test_an_old_bubblewrap_without_quotas_comes_second(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    real = shlex.quote(shutil.which("bwrap") or "")
+    real = shlex.quote(installed())
     old = f'[ "$1" = --help ] && {{ {real} --help | grep -v -e --size -e --disable-userns; exit; }}; exec {real} "$@"'
     monkeypatch.setenv("PATH", program(tmp_path, old))
     found = find_bubblewrap()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluator.jail.world import HERE, ROOT, World, run, start
+from tests.evaluator.jail.world import HERE, ROOT, World, run, skip_unless_possible, start
 
 JAILS = ("bubblewrap", "namespaces")
 WAIT = 20.0
@@ -131,6 +131,7 @@ def test_killing_what_was_launched_ends_everything(host: World, jail: str, numbe
 
 @pytest.mark.parametrize("jail", JAILS)
 def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
+    skip_unless_possible(jail)
     order = host.order(jail, "PYTHON", "-c", FAMILY + "time.sleep(600)")
     command = [sys.executable, str(HERE / "launcher.py"), json.dumps(asdict(order))]
     with subprocess.Popen(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.jail.bubblewrap import find_bubblewrap
+from evaluator.jail.bubblewrap import BESIDE, find_bubblewrap
 from tests.evaluator.jail import launcher
 
 HERE = Path(__file__).parent
@@ -131,8 +131,12 @@ def _fill(folder: Path) -> None:
 
 def skip_unless_possible(jail: str, user: str = "self") -> None:
     """Skip for what a machine lacks or forbids; a jail that fails for another reason is to fail the test."""
-    if jail.startswith("bubblewrap") and find_bubblewrap() is None:
-        pytest.skip("bubblewrap is not installed")
+    if jail.startswith("bubblewrap"):
+        found = find_bubblewrap()
+        if found is None:
+            pytest.skip("bubblewrap is not installed")
+        if user == "plain" and not _runs_as("plain", [found.bwrap, "--version"]):
+            pytest.skip(f"a plain user can't reach {found.bwrap}")
     guard = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
     plain = user == "plain" or os.geteuid() != 0
     if jail == "namespaces" and plain and guard.exists() and guard.read_text().strip() == "1":
@@ -146,10 +150,10 @@ def interpreter(user: str) -> str:
     if os.geteuid() != 0:
         pytest.skip("this is a plain user already: the other half of these tests is about it")
     for python in (sys.executable, "/usr/bin/python3"):
-        with contextlib.suppress(OSError):
-            trial = [python, "-c", "import evaluator.jail, sys; assert sys.version_info >= (3, 10)"]
-            if subprocess.run(trial, **_as("plain"), capture_output=True, timeout=20).returncode == 0:
-                return python
+        if _runs_as(
+            "plain", [python, "-c", "import evaluator.jail, sys; assert sys.version_info >= (3, 10)"]
+        ):
+            return python
     return pytest.skip("a plain user can reach no Python, or not this repository")
 
 
@@ -169,6 +173,14 @@ def start(order: Order, **options: object) -> subprocess.Popen:
     return launcher.start(asdict(order), **options)
 
 
+def _runs_as(user: str, command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, **_as(user), capture_output=True, timeout=20).returncode == 0
+    except OSError:
+        return False
+
+
 def _as(user: str) -> dict:
     who = {} if user == "self" else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    return {**who, "cwd": "/", "env": {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOST": SECRET}}
+    path = f"{os.environ['PATH']}:{BESIDE}"  # whichever Python it is, our bubblewrap is found
+    return {**who, "cwd": "/", "env": {"PATH": path, "PYTHONPATH": str(ROOT), "HOST": SECRET}}
