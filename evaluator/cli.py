@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,21 +60,69 @@ def _score(args: argparse.Namespace) -> int:
     chosen = settings.load(repo, args.settings)
     jail = choose(chosen.jail)
     stream = Stream(as_json=args.json)
+    job = Job(repo, chosen, args.seed, began, jail, args.smoke)
+    if args.reference is not None and not _counts_time(job):
+        raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
+    if _counts_time(job):
+        job = _with_reference(job, args.train, args.reference, stream)
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "result.json").unlink(missing_ok=True)
     log = Log(args.out / "log.txt" if args.out is not None else None)
     try:
         with private_copy(repo, args.train) as space:
-            result = _task(chosen.kind)(
-                Job(repo, chosen, args.seed, began, jail, args.smoke), space, log, stream.say
-            )
+            result = _task(chosen.kind)(job, space, log, stream.say)
     finally:
         log.close()
+    if job.reference is None and args.reference is not None and "reference" in result:
+        _keep_reference(args.reference, result)
     if args.out is not None:
         write_result(args.out, result)
     stream.say(result)
     return FAILED if result["event"] == "failed" else SCORED
+
+
+def _counts_time(job: Job) -> bool:
+    """Whether a run may be refused for its time: then it is measured by a reference, or is one."""
+    return job.settings.kind == "train" and job.settings.budget.kind != "steps" and job.smoke is None
+
+
+def _with_reference(job: Job, train: Path | None, file: Path | None, stream: Stream) -> Job:
+    """Return `job` with its reference: from `file` where that is there, else from a run of the repository's own
+    train.py where `train` shall take its place. Without `train` the run itself is the reference.
+
+    Raises `UserError` where the reference can't be read or made.
+    """
+    from evaluator.training import reference
+
+    if file is not None and file.exists():
+        return replace(job, reference=reference.read(file))
+    if train is None:
+        return job
+    stream.say(
+        {
+            "event": "reference",
+            "said": f"no reference is known: {job.repo}'s own train.py runs first, and is measured",
+        }
+    )
+    log = Log()
+    with private_copy(job.repo, None) as space:
+        result = _task("train")(job, space, log, lambda event: None)
+    if "reference" not in result:
+        raise UserError(
+            f"{job.repo}: there is no reference to measure {train} by: its own train.py failed"
+            f" ({result['class']}: {result['reason']})"
+        )
+    if file is not None:
+        _keep_reference(file, result)
+    stream.say({"event": "reference", "said": f"measured; now {train}", "reference": result["reference"]})
+    return replace(job, reference=reference.Reference(**result["reference"]), began=time.monotonic())
+
+
+def _keep_reference(file: Path, result: Event) -> None:
+    from evaluator.training import reference
+
+    reference.write(file, reference.Reference(**result["reference"]))
 
 
 def _task(kind: str) -> Callable[..., Event]:
@@ -132,6 +181,12 @@ def _parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help="train the tree in REPO once and score it")
     score.add_argument("repo", type=Path, metavar="REPO", help="folder with train.py and prepare.py")
     score.add_argument("--train", type=Path, metavar="FILE", help="take this file for train.py")
+    score.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="measures of the reference, by which the run's time is charged (it is written where it is missing)",
+    )
     score.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
     score.add_argument("--json", action="store_true", help="say JSON lines")
     score.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluator.errors import CandidateFailed
 from evaluator.jail.view import Jail
 from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event
+
+if TYPE_CHECKING:
+    from evaluator.training.reference import Reference
 
 Say = Callable[[Event], None]
 
@@ -21,7 +24,8 @@ class Job:
     """One run: the user's tree `repo` (never changed), how it is run and with which seed.
 
     `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many seconds it may take where
-    nothing shall be scored (`evaluator.smoke`).
+    nothing shall be scored (`evaluator.smoke`). `reference` is what the candidate's time is measured by; None where
+    the run is itself the reference (`evaluator.training.reference`), or counts no time.
     """
 
     repo: Path
@@ -30,6 +34,7 @@ class Job:
     began: float
     jail: Jail
     smoke: float | None = None
+    reference: Reference | None = None
 
     def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
         """Return the first event of the run."""

@@ -18,6 +18,7 @@ VERSION = 1
 Event = dict[str, Any]
 
 _HUMAN_SECONDS = 2.0
+REFERENCE_RUN = "  this run is the reference: it is measured, and nothing in it is refused for time"
 
 
 class Stream:
@@ -42,7 +43,10 @@ class Stream:
     def _for_people(self, event: Event) -> str:
         name = event["event"]
         if name == "started":
-            return f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
+            said = f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
+            return f"{said}\n{REFERENCE_RUN}" if event.get("is_reference") else said
+        if name == "reference":
+            return str(event["said"])
         if name == "progress":
             now = time.monotonic()
             if now - self._last_progress < _HUMAN_SECONDS:

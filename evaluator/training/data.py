@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from evaluator import crash
 from evaluator.candidate import Candidate, bounds
@@ -19,6 +20,7 @@ from evaluator.training.clock import Clock
 from evaluator.training.wire import FROM_DATA, Wire
 
 _ANSWER_SECONDS = 5.0  # a loader that takes longer for one batch is not waited for
+_READY_SECONDS = 1800.0
 
 
 class DataJail:
@@ -28,7 +30,8 @@ class DataJail:
         """Start it on the repository of `job`, whose prepare.py is trusted with its own data."""
         self._repo = job.repo
         self._log = Log()
-        self._said_hello = self._closed = False
+        self.said: dict[str, Any] = {}  # with its hello
+        self._closed = False
         self._heard = 0
         ours, control = socket.socketpair()
         server, self.theirs = socket.socketpair()
@@ -55,6 +58,22 @@ class DataJail:
         """What is ready to be read when the jail has something to tell."""
         return [] if self._wire.closed else [self._wire.socket]
 
+    @property
+    def cpu_seconds(self) -> float:
+        return self._process.cpu_seconds
+
+    def wait_until_ready(self, fingerprint: str) -> None:
+        """Wait until it can serve: its start-up, before any candidate runs, tells how fast this machine is now.
+
+        Raises `UserError` as `hear` does.
+        """
+        until = time.monotonic() + _READY_SECONDS
+        while not self.said:
+            self._process.listen(0.05, self.sockets)
+            self.hear(None, fingerprint)
+            if time.monotonic() > until:
+                raise UserError(f"{self._repo}/prepare.py: can't serve data after {_READY_SECONDS:g} seconds")
+
     def ask(self, clock: Clock, fingerprint: str) -> None:
         """Hear the last count, now that training has ended."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -64,7 +83,7 @@ class DataJail:
             self._process.listen(0.01, self.sockets)
             self.hear(clock, fingerprint)
 
-    def hear(self, clock: Clock, fingerprint: str) -> None:
+    def hear(self, clock: Clock | None, fingerprint: str) -> None:
         """Take what it tells, for the clock.
 
         Raises `UserError` where prepare.py fails by itself or its data changed, `CandidateFailed` where it
@@ -85,17 +104,18 @@ class DataJail:
                         "the prepared data has changed since its validation rows were exported: run"
                         " `nocturne-evaluator prepare` on this repository, and measure the baseline again"
                     )
-                self._said_hello = True
-                clock.hello(said)
-            elif len(frame.body) == frames.COUNTS.size:
+                self.said = said
+                if clock is not None:
+                    clock.hello(said)
+            elif len(frame.body) == frames.COUNTS.size and clock is not None:
                 clock.served(*frames.COUNTS.unpack(frame.body))
         self._process.check()
-        if self._wire.closed and (self._process.returncode or not self._said_hello):
+        if self._wire.closed and (self._process.returncode or not self.said):
             self._process.drain()
             lines = list(self._log.lines)
             last = (crash.last_traceback(lines, str(self._repo)) or "\n".join(lines)).strip().splitlines()
             why = last[-1][:300] if last else f"exit code {self._process.returncode}"
-            if self._said_hello:  # it worked, until it was asked for something
+            if self.said:  # it worked, until it was asked for something
                 raise CandidateFailed("error", f"prepare.py ended while it served training data: {why}")
             raise UserError(f"{self._repo}/prepare.py: failed before it could serve training data: {why}")
 

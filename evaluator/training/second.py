@@ -60,14 +60,15 @@ class SecondJail:
         theirs.close()
         os.close(end)
         self._wire = Wire(ours, FROM_AUDIT, self._wait)
-        self._until = 0.0
+        self._seconds = self._until = 0.0
 
-    def audit(self, tally: Tally) -> Finding:
-        """Ask the probes and return what they say; to be called when the exam's jail has ended.
+    def audit(self, tally: Tally, seconds: float) -> Finding:
+        """Ask the probes and return what they say, in so many seconds; to be called when the exam's jail has ended.
 
         Raises `CandidateFailed` where the model does not say what it said in the exam.
         """
-        self._until = time.monotonic() + self._job.settings.evaluation_seconds
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
         try:
             self._wire.send(frames.BEGIN)
             self._expect_ready()
@@ -130,6 +131,6 @@ class SecondJail:
         if time.monotonic() > self._until:
             raise CandidateFailed(
                 "timeout",
-                f"the audit was not over within {self._job.settings.evaluation_seconds:g} seconds",
+                f"the audit was not over within {self._seconds:g} seconds",
                 defence="limits",
             )

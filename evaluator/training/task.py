@@ -19,12 +19,14 @@ from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver, smoked, told_amount
 from evaluator.stream import Event
-from evaluator.training import concealed, exam, export, views
+from evaluator.training import concealed, exam, export, reference, views
 from evaluator.training.buffer import Buffer
 from evaluator.training.clock import Clock
 from evaluator.training.data import DataJail
 from evaluator.training.export import Exported
+from evaluator.training.load import Load
 from evaluator.training.model import ModelFile
+from evaluator.training.reference import Reference
 from evaluator.training.second import SecondJail
 from evaluator.training.wire import FROM_CANDIDATE, Wire
 from evaluator.workspace import Workspace
@@ -39,13 +41,18 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
         raise UserError(f"{job.repo}: no train.py: it is what is trained and scored")
     exported = export.load_or_make(job.repo, job.settings, job.jail)
     amount = job.settings.budget.amount or exported.time_budget
-    say(job.started({"kind": job.settings.budget.kind, "amount": amount}, exported.fingerprint))
+    measured_by = _reference(job, space, amount)
+    timed = job.settings.budget.kind != "steps" and job.smoke is None
+    started = job.started({"kind": job.settings.budget.kind, "amount": amount}, exported.fingerprint)
+    say(started | ({"is_reference": measured_by is None} if timed else {}))
     known: dict[str, float] = {}
     try:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
-        score, audit = _measure(job, space, log, say, exported, amount, known)
+        score, audit, measures = _measure(job, space, log, say, exported, amount, measured_by, known)
         result = scored(job, score, known, exported.fingerprint, log)
         result["audit"] = audit
+        if measures is not None:
+            result["reference"] = measures.to_json()
     except CandidateFailed as failure:
         result = failed(job, failure, known, exported.fingerprint, log)
     except SmokeOver as over:
@@ -54,10 +61,32 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     return result
 
 
+def _reference(job: Job, space: Workspace, amount: float) -> Reference | None:
+    """Return what this run is measured by; None where it is a run of the reference itself, or counts no time.
+
+    Raises `UserError` where the reference is of another budget.
+    """
+    given = job.reference
+    if given is None or job.smoke is not None or job.settings.budget.kind == "steps":
+        return None
+    reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=views.has_gpu())
+    unchanged = given.files == reference.digest_of(space.tree, job.settings.editable)
+    return None if unchanged else given
+
+
 def _measure(
-    job: Job, space: Workspace, log: Log, say: Say, exported: Exported, amount: float, known: dict[str, float]
-) -> tuple[float, Mapping[str, Any]]:
-    """Return the score and what the audit found; `known` receives the run's metrics, however it ends."""
+    job: Job,
+    space: Workspace,
+    log: Log,
+    say: Say,
+    exported: Exported,
+    amount: float,
+    measured_by: Reference | None,
+    known: dict[str, float],
+) -> tuple[float, Mapping[str, Any], Reference | None]:
+    """Return the score, what the audit found, and what the run took where it is one of the reference; `known`
+    receives the run's metrics, however it ends."""
+    files = reference.digest_of(space.tree, job.settings.editable)  # before it may change them
     limits = bounds(job.settings)
     vocabulary = len(exported.token_bytes)
     seen = views.candidate_view(space.tree, space.scratch, limits.scratch_mb, job.settings.data)
@@ -65,6 +94,8 @@ def _measure(
     with contextlib.ExitStack() as stack:
         data = DataJail(job, space.folder("data"))
         stack.callback(data.close)
+        if job.settings.budget.kind == "wall" and job.smoke is None:
+            data.wait_until_ready(exported.prepare_fingerprint)
         buffer = Buffer(vocabulary)
         stack.callback(buffer.close)
         model = ModelFile(limits.memory_mb)
@@ -90,9 +121,10 @@ def _measure(
         theirs.close()
         data.theirs.close()
         clock = Clock(
-            process, job.settings, amount, say, gpu=views.has_gpu(), startup_ratio=exported.startup_ratio,
-            smoke=job.smoke,
+            process, job.settings, amount, say, load=Load(lambda: process.cpu_seconds + data.cpu_seconds),
+            on_gpu=views.has_gpu(), reference=measured_by, smoke=job.smoke,
         )  # fmt: skip
+        clock.hello(data.said)
 
         def wait(end: socket.socket, to_write: bool) -> None:
             readers = data.sockets if to_write else [end, *data.sockets]
@@ -125,16 +157,16 @@ def _measure(
         began = time.monotonic()
         try:
             tally = exam.ask(line, clock, exported, handed_in, buffer)
-            clock.examined(exported.targets.size + handed_in.rows * exported.targets.shape[1])
+            clock.examined()
             score = tally.bits_per_byte()
             line.send(frames.SCORE, np.array(score, "<f8").tobytes())
             exam.let_end(line, clock)
         except (BrokenPipeError, ConnectionResetError):
             raise exam.died() from None
         process.close()  # before the audit begins: whoever is gone whispers nothing
-        finding = second.audit(tally)
+        finding = second.audit(tally, clock.evaluation_seconds())
         known["evaluation_seconds"] = round(time.monotonic() - began, 1)
-        return score, finding.metrics()
+        return score, finding.metrics(), clock.measures(files) if clock.is_measured else None
 
 
 def _ended(clock: Clock, space: Workspace) -> CandidateFailed:
