@@ -39,17 +39,22 @@ class Scratch:
 
 @dataclass(frozen=True)
 class RunOrder:
-    """What to run: a name for the run, its folders, a seed, and the evaluator's settings."""
+    """What to run: a name for the run, its folders, a seed, and the evaluator's settings.
+
+    `reference` are the measures by which its time is charged; None where it is itself the reference, or no time counts.
+    """
 
     run: str
     scratch: Scratch
     seed: int
     settings: Mapping[str, Any]
+    reference: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What came back. `score` is None where the candidate failed; `failure` then says class and reason."""
+    """What came back. `score` is None where the candidate failed; `failure` then says class and reason. `reference` is
+    what a run of the reference took."""
 
     score: float | None
     failure: dict[str, str] | None
@@ -59,6 +64,7 @@ class RunOutcome:
     seconds: float
     curve: tuple[tuple[float, float, float], ...]
     log_tail: str
+    reference: dict[str, Any] | None = None
 
 
 OnEvent = Callable[[Mapping[str, Any]], object]
@@ -83,12 +89,15 @@ class RunFolder:
         try:
             place.mkdir(parents=True)
             _write(place / "order.json", json.dumps(_order_digest(order), sort_keys=True))
+            if order.reference is not None:
+                _write(place / "reference.json", json.dumps(dict(order.reference)))
         except OSError as error:
             raise UserError(
                 f"{place}: can't write ({error.strerror}): free space or mend the rights"
             ) from None
         started = time.monotonic()
-        command = _score_command(order, "--out", str(place))
+        charged = [] if order.reference is None else ["--reference", str(place / "reference.json")]
+        command = _score_command(order, "--out", str(place), *charged)
         last = _start_and_read(command, order, place, on_event)
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
@@ -259,6 +268,7 @@ def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         seconds=metrics.get("total_seconds", seconds),
         curve=tuple(point for point in _points(event) if all(map(math.isfinite, point))),
         log_tail=str(event.get("log_tail") or ""),
+        reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
     )
 
 
@@ -280,6 +290,7 @@ def _read_result(path: Path, order: RunOrder) -> RunOutcome | None:
         return None
     wanted = json.loads(json.dumps(_order_digest(order)))
     usable = isinstance(event, dict) and event.get("event") in ("score", "failed") and ordered == wanted
+    usable = usable and event.get("class") != "infrastructure"  # that shall not be the last word
     return _outcome(event, seconds=0.0) if usable else None
 
 

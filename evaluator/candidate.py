@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator import proctree
+from evaluator import faults, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.jail.view import Jail, Limits, View
 from evaluator.log import Log
@@ -122,6 +122,7 @@ class Candidate:
         self._given = frozenset(os.fstat(fd).st_ino for fd in fds)
         self._files_mb = 0.0
         self._files_at = 0.0
+        self._oom_kills = faults.oom_kills()
         self.peak_memory_mb = 0.0
         self.cpu_seconds = 0.0
 
@@ -143,6 +144,11 @@ class Candidate:
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+    def around(self) -> faults.Around:
+        """Return what is so around it, for the question who ended it."""
+        ended = faults.oom_kills() - self._oom_kills
+        return faults.Around(self.peak_memory_mb + self._files_mb, self.bounds.memory_mb, ended)
 
     def measure(self) -> proctree.Usage:
         """Return what the candidate uses: CPU seconds since its start, memory and processes now."""

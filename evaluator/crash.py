@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Sequence
 
+from evaluator import faults
 from evaluator.errors import CandidateFailed
 from evaluator.progress import Progress
 
@@ -26,22 +27,33 @@ _IMPORT = {"ImportError", "ModuleNotFoundError"}
 
 
 def diagnose(
-    returncode: int, lines: Sequence[str], progress: Progress, tree: str, otherwise: str
+    returncode: int,
+    lines: Sequence[str],
+    progress: Progress,
+    tree: str,
+    otherwise: str,
+    around: faults.Around | None = None,
 ) -> CandidateFailed:
     """Return why a candidate that ended by itself failed.
 
     `lines` is the end of its log, `tree` the folder whose path is cut from file names, and `otherwise` the
-    reason where it ended well (exit status 0) and yet without a score.
+    reason where it ended well (exit status 0) and yet without a score. `around` is what was so around it.
     """
     traceback = last_traceback(lines, tree)
     error, message = _last_error(traceback)
     line = f"{error}: {message}" if message else error
+    fault = faults.of_the_machine(returncode, lines, line, around)
+    if fault is not None:
+        return CandidateFailed("infrastructure", fault, traceback)
     if error in _SYNTAX:
         return CandidateFailed("syntax", line, traceback)
     if error in _IMPORT:
         return CandidateFailed("import", line, traceback)
     if traceback and _NO_MEMORY.search(line):
         return CandidateFailed("out_of_memory", line, traceback)
+    if returncode == -signal.SIGKILL and around is not None:  # else it would be the machine's
+        used = f"{around.peak_memory_mb:.0f} MiB of memory; {around.memory_mb:.0f} are allowed"
+        return CandidateFailed("out_of_memory", f"ended by the kernel, using {used}", traceback)
     if returncode < 0:
         return CandidateFailed("killed", f"ended by {_signal_name(-returncode)}", traceback)
     if _loss_is_gone(lines, progress):

@@ -9,8 +9,7 @@ from statistics import fmean
 from bot.errors import UserError
 from bot.evaluation import RunOrder
 from bot.loop.desk import Desk
-from bot.loop.measure import measure
-from bot.loop.proposing import require_commit
+from bot.loop.measure import measure, require_commit
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of

@@ -17,6 +17,7 @@ _TITLES: dict[Reason, str] = {
     "trainings": "its trainings get lost",
     "base": "the base branch and the campaign don't fit together",
     "unreviewed": "merges wait for a reader",
+    "machine": "the machine loses its runs",
 }
 _MENDS: dict[Reason, str] = {
     "crashes": (
@@ -45,6 +46,10 @@ _MENDS: dict[Reason, str] = {
         "Read some of them, and say so by {approve} or a review there; or read and merge the promotion, which pays for"
         " all. What is held lands by itself then; where the loop has ended, {resume} lets it go on. How many may wait"
         " is `max_unreviewed_merges` in `{config}`."
+    ),
+    "machine": (
+        "Look at the runner: its devices (`nvidia-smi -q`, the kernel's log), its memory and its disk. The task is not"
+        " to blame, and no experiment was blamed. Then let the loop go on with {resume}."
     ),
 }
 
@@ -97,7 +102,7 @@ def _tried(campaign: Campaign, reason: Reason) -> list[str]:
     if reason == "crashes":
         crashed = [e for e in campaign.finished()[-_LATEST:] if e.verdict == "crashed"]
         return [f"- {_linked(e)}: {prose(e.title, 140)}: {_why(e)}" for e in crashed]
-    if reason == "baseline":
+    if reason in ("baseline", "machine"):
         runs = campaign.runs_of(campaign.incumbent)[-_LATEST:]
         return [
             f"- run {run.replicate} of `{run.commit[:12]}`: {prose((run.failure or {}).get('reason', ''), 300)}"

@@ -7,6 +7,7 @@ from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Reviewed, RunFinished
+from bot.rules.lost_runs import AGAIN, is_lost, lost_for_good
 from bot.rules.rejections import Outcome, RejectionDrawn, RejectionMeasured, is_drawn, outcome_of
 from bot.rules.statistics import compare
 
@@ -26,7 +27,9 @@ def audit(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     candidate = experiment.candidate
     assert candidate is not None
     ensure_commit(desk, experiment)
-    if not campaign.runs_of(candidate.commit):
+    for _ in range(AGAIN + 1):
+        if _telling(desk.ledger.known(), candidate.commit) is not None:
+            break
         title = f"{experiment.title} (rejected; trained once to measure the review)"
         measure(desk, candidate.commit, experiment=experiment.number, title=title)
     record(desk, experiment)
@@ -36,12 +39,18 @@ def record(desk: Desk, experiment: Experiment) -> bool:
     """Write down what the run of a rejected candidate showed; False where there is none yet."""
     assert experiment.candidate is not None
     campaign = desk.ledger.known()
-    run = next(iter(campaign.runs_of(experiment.candidate.commit)), None)
+    run = _telling(campaign, experiment.candidate.commit)
     if run is None:
         return False
     event = _measured(desk, campaign, experiment, run)
     desk.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
     return True
+
+
+def _telling(campaign: Campaign, commit: str) -> RunFinished | None:
+    """Return the first run that says something of a commit: not lost to the machine, or the last of too many."""
+    told = (run for run in campaign.runs_of(commit) if not is_lost(run))
+    return next(told, None) or next(reversed(lost_for_good(campaign, commit)), None)
 
 
 def _measured(desk: Desk, campaign: Campaign, experiment: Experiment, run: RunFinished) -> RejectionMeasured:

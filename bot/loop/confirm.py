@@ -9,6 +9,7 @@ from typing import Any
 from bot.errors import UserError
 from bot.evaluation import RunOrder
 from bot.loop.desk import PRIOR_DEGREES, Desk, campaign_noise
+from bot.loop.measure import charged_by, measure_reference
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import Comparison, compare, pooled_noise
 
@@ -51,10 +52,12 @@ def _score(desk: Desk, commit: str, seed: int, title: str) -> float:
     def on_event(event: Mapping[str, Any]) -> None:
         desk.display.run_progress(event)
 
+    measure_reference(desk, commit)
+    charged = charged_by(desk, desk.ledger.known(), commit)
     desk.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
     with desk.runs.scratch() as scratch:
         desk.git.export(commit, scratch.tree)
-        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, desk.evaluator_settings())
+        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, desk.evaluator_settings(), charged)
         outcome = desk.runs.evaluate(order, on_event)
     if outcome.score is None:
         raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")

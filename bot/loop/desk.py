@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +31,19 @@ from bot.rules.stopping import Limits
 
 PRIOR_DEGREES = 3.0
 PRIOR_SHARE = 0.001
+# Settings that change nothing of what a run takes.
+_TIMELESS = (
+    *(
+        "version",
+        "metric",
+        "editable",
+        "min_effect",
+        "evaluation_seconds",
+        "timeout_seconds",
+        "startup_seconds",
+    ),
+    *("warmup_seconds", "memory_mb", "scratch_mb", "processes"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,14 @@ class Desk:
         }
         least = self.config.verdict.min_effect
         return settings | {"min_effect": least} if least > 0 else settings
+
+    def reference_settings(self) -> str:
+        """Return a digest of the settings that a reference's measures hold for; empty where no time is counted."""
+        evaluator = self.config.evaluator
+        if evaluator.kind != "train" or evaluator.budget.kind == "steps":
+            return ""
+        kept = {name: value for name, value in self.evaluator_settings().items() if name not in _TIMELESS}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
     def guards(self) -> list[Guard]:
         """Return what a candidate must keep besides a better score."""

@@ -24,12 +24,14 @@ from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
 from bot.loop.desk import Desk
+from bot.rules import reference
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
 from bot.rules.schedule import run_id, seed_of
 
 VERSION = 1
 LARGEST = 1 << 20  # bytes that are read
+_MOST_MEASURES = 64
 MOST = 100_000  # bytes that are written: what a job hands on passes through one environment variable
 
 
@@ -153,6 +155,7 @@ def _checked(
     if experiment is None or experiment.candidate is None:
         raise ValueError(f"there is no experiment {number!r} with a candidate")
     commits = {
+        campaign.reference: None,
         campaign.incumbent: None,
         experiment.candidate.parent: None,
         experiment.candidate.commit: number,
@@ -162,13 +165,13 @@ def _checked(
         run = from_json(each).event
         if not isinstance(run, RunFinished):
             raise ValueError(f"{each['kind']!r} is no run")
-        _check_run(desk, commits, run)
+        _check_run(desk, campaign, commits, run)
         runs.append(run)
     logs = {str(name): str(text) for name, text in record["logs"].items()}
     return number, runs, logs
 
 
-def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) -> None:
+def _check_run(desk: Desk, campaign: Campaign, commits: Mapping[str, int | None], run: RunFinished) -> None:
     """Raise ValueError for a run that `nocturne train` would not have made: `commits` are those of the
     experiment, the candidate's with its number."""
     if run.commit not in commits or run.experiment != commits[run.commit]:
@@ -180,6 +183,7 @@ def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) 
         run.gpu_seconds,
         *run.metrics.values(),
         *(x for point in run.curve for x in point),
+        *reference.numbers_of(run.reference or {}),
     ]
     if run.score is not None:
         numbers.append(run.score)
@@ -188,6 +192,11 @@ def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) 
     if (run.score is None) == (run.failure is None):
         raise ValueError(f"run {run.run!r} must have a score or a failure")
     words = [run.jail, run.runner, run.fingerprint or "", *(run.failure or {}).values(), *run.metrics]
+    words += [*(run.reference or {}), *(w for w in (run.reference or {}).values() if isinstance(w, str))]
+    if run.reference is not None and (
+        run.commit != campaign.reference or len(run.reference) > _MOST_MEASURES
+    ):
+        raise ValueError(f"run {run.run!r} is no run of the reference")
     if not all(isinstance(each, str) and len(each) < 10_000 for each in words):
         raise ValueError(f"run {run.run!r} holds what is no text")
 

@@ -20,6 +20,7 @@ from bot.rules.events import (
 )
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
+from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.outcome import decision_of
 from bot.rules.repairs import CrashSentBack
 from bot.rules.statistics import Comparison, compare
@@ -97,6 +98,9 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     failed = _failed(campaign, experiment)
     if failed is not None:
         return _crashed(experiment, failed)
+    lost = lost_for_good(campaign, candidate.commit)
+    if lost:
+        return _lost(experiment, lost)
     if not runs:
         return NeedRun("candidate", "the first run")
     runner, print_ = runs[-1].runner, runs[-1].fingerprint
@@ -125,10 +129,10 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
 
 
 def _failed(campaign: Campaign, experiment: Experiment) -> RunFinished | None:
-    """Return the first run of the candidate that failed."""
+    """Return the first run of the candidate that failed, and that not by the machine."""
     assert experiment.candidate is not None
     runs = campaign.runs_of(experiment.candidate.commit)
-    return next((run for run in runs if run.score is None), None)
+    return next((run for run in runs if run.score is None and not is_lost(run)), None)
 
 
 def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:
@@ -176,6 +180,13 @@ def _verdict(experiment: Experiment, outcome: Decided, campaign: Campaign) -> Ex
     return decision_of(
         experiment, outcome.verdict, reason=reason, lesson=lesson, land=land, comparison=outcome.comparison
     )
+
+
+def _lost(experiment: Experiment, runs: Sequence[RunFinished]) -> ExperimentDecided:
+    """Write down that the machine lost one run after another: nothing is said of the change."""
+    reason = (runs[-1].failure or {}).get("reason", "")
+    said = f"the machine lost {len(runs)} runs in a row: {reason}"
+    return decision_of(experiment, "lost", reason=said, lesson=f"{experiment.title}: not measured ({said}).")
 
 
 def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:

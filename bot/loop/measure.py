@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot.errors import UserError
 from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now, stamp
 from bot.loop.desk import Desk, lease_until
 from bot.loop.scope import objections
 from bot.machine import is_dead
+from bot.rules import reference
 from bot.rules.campaign import Campaign
 from bot.rules.events import LeaseTaken, RunFinished
+from bot.rules.lost_runs import AGAIN, lost_for_good
 from bot.rules.schedule import next_replicate, run_id, seed_of
 
 
@@ -61,8 +64,11 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
 
     A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
-    plus editable files: the review has seen to that, but `editable` may have changed since.
+    plus editable files: the review has seen to that, but `editable` may have changed since. Where nobody has
+    measured the reference on this machine yet, that is done first; None where it fails.
     """
+    if not measure_reference(desk, commit):
+        return None
     campaign = desk.ledger.known()
     replicate = next_replicate(campaign, commit)
     run = run_id(commit, replicate)
@@ -92,7 +98,10 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     else:
         with desk.runs.scratch() as scratch:
             desk.git.export(commit, scratch.tree)
-            outcome = desk.runs.evaluate(RunOrder(run, scratch, seed, desk.evaluator_settings()), on_event)
+            order = RunOrder(
+                run, scratch, seed, desk.evaluator_settings(), charged_by(desk, campaign, commit)
+            )
+            outcome = desk.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
         commit=commit,
@@ -108,11 +117,57 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
         seconds=round(outcome.seconds, 3),
         gpu_seconds=round(outcome.seconds, 3),
         curve=outcome.curve,
+        reference=_measured(desk, campaign, commit, outcome),
     )
     desk.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
     desk.display.run_finished(finished)
     desk.runs.prune()
     return finished
+
+
+def charged_by(desk: Desk, campaign: Campaign, commit: str) -> dict[str, Any] | None:
+    """Return the measures by which the time of a run of `commit` is charged; None where it is the reference's own,
+    or where no time is counted."""
+    settings = desk.reference_settings()
+    if not settings or commit == campaign.reference:
+        return None
+    return reference.measures(campaign, desk.runner, settings)
+
+
+def measure_reference(desk: Desk, commit: str) -> bool:
+    """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False where it
+    fails."""
+    for _ in range(reference.TRIES + AGAIN + 1):
+        campaign, settings = desk.ledger.known(), desk.reference_settings()
+        if commit == campaign.reference or not reference.is_missing(campaign, desk.runner, settings):
+            return True
+        failed = reference.failures(campaign, desk.runner)
+        if len(failed) >= reference.TRIES or lost_for_good(campaign, campaign.reference, runner=desk.runner):
+            break
+        require_commit(desk, campaign.reference)
+        title = "reference (time is charged at its measure)"
+        if measure(desk, campaign.reference, experiment=None, title=title) is None:
+            desk.ledger.refresh()  # another loop has made that run meanwhile
+    desk.display.note("the reference, by which time is charged, could not be measured on this machine")
+    return False
+
+
+def require_commit(desk: Desk, commit: str) -> None:
+    """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
+    if desk.git.resolve(commit) is None:
+        desk.git.fetch(desk.remote.name_or_url, [f"refs/heads/{desk.branch}"])
+    if desk.git.resolve(commit) is None:
+        raise UserError(
+            f"commit {commit[:12]} of campaign {desk.name!r} is nowhere to be found: push it again from the"
+            " clone that made it"
+        )
+
+
+def _measured(desk: Desk, campaign: Campaign, commit: str, outcome: RunOutcome) -> dict[str, Any] | None:
+    """Return what a run of the reference took, as the ledger keeps it."""
+    if outcome.reference is None or commit != campaign.reference:
+        return None
+    return {**outcome.reference, reference.SETTINGS: desk.reference_settings()}
 
 
 def _refused(reason: str) -> RunOutcome:

@@ -15,6 +15,7 @@ from bot.loop.carry import carry
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import DeskLibrary
+from bot.loop.measure import require_commit
 from bot.loop.trying_out import try_out_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
@@ -285,17 +286,6 @@ def ensure_commit(desk: Desk, experiment: Experiment) -> None:
         parent, round = experiment.candidate.parent, experiment.candidate.round
         _commit_candidate(desk, experiment, parent=parent, files=files, round=round)
     require_commit(desk, experiment.candidate.commit)
-
-
-def require_commit(desk: Desk, commit: str) -> None:
-    """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
-    if desk.git.resolve(commit) is None:
-        desk.git.fetch(desk.remote.name_or_url, [f"refs/heads/{desk.branch}"])
-    if desk.git.resolve(commit) is None:
-        raise UserError(
-            f"commit {commit[:12]} of campaign {desk.name!r} is nowhere to be found: push it again from the"
-            " clone that made it"
-        )
 
 
 def editable_files(desk: Desk, commit: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from bot.loop.measure import measure
 from bot.loop.start import ensure_started
 from bot.loop.taking_in import awaited
 from bot.loop.work import begin, choose, prepare, reconcile, record_stop, work_on
-from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait
+from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait, title_of
 from bot.rules.stopping import Stop
 
 
@@ -53,7 +53,7 @@ def run_loop(desk: Desk, until: Until) -> Stop:
         if isinstance(step, Wait):
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):
-            measure(desk, step.commit, experiment=None, title=f"incumbent ({step.why})")
+            measure(desk, step.commit, experiment=None, title=title_of(step, desk.ledger.known()))
         else:
             number = step.experiment if isinstance(step, Continue) else begin(desk, campaign, step)
             if number is not None and work_on(desk, number):

@@ -27,7 +27,7 @@ from bot.loop.work import (
     work_on,
 )
 from bot.rules.campaign import Campaign
-from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment
+from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
 from bot.rules.stopping import Stop
 
 _TRAINING = ("train", "audit")
@@ -127,7 +127,7 @@ def _measure_incumbent(desk: Desk) -> None:
         step = incumbent_step(campaign, standing(desk, campaign, limits(desk.config)))
         if not isinstance(step, MeasureIncumbent):
             return
-        measure(desk, step.commit, experiment=None, title=f"incumbent ({step.why})")
+        measure(desk, step.commit, experiment=None, title=title_of(step, desk.ledger.known()))
 
 
 def announce_training(desk: Desk, number: int) -> None:

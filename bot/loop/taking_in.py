@@ -21,15 +21,18 @@ from bot.rules.unreviewed import in_hand
 from bot.text import disarmed, one_line
 
 _PATHS = 5  # that are named of those in conflict
+_FORMER = 20  # incumbents that the base branch may have got by promotion
 
 
 @dataclass(frozen=True)
 class Following:
     """The commit that takes the base branch in. `absorbed` is the former incumbent that the base held by
-    content already, as after a promotion merged by squash or rebase."""
+    content already, as after a promotion merged by squash or rebase; `reference` the base branch's head where a
+    human wrote something there that is trained."""
 
     commit: str
     absorbed: str | None = None
+    reference: str | None = None
 
 
 def is_due(desk: Desk, campaign: Campaign) -> bool:
@@ -66,7 +69,9 @@ def take_in(desk: Desk, campaign: Campaign) -> Campaign:
         raise
     except UserError as error:
         return _leave_out(desk, base, str(error))
-    event = IncumbentMoved(following.commit, previous, campaign.moves + 1, "base", following.absorbed)
+    event = IncumbentMoved(
+        following.commit, previous, campaign.moves + 1, "base", following.absorbed, following.reference
+    )
     moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
     desk.display.note(f"{desk.base} has moved: {desk.branch} takes it in, and is measured anew")
     return moved
@@ -90,9 +95,9 @@ def _leave_out(desk: Desk, base: str, reason: str) -> Campaign:
 def follow(desk: Desk, campaign: Campaign, base: str) -> Following:
     """Return the commit that brings `base` to the incumbent: `base` itself where it holds the incumbent, else a
     merge of the two. Raises `UserError` where that needs a human."""
-    incumbent = campaign.incumbent
+    incumbent, reference = campaign.incumbent, base if _is_a_humans(desk, campaign, base) else None
     if desk.git.is_ancestor(incumbent, base):
-        return Following(base)
+        return Following(base, reference=reference)
     held = held_by_content(desk.git, campaign, base)
     # Seen from a base that holds the former incumbent `held`, what the two share is that, and not what they
     # shared long ago: else each gain since would conflict with its own copy.
@@ -107,7 +112,24 @@ def follow(desk: Desk, campaign: Campaign, base: str) -> Following:
             f"{named}{more}: {desk.base} and {desk.branch} changed the same lines: merge {desk.base} into"
             f" {desk.branch} by hand and push it"
         )
-    return Following(write_merge(desk.git, merged.tree, (incumbent, base), _message(desk, base)), held)
+    return Following(
+        write_merge(desk.git, merged.tree, (incumbent, base), _message(desk, base)), held, reference
+    )
+
+
+def _is_a_humans(desk: Desk, campaign: Campaign, base: str) -> bool:
+    """Whether the base branch's head has files of its own among those that a run trains with: neither the
+    reference's nor what a promotion brought there."""
+
+    def trained(commit: str) -> tuple[bytes | None, ...]:
+        return tuple(desk.git.read_blob(commit, path) for path in (*desk.config.editable, "prepare.py"))
+
+    shown = campaign.promotion.head if campaign.promotion else ""
+    known = [campaign.reference, campaign.incumbent, *campaign.incumbents[-_FORMER:], shown]
+    theirs = trained(base)
+    return all(
+        trained(commit) != theirs for commit in dict.fromkeys(known) if commit and desk.git.resolve(commit)
+    )
 
 
 def why_moved(desk: Desk, campaign: Campaign, head: str) -> Following | None:
@@ -118,7 +140,9 @@ def why_moved(desk: Desk, campaign: Campaign, head: str) -> Following | None:
     desk = on_own_base(desk, campaign)
     base = desk.git.resolve(desk.base)
     if base is not None and desk.git.is_ancestor(head, base):
-        return Following(head) if desk.git.is_ancestor(campaign.incumbent, head) else None
+        if not desk.git.is_ancestor(campaign.incumbent, head):
+            return None
+        return Following(head, reference=head if _is_a_humans(desk, campaign, head) else None)
     _, parents = desk.git.tree_and_parents(head)
     if len(parents) != 2 or parents[0] != campaign.incumbent:
         return None

@@ -80,7 +80,7 @@ def reconcile(desk: Desk) -> Campaign:
     previous, following = campaign.incumbent, why_moved(desk, campaign, head)
     event = IncumbentMoved(head, previous, campaign.moves + 1)
     if following is not None:
-        event = replace(event, why="base", absorbed=following.absorbed)
+        event = replace(event, why="base", absorbed=following.absorbed, reference=following.reference)
     moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
     desk.display.note(f"{desk.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew")
     return moved
@@ -114,6 +114,7 @@ def standing(desk: Desk, campaign: Campaign, until: Limits) -> Standing:
         incumbent_runs=desk.config.verdict.min_runs,
         remeasure_every=desk.config.verdict.remeasure_every,
         is_dead=machine.is_dead,
+        settings=desk.reference_settings(),
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Reason = Literal[
-    "crashes", "baseline", "gpu_hours", "cost_usd", "permissions", "trainings", "base", "unreviewed"
-]
+    "crashes", "baseline", "gpu_hours", "cost_usd", "permissions", "trainings", "base", "unreviewed",
+    "machine",
+]  # fmt: skip
 # How many experiments must begin before it counts as mended. What fails at the end of an experiment, or
 # after it, lets the next one begin all the same.
 _BEGINNINGS: dict[Reason, int] = {"permissions": 2, "trainings": 2}

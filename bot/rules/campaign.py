@@ -131,6 +131,8 @@ class Campaign:
     leases: dict[str, Lease] = field(default_factory=dict)
     lease_turns: dict[str, int] = field(default_factory=dict)
     incumbents: list[str] = field(default_factory=list)
+    reference: str = ""
+    """The last commit that a human wrote: time is charged at its measure."""
     moves: int = 0
     taken_in: list[int] = field(default_factory=list)
     """Places among the incumbents of those that brought the base branch's commits."""
@@ -279,6 +281,7 @@ class Campaign:
             case ev.CampaignStarted():
                 self.started, self.started_at = event, at
                 self.incumbents = [event.base_commit]
+                self.reference = event.base_commit
             case ev.LeaseTaken():
                 self.leases[event.subject] = Lease(event.holder, event.until, event.turn)
                 self.lease_turns[event.subject] = event.turn
@@ -391,9 +394,18 @@ class Campaign:
             self.taken_in.append(len(self.incumbents))
         if event.absorbed is not None:
             self.absorbed.add(event.absorbed)
+        if event.reference is not None or self._wrote_a_human(event):
+            self.reference = event.reference or event.commit
         self.incumbents.append(event.commit)
         self.moves += 1
         self.left_out = None
+
+    def _wrote_a_human(self, event: ev.IncumbentMoved) -> bool:
+        """Whether nothing else made the commit that the branch was moved to: no experiment, and no merge of one."""
+        if not any(experiment.landed for experiment in self.experiments.values()):
+            return True
+        built = {e.candidate.commit for e in self.experiments.values() if e.candidate is not None}
+        return event.why == "human" and event.commit not in built and event.commit not in self.incumbents
 
     def _apply_to_promotion(self, event: ev.PromotionShown | ev.PromotionEnded) -> None:
         place = next(i for i, known in enumerate(self.promotions) if known.pull == event.pull)

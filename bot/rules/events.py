@@ -25,7 +25,7 @@ VERDICTS: tuple[Verdict, ...] = ("improved", "discarded", "inconclusive", "crash
 Direction = Literal["minimize", "maximize"]
 StopReason = Literal[
     "paused", "stopped", "goal", "experiments", "deadline", "gpu_hours", "cost_usd", "crashes", "plateau",
-    "exhausted", "baseline", "requested", "unreviewed",
+    "exhausted", "baseline", "requested", "unreviewed", "machine",
 ]  # fmt: skip
 
 ExperimentCommand = Literal["revert", "retry", "approve", "reject"]
@@ -201,7 +201,8 @@ class RunFinished:
 
     `score` is None where the run failed; `failure` then holds `class` and `reason`. `seconds` is the whole
     run by our clock, `gpu_seconds` what of it occupied the training device (a CPU stands in for a GPU where
-    there is none). `curve` holds at most 40 points (step, training seconds, training loss).
+    there is none). `curve` holds at most 40 points (step, training seconds, training loss). `reference` is what a
+    run of the reference took, for others to be charged by (`bot.rules.reference`).
     """
 
     kind: ClassVar[str] = "run_finished"
@@ -219,6 +220,7 @@ class RunFinished:
     seconds: float
     gpu_seconds: float
     curve: tuple[tuple[float, float, float], ...] = ()
+    reference: dict[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -322,7 +324,8 @@ class IncumbentMoved:
 
     `why` is "human" where somebody moved the branch, and "base" where the campaign took in the commits of
     its base branch; `absorbed` is then the former incumbent that the base held by content already, as after
-    a promotion merged by squash.
+    a promotion merged by squash. `reference` is the base branch's head where it brings what a human wrote to the
+    files that are trained: time is charged at its measure then.
     """
 
     kind: ClassVar[str] = "incumbent_moved"
@@ -331,6 +334,7 @@ class IncumbentMoved:
     move: int
     why: Literal["human", "base"] = "human"
     absorbed: str | None = None
+    reference: str | None = None
 
     @property
     def key(self) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.rules import reference
 from bot.rules.campaign import Campaign, Lease
+from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.stopping import Limits, Stop, why_stop
 from bot.rules.unreviewed import in_hand
 
 
 @dataclass(frozen=True)
 class MeasureIncumbent:
-    """Run the incumbent once more."""
+    """Run the incumbent once more, or the reference where that is another commit."""
 
     commit: str
     replicate: int
@@ -60,6 +62,8 @@ class Standing:
     remeasure_every: int
     is_dead: Callable[[str], bool]
     """Whether a holder is known to be gone (a process of this machine that no longer runs)."""
+    settings: str = ""
+    """A digest of the settings that the reference's measures must hold for; empty where no time is counted."""
 
 
 def held(lease: Lease | None, standing: Standing) -> bool:
@@ -113,17 +117,57 @@ def next_experiment(campaign: Campaign) -> Begin:
 
 
 def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent | Wait | Stop | None:
-    """Return what the incumbent needs before an experiment is compared with it; None where that is nothing."""
-    missing, why = _missing_runs(campaign, standing)
+    """Return what the incumbent needs before an experiment is compared with it; None where that is nothing.
+
+    What time is charged by comes first: the reference is measured, by a run of the incumbent where it is that.
+    """
+    commit, (missing, why) = campaign.incumbent, _missing_runs(campaign, standing)
+    unmeasured = reference.is_missing(campaign, standing.runner, standing.settings)
+    if unmeasured and (campaign.reference != campaign.incumbent or not missing):
+        commit, missing, why = campaign.reference, 1, "time is charged at its measure"
     if not missing:
         return None
-    failed = _failed_baseline(campaign, standing)
+    failed = _machine_fails(campaign, standing, commit)
+    if failed is None and commit == campaign.incumbent:
+        failed = _failed_baseline(campaign, standing)
+    if failed is None and unmeasured:
+        failed = _failed_reference(campaign, standing)
     if failed is not None:
         return failed
-    free = _first_free(campaign, missing, standing)
+    free = _first_free(campaign, commit, missing, standing)
     if free is not None:
-        return MeasureIncumbent(campaign.incumbent, free, why)
+        return MeasureIncumbent(commit, free, why)
     return Wait("another loop measures the incumbent")
+
+
+def title_of(step: MeasureIncumbent, campaign: Campaign) -> str:
+    """Return what a run is called for people."""
+    return f"{'incumbent' if step.commit == campaign.incumbent else 'reference'} ({step.why})"
+
+
+def _machine_fails(campaign: Campaign, standing: Standing, commit: str) -> Stop | None:
+    """A machine that loses one run after another needs a human, and says nothing of the task."""
+    lost = lost_for_good(campaign, commit, runner=standing.runner)
+    if not lost:
+        return None
+    reason = (lost[-1].failure or {}).get("reason", "")
+    return Stop(
+        "machine",
+        f"the machine lost {len(lost)} runs of {commit[:12]} in a row ({reason}); look at the runner: nothing is said"
+        " of the task",
+    )
+
+
+def _failed_reference(campaign: Campaign, standing: Standing) -> Stop | None:
+    """A reference that fails again and again can't be measured: a human must look."""
+    failed = reference.failures(campaign, standing.runner)
+    if len(failed) < reference.TRIES:
+        return None
+    reason = (failed[-1].failure or {}).get("reason", "")
+    return Stop(
+        "baseline",
+        f"{campaign.reference[:12]}, by which time is charged, fails ({reason}); mend it on the campaign's branch",
+    )
 
 
 def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
@@ -147,6 +191,7 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
 def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
     """An incumbent that fails twice and never scored can't be beaten: a human must look."""
     runs = campaign.runs_of(campaign.incumbent, runner=standing.runner)
+    runs = [run for run in runs if not is_lost(run)]
     failures = [run.failure for run in runs if run.failure is not None]
     if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
         return None
@@ -154,9 +199,8 @@ def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
     return Stop("baseline", f"the incumbent itself fails ({reason}); mend it on the campaign's branch")
 
 
-def _first_free(campaign: Campaign, missing: int, standing: Standing) -> int | None:
-    """Return the number of a missing run of the incumbent that nobody makes now."""
-    commit = campaign.incumbent
+def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standing) -> int | None:
+    """Return the number of a missing run of a commit that nobody makes now."""
     first = next_replicate(campaign, commit)
     for replicate in range(first, first + missing):
         if not held(campaign.leases.get(f"run:{run_id(commit, replicate)}"), standing):

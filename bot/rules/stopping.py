@@ -101,7 +101,7 @@ def _streaks(campaign: Campaign, limits: Limits) -> Stop | None:
     for verdict in reversed(recent):
         if verdict == "improved":
             break
-        since += 1
+        since += verdict != "lost"
     if limits.plateau is not None and since >= limits.plateau:
         return Stop(
             "plateau",

@@ -11,6 +11,7 @@ from pathlib import Path
 from evaluator import crash
 from evaluator.candidate import Candidate, bounds
 from evaluator.errors import CandidateFailed, UserError
+from evaluator.faults import Around
 from evaluator.jail.python import python_paths
 from evaluator.jail.view import View
 from evaluator.job import Job, Say
@@ -91,15 +92,17 @@ def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequen
         log.add(b"\n")  # a line that it began is not the beginning of the next process's first
         costs.append(Cost(time.monotonic() - began, process.cpu_seconds, process.peak_memory_mb))
     if process.returncode:
-        raise diagnosed(process.returncode, part, log, "")
+        raise diagnosed(process.returncode, part, log, "", process.around())
 
 
-def diagnosed(status: int, part: Part, log: Log, otherwise: str) -> CandidateFailed:
+def diagnosed(
+    status: int, part: Part, log: Log, otherwise: str, around: Around | None = None
+) -> CandidateFailed:
     """Return why a part failed, told from what it printed itself."""
     lines = list(log.lines)
     heads = [place for place, line in enumerate(lines) if line == f"{_HEAD}{part.title}"]
     own = lines[heads[-1] + 1 :] if heads else lines
-    return crash.diagnose(status, own, log.progress, str(part.tree), otherwise)
+    return crash.diagnose(status, own, log.progress, str(part.tree), otherwise, around)
 
 
 def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:

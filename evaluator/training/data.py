@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from evaluator import crash
+from evaluator import crash, faults
 from evaluator.candidate import Candidate, bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.inside import frames
@@ -115,6 +115,9 @@ class DataJail:
             lines = list(self._log.lines)
             last = (crash.last_traceback(lines, str(self._repo)) or "\n".join(lines)).strip().splitlines()
             why = last[-1][:300] if last else f"exit code {self._process.returncode}"
+            fault = faults.of_the_machine(self._process.returncode or 0, lines, why, self._process.around())
+            if fault is not None:
+                raise CandidateFailed("infrastructure", f"prepare.py, which serves the data: {fault}")
             if self.said:  # it worked, until it was asked for something
                 raise CandidateFailed("error", f"prepare.py ended while it served training data: {why}")
             raise UserError(f"{self._repo}/prepare.py: failed before it could serve training data: {why}")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator import faults
 from evaluator.candidate import Candidate, bounds, environment
 from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
@@ -102,6 +103,10 @@ class SecondJail:
             self._process.listen(0.05)
         self._process.drain()
         last = next(reversed(self._log.lines), "it ended at once")
+        status, around = self._process.returncode or 0, self._process.around()
+        fault = faults.of_the_machine(status, list(self._log.lines), last, around)
+        if fault is not None:
+            raise CandidateFailed("infrastructure", f"in the audit: {fault}")
         raise CandidateFailed(
             "refused", f"the model can't be rebuilt in a fresh process: {last}", defence="audit"
         )

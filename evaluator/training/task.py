@@ -181,4 +181,5 @@ def _ended(clock: Clock, space: Workspace) -> CandidateFailed:
         process.log.progress,
         str(space.tree),
         "train.py ended without calling evaluate_bpb",
+        process.around(),
     )

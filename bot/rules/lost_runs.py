@@ -1,0 +1,28 @@
+"""Runs that were lost to the machine: they cost time, and say nothing of what was run."""
+
+from __future__ import annotations
+
+from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished
+
+INFRASTRUCTURE = "infrastructure"
+"""The class of such a failure, in the evaluator's word."""
+AGAIN = 2
+"""How often in a row a commit runs again for that."""
+
+
+def is_lost(run: RunFinished) -> bool:
+    """Whether the machine ended the run, and not what was run."""
+    return run.failure is not None and run.failure.get("class") == INFRASTRUCTURE
+
+
+def lost_for_good(campaign: Campaign, commit: str, *, runner: str | None = None) -> list[RunFinished]:
+    """Return the newest runs of a commit that were lost one after another, where they are too many to go on;
+    those after the last `resume` only, for a human has looked then."""
+    late = set(list(campaign.runs)[campaign.resumed_at_runs :])
+    lost: list[RunFinished] = []
+    for run in reversed(campaign.runs_of(commit, runner=runner)):
+        if not is_lost(run) or run.run not in late:
+            break
+        lost.insert(0, run)
+    return lost if len(lost) > AGAIN else []
