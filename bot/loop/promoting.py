@@ -29,6 +29,7 @@ NOT_ENDS = (
     "paused",
     "crashes",
     "baseline",
+    "machine",
     "unreviewed",
 )  # a stop for which the bot merges nothing by itself
 Did = Literal["opened", "updated", "unchanged", "merged", "nothing"]

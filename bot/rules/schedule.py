@@ -176,6 +176,9 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
     if len(usable) < standing.incumbent_runs:
         return standing.incumbent_runs - len(usable), "the incumbent needs its first runs"
+    latest = next((run for run in reversed(campaign.runs.values()) if run.runner == standing.runner), None)
+    if latest is not None and is_lost(latest):
+        return 1, "the last run was lost: does this machine still work?"
     runs = campaign.runs_of(commit, runner=standing.runner)
     landed = campaign.experiment_of(commit)
     fresh = [run for run in runs if landed is None or run.experiment is None]

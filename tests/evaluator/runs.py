@@ -91,7 +91,7 @@ def score(
         capture_output=True,
         text=True,
         env={**os.environ, **(env or {})},
-        timeout=120,
+        timeout=300,
         check=False,
     )
     events = [json.loads(line) for line in done.stdout.splitlines()]

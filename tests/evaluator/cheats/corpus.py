@@ -6,7 +6,7 @@ here, or give it the score that it would have got without its trick ("no effect"
 
     jail      what it wanted was out of sight or out of reach
     limits    memory, processes, files, time of the whole run
-    clock     more training than the budget, wherever it hid
+    clock     more training than the budget, wherever it hid, with the honest model as the reference
     protocol  messages out of order or forged, a second question
     audit     looks ahead, remembers, learns, is not the model that was handed in
     scoring   logits that are no numbers, or not those that were asked for
@@ -158,6 +158,12 @@ CORPUS = (
     alone("hours/trains_in_the_free_time_before", "the same, on the wall", CLOCK, settings=WALL_SECOND),
     alone("hours/asks_for_no_batch_at_all", "trains on the library only", CLOCK, PROTOCOL, settings=CPU_SECOND),
     inside("hours/trains_while_it_is_shipped", "trains while pickled", CLOCK, settings=CPU_SECOND),
+    inside("hours/trains_while_a_padded_model_is_shipped", "buys time", CLOCK, settings=CPU_SECOND, quick=True),
+    inside("hours/trains_while_many_small_tensors_are_shipped", "by number", CLOCK, settings=CPU_SECOND),
+    inside("hours/sleeps_while_it_is_shipped", "waits for a thread that trains", CLOCK, settings=WALL_SECOND),
+    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECOND, quick=True),
+    alone("hours/trains_in_the_last_warm_up_batch", "in the eleventh alone", CLOCK, settings=WALL_SECOND),
+    alone("hours/pretends_to_compile", "trains where compilers are at work", CLOCK, settings=WALL_SECOND),
     alone("hours/trains_in_the_rehearsal", "trains when it is first asked", CLOCK, LIMITS, settings=CPU_SECOND),
     alone("hours/trains_on_in_a_thread", "leaves a thread training", CLOCK, AUDIT, settings=CPU_SECOND),
     alone("hours/trains_in_children_that_nobody_saw", "forks briefly, often", CLOCK, settings=CPU_SECOND),

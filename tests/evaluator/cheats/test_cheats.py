@@ -44,6 +44,26 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, A
 
 
 @pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Return what gives the words that hand a cheat the plain model for its reference, measured once for a budget;
+    none where its budget counts steps."""
+    known: dict[str, Path] = {}
+
+    def words(settings: Mapping[str, Any]) -> list[str]:
+        key = json.dumps(settings["budget"])
+        if settings["budget"]["kind"] == "steps":
+            return []
+        if key not in known:
+            known[key] = tmp_path_factory.mktemp("reference") / "reference.json"
+            repo = repository(tmp_path_factory.mktemp("plain"), train_file(PLAIN))
+            plain = {**STEPS, "budget": settings["budget"]}
+            assert score(repo, plain, "--reference", str(known[key])).last["event"] == "score"
+        return ["--reference", str(known[key])]
+
+    return words
+
+
+@pytest.fixture(scope="session")
 def honest_alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, object]], float]:
     """Return what gives the score that the plain model prints by itself with a budget."""
     known: dict[str, float] = {}
@@ -79,8 +99,8 @@ def held_out() -> dict[str, object]:
     }
 
 
-def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood) -> Outcome:
-    return score(repo, {**STEPS, **cheat.settings}, "--out", str(out), env=around.environment)
+def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[str]) -> Outcome:
+    return score(repo, {**STEPS, **cheat.settings}, "--out", str(out), *words, env=around.environment)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +118,14 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
     cache: Path,
     around: Neighbourhood,
     honest: Callable[[], dict[str, Any]],
+    reference: Callable[[Mapping[str, Any]], list[str]],
     cheat: Cheat,
 ) -> None:
+    words = reference({**STEPS, **cheat.settings})
     repo, out = written(cheat, tmp_path / "repo", around), tmp_path / "out"
     before = traces.fingerprint(repo), traces.fingerprint(around.home)
     for _ in range(cheat.runs):
-        outcome = run(cheat, repo, out, around)
+        outcome = run(cheat, repo, out, around, words)
         last = outcome.last
         assert outcome.returncode == {"score": 0, "failed": 1}.get(last["event"]), (last, outcome.stderr)
         if last["event"] == "score":

@@ -1,0 +1,187 @@
+"""Time is charged at the measure of a reference, and nobody gets a second by a figure of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator.errors import UserError
+from evaluator.training import reference
+from evaluator.training.load import Load, Pool, Reading, stretch
+from evaluator.training.reference import Now, Reference
+from tests.evaluator.references import EASY, reference_file
+from tests.evaluator.runs import STEPS, score, with_train
+from tests.evaluator.test_training import TINY
+
+QUIET = dataclasses.replace(EASY, ready_cpu=2.0, ready_wall=2.0, others=0.0, others_late=0.0, startup=4.0)
+HAND_IN = "\nevaluate_bpb(model, tokenizer, 4)\n"
+WALL = {**STEPS, "budget": {"kind": "wall", "amount": 2}}
+# Accumulates and has slow first steps, as autoresearch has: eleven steps of four batches that it does not count.
+SLOW_FIRST = """
+import time
+batches, counted, step = make_dataloader(tokenizer, 4, 128, "train"), 0.0, 0
+while counted < 2:
+    began = time.time()
+    for _ in range(4):
+        next(batches)
+        time.sleep(0.02 if step > 10 else 0.1)
+    if step > 10:
+        counted += time.time() - began
+    step += 1
+"""
+
+
+def now(others: float = 0.0, ready: float = 2.0, ready_wall: float = 2.0) -> Now:
+    return Now(ready, ready_wall, others)
+
+
+# What a reference is
+
+
+@pytest.mark.long
+def test_a_run_without_a_reference_is_one_and_is_refused_nothing(tmp_path: Path) -> None:
+    repo, file = with_train(tmp_path / "repo", TINY + SLOW_FIRST + HAND_IN), tmp_path / "reference.json"
+    first = score(repo, WALL, "--reference", str(file))
+    assert first.events[0]["is_reference"] and first.last["event"] == "score", first.last
+    made = first.last["reference"]
+    assert json.loads(file.read_text()) == made
+    assert made["training"] > 2 * made["amount"] and made["first_batches"] > 0
+    assert first.last["metrics"]["warmup_seconds"] > made["amount"]
+    # The same script with another constant is charged by it, and has its habits.
+    other = tmp_path / "other.py"
+    other.write_text((repo / "train.py").read_text() + "\n# changed\n")
+    second = score(repo, WALL, "--train", str(other), "--reference", str(file))
+    assert not second.events[0]["is_reference"] and second.last["event"] == "score", second.last
+    assert "reference" not in second.last
+    # Without habits in the reference, it would have been far over its time.
+    habitless = reference_file(tmp_path, "wall", 2.0)
+    third = score(repo, WALL, "--train", str(other), "--reference", habitless).last
+    assert (third["class"], third["defence"]) == ("refused", "clock")
+    # What did not change is the reference, whatever was measured.
+    unchanged = {**made, "training": 2.0, "exam": 0.0, "startup": 0.0}
+    file.write_text(json.dumps(unchanged))
+    assert score(repo, WALL, "--reference", str(file)).last["event"] == "score"
+
+
+@pytest.mark.long
+def test_another_train_file_is_measured_by_the_repositorys_own_which_runs_first(tmp_path: Path) -> None:
+    repo = with_train(tmp_path / "repo", TINY + HAND_IN)
+    late = tmp_path / "late.py"
+    late.write_text(TINY + "import time\ntime.sleep(12)" + HAND_IN)
+    file = tmp_path / "kept.json"
+    outcome = score(repo, WALL, "--train", str(late), "--reference", str(file))
+    said = [event for event in outcome.events if event["event"] == "reference"]
+    assert "runs first" in said[0]["said"] and json.loads(file.read_text()) == said[-1]["reference"]
+    assert (outcome.last["class"], outcome.last["defence"]) == ("refused", "clock")
+    assert "over the time budget" in outcome.last["reason"]
+
+
+@pytest.mark.long
+def test_a_repository_whose_own_script_fails_gives_no_reference(tmp_path: Path) -> None:
+    repo = with_train(tmp_path / "repo", "raise SystemExit('no luck')\n")
+    (tmp_path / "other.py").write_text(TINY + HAND_IN)
+    outcome = score(repo, WALL, "--train", str(tmp_path / "other.py"))
+    assert outcome.returncode == 2
+    assert "no reference" in outcome.last["message"] and "no luck" in outcome.last["message"]
+
+
+def test_a_reference_of_another_budget_is_not_taken(tmp_path: Path) -> None:
+    file = reference_file(tmp_path, "wall", 5.0)
+    outcome = score(with_train(tmp_path / "repo", TINY + HAND_IN), WALL, "--reference", file)
+    assert outcome.returncode == 2 and "another" not in outcome.stderr
+    assert "was measured for 5 wall seconds" in outcome.last["message"]
+
+
+def test_a_budget_of_steps_has_no_reference(tmp_path: Path) -> None:
+    outcome = score(with_train(tmp_path / "repo", TINY), STEPS, "--reference", str(tmp_path / "none.json"))
+    assert outcome.returncode == 2 and "--reference" in outcome.last["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw | {"version": 99}, "version 99"),
+        (lambda raw: raw | {"exam": "1"}, "exam"),
+        (lambda raw: raw | {"exam": float("nan")}, "exam"),
+        (lambda raw: raw | {"startup": -1.0}, "startup"),
+        (lambda raw: raw | {"training": 1e300}, "training"),
+        (lambda raw: raw | {"on_gpu": 1}, "on_gpu"),
+        (lambda raw: {name: raw[name] for name in raw if name != "step"}, "step"),
+        (lambda raw: [], "not a mapping"),
+    ],
+)
+def test_a_file_that_is_no_reference_is_told_so(tmp_path: Path, change: Any, said: str) -> None:
+    path = tmp_path / "reference.json"
+    reference.write(path, EASY)
+    assert reference.read(path) == EASY
+    path.write_text(json.dumps(change(EASY.to_json())))
+    with pytest.raises(UserError, match=said):
+        reference.read(path)
+
+
+# How much slower the machine is, by what a candidate has no hand in
+
+
+def test_the_same_machine_grants_what_the_reference_took() -> None:
+    assert reference.longer_on_the_wall(QUIET, now()) == 1.0
+    assert reference.longer_of_the_processor(QUIET, now()) == 1.0
+    assert reference.longer_on_the_wall(QUIET, now(ready=1.0)) == 1.0  # a faster one takes nothing away
+    assert QUIET.startup < reference.free_startup(QUIET, now()) < 1.3 * QUIET.startup
+
+
+def test_company_stretches_the_wall_as_far_as_it_takes_processors_away() -> None:
+    alone = dataclasses.replace(QUIET, demand=0.5)  # one of two processors
+    assert reference.longer_on_the_wall(alone, now(others=0.05)) == 1.0
+    four_busy = 4 / 5  # what four others get of two processors beside one of ours
+    assert 2.5 <= reference.longer_on_the_wall(alone, now(others=four_busy)) < 3.5
+    assert reference.longer_of_the_processor(alone, now(others=four_busy)) > 1.3
+    # A reference that was itself measured in company is stretched no further by the same company.
+    measured_so = dataclasses.replace(alone, demand=0.2, others=four_busy)
+    assert reference.longer_on_the_wall(measured_so, now(others=four_busy)) < 1.3
+
+
+def test_what_slows_everything_has_an_end() -> None:
+    most = reference.longer_on_the_wall(QUIET, now(others=1.0, ready=1e6, ready_wall=1e6))
+    assert most <= 10 and reference.longer_of_the_processor(QUIET, now(others=1.0, ready=1e6)) <= 3
+    assert stretch(1.0, 1.0) <= 8
+
+
+def test_a_candidate_that_is_busy_itself_makes_others_seem_idle() -> None:
+    """Sixteen threads of ours beside four of others on two processors: what others get is what counts."""
+    load = Load(lambda: 0.0)
+
+    def moment(wall: float, ours: float, theirs: float) -> Reading:
+        return Reading(wall, ours, (Pool(2, ours + theirs),))
+
+    alone = load.others(moment(0, 0, 0), moment(10, 4, 16))
+    greedy = load.others(moment(0, 0, 0), moment(10, 16, 4))
+    assert alone == pytest.approx(0.8) and greedy == pytest.approx(0.2)
+    assert load.others(moment(0, 0, 0), moment(10, 20, 0)) == 0.0
+    assert load.others(moment(0, 0, 0), moment(10, 21, 0)) == 0.0  # the counters are read one after the other
+    # A container's share is used up by what runs in it, whatever the machine around it does.
+    early = Reading(0, 0, (Pool(64, 0), Pool(2, 0)))
+    late = Reading(10, 4, (Pool(64, 100), Pool(2, 20)))
+    assert load.others(early, late) == pytest.approx(0.8)
+
+
+def test_the_digest_is_of_what_may_be_edited(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("x = 1\n")
+    (tmp_path / "model.py").write_text("y = 1\n")
+    files = ("train.py", "model.py")
+    first = reference.digest_of(tmp_path, files)
+    (tmp_path / "notes.md").write_text("nothing\n")
+    assert reference.digest_of(tmp_path, files) == first
+    (tmp_path / "model.py").write_text("y = 2\n")
+    assert reference.digest_of(tmp_path, files) != first
+    (tmp_path / "model.py").unlink()
+    assert reference.digest_of(tmp_path, files) != first
+
+
+def test_all_figures_are_the_references_own() -> None:
+    """No allowance is a function of anything that a candidate says: `Now` holds the machine's figures alone."""
+    assert {field.name for field in dataclasses.fields(Now)} == {"ready_cpu", "ready_wall", "others"}
+    assert isinstance(QUIET, Reference) and QUIET.uncounted == 0
