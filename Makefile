@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-browser test-corpus test-slow lint schema bench-demo bench-evaluator bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
+.PHONY: help demo test test-all test-browser test-corpus test-slow lint schema bench-demo bench-evaluator bench-clock bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -46,6 +46,9 @@ bench-kill: $(READY) ## Kill a campaign at random moments and go on
 
 bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
 	$(BIN)/python -m tests.benchmarks.evaluator_cost
+
+bench-clock: $(READY) ## An unchanged reference beside busy processes: how often it is refused for its time
+	$(BIN)/python -m tests.benchmarks.clock_under_load
 
 bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
 	$(BIN)/python -m tests.benchmarks.github_campaign
