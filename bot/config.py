@@ -90,10 +90,11 @@ class Evaluator(_Section):
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
     """When a run with a budget of steps is killed; for `kind: command`, when `produce` or one measurement is."""
     startup_seconds: Annotated[float, Field(gt=0)] | None = None
-    """Allowance for imports and compiling before the first batch; null measures what is needed."""
+    """Allowance for imports and compiling before the first batch; null takes what the reference needs, the last
+    commit that a human wrote, measured on this kind of machine."""
     warmup_seconds: Annotated[float, Field(ge=0)] | None = None
-    """Most time of the first training steps that the budget does not count, for compiling; null allows a
-    minute where there is a GPU."""
+    """So much of a training the budget does not count, for compiling and first steps; null takes what the
+    reference needs besides its budget."""
     evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
     """When an evaluation is given up."""
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -36,9 +36,8 @@ class Metric:
 class Settings:
     """Everything about a run that is not in the repository. Times in seconds, memory in MiB.
 
-    `startup_seconds` is free before the first batch, and the end of it; None measures what is needed.
-    `warmup_seconds` bounds what the first steps may take beyond the pace of the later ones without being
-    counted, for compilation; None allows a minute where there is a GPU.
+    `startup_seconds` is free before the first batch, and the end of it; None takes what the reference needed.
+    `warmup_seconds` of a training are not counted; None takes what the reference needed beyond its budget.
     `eval_tokens` None stands for the repository's EVAL_TOKENS (see `evaluator.export` for the cap).
     `timeout_seconds` bounds a command, and a training whose budget counts steps.
     `data` are folders that the repository's own prepare.py may read, besides the cache folder.

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from . import repository
 
 def main(folder_name: str, wanted: str, cap: str) -> None:
     folder = Path(folder_name)
-    startup = _startup_ratio()
     prepare = repository.load_prepare(Path.cwd(), "prepare")
 
     import numpy as np
@@ -52,24 +50,8 @@ def main(folder_name: str, wanted: str, cap: str) -> None:
         "time_budget": float(prepare.TIME_BUDGET),
         "prepare_fingerprint": str(prepare.fingerprint()) if hasattr(prepare, "fingerprint") else "",
         "on_this_machine": everywhere,
-        "startup_ratio": startup,
     }
     (folder / "meta.json").write_text(json.dumps(meta))
-
-
-def _startup_ratio() -> float:
-    """Return how much more processor time it takes to be about to train than to have imported torch: optimizers
-    and the first step load a good deal more."""
-    import torch
-    import torch.optim
-
-    imported = time.process_time()
-    model = torch.nn.Linear(8, 8)
-    optimizer = torch.optim.AdamW(model.parameters())
-    model(torch.zeros(8, 8)).sum().backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    return time.process_time() / imported
 
 
 def _texts(prepare: Any, tokenizer: Any, inputs: Any) -> tuple[list[str], list[str], bool]:

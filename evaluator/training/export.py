@@ -29,7 +29,7 @@ from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.training import scoring, views
 
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 EXPORT_SECONDS = 1800.0
 
 # Where the settings name no eval_tokens, the repository's EVAL_TOKENS are taken up to this many logits (8 GiB
@@ -43,8 +43,7 @@ class Exported:
 
     `time_budget` is the repository's own, `fingerprint` changes with anything a score depends on. `folder` also
     holds the index of the text that no candidate may read, windows.npz; `on_this_machine` says that copies of
-    that text are likely to lie about. `startup_ratio` is how much more processor time a start-up takes than
-    the import of torch alone.
+    that text are likely to lie about.
     """
 
     inputs: NDArray[np.int32]
@@ -55,7 +54,6 @@ class Exported:
     fingerprint: str
     folder: Path
     on_this_machine: bool
-    startup_ratio: float
 
 
 def load_or_make(repo: Path, settings: Settings, jail: Jail, *, again: bool = False) -> Exported:
@@ -125,7 +123,6 @@ def _read(folder: Path) -> Exported | None:
             fingerprint=digest.hexdigest(),
             folder=folder,
             on_this_machine=bool(meta["on_this_machine"]),
-            startup_ratio=float(meta["startup_ratio"]),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
