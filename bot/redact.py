@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
+from bot.text import Clean, clean
+
 HIDDEN = "[secret]"
 _LEAST = 8  # characters: a shorter value is no credential, and would take words out of sentences
 _NAMES = re.compile(
@@ -40,7 +42,7 @@ class Redactor:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         held = {
-            value.strip()
+            clean(value.strip())
             for name, value in environ.items()
             if _NAMES.search(name) and len(value.strip()) >= _LEAST and not value.startswith(("/", "~"))
         }
@@ -48,13 +50,17 @@ class Redactor:
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._values = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
-    def __call__(self, text: str) -> str:
-        """Return `text` with each credential replaced by a word that says so."""
+    def __call__(self, text: str) -> Clean:
+        """Return `text` cleaned, with each credential replaced by a word that says so.
+
+        Cleaned first: what stands between the characters of a credential and is not seen would hide it from us alone.
+        """
+        text = clean(text)
         if self._values is not None:
             text = self._values.sub(HIDDEN, text)
         text = _LOOKS.sub(HIDDEN, text)
         text = _HEADER.sub(rf"\1{HIDDEN}", text)
-        return _IN_URL.sub(rf"\1{HIDDEN}@", text)
+        return Clean(_IN_URL.sub(rf"\1{HIDDEN}@", text))
 
 
 def _forms(value: str) -> Iterable[str]:

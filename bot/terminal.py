@@ -10,14 +10,15 @@ from bot import words
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
 from bot.rules.schedule import run_id
+from bot.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def plain(text: str) -> str:
-    """Take control characters out of somebody's text."""
-    return "".join(character for character in text if character.isprintable())
+    """Return somebody's text cleaned, for one line of a terminal; spaces stay as they are."""
+    return "".join(character for character in clean(text).replace("\n", " ") if character.isprintable())
 
 
 def verdict_line(campaign: Campaign, experiment: Experiment) -> str:

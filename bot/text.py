@@ -1,24 +1,37 @@
-"""Words written by agents, made harmless for the place where they are shown."""
+"""Words written by others, cleaned at the border and made harmless for the place where they are shown."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-from typing import Any
+from typing import Any, NewType
 
 from rich.text import Text
 
-# Terminal sequences: CSI, OSC (ended by BEL or ST), and two-byte escapes (ECMA-48).
+# Cleaning is the border that text of others crosses once, before anything measures, cuts, fences or redacts it: what
+# is taken away afterwards would bring together what was measured apart. `evaluator.log.clean` does the same.
+_NEWLINES = re.compile(r"\r\n?")
+# Terminal sequences: CSI, OSC (ended by BEL or ST on its line), and two-byte escapes (ECMA-48).
 _ANSI = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|\x9b[0-?]*[@-~]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]?|\x9b[0-?]*[@-~]"
 )
-# Controls other than tab and newline, text direction marks and overrides (CVE-2021-42574), what has no shape and
-# could hide words from a human (tag characters, zero-width spaces; not the joiners, which scripts and emoji need),
-# and what is no character in XML 1.0, section 2.2.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+_ESCAPES = re.compile("[\x1b\x9b]")
+# What some readers take for the end of a line and others don't (`str.splitlines`; Unicode 16, section 5.8).
+_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# Controls other than tab and newline; what is no character in XML 1.0, section 2.2; and what has no shape of its own:
+# the format characters (Cf: direction marks and overrides, CVE-2021-42574, tags, soft hyphens) and the others that
+# Unicode calls ignorable by default (variation selectors, fillers).
+# https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    "\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# The joiners shape scripts and emoji: one stays between two characters beyond Latin-1, and nowhere else.
+_LOOSE_JOINERS = re.compile(
+    "[\u200c\u200d]{2,}|(?<![^\\x00-\\xff])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\xff])"
 )
 # What means something inside a line, and what does only where a line begins.
 _MARKDOWN = re.compile(r"[\\`*_\[\]#|~]|^[-+=]|(?<=^\d)[.)]")
@@ -40,12 +53,18 @@ _ACTED_ON = (
 )
 
 
-def clean(text: str) -> str:
-    """Return `text` without terminal sequences, control characters and direction overrides.
+Clean = NewType("Clean", str)
+"""Text that was cleaned. What measures, fences or redacts takes this, so that cleaning can't come after it."""
 
-    Tabs and newlines stay.
+
+def clean(text: str) -> Clean:
+    """Return `text` without terminal sequences, control characters and what has no shape.
+
+    Tabs and newlines stay. Whatever else could end a line is a space, so that lines are the same for every reader.
+    Cleaning twice changes nothing.
     """
-    return _UNSAFE.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = _ANSI.sub("", _NEWLINES.sub("\n", text))
+    return Clean(_LOOSE_JOINERS.sub("", _UNSEEN.sub("", _SEPARATORS.sub(" ", text))))
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -56,15 +75,36 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line
 
 
+def clean_diff(diff: str) -> Clean:
+    """Return a diff cleaned, line by line: nothing within one of git's lines begins another, or hides the rest of it."""
+    shown = (clean(_ESCAPES.sub("\u241b", line)).replace("\n", " ") for line in diff.split("\n"))
+    return Clean("\n".join(shown))
+
+
+def fenced(text: Clean, language: str, longest: int | None = None) -> list[str]:
+    """Return a block of Markdown as lines, its fence longer than any within it.
+
+    A line of more than `longest` characters is cut.
+    """
+    ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    cut = (
+        line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
+        for line in text.split("\n")
+    )
+    return [f"{fence}{language}", *cut, fence]
+
+
 def disarmed(text: str) -> str:
     """Return `text` cleaned, on its lines, with what GitHub would act on broken by a zero-width joiner.
 
-    For places that are not read as Markdown: titles and commit messages.
+    For places that are not read as Markdown: titles and commit messages. This comes last: cleaning would take the
+    joiners away again.
     """
-    text = clean(text)
+    said: str = clean(text)
     for pattern, broken in _ACTED_ON:
-        text = pattern.sub(broken, text)
-    return text
+        said = pattern.sub(broken, said)
+    return said
 
 
 def html_text(text: str) -> str:

@@ -57,12 +57,12 @@ def commit_message(
             "",
             disarmed(reason).strip(),
             "",
-            f"Expected: {one_line(disarmed(expected))}",
+            f"Expected: {disarmed(one_line(expected))}",
             "",
             f"Nocturne-Campaign: {one_line(campaign)}",
             f"Nocturne-Experiment: {experiment}",
-            f"Nocturne-Category: {one_line(disarmed(category))}",
-            f"Nocturne-Proposer: {one_line(disarmed(proposer))}",
+            f"Nocturne-Category: {disarmed(one_line(category))}",
+            f"Nocturne-Proposer: {disarmed(one_line(proposer))}",
             "",
         ]
     )

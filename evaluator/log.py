@@ -19,13 +19,37 @@ _KEPT_LINES = 400
 _KEPT_METRICS = 2000
 _LONGEST_LINE = 2000
 
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+# `legible` is the one cleaning for text by others, the same as `bot.text.clean`: the reasons stand there. Its first
+# step is all that a terminal needs.
+_NEWLINES = re.compile(r"\r\n?")
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]?|\x9b[0-?]*[@-~]"
+)
+_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    "\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# The joiners shape scripts and emoji: one stays between two characters beyond Latin-1, and nowhere else.
+_LOOSE_JOINERS = re.compile(
+    "[\u200c\u200d]{2,}|(?<![^\\x00-\\xff])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\xff])"
+)
 
 
 def clean(text: str) -> str:
-    """Return `text` without terminal escapes, reordering marks and controls other than newline and tab."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+    """Return `text` without terminal escapes, reordering marks and controls other than newline and tab.
+
+    Whatever else could end a line is a space.
+    """
+    return _CONTROLS.sub("", _SEPARATORS.sub(" ", _ANSI.sub("", _NEWLINES.sub("\n", text))))
+
+
+def legible(text: str) -> str:
+    """Return `text` cleaned, and without what has no shape: what is measured or looked for in it is what is seen."""
+    return _LOOSE_JOINERS.sub("", _UNSEEN.sub("", clean(text)))
 
 
 class Log:
@@ -72,10 +96,10 @@ class Log:
 
     def tail(self) -> str:
         """Return the last lines, at most `TAIL_CHARACTERS`."""
-        return "\n".join([*self.lines, clean(self._rest.decode(errors="replace"))]).strip()[-TAIL_CHARACTERS:]
+        return "\n".join([*self.lines, legible(self._rest.decode(errors="replace"))]).strip()[-TAIL_CHARACTERS:]
 
     def _line(self, raw: bytes) -> None:
-        text = clean(raw[:_LONGEST_LINE].decode(errors="replace"))
+        text = legible(raw[:_LONGEST_LINE].decode(errors="replace"))
         if not text.strip():
             return
         self.lines.append(text)

@@ -12,7 +12,7 @@ from bot.claude.line import Line
 from bot.claude.lookups import file_tool, past_tools
 from bot.claude.prompts import CHECKER, opening_blocks, system_blocks
 from bot.claude.tools import Answer, Tool, choice, fields, integer, listing, text
-from bot.text import clean, one_line
+from bot.text import clean, clean_diff, one_line
 
 _DIFF = 60_000  # characters
 _REASON = 1_000
@@ -99,7 +99,7 @@ def _task(case: Case, readable: set[str]) -> list[str]:
     if hidden:
         parts.append(f"Not shown, because its owner keeps it back: {', '.join(hidden)}.")
     else:
-        parts.append(quoted(case.diff, "the diff", _DIFF))
+        parts.append(quoted(clean_diff(case.diff), "the diff", _DIFF))
     if not case.may_revise:
         parts.append("It was revised once already: approve or reject it.")
     return [*parts, "Review it."]

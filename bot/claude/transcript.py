@@ -6,7 +6,6 @@ Kept in the clone's nocturne folder, never in git; in a workflow also where the 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from bot.actions.files import in_actions
 from bot.claude.client import Reply
 from bot.claude.kept import folder_of
 from bot.errors import UserError
-from bot.text import clean, one_line
+from bot.text import Clean, fenced, one_line
 
 ARTIFACT_FOLDER = "nocturne-conversations"
 KEPT = 200
@@ -25,7 +24,7 @@ _LONGEST_PART = 40_000  # characters of one block that are kept
 class Conversations:
     """The folder with a campaign's transcripts."""
 
-    def __init__(self, folder: Path, *, redact: Callable[[str], str], also: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, redact: Callable[[str], Clean], also: Path | None = None) -> None:
         self.folder = folder
         self._also = also
         self._redact = redact
@@ -41,7 +40,7 @@ class Conversations:
 
 
 def conversations(
-    common_dir: Path, campaign: str, environ: Mapping[str, str], redact: Callable[[str], str]
+    common_dir: Path, campaign: str, environ: Mapping[str, str], redact: Callable[[str], Clean]
 ) -> Conversations:
     """Return the transcripts' folder of `campaign` in the clone whose git folder is `common_dir`."""
     temporary = environ.get("RUNNER_TEMP")
@@ -52,14 +51,14 @@ def conversations(
 class Transcript:
     """One conversation, written part by part, so that what was said survives whatever ends it."""
 
-    def __init__(self, paths: Sequence[Path], title: str, redact: Callable[[str], str]) -> None:
+    def __init__(self, paths: Sequence[Path], title: str, redact: Callable[[str], Clean]) -> None:
         self._paths = paths
         self._redact = redact
         self._write([f"# {title}"])
 
     def system(self, model: str, blocks: Sequence[Mapping[str, Any]], tools: Sequence[str]) -> None:
         lines = [
-            f"Model: {one_line(model, 128)}. Tools: {', '.join(tools) or 'none'}.",
+            f"Model: {self._word(model, 128)}. Tools: {', '.join(tools) or 'none'}.",
             "",
             "## Instructions",
             "",
@@ -73,7 +72,7 @@ class Transcript:
         for block in content:
             if block["type"] == "tool_result":
                 failed = ", which failed" if block.get("is_error") else ""
-                lines += [f"Result of {one_line(str(block['tool_use_id']), 80)}{failed}:", ""]
+                lines += [f"Result of {self._word(block['tool_use_id'], 80)}{failed}:", ""]
                 lines += [*self._quoted(str(block.get("content", ""))), ""]
             else:
                 lines += [*self._quoted(str(block.get("text", ""))), ""]
@@ -87,26 +86,27 @@ class Transcript:
             elif block["type"] == "text":
                 lines += [*self._quoted(block["text"]), ""]
             elif block["type"] == "tool_use":
-                lines += [f"Calls {one_line(str(block['name']), 64)} ({one_line(str(block['id']), 80)}):", ""]
+                lines += [f"Calls {self._word(block['name'], 64)} ({self._word(block['id'], 80)}):", ""]
                 lines += [*self._quoted(_legible(block["input"])), ""]
         used = reply.usage
         lines.append(
-            f"Ended with {one_line(reply.stop_reason, 40)}; {used.prompt_tokens:,} tokens read,"
+            f"Ended with {self._word(reply.stop_reason, 40)}; {used.prompt_tokens:,} tokens read,"
             f" {used.cache_read_tokens:,} of them from the cache; {used.output_tokens:,} written."
         )
         self._write(lines)
 
     def note(self, text: str) -> None:
         """Write down what happened besides talk: a failure, a fallback, a verdict."""
-        self._write([f"*{one_line(self._redact(text), 500)}*"])
+        self._write([f"*{self._word(text, 500)}*"])
 
     def _quoted(self, text: str) -> list[str]:
-        text = self._redact(text)
-        if len(text) > _LONGEST_PART:
-            text = f"{text[:_LONGEST_PART]}\n… {len(text) - _LONGEST_PART:,} more characters"
-        longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-        fence = "`" * max(3, longest + 1)
-        return [f"{fence}text", *clean(text).splitlines(), fence]
+        said = self._redact(text)
+        if len(said) > _LONGEST_PART:
+            said = Clean(f"{said[:_LONGEST_PART]}\n… {len(said) - _LONGEST_PART:,} more characters")
+        return fenced(Clean(said.removesuffix("\n")), "text")
+
+    def _word(self, text: object, limit: int) -> str:
+        return one_line(self._redact(str(text)), limit)
 
     def _write(self, lines: Sequence[str]) -> None:
         for path in self._paths:

@@ -15,6 +15,7 @@ from bot.pulls.runs import runs_lines
 from bot.pulls.verdict import verdict_lines
 from bot.rules.campaign import Experiment
 from bot.terminal import plain
+from bot.text import clean_diff
 
 
 def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = False) -> int:
@@ -96,4 +97,8 @@ def _diff(desk: Desk, experiment: Experiment) -> list[str]:
     if experiment.candidate is None:
         return []
     ensure_commit(desk, experiment)
-    return ["## Diff", "", desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)]
+    return [
+        "## Diff",
+        "",
+        clean_diff(desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)),
+    ]

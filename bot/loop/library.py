@@ -16,7 +16,7 @@ from bot.loop.packages import objections, wished_of, wishes
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
-from bot.text import one_line
+from bot.text import clean_diff, one_line
 from bot.words import number as written
 
 # Never read to a model, wherever they lie: what usually holds credentials.
@@ -136,7 +136,9 @@ class DeskLibrary:
             self._look_at(self._desk, known)
         except UserError as error:
             return f"its diff is not at hand: {error}"
-        return shortened(self._desk.git.diff(known.candidate.parent, known.candidate.commit), _DIFF)
+        return shortened(
+            clean_diff(self._desk.git.diff(known.candidate.parent, known.candidate.commit)), _DIFF
+        )
 
     def _log(self, run: RunFinished) -> str:
         log = self._desk.ledger.read_file(f"logs/{run.run}.txt")

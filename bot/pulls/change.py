@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.pulls.safe import code, fenced
+from bot.pulls.safe import code, fenced_diff
 from bot.report.formats import count
 from bot.rules.campaign import Experiment
 
@@ -35,7 +35,7 @@ def change_lines(experiment: Experiment, diff: str) -> list[str]:
         lines.append("No file changes.")
     lines += _constants(experiment.proposal.changes)
     if files and diff.count("\n") <= _DIFF_LINES and len(diff) <= _DIFF_CHARACTERS:
-        lines += ["", *fenced(diff, "diff")]
+        lines += ["", *fenced_diff(diff)]
     return lines
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.text import clean, disarmed, markdown_text, one_line
+from bot.text import clean, clean_diff, disarmed, markdown_text, one_line
+from bot.text import fenced as block
 
 # What may stand between backticks as it is, also in a table: nothing of it ends a span or a cell.
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:+\-*/()\[\]\"'= {}%]+")
@@ -14,7 +15,10 @@ _LEAST = 40  # characters that are worth a paragraph
 
 def title(text: str, limit: int) -> str:
     """Return `text` as a title: one line of at most `limit` characters that mentions nobody and links nowhere."""
-    return one_line(disarmed(one_line(text)), limit)
+    line = one_line(text, limit)
+    while len(said := disarmed(line)) > limit:
+        line = one_line(line, len(line) - (len(said) - limit))
+    return said
 
 
 def prose(text: str, limit: int = 400) -> str:
@@ -54,7 +58,9 @@ def code(text: str, limit: int = 120) -> str:
 
 def fenced(text: str, language: str) -> list[str]:
     """Return a block as lines, its fence longer than any within it."""
-    lines = [line if len(line) <= _LINE else line[: _LINE - 1] + "…" for line in clean(text).splitlines()]
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [f"{fence}{language}", *lines, fence]
+    return block(clean(text.rstrip("\r\n")), language, _LINE)
+
+
+def fenced_diff(diff: str) -> list[str]:
+    """Return a diff in a block: its lines are git's, and nothing within one of them begins another."""
+    return block(clean_diff(diff.rstrip("\n")), "diff", _LINE)

@@ -29,7 +29,7 @@ from bot.report.words import (
     title,
     warnings,
 )
-from bot.text import clean, html_text, json_for_script, one_line, web_address
+from bot.text import clean, clean_diff, html_text, json_for_script, one_line, web_address
 
 DIFF_LIMIT = 20_000
 """Characters of a diff that the page carries; the pull request has the rest."""
@@ -114,7 +114,7 @@ def _row(row: Row, digits: int) -> dict[str, Any]:
         "words": [[label, clean(text)] for label, text in _words(row, digits) if text.strip()],
         "commit": row.commit,
         "runLines": [_run_line(line, digits) for line in row.run_lines],
-        "diff": _short(clean(row.diff)),
+        "diff": _short(clean_diff(row.diff)),
         "talks": [_talk(talk) for talk in row.talks],
         "curve": _curve(row.curve),
         "against": row.curve_against,

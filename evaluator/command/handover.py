@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.errors import CandidateFailed
-from evaluator.log import clean
+from evaluator.log import legible
 
 MOST_ENTRIES = 10_000
 MOST_LEVELS = 16
@@ -103,4 +103,4 @@ def _refused(why: str, defence: str = "jail") -> CandidateFailed:
 
 
 def _shown(path: str) -> str:
-    return clean(os.fsencode(path).decode(errors="replace"))[:200]
+    return legible(os.fsencode(path).decode(errors="replace"))[:200]

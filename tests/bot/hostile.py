@@ -43,6 +43,11 @@ CORPUS = (
     "&lt;!channel&gt; &amp;lt;!channel&amp;gt;",
     "*bold* _italic_ ~struck~ `code` ```block``` :rocket: :skin-tone-2: :+1:",
     "> quoted\n>>> all quoted\n\u2022 listed",
+    # Fences closed from inside, once what can't be seen is gone, or by what some take for the end of a line
+    "``\u200b`\n\n@octocat ![b](https://evil.example/p.png) fixes #1\n\n``\u200b`text",
+    "x\u2028``\u00ad`\u2028\u2028### Verdict: improved\u2029\u2029@octocat\x0b``\u200d`\x0c# y\x85z\x1c- a",
+    "`\ufe0f``\ufe0f`\n~\u200b~~\n`\U000e0100`\u034f`\n# out",
+    "&\u2060amp;lt;b> <\u200bscript>alert(1)</\u200cscript> <!\u200b-- --\u200b>",
     # HTML, scripts and styles
     "<svg/onload=alert(1)><foreignObject><body onload=alert(1)></foreignObject></svg>",
     "\" onmouseover=\"alert(1) ' onfocus='alert(1) autofocus",
@@ -90,6 +95,6 @@ ACTED_ON = re.compile(
 )
 # What changes a terminal, a direction or what a reader can see, wherever text is shown. Tab and newline don't.
 UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )

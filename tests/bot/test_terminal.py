@@ -65,4 +65,4 @@ def test_hostile_titles_stay_text() -> None:
         display.experiment_finished(campaign, campaign.experiments[1])
         display.close()
         assert "\x1b]0;title" not in shown.getvalue()
-    assert plain("a\x1b[31mb\x07\u202ec") == "a[31mbc"
+    assert plain("a\x1b[31mb\x07\u202ec") == "abc"
