@@ -27,9 +27,11 @@ from pydantic import (
 )
 
 from bot.errors import UserError
+from bot.rules.bounds import is_number
 from bot.rules.guards import parse_guard
 
 CONFIG_PATH = ".github/nocturne.yml"
+_LARGEST = 1e15  # of any number here: beyond it no setting means anything, and arithmetic may overflow
 RESERVED_NAMES = ("ledger", "exp")
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -42,6 +44,13 @@ def _guard(text: str) -> str:
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _of_a_size(cls, value: Any) -> Any:
+        if is_number(value) and not abs(value) <= _LARGEST:
+            raise ValueError(f"must be a number from {-_LARGEST:g} to {_LARGEST:g}")
+        return value
 
 
 class Budget(_Section):

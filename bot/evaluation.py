@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -23,6 +22,8 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.process import scrubbed_environment
+from bot.rules.bounds import LONGEST, is_number, measurable, too_large
+from bot.text import clean, one_line
 
 PROTOCOL = 1
 KEPT_RUNS = 20
@@ -252,29 +253,41 @@ def _parse_line(line: bytes) -> dict[str, Any]:
 
 
 def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
+    """Return what a final event says. The words in it are a candidate's, and so is what was measured: cleaned, and
+    within bounds."""
     failed = event.get("event") == "failed"
-    failure = {"class": str(event.get("class", "error")), "reason": str(event.get("reason", ""))[:500]}
+    failure = {
+        "class": one_line(str(event.get("class", "error")), 40),
+        "reason": one_line(str(event.get("reason", "")), 500),
+    }
+    score = event.get("score")
+    if not failed and not measurable(score):
+        failed, failure = (
+            True,
+            {"class": "nan", "reason": too_large(score) if is_number(score) else "no number"},
+        )
     metrics = {
-        name: float(value)
+        one_line(name, 200): float(value)
         for name, value in dict(event.get("metrics") or {}).items()
-        if isinstance(value, (int, float)) and abs(value) < 1e300
+        if measurable(value)
     }
     return RunOutcome(
-        score=None if failed else float(event["score"]),
+        score=float(score) if not failed and is_number(score) else None,
         failure=failure if failed else None,
         metrics=metrics,
         fingerprint=event.get("fingerprint"),
-        jail=str(event.get("jail", "none")),
-        seconds=metrics.get("total_seconds", seconds),
-        curve=tuple(point for point in _points(event) if all(map(math.isfinite, point))),
-        log_tail=str(event.get("log_tail") or ""),
+        jail=one_line(str(event.get("jail", "none")), 80),
+        seconds=min(LONGEST, max(0.0, metrics.get("total_seconds", seconds))),
+        curve=_points(event),
+        log_tail=clean(str(event.get("log_tail") or "")),
         reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
     )
 
 
-def _points(event: Mapping[str, Any]) -> list[tuple[float, float, float]]:
-    """Return the learning curve: step, training seconds, loss."""
-    return [(float(a), float(b), float(c)) for a, b, c in event.get("curve") or ()]
+def _points(event: Mapping[str, Any]) -> tuple[tuple[float, float, float], ...]:
+    """Return the learning curve: step, training seconds, loss; without points that are no measurement."""
+    points = event.get("curve") or ()
+    return tuple((float(a), float(b), float(c)) for a, b, c in points if all(map(measurable, (a, b, c))))
 
 
 def _order_digest(order: RunOrder) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def one_line(text: str, limit: int | None = None) -> str:
 
 
 def clean_diff(diff: str) -> Clean:
-    """Return a diff cleaned, line by line: nothing within one of git's lines begins another, or hides the rest of it."""
+    """Return a diff cleaned, line by line: nothing within one of git's lines begins another or hides the rest."""
     shown = (clean(_ESCAPES.sub("\u241b", line)).replace("\n", " ") for line in diff.split("\n"))
     return Clean("\n".join(shown))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluator.bounds import LARGEST, measurable, within
 from evaluator.errors import CandidateFailed
 from evaluator.jail.view import Jail
 from evaluator.log import Log
@@ -49,14 +50,19 @@ class Job:
 
 
 def scored(job: Job, score: float, metrics: Mapping[str, float], fingerprint: str, log: Log) -> Event:
-    """Return the final event of a run that has a score."""
+    """Return the final event of a run that has a score: a failure (nan) where that is no measurement."""
     name = job.settings.metric.name
+    if not measurable(score):
+        said = (
+            f"the {name} of {score:g} is beyond {LARGEST:g} in magnitude: a diverged loss is no measurement"
+        )
+        return failed(job, CandidateFailed("nan", said, defence="scoring"), metrics, fingerprint, log)
     return {
         "event": "score",
         "metric": name,
         "score": score,
         "direction": job.settings.metric.direction,
-        "metrics": {name: score, **metrics},
+        "metrics": {name: score, **within(metrics)},
         "printed": dict(log.progress.printed),
         **_common(job, fingerprint, log),
     }
@@ -72,7 +78,7 @@ def failed(
         "reason": failure.reason,
         "defence": failure.defence,
         "traceback": failure.traceback,
-        "metrics": dict(metrics),
+        "metrics": within(metrics),
         **_common(job, fingerprint, log),
     }
 

@@ -96,7 +96,9 @@ class Log:
 
     def tail(self) -> str:
         """Return the last lines, at most `TAIL_CHARACTERS`."""
-        return "\n".join([*self.lines, legible(self._rest.decode(errors="replace"))]).strip()[-TAIL_CHARACTERS:]
+        return "\n".join([*self.lines, legible(self._rest.decode(errors="replace"))]).strip()[
+            -TAIL_CHARACTERS:
+        ]
 
     def _line(self, raw: bytes) -> None:
         text = legible(raw[:_LONGEST_LINE].decode(errors="replace"))

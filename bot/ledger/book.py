@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from bot.errors import UserError
-from bot.ledger.store import LedgerState, LedgerStore
+from bot.ledger.store import REF, LedgerState, LedgerStore
+from bot.rules.bounds import bounded
 from bot.rules.campaign import Campaign
-from bot.rules.events import Event, LedgerMended, from_json, to_json
+from bot.rules.events import Event, LedgerMended, Recorded, from_json, to_json
+from bot.text import one_line
 
 Make = Callable[[Campaign], Sequence[Event]]
 Files = Callable[[Campaign], Mapping[str, bytes]]
@@ -51,7 +54,7 @@ class Ledger:
         """Return the campaign as the ledger had it at `moment` (a stamp)."""
         campaign = Campaign()
         for record in self._store.load().events:
-            recorded = from_json(record)
+            recorded = _event(record)
             if recorded.at > moment:
                 break
             campaign.apply(recorded)
@@ -95,10 +98,16 @@ class Ledger:
             self._campaign, done = Campaign(), 0
         for record in state.events[done:]:
             try:
-                self._campaign.apply(from_json(record))
+                self._campaign.apply(_event(record))
             except (ValueError, KeyError) as error:
                 raise UserError(
-                    f"the ledger holds an event that this version can't read ({error}): upgrade Nocturne"
+                    f"the ledger holds an event that this version can't read"
+                    f" ({one_line(str(record.get('key')), 60)}: {one_line(str(error), 200)}): upgrade Nocturne, or"
+                    f" revert the commit that wrote it to {REF}"
                 ) from None
             self._last_key = str(record["key"])
         return self._campaign
+
+
+def _event(record: dict[str, Any]) -> Recorded:
+    return from_json(bounded(record))

@@ -290,7 +290,7 @@ class LedgerStore:
 def _decoded(line: bytes) -> Event | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and isinstance(event.get("key"), str) else None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,14 +23,14 @@ from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
 from bot.loop.desk import Desk
-from bot.rules import reference
+from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
 from bot.rules.schedule import run_id, seed_of
+from bot.text import clean, one_line
 
 VERSION = 1
 LARGEST = 1 << 20  # bytes that are read
-_MOST_MEASURES = 64
 MOST = 100_000  # bytes that are written: what a job hands on passes through one environment variable
 
 
@@ -103,8 +102,8 @@ def accept(desk: Desk, path: Path) -> int | None:
         record = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a handover of `nocturne train` ({error}): run it again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a handover of `nocturne train` ({_why(error)}): run it again") from None
     return _take_in(desk, record, str(path))
 
 
@@ -112,10 +111,10 @@ def take_in(desk: Desk, text: str, name: str, *, of: int) -> int:
     """Put the runs of a handover of the experiment `of` on the ledger; `name` is for people. As `accept`."""
     try:
         record = json.loads(text)
-        if record["experiment"] != of:
-            raise ValueError(f"it is of experiment {record['experiment']!r}")
+        if not _is_whole(record["experiment"]) or record["experiment"] != of:
+            raise ValueError(f"it is of experiment {shown(record['experiment'])}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{name}: not a handover of `nocturne train` ({error}): run it again") from None
+        raise UserError(f"{name}: not a handover of `nocturne train` ({_why(error)}): run it again") from None
     return _take_in(desk, record, name)
 
 
@@ -123,9 +122,9 @@ def _take_in(desk: Desk, record: dict[str, Any], name: str) -> int:
     campaign = desk.ledger.refresh()
     try:
         number, runs, logs = _checked(desk, campaign, record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{name}: not a handover for this campaign ({error}): run `nocturne train` again"
+            f"{name}: not a handover for this campaign ({_why(error)}): run `nocturne train` again"
         ) from None
     if any(run.run not in campaign.runs for run in runs):
         _append(desk, runs, logs)
@@ -148,12 +147,12 @@ def _append(desk: Desk, runs: Sequence[RunFinished], logs: Mapping[str, str]) ->
 def _checked(
     desk: Desk, campaign: Campaign, record: dict[str, Any]
 ) -> tuple[int, list[RunFinished], dict[str, str]]:
-    if (record["version"], record["campaign"]) != (VERSION, desk.name):
-        raise ValueError(f"version {record['version']!r} of campaign {record['campaign']!r}")
+    if (record["version"], record["campaign"]) != (VERSION, desk.name) or not _is_whole(record["version"]):
+        raise ValueError(f"version {shown(record['version'])} of campaign {shown(record['campaign'])}")
     number = record["experiment"]
-    experiment = campaign.experiments.get(number)
+    experiment = campaign.experiments.get(number) if _is_whole(number) else None
     if experiment is None or experiment.candidate is None:
-        raise ValueError(f"there is no experiment {number!r} with a candidate")
+        raise ValueError(f"there is no experiment {shown(number)} with a candidate")
     commits = {
         campaign.reference: None,
         campaign.incumbent: None,
@@ -164,41 +163,38 @@ def _checked(
     for each in record["runs"]:
         run = from_json(each).event
         if not isinstance(run, RunFinished):
-            raise ValueError(f"{each['kind']!r} is no run")
-        _check_run(desk, campaign, commits, run)
+            raise ValueError(f"{shown(each['kind'])} is no run")
+        _check_run(desk, commits, run)
+        if run.reference is not None and run.commit != campaign.reference:
+            raise ValueError(f"run {shown(run.run)} is no run of the reference")
         runs.append(run)
-    logs = {str(name): str(text) for name, text in record["logs"].items()}
+    logs: dict[str, str] = {str(name): clean(str(text)) for name, text in record["logs"].items()}
     return number, runs, logs
 
 
-def _check_run(desk: Desk, campaign: Campaign, commits: Mapping[str, int | None], run: RunFinished) -> None:
+def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) -> None:
     """Raise ValueError for a run that `nocturne train` would not have made: `commits` are those of the
     experiment, the candidate's with its number."""
+    check_run(run)
     if run.commit not in commits or run.experiment != commits[run.commit]:
-        raise ValueError(f"run {run.run!r} is of another experiment")
+        raise ValueError(f"run {shown(run.run)} is of another experiment")
     if run.run != run_id(run.commit, run.replicate) or run.seed != seed_of(desk.config.seed, run.replicate):
-        raise ValueError(f"run {run.run!r} has another name or seed than it should")
-    numbers = [
-        run.seconds,
-        run.gpu_seconds,
-        *run.metrics.values(),
-        *(x for point in run.curve for x in point),
-        *reference.numbers_of(run.reference or {}),
-    ]
-    if run.score is not None:
-        numbers.append(run.score)
-    if not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
-        raise ValueError(f"run {run.run!r} holds what is no number")
+        raise ValueError(f"run {shown(run.run)} has another name or seed than it should")
     if (run.score is None) == (run.failure is None):
-        raise ValueError(f"run {run.run!r} must have a score or a failure")
-    words = [run.jail, run.runner, run.fingerprint or "", *(run.failure or {}).values(), *run.metrics]
-    words += [*(run.reference or {}), *(w for w in (run.reference or {}).values() if isinstance(w, str))]
-    if run.reference is not None and (
-        run.commit != campaign.reference or len(run.reference) > _MOST_MEASURES
-    ):
-        raise ValueError(f"run {run.run!r} is no run of the reference")
-    if not all(isinstance(each, str) and len(each) < 10_000 for each in words):
-        raise ValueError(f"run {run.run!r} holds what is no text")
+        raise ValueError(f"run {shown(run.run)} must have a score or a failure")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _why(error: BaseException) -> str:
+    """Return what is wrong in one short line, whatever it quotes."""
+    if isinstance(error, KeyError):
+        return f"it has no {shown(error.args[0])}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return one_line(str(error), 200)
 
 
 def _log(run: str) -> str:

@@ -21,7 +21,16 @@ SIGMAS = 2.0  # what a new best must gain where no size is set
 # A human asked for these, or sits before the terminal.
 _ASKED_FOR = ("requested", "paused")
 # What only a human can mend, or must decide.
-NEEDS_HUMAN = ("crashes", "baseline", "machine", "plateau", "exhausted", "gpu_hours", "cost_usd", "unreviewed")
+NEEDS_HUMAN = (
+    "crashes",
+    "baseline",
+    "machine",
+    "plateau",
+    "exhausted",
+    "gpu_hours",
+    "cost_usd",
+    "unreviewed",
+)
 
 
 @dataclass(frozen=True)

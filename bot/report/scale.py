@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+
+_FINEST = 1e-11  # of the values' size: what doubles can tell apart on an axis
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ def robust_range(scores: Sequence[float], stairs: Sequence[float], sigma: float)
     kept += [edge for stair in stairs for edge in (stair - 1.5 * sigma, stair + 1.5 * sigma)]
     bottom, top = min(kept, default=middle), max(kept, default=middle)
     air = 0.06 * (top - bottom) or max(abs(middle) * 0.01, 1e-6)
+    air = max(
+        air, _FINEST * max(abs(bottom), abs(top)), sys.float_info.min
+    )  # else no tick differs from the next
     return bottom - air, top + air
 
 

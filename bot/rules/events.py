@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
+from bot.rules.bounds import check_types
 from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
 from bot.rules.rejections import RejectionDrawn, RejectionMeasured
@@ -602,7 +603,8 @@ def to_json(event: Event, *, at: str, by: str) -> dict[str, Any]:
 def from_json(record: dict[str, Any]) -> Recorded:
     """Return the event that `record` holds.
 
-    Raises ValueError for a kind that this version does not know or a record that lacks a field.
+    Raises ValueError for a kind that this version does not know, a record that lacks a field, and one whose numbers
+    or texts are none (`bot.rules.bounds`).
     """
     body = dict(record)
     kind, at, by = body.pop("kind", None), body.pop("at", ""), body.pop("by", "")
@@ -611,9 +613,12 @@ def from_json(record: dict[str, Any]) -> Recorded:
     if event_type is None:
         raise ValueError(f"unknown kind of event {kind!r}")
     try:
+        check_types(event_type, body)
         return Recorded(event_type(**{name: _frozen(value) for name, value in body.items()}), at, by)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{kind}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{kind}: nested too deep") from None
 
 
 def _frozen(value: Any) -> Any:

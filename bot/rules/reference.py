@@ -6,7 +6,6 @@ hold, and that they lack. Measures are the evaluator's own JSON, all numbers and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from bot.rules.campaign import Campaign
@@ -66,8 +65,3 @@ def failures(campaign: Campaign, runner: str) -> list[RunFinished]:
         if not is_lost(run):
             failed.insert(0, run)
     return failed
-
-
-def numbers_of(measured: Mapping[str, Any]) -> list[Any]:
-    """Return what must be a finite number in measures that come from elsewhere: all that is no text."""
-    return [value for value in measured.values() if not isinstance(value, str)]

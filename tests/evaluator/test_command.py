@@ -108,6 +108,8 @@ def test_a_measurement_that_fails_once_fails_the_run(tmp_path: Path) -> None:
         ("print('METRIC other=1')\n", "error", "no finite metric 'accuracy'"),
         ("print('METRIC accuracy=nan')\n", "nan", "'accuracy' is not a finite number"),
         ("print('{\"accuracy\": -Infinity}')\n", "nan", "'accuracy' is not a finite number"),
+        ("print('METRIC accuracy=-1e155')\n", "nan", "the accuracy of -1e+155 is beyond 1e+30 in magnitude"),
+        ("print('{\"accuracy\": 1' + '0' * 300 + '}')\n", "nan", "is beyond 1e+30 in magnitude"),
         ("print('METRIC accuracy=1')\nraise ValueError('bad')\n", "error", "ValueError: bad"),
         (
             "import time\nprint('METRIC accuracy=1', flush=True)\ntime.sleep(60)\n",

@@ -1,0 +1,166 @@
+"""How large numbers and texts from outside may be: what a job hands over, and what stands on the ledger.
+
+All bounds stand here. Within them no arithmetic of ours can overflow: a score may be squared, and a thousand of
+them added up. `evaluator.bounds` has the same bound for what is measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+from bot.text import clean
+
+LARGEST = 1e30  # a score, a metric or a loss, in magnitude: a diverged one is beyond it
+LONGEST = 1e9  # seconds of one run, or dollars of one call
+WHOLE = 2**53  # whole numbers: seeds, counts, steps
+TEXT = 10_000  # characters
+POINTS = 1_000  # of a curve
+METRICS = 1_000
+MEASURES = 64  # of a reference
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "str": str, "bool": bool}
+_VERDICT = ("effect", "half_width", "sigma", "score", "against")
+
+
+_KNOWN: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {}
+_WITH_FIGURES = frozenset(
+    (
+        "run_finished",
+        "experiment_decided",
+        "rejection_measured",
+        "model_called",
+        "experiment_proposed",
+        "draft_tried",
+    )
+)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def measurable(value: object) -> bool:
+    """Say whether `value` can be a score, a metric or a loss: a number, finite, and of a size that means something."""
+    return is_number(value) and abs(value) <= LARGEST
+
+
+def too_large(value: float) -> str:
+    """Return why `value` is no score."""
+    return f"the score {value:g} is beyond {LARGEST:g} in magnitude: a diverged loss is no measurement"
+
+
+def check_types(event_type: type[Any], body: Mapping[str, Any]) -> None:
+    """Raise ValueError, which names the field, for a number or text in `body` that is of another type or absurd."""
+    for name, kind, optional in _plain_fields(event_type):
+        if name not in body or (optional and body[name] is None):
+            continue
+        value: Any = body[name]
+        known: bool = isinstance(value, _KINDS[kind])
+        if not known or (kind != "bool" and isinstance(value, bool)):
+            raise ValueError(f"{name} is {shown(value)}, no {_WORDS[kind]}")
+        if kind == "int" and not -WHOLE <= value <= WHOLE:
+            raise ValueError(f"{name} is {shown(value)}: beyond {WHOLE}")
+        if kind == "float" and not measurable(value):
+            raise ValueError(f"{name} is {shown(value)}: beyond {LARGEST:g}")
+
+
+_WORDS = {"float": "number", "int": "whole number", "str": "text", "bool": "true or false"}
+
+
+def shown(value: object) -> str:
+    """Return a value for an error message: short, and on one line."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > WHOLE:
+        return "a whole number of many digits"
+    said = repr(value) if not isinstance(value, list | tuple | dict) else f"a {type(value).__name__}"
+    return said if len(said) <= 60 else f"{said[:59]}…"
+
+
+def check_run(run: Any) -> None:
+    """Raise ValueError, which names the field, for a `RunFinished` that no run of ours leaves behind."""
+    check_types(type(run), vars(run))
+    for name in ("seconds", "gpu_seconds"):
+        if not 0 <= getattr(run, name) <= LONGEST:
+            raise ValueError(f"{name} is {shown(getattr(run, name))}: it must be from 0 to {LONGEST:g}")
+    if run.score is not None and not measurable(run.score):
+        raise ValueError(f"score is {shown(run.score)}: no score")
+    for name, mapping, most in (("metrics", run.metrics, METRICS), ("failure", run.failure or {}, 10)):
+        if not isinstance(mapping, Mapping) or len(mapping) > most:
+            raise ValueError(f"{name} is no object of at most {most} entries")
+    for name, value in run.metrics.items():
+        if not measurable(value):
+            raise ValueError(f"metrics.{shown(name)} is {shown(value)}: no measurement")
+    if not isinstance(run.curve, tuple) or len(run.curve) > POINTS:
+        raise ValueError(f"curve is no list of at most {POINTS} points")
+    for point in run.curve:
+        if not isinstance(point, tuple) or len(point) != 3 or not all(map(measurable, point)):
+            raise ValueError(f"curve holds {shown(point)}, no point of three numbers")
+    if run.reference is not None:
+        _check_measures(run.reference)
+    words = {"run": run.run, "jail": run.jail, "runner": run.runner, "fingerprint": run.fingerprint or ""}
+    words |= {f"failure.{shown(key)}": text for key, text in (run.failure or {}).items()}
+    words |= {f"the name of {shown(key)}": key for key in (*(run.failure or {}), *run.metrics)}
+    for name, text in words.items():
+        if not isinstance(text, str) or len(text) > TEXT:
+            raise ValueError(f"{name} is {shown(text)}, no text of at most {TEXT:,} characters")
+        if clean(text) != text or "\n" in text:
+            raise ValueError(f"{name} is {shown(text)}: it holds characters that can't be seen")
+
+
+def _check_measures(measured: object) -> None:
+    if not isinstance(measured, Mapping) or len(measured) > MEASURES:
+        raise ValueError(f"reference is no object of at most {MEASURES} entries")
+    for name, value in measured.items():
+        text = isinstance(value, str) and len(value) <= TEXT and clean(value) == value
+        if not isinstance(name, str) or len(name) > TEXT or not (text or measurable(value)):
+            raise ValueError(f"reference.{shown(name)} is {shown(value)}: no number and no short text")
+
+
+def bounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of the ledger with what earlier versions let in and no measurement can be left out.
+
+    A score beyond `LARGEST` becomes a failure of the class nan, a verdict on one loses its figures, times are cut.
+    """
+    kind = record.get("kind")
+    if kind not in _WITH_FIGURES:
+        return record
+    read = dict(record)
+    if kind == "run_finished":
+        score = read.get("score")
+        if is_number(score) and not measurable(score):
+            read |= {
+                "score": None,
+                "failure": {"class": "nan", "reason": "the score is beyond every measurement"},
+            }
+        if isinstance(read.get("metrics"), Mapping):
+            read["metrics"] = {k: v for k, v in read["metrics"].items() if not is_number(v) or measurable(v)}
+        if isinstance(read.get("curve"), list):
+            read["curve"] = [p for p in read["curve"] if isinstance(p, list) and all(map(measurable, p))]
+    elif kind == "experiment_decided" and any(_absurd(read.get(name)) for name in _VERDICT):
+        read |= dict.fromkeys(_VERDICT)
+    elif kind == "rejection_measured" and (_absurd(read.get("score")) or _absurd(read.get("against"))):
+        read |= {"score": None, "against": None}
+    for name in ("seconds", "gpu_seconds", "cost_usd"):
+        if is_number(read.get(name)) and not 0 <= read[name] <= LONGEST:
+            read[name] = LONGEST if read[name] > 0 else 0.0
+    return read
+
+
+def _absurd(value: object) -> bool:
+    return is_number(value) and not measurable(value)
+
+
+def _plain_fields(event_type: type[Any]) -> tuple[tuple[str, str, bool], ...]:
+    """Return name, kind and whether it may be None of the fields that hold one number or one text."""
+    if event_type not in _KNOWN:
+        _KNOWN[event_type] = tuple(_fields(event_type))
+    return _KNOWN[event_type]
+
+
+def _fields(event_type: type[Any]) -> Iterator[tuple[str, str, bool]]:
+    for each in dataclasses.fields(event_type):
+        kind, _, rest = str(each.type).partition(" | ")
+        if kind in _KINDS and rest in ("", "None"):
+            yield each.name, kind, rest == "None"
