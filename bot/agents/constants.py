@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import libcst as cst
 
+from bot.agents.sources import tree_of
 from bot.rules.proposal import Change
 
 Number = int | float
@@ -39,9 +40,9 @@ def literal_value(text: str) -> Value | None:
 def _literal_value(text: str) -> Value | None:
     try:
         tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _worth(tree.body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None
-    return _worth(tree.body)
 
 
 def _worth(node: ast.expr) -> Value | None:
@@ -142,7 +143,9 @@ def rewrite(source: str, literals: Mapping[str, str]) -> str:
     for name, literal in literals.items():
         if literal_value(literal) is None:
             raise ValueError(f"{name}: {literal!r} is not a literal")
-    module = cst.parse_module(source)
+    module = _parsed(source)
+    if module is None:
+        raise ValueError("the source can't be read")
     for name, literal in literals.items():
         # Looked up anew for each name: replacing one node rebuilds the tree around all others.
         sites = {found: node for found, node, _ in _sites(module)}
@@ -169,6 +172,8 @@ def _constants_in(path: str, source: str) -> list[Constant]:
 
 @lru_cache(maxsize=64)
 def _parsed(source: str) -> cst.Module | None:
+    if tree_of(source)[0] is None:  # the parser itself ends the process on some that are nested too deep
+        return None
     try:
         return cst.parse_module(source)
     except (cst.ParserSyntaxError, RecursionError, ValueError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.review import review
+from bot.agents.sources import tree_of
 
 _SHOWN = 160
 _ALIKE = 0.6  # similarity of lines that are worth pointing at
@@ -91,13 +92,16 @@ def _nearest(text: str, old: str) -> str:
 
 def _require_python(path: str, text: str) -> None:
     try:
-        ast.parse(text)
+        ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         line = (error.text or "").rstrip("\n")
         shown = f" ({_cut(line)!r})" if line else ""
         raise DraftRefused(f"{path} does not parse: line {error.lineno}{shown}: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise DraftRefused(f"{path} does not parse: {error}") from None
+    except (ValueError, RecursionError, MemoryError):
+        pass  # why, and whatever else nobody can read, is said below
+    tree, why = tree_of(text)
+    if tree is None:
+        raise DraftRefused(f"{path} does not parse: {why}")
 
 
 def _cut(text: str) -> str:

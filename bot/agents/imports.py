@@ -6,6 +6,8 @@ import ast
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from bot.agents.sources import tree_of
+
 _CAUGHT = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _NAME = 64  # characters of a name that is told
 
@@ -35,11 +37,8 @@ def missing_modules(
 
 def needed_modules(source: str) -> set[str]:
     """Return the top-level names that Python `source` can't run without; none where it does not parse."""
-    try:
-        tree = ast.parse(source)
-        return set(_needed(tree))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+    tree, _ = tree_of(source)
+    return set() if tree is None else set(_needed(tree))
 
 
 def _needed(node: ast.AST) -> Iterator[str]:

@@ -12,7 +12,6 @@ import ast
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +21,7 @@ from bot.agents.aims import Aim, Value, aims_of_changes, same_aims, same_value, 
 from bot.agents.constants import rewrite
 from bot.agents.reading import aims_of_text
 from bot.agents.review import without_docstrings
+from bot.agents.sources import tree_of
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 Kind = Literal["edit", "constants", "words", "direction"]
@@ -101,7 +101,7 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
         old = before.get(path, "")
         try:
             expected = rewrite(old, literals) if literals else old
-        except (KeyError, ValueError, cst.ParserSyntaxError):
+        except (KeyError, ValueError, RecursionError, cst.ParserSyntaxError):
             expected = old
         gone, come = _plain_lines(path, expected), _plain_lines(path, after[path])
         for sign, lines in (("-", gone - come), ("+", come - gone)):
@@ -114,8 +114,9 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
 def _plain_lines(path: str, text: str) -> Counter[str]:
     if path.endswith(".py"):
         # What does not parse is told apart by its text.
-        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            text = ast.unparse(without_docstrings(ast.parse(text)))
+        tree, _ = tree_of(text)
+        if tree is not None:
+            text = ast.unparse(without_docstrings(tree))
     return Counter(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.agents.sources import tree_of
+
 BANNED_IMPORTS = frozenset(
     ("socket", "requests", "urllib", "subprocess", "ctypes", "multiprocessing", "importlib", "builtins")
 )
@@ -44,7 +46,7 @@ def fingerprint(files: Mapping[str, str]) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(files):
-        tree = _tree(files[path])[0] if path.endswith(".py") else None
+        tree = tree_of(files[path])[0] if path.endswith(".py") else None
         body = files[path] if tree is None else ast.dump(without_docstrings(tree))
         digest.update(f"{path}\0{len(body)}\0{body}\0".encode(errors="surrogatepass"))
     return digest.hexdigest()
@@ -73,12 +75,12 @@ def review(
     if added > limits.added_characters:
         reasons.append(f"It adds {added:,} characters; {limits.added_characters:,} are allowed.")
     before = {path: text for path, text in base.items() if path in editable}
-    old = [tree for path, text in before.items() if path.endswith(".py") and (tree := _tree(text)[0])]
+    old = [tree for path, text in before.items() if path.endswith(".py") and (tree := tree_of(text)[0])]
     new: list[tuple[str, ast.Module]] = []
     broken = False
     for path in sorted(changed):
         if path.endswith(".py"):
-            tree, error = _tree(changed[path])
+            tree, error = tree_of(changed[path])
             if tree is None:
                 broken = True
                 reasons.append(f"{path} does not parse: {error}.")
@@ -91,21 +93,12 @@ def review(
     unchanged = [
         tree
         for path, text in before.items()
-        if path.endswith(".py") and path not in changed and (tree := _tree(text)[0])
+        if path.endswith(".py") and path not in changed and (tree := tree_of(text)[0])
     ]
     after = unchanged + [tree for _, tree in new]
     reasons += _new_powers(old, after)
     reasons += _new_seeds(old, after)
     return Review(not reasons, tuple(reasons))
-
-
-def _tree(source: str) -> tuple[ast.Module | None, str]:
-    try:
-        return ast.parse(source), ""
-    except SyntaxError as error:
-        return None, f"line {error.lineno}: {error.msg}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return None, f"{error}"
 
 
 def without_docstrings(tree: ast.Module) -> ast.Module:

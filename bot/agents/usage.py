@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from bot.agents.sources import tree_of
+
 
 @dataclass
 class Usage:
@@ -26,7 +28,7 @@ class Usage:
 def usage_of(files: Mapping[str, str]) -> Usage:
     """Return what the Python files say about their names; files that do not parse say nothing."""
     usage = Usage()
-    trees = [tree for path in sorted(files) if path.endswith(".py") and (tree := _tree(files[path]))]
+    trees = [tree for path in sorted(files) if path.endswith(".py") and (tree := tree_of(files[path])[0])]
     stores: dict[str, int] = {}
     tables = {name: keys for tree in trees for name, keys in _string_tables(tree)}
     for tree in trees:
@@ -59,13 +61,6 @@ def usage_of(files: Mapping[str, str]) -> Usage:
     usage.rebound |= {name for name, count in stores.items() if count > 1}
     usage.dead_fields = _dead_fields(trees)
     return usage
-
-
-def _tree(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
 
 
 def _outside_prints(tree: ast.AST) -> Iterator[ast.AST]:

@@ -49,7 +49,7 @@ def check_tree(desk: Desk, commit: str) -> None:
         if path.endswith(".py"):
             try:
                 ast.parse(content)
-            except (SyntaxError, ValueError) as error:
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
                 what = error.msg if isinstance(error, SyntaxError) else str(error)
                 raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from bot.report.formats import count
+from bot.rules.bounds import measurable
 from bot.rules.campaign import Experiment
 from bot.text import one_line
 
@@ -122,9 +123,9 @@ def _factor(change: Mapping[str, str]) -> float | None:
 def _number(literal: str) -> float | None:
     try:
         value = ast.literal_eval(literal)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if measurable(value) else None
 
 
 def _measured(numbers: Numbers, changes: Sequence[Mapping[str, str]]) -> list[str]:
