@@ -8,7 +8,11 @@ fail() {
     exit 2
 }
 
-python=$(command -v "$NOCTURNE_PYTHON") ||
+# The one input that Python can't read, since it names Python: a program's name or path, never a word of the shell.
+case $NOCTURNE_PYTHON in
+'' | -* | *[!A-Za-z0-9._/+\ -]*) fail "python: not the name or the path of a program: name the Python of this runner" ;;
+esac
+python=$(type -P "$NOCTURNE_PYTHON") ||
     fail "python: there is no $NOCTURNE_PYTHON on this runner: install Python 3.10 or newer, or name another one"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "python: $python is older than 3.10: name a newer one"
