@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -141,6 +141,10 @@ class Forge(Protocol):
         """Close a pull request; one that is merged stays merged."""
         ...
 
+    def closer(self, number: int) -> str:
+        """Return the name of who closed a pull request; empty where that is not known."""
+        ...
+
     def fetch_pulls(self, numbers: Sequence[int]) -> None:
         """Have the heads of these pull requests in this clone, also of those whose branch is gone."""
         ...
@@ -214,12 +218,18 @@ class Forge(Protocol):
         """Create `branch` at `sha`, or move it forward to there; raise `UserError` where it is elsewhere."""
         ...
 
-    def replace_branch(self, branch: str, sha: str) -> None:
-        """Put `branch`, one of our own experiments', at `sha`, forward or not."""
+    def replace_branch(self, branch: str, sha: str, *, ours: Collection[str] = ()) -> str | None:
+        """Put `branch`, one of our own experiments', at `sha`, forward or not.
+
+        Where `ours` names commits and it stands at another one, it stays, and that one is returned.
+        """
         ...
 
-    def delete_branch(self, branch: str) -> None:
-        """Delete `branch`; one that is gone is no error. Its pull request keeps its commits."""
+    def delete_branch(self, branch: str, *, ours: Collection[str] = ()) -> str | None:
+        """Delete `branch`; one that is gone is no error. Its pull request keeps its commits.
+
+        Where `ours` names commits and it stands at another one, it stays, and that one is returned.
+        """
         ...
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bot.errors import NotAllowed, UserError
 from bot.forge import LandResult
@@ -25,6 +25,11 @@ class Branches:
         """See `Forge.branch_head`."""
         ref = f"refs/heads/{branch}"
         return self._git.fetch(self._remote, [ref]).get(ref)
+
+    def foreign(self, branch: str, ours: Collection[str]) -> str | None:
+        """Return the commit that `branch` stands at, if `ours` are named and it is none of them."""
+        head = self.head(branch) if ours else None
+        return head if head is not None and head not in ours else None
 
     def move(self, branch: str, sha: str, *, forward_only: bool) -> bool:
         """See `Forge.push_branch` (`forward_only`) and `Forge.replace_branch`; say whether this made the branch."""
@@ -53,16 +58,25 @@ class Branches:
             f"{branch} is not behind {sha[:12]}: somebody else moved it: compare the two with `git log`"
         )
 
-    def delete(self, branch: str, seen: str | None = None) -> None:
+    def delete(self, branch: str, seen: str | None = None, ours: Collection[str] = ()) -> str | None:
         """See `Forge.delete_branch`. Where it is at `seen` nothing needs to be looked at before."""
         ref = f"refs/heads/{branch}"
+        if ours and seen not in ours:
+            seen = None
         if seen is not None and self._git.push(self._remote, [RefUpdate(ref, None, seen)]).pushed:
-            return
-        if self.head(branch) is None:
-            return  # a deletion of nothing would reach the remote and its hooks all the same
-        result = self._git.push(self._remote, [RefUpdate(f"refs/heads/{branch}", None, "any")])
-        if not result.pushed:
-            raise NotAllowed(f"the remote does not delete {branch} ({result.detail}): allow this user to")
+            return None
+        for _ in range(_ATTEMPTS):
+            head = self.head(branch)
+            if head is None:
+                return None  # a deletion of nothing would reach the remote and its hooks all the same
+            if ours and head not in ours:
+                return head
+            result = self._git.push(self._remote, [RefUpdate(ref, None, head if ours else "any")])
+            if result.pushed:
+                return None
+            if result.rejected == "denied" or not ours:
+                break
+        raise NotAllowed(f"the remote does not delete {branch} ({result.detail}): allow this user to")
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""

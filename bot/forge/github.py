@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -186,6 +186,13 @@ class GitHubForge:
 
         return self._on_pull(number, "close pull requests", close)
 
+    def closer(self, number: int) -> str:
+        """See `Forge.closer`; only the issue of a pull request says it."""
+        try:
+            return str((self.client.get(f"/issues/{number}").get("closed_by") or {}).get("login") or "")
+        except Refused:
+            return ""
+
     def fetch_pulls(self, numbers: Sequence[int]) -> None:
         """See `Forge.fetch_pulls`."""
         self._git.fetch(self._remote, [f"refs/pull/{number}/head" for number in numbers])
@@ -357,16 +364,18 @@ class GitHubForge:
         """See `Forge.push_branch`."""
         self._branches.move(branch, sha, forward_only=True)
 
-    def replace_branch(self, branch: str, sha: str) -> None:
+    def replace_branch(self, branch: str, sha: str, *, ours: Collection[str] = ()) -> str | None:
         """See `Forge.replace_branch`."""
-        if self._branches.move(branch, sha, forward_only=False):
+        foreign = self._branches.foreign(branch, ours)
+        if foreign is None and self._branches.move(branch, sha, forward_only=False):
             self._made.add(branch)
+        return foreign
 
-    def delete_branch(self, branch: str) -> None:
+    def delete_branch(self, branch: str, *, ours: Collection[str] = ()) -> str | None:
         """See `Forge.delete_branch`."""
         self._await_merge(branch)
         pull = self._pulls.get(branch)
-        self._branches.delete(branch, pull.head_sha if pull is not None else None)
+        return self._branches.delete(branch, pull.head_sha if pull is not None else None, ours)
 
     def _await_merge(self, branch: str) -> None:
         """Let GitHub see that a pull request has landed before its branch goes: else it would be shown closed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -117,6 +117,11 @@ class LocalForge:
         if pull.state == "merged":
             return pull
         return self._pull(self._change_pull(number, {"state": "closed"}, "closed"))
+
+    def closer(self, number: int) -> str:
+        """See `Forge.closer`: nobody has a name here."""
+        self._load(lambda now: self._record(now, number))
+        return ""
 
     def fetch_pulls(self, numbers: Sequence[int]) -> None:
         """See `Forge.fetch_pulls`."""
@@ -284,13 +289,16 @@ class LocalForge:
         """See `Forge.push_branch`."""
         self._branches.move(branch, sha, forward_only=True)
 
-    def replace_branch(self, branch: str, sha: str) -> None:
+    def replace_branch(self, branch: str, sha: str, *, ours: Collection[str] = ()) -> str | None:
         """See `Forge.replace_branch`."""
-        self._branches.move(branch, sha, forward_only=False)
+        foreign = self._branches.foreign(branch, ours)
+        if foreign is None:
+            self._branches.move(branch, sha, forward_only=False)
+        return foreign
 
-    def delete_branch(self, branch: str) -> None:
+    def delete_branch(self, branch: str, *, ours: Collection[str] = ()) -> str | None:
         """See `Forge.delete_branch`."""
-        self._branches.delete(branch)
+        return self._branches.delete(branch, None, ours)
 
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""

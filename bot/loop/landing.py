@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.loop.by_hand import heed
 from bot.loop.desk import Desk, limits
 from bot.loop.proposing import ensure_commit
 from bot.loop.publishing import state_verdict
@@ -18,6 +19,8 @@ def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
+    if heed(desk, experiment):
+        return
     ensure_commit(desk, experiment)
     if not experiment.is_held:  # else it was said when it began to wait
         state_verdict(desk, campaign, experiment)

@@ -10,6 +10,7 @@ from bot.agents.review import fingerprint, review
 from bot.errors import UserError
 from bot.loop import packages
 from bot.loop.auditing import draw
+from bot.loop.by_hand import heed_pull, pushed_words
 from bot.loop.desk import Desk
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import editable_files, ensure_commit
@@ -46,11 +47,14 @@ def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     assert experiment.candidate is not None and experiment.proposal is not None
     branch = desk.experiment_branch(experiment.number)
     ensure_commit(desk, experiment)
-    desk.forge.replace_branch(branch, experiment.candidate.commit)
     body = _body(desk, campaign, experiment)
     if experiment.pull is not None:
-        desk.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
+        foreign = desk.forge.replace_branch(branch, experiment.candidate.commit, ours=experiment.commits)
+        pull = desk.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
+        if foreign is not None or pull.state == "closed":
+            heed_pull(desk, experiment, pull)
         return
+    desk.forge.replace_branch(branch, experiment.candidate.commit)
     pull = desk.forge.open_pull(
         head=branch, base=desk.branch, title=pull_title(experiment), body=body,
         is_new=experiment.claimed_by == desk.holder,  # nobody else has had it in hand
@@ -65,6 +69,8 @@ def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     candidate = experiment.candidate
     if candidate.round > 1:
         publish(desk, campaign, experiment)
+        if experiment.number in desk.ledger.known().refused:
+            return
     ensure_commit(desk, experiment)
     named = experiment.proposal.paths if experiment.proposal else ()
     outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
@@ -153,9 +159,13 @@ def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decisio
         labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
         close=experiment.landed is None,
     )
+    foreign = desk.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
     comment = closing_comment(campaign, experiment, on_github=_on_github(desk))
+    if foreign is not None:
+        kept = pushed_words(experiment.pull.branch, foreign)
+        desk.display.note(f"experiment {experiment.number}: {kept}")
+        comment = f"{comment.rstrip()}\n\n{kept[0].upper()}{kept[1:]}.\n"
     desk.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
-    desk.forge.delete_branch(experiment.pull.branch)
 
 
 def state_verdict(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:

@@ -8,6 +8,7 @@ from bot.errors import UserError
 from bot.forge import NotFound
 from bot.ledger import now, stamp
 from bot.loop.asking import ask
+from bot.loop.by_hand import heed
 from bot.loop.desk import Desk, limits
 from bot.loop.proposing import ensure_commit
 from bot.loop.publishing import state_verdict
@@ -79,6 +80,9 @@ def hear_reviews(desk: Desk, campaign: Campaign) -> Campaign:
 
     What can't be looked up is looked up another time: `approve` is heard without.
     """
+    for held in [e for e in campaign.open_experiments() if e.is_held and e.number not in campaign.refused]:
+        if heed(desk, held):
+            campaign = desk.ledger.known()
     merged = {e.pull.pull: e for e in unread(campaign) if e.pull is not None and e.finished_at is not None}
     if not merged:
         return campaign

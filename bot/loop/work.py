@@ -13,6 +13,7 @@ from bot.ledger import now, stamp
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
 from bot.loop.auditing import audit
+from bot.loop.by_hand import heed
 from bot.loop.desk import Desk, lease_until, limits
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
@@ -197,6 +198,8 @@ def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
         if experiment.proposal is not None and not begun:
             desk.display.experiment_begun(campaign, experiment)
             begun = True
+        if turn == 0 and name == "train" and heed(desk, experiment):
+            continue  # ended by a human while nobody worked on it: nothing is trained
         stage(desk, campaign, experiment)
     raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
 

@@ -61,6 +61,8 @@ class Experiment:
     drawn: bool = False
     """Whether it was rejected and is trained once all the same."""
     measured: RejectionMeasured | None = None
+    commits: tuple[str, ...] = ()
+    """Its candidates, one a round: what stands on its branch, unless somebody pushed there."""
 
     @property
     def asked_for(self) -> bool:
@@ -356,7 +358,8 @@ class Campaign:
                 before = experiment.candidate
                 carried_over = before is not None and before.revision == event.revision
                 experiment = replace(experiment, candidate=event, review=None, decision=None, decided_by="")
-                experiment = replace(experiment, carried_over=carried_over)
+                commits = (*experiment.commits, event.commit)
+                experiment = replace(experiment, carried_over=carried_over, commits=commits)
             case CrashSentBack():
                 experiment = replace(experiment, crashes=(*experiment.crashes, event))
             case RejectionDrawn():

@@ -6,6 +6,8 @@ from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import ExperimentCommand, ExperimentDecided
 from bot.rules.outcome import decision_of
 
+BY_HAND = "pull:"  # how the source of a rejection begins that was a deed on the pull request, and no word
+
 
 def objection(campaign: Campaign, command: ExperimentCommand, number: int, *, call: str) -> str | None:
     """Return why `command` can't be done to an experiment, in plain words; None where it can.
@@ -111,11 +113,24 @@ def is_due(campaign: Campaign, experiment: Experiment) -> bool:
         return False
     known = experiment.candidate is None or experiment.pull is not None
     open_yet = experiment.decision is None or experiment.decision.land
-    return known and open_yet and not (experiment.landing == experiment.round > 0)
+    return (
+        known
+        and open_yet
+        and not (experiment.landing == experiment.round > 0 and not ended_by_hand(campaign, experiment))
+    )
+
+
+def ended_by_hand(campaign: Campaign, experiment: Experiment) -> bool:
+    """Whether a human closed its pull request, deleted its branch or pushed onto it: that holds until it is merged."""
+    return experiment.pull is not None and any(
+        source.startswith(f"{BY_HAND}{experiment.pull.pull}:") for source in campaign.said
+    )
 
 
 def refusal(campaign: Campaign, experiment: Experiment) -> ExperimentDecided:
     """Return the verdict on an experiment that a human rejected."""
     said = campaign.refused[experiment.number]
     reason = f"a human rejected it: {said}" if said else "a human rejected it"
+    if ended_by_hand(campaign, experiment):
+        reason = said
     return decision_of(experiment, "rejected", reason=reason, lesson=f"{experiment.title}: {reason}.")

@@ -278,6 +278,24 @@ def test_branches_go_forward_and_ours_may_be_replaced(world: World) -> None:
     assert world.forge.branch_head("nocturne/new") == first
 
 
+def test_what_is_not_ours_stays_on_our_branches(world: World) -> None:
+    first, second = world.start()
+    number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
+    mine = world.commit(second, "by a human")
+    world.again().push_branch(EXP, mine)
+    side = world.commit(first, "side")
+    assert world.forge.replace_branch(EXP, side, ours=(second, side)) == mine
+    assert world.forge.delete_branch(EXP, ours=(second, side)) == mine
+    assert world.again().branch_head(EXP) == mine
+    assert world.forge.replace_branch(EXP, side, ours=(second, mine)) is None
+    assert world.again().branch_head(EXP) == side
+    world.forge.close_pull(number)
+    assert isinstance(world.forge.closer(number), str)
+    assert world.forge.delete_branch(EXP, ours=(second, side)) is None
+    assert world.forge.delete_branch(EXP, ours=(second, side)) is None
+    assert world.forge.branch_head(EXP) is None
+
+
 def said(world: World, key: str, body: str, title: str = "A human, please") -> Issue:
     return world.forge.upsert_issue(key, title=title, body=body, labels=("nocturne:needs-human",))
 

@@ -181,10 +181,10 @@ def test_another_clone_rebuilds_a_revision_that_was_not_pushed(tmp_path: Path) -
     desk = desk_of(first, Maker(LESS_DROPOUT, FASTER), Checker(REVISE))
     pushed = desk.forge.replace_branch
 
-    def replace_branch(branch: str, sha: str) -> None:
+    def replace_branch(branch: str, sha: str, **more: object) -> None:
         if len(only(first, "candidate_built")) == 2:
             raise Killed
-        pushed(branch, sha)
+        pushed(branch, sha, **more)  # type: ignore[arg-type]
 
     desk.forge.replace_branch = replace_branch  # type: ignore[method-assign]
     assert _ends_in(Killed, lambda: run_loop(desk, Until()))
