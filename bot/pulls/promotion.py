@@ -13,7 +13,7 @@ from bot.report.formats import count, score, with_margin
 from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.promotion import PromotionFigures
 from bot.report.rows import Row
-from bot.report.words import lines_words, uncounted_words, warnings
+from bot.report.words import lines_words, warnings
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.unreviewed import unread
@@ -128,13 +128,14 @@ def _gain(figures: Figures, told: PromotionFigures) -> str:
         f"On all runs it is {_amount(told.gain, figures.digits)}"
         f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
     )
-    if told.corrected is None or told.corrected.uncounted >= len(told.changes):
+    if told.corrected is None:
         return (
-            f"**The gain is not corrected for bias yet**: nothing was measured again since it won. {picked}"
+            "**The gain is not corrected for bias yet**: not all of it was measured again since it won."
+            f" {picked}"
         )
     return (
         f"**Gain, corrected for bias: {_amount(told.corrected, figures.digits)}**"
-        f"{uncounted_words(told.corrected)}, on {told.corrected.baseline_runs}+{told.corrected.incumbent_runs} runs"
+        f", on {told.corrected.baseline_runs}+{told.corrected.incumbent_runs} runs"
         f" that picked nothing (one-sided {GAIN_CONFIDENCE:.0%} margin). {picked}"
     )
 
@@ -195,7 +196,7 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> list[str
             f" ({with_margin(largest.effect, largest.half_width, figures.digits)}): is it the one you would expect?"
         )
     single = [abs(row.effect) for row in told.changes if row.effect is not None]
-    known = told.gain if told.corrected is None or told.corrected.uncounted else told.corrected
+    known = told.gain if told.corrected is None else told.corrected
     if known is not None and len(single) > 1:
         lines.append(
             f"- One by one the effects add up to {sum(single):.{figures.digits}f}, together they are"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from bot.report.debt import Debt, debt_of
 from bot.report.formats import digits_for
-from bot.report.gains import Gain, gain_of, origin_of
+from bot.report.gains import Gain, gain_of, origin_of, with_all_merges
 from bot.report.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
 from bot.report.measured import Measured, Yardstick, measured, scores_on, yardstick_of
 from bot.report.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
@@ -170,7 +170,7 @@ def figures(
         incumbent=incumbent,
         best=_best(staircase, lower=campaign.direction == "minimize"),
         gain=gain(unpicked=False),
-        corrected=gain(unpicked=True),
+        corrected=with_all_merges(gain(unpicked=True)),
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
         wished=campaign.wishes.counts(),

@@ -89,6 +89,12 @@ def gain_of(
     return Gain(value, half_width, before_runs, after_runs, uncounted)
 
 
+def with_all_merges(gain: Gain | None) -> Gain | None:
+    """Return a corrected gain as far as it can be told: None until runs that picked nothing were made with all merges
+    in. A part of the merges is not what the campaign gained, and is told nowhere."""
+    return None if gain is None or gain.uncounted else gain
+
+
 def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:
     """Return the incumbents from `since` on, parted where the base branch was taken in.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.report.figures import Figures
-from bot.report.gains import Gain, gain_of
+from bot.report.gains import Gain, gain_of, with_all_merges
 from bot.report.measured import Measured, measured, yardstick_of
 from bot.report.rows import Row, index_runs, peak_memory_mb
 from bot.rules.campaign import Campaign
@@ -66,7 +66,7 @@ def promotion_figures(
         before=measured(first, runs, yardstick),
         after=measured(last, runs, yardstick),
         gain=gain(unpicked=False),
-        corrected=gain(unpicked=True),
+        corrected=with_all_merges(gain(unpicked=True)),
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),

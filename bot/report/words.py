@@ -69,20 +69,13 @@ def gain_note(figures: Figures) -> str:
     )
     if figures.corrected is not None and figures.corrected.half_width is not None:
         value = f"{figures.corrected.value:.{figures.digits}f} \u00b1 {figures.corrected.half_width:.{figures.digits}f}"
-        said += f" Runs that picked nothing say {value}{uncounted_words(figures.corrected)}."
+        said += f" Runs that picked nothing say {value}."
     if figures.taken_in:
         said += (
             f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
             " counted as a gain."
         )
     return said
-
-
-def uncounted_words(gain: Gain) -> str:
-    """Return what a gain leaves out, to follow its value; empty where that is nothing."""
-    if not gain.uncounted:
-        return ""
-    return f" (without {count(gain.uncounted, 'merge')} not measured again since)"
 
 
 def facts(figures: Figures) -> list[tuple[str, str]]:
@@ -183,5 +176,5 @@ def corrected_words(figures: Figures) -> str:
     if (too_early := _too_early(figures)) is not None:
         return too_early
     if gain is None:
-        return "not measured since it was merged"
-    return f"{_amount(figures, gain)} (bias-corrected: {count(gain.incumbent_runs, 'run')} made after it was merged)"
+        return "not yet measured anew"
+    return f"{_amount(figures, gain)} (bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges)"

@@ -12,6 +12,7 @@ from bot.pulls.promotion import promotion_body, promotion_title
 from bot.report.figures import Figures, figures, status_json
 from bot.report.markdown import report_markdown
 from bot.report.promotion import promotion_figures
+from bot.report.words import corrected_words
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
@@ -104,7 +105,7 @@ def test_the_corrected_gain_counts_no_run_that_picked() -> None:
     assert "Runs that picked nothing say" in report_markdown(of)
 
 
-def test_a_merge_without_another_run_is_left_out_and_said() -> None:
+def test_a_corrected_gain_is_told_only_with_all_merges_in_it() -> None:
     night = Night()
     night.baseline(2, score=1.0)
     night.experiment(1, "improved", "Warm up", score=0.8)
@@ -114,8 +115,14 @@ def test_a_merge_without_another_run_is_left_out_and_said() -> None:
     )
     del night.recorded[dropped]
     of = seen(night.campaign())
-    assert of.corrected is not None and of.corrected.uncounted == 1
-    assert "(without 1 merge not measured again since)" in body_of(night.campaign())
+    assert of.gain is not None and of.corrected is None and status_json(of)["corrected_gain"] is None
+    assert corrected_words(of) == "not yet measured anew"
+    assert "not corrected for bias yet" in body_of(night.campaign())
+    assert "Runs that picked nothing" not in report_markdown(of)
+    night.run(night.incumbent, None, score=0.7)
+    known = seen(night.campaign())
+    assert known.corrected is not None and corrected_words(known).startswith("better by 0.3")
+    assert "1 run made after all merges" in corrected_words(known)
     night = Night()
     night.baseline(2, score=1.0)
     night.experiment(1, "improved", "Warm up", score=0.8)
