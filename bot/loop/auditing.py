@@ -59,7 +59,10 @@ def _measured(desk: Desk, campaign: Campaign, experiment: Experiment, run: RunFi
         failed: Outcome = "refused" if refused else "crashed"
         return RejectionMeasured(experiment.number, run.run, failed, None, None)
     theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
-    noise, confidence = campaign_noise(campaign, desk.config, run.runner), desk.rule().confidence
+    noise, confidence = (
+        campaign_noise(campaign, desk.config, run.runner, run.fingerprint),
+        desk.rule().confidence,
+    )
     result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
     return RejectionMeasured(
         experiment.number,

@@ -30,25 +30,38 @@ class Confirmation:
 def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
     """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
 
+    Raises `UserError` where a run fails, and where the two are measured by different tests or data.
+
     These runs pick nothing, so their mean is free of the bias that comes from picking winners.
     """
     head: list[float] = []
     baseline: list[float] = []
+    fingerprints: set[str | None] = set()
     for index in range(1, seeds + 1):
         for commit, scores, what in (
             (campaign.baseline, baseline, "baseline"),
             (campaign.incumbent, head, "head"),
         ):
-            scores.append(_score(desk, commit, CONFIRMING_SEEDS + index, f"confirming: {what}"))
-    known = campaign_noise(campaign, desk.config, desk.runner)
-    groups = [*campaign.score_groups(desk.runner), head, baseline]
+            score, fingerprint = _score(desk, commit, CONFIRMING_SEEDS + index, f"confirming: {what}")
+            scores.append(score)
+            fingerprints.add(fingerprint)
+    if len(fingerprints) > 1:
+        raise UserError(
+            f"{campaign.baseline[:12]} and {campaign.incumbent[:12]} are measured by different tests or data: their"
+            " scores can't be compared"
+        )
+    scale = desk.runner, fingerprints.pop()
+    known = campaign_noise(campaign, desk.config, *scale)
+    groups = [*campaign.score_groups(*scale), head, baseline]
     noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
     comparison = compare(head, baseline, noise, confidence=CONFIDENCE)
     gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
     return Confirmation(tuple(head), tuple(baseline), comparison, gain > comparison.half_width)
 
 
-def _score(desk: Desk, commit: str, seed: int, title: str) -> float:
+def _score(desk: Desk, commit: str, seed: int, title: str) -> tuple[float, str | None]:
+    """Run a commit and return its score and fingerprint."""
+
     def on_event(event: Mapping[str, Any]) -> None:
         desk.display.run_progress(event)
 
@@ -61,4 +74,4 @@ def _score(desk: Desk, commit: str, seed: int, title: str) -> float:
         outcome = desk.runs.evaluate(order, on_event)
     if outcome.score is None:
         raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")
-    return outcome.score
+    return outcome.score, outcome.fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
 from bot.rules.statistics import Noise, pooled_noise
 from bot.rules.stopping import Limits
+from bot.rules.variation import Known
 
 PRIOR_DEGREES = 3.0
 PRIOR_SHARE = 0.001
@@ -103,19 +104,37 @@ class Desk:
         return [parse_guard(text) for text in self.config.evaluator.guards]
 
 
-def campaign_noise(campaign: Campaign, config: Config, runner: str) -> Noise:
-    """Return the run-to-run noise on one kind of runner, from its replicates and the prior."""
+def campaign_noise(campaign: Campaign, config: Config, runner: str, fingerprint: str | None) -> Noise:
+    """Return the run-to-run noise on one scale (kind of runner and fingerprint), from its replicates and the prior."""
     return pooled_noise(
-        campaign.score_groups(runner), prior_sigma=prior_sigma(campaign, config), prior_degrees=PRIOR_DEGREES
+        campaign.score_groups(runner, fingerprint),
+        prior_sigma=prior_sigma(campaign, config, fingerprint),
+        prior_degrees=PRIOR_DEGREES,
     )
 
 
-def prior_sigma(campaign: Campaign, config: Config) -> float:
-    """Return the noise to assume before replicates tell: as configured, else 0.1 % of the baseline's score."""
+def known_variation(
+    campaign: Campaign, config: Config, runner: str, fingerprint: str | None, *, without: Collection[str]
+) -> Known:
+    """Return what the replicates of commits other than those `without` tell of how runs vary on one scale."""
+    groups = campaign.scored(runner, fingerprint)
+    return Known(
+        tuple(tuple(runs) for commit, runs in groups.items() if commit not in without),
+        prior_sigma(campaign, config, fingerprint),
+        PRIOR_DEGREES,
+    )
+
+
+def prior_sigma(campaign: Campaign, config: Config, fingerprint: str | None) -> float:
+    """Return the noise to assume before replicates tell: as configured, else 0.1 % of the first incumbent's score with
+    this fingerprint."""
     if config.verdict.prior_sigma is not None:
         return config.verdict.prior_sigma
-    scores = campaign.scores_of(campaign.baseline) if campaign.incumbents else []
-    return abs(scores[0]) * PRIOR_SHARE if scores and scores[0] else PRIOR_SHARE
+    for commit in dict.fromkeys(campaign.incumbents):
+        for score in campaign.scores_of(commit, fingerprint=fingerprint):
+            if score:
+                return abs(score) * PRIOR_SHARE
+    return PRIOR_SHARE
 
 
 def limits(config: Config, *, until: datetime | None = None) -> Limits:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import words
-from bot.loop.desk import Desk, campaign_noise
+from bot.loop.desk import Desk, campaign_noise, known_variation
 from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
 from bot.loop.repairing import sent_back
 from bot.rules.campaign import Campaign, Experiment
-from bot.rules.decision import Decided, NeedRun, Rule, decide
+from bot.rules.decision import Decided, NeedRun, decide
 from bot.rules.events import (
     CandidateBuilt,
     ExperimentDecided,
@@ -106,19 +106,21 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     runner, print_ = runs[-1].runner, runs[-1].fingerprint
     mine = _scored_runs(campaign, candidate.commit, runner, print_)
     theirs = _scored_runs(campaign, candidate.parent, runner, print_)
-    scores, others = [score for score, _ in mine], [score for score, _ in theirs]
     # Of the machine that trained, which need not be this one.
-    rule, noise = desk.rule(), campaign_noise(campaign, desk.config, runner)
+    scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
+    known, rule = known_variation(campaign, desk.config, runner, print_, without=pair), desk.rule()
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
             return NeedRun("candidate", "the new incumbent needs its runs")
-        rule = Rule(rule.confidence, rule.min_effect, rule.min_runs, max_runs=len(mine))
+        rule = replace(rule, max_runs=len(mine), control=False)
     outcome = decide(
-        scores, others, noise, direction=campaign.direction, rule=rule,
-        net_lines=candidate.added - candidate.removed,
+        scored.get(candidate.commit, []), scored.get(candidate.parent, []), known,
+        direction=campaign.direction, rule=rule, net_lines=candidate.added - candidate.removed,
     )  # fmt: skip
     breaches = _breaches(desk, experiment, outcome, mine, theirs)
     if breaches:
+        noise = campaign_noise(campaign, desk.config, runner, print_)
+        scores, others = [score for score, _ in mine], [score for score, _ in theirs]
         result = compare(scores, others, noise, confidence=rule.confidence) if others else None
         return _breached(experiment, breaches, result, campaign)
     if isinstance(outcome, NeedRun):
@@ -140,7 +142,7 @@ def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | Non
     return [
         (run.score, run.metrics)
         for run in campaign.runs_of(commit, runner=runner)
-        if run.score is not None and print_ in (None, run.fingerprint)
+        if run.score is not None and run.fingerprint == print_
     ]
 
 

@@ -54,17 +54,22 @@ class DeskLibrary:
         """Return metric, direction, runs, noise and a curve of what an experiment must beat."""
         campaign, desk = self._campaign, self._desk
         commit = self._experiment.parent
-        runs = [run for run in campaign.runs_of(commit) if run.score is not None]
+        scale = campaign.scale_of(commit)
+        runs = [
+            r for r in campaign.runs_of(commit) if r.score is not None and (r.runner, r.fingerprint) == scale
+        ]
         lower = "lower" if campaign.direction == "minimize" else "higher"
         lines = [f"metric: {one_line(campaign.metric, 64)}, {lower} is better"]
-        if not runs:
+        if not runs or scale is None:
             return "\n".join([*lines, "the incumbent has no score yet"])
-        runner = runs[-1].runner
-        noise = campaign_noise(campaign, desk.config, runner)
+        runner = scale[0]
+        noise = campaign_noise(campaign, desk.config, *scale)
         scores = ", ".join(written(run.score) for run in runs[-_RUNS:] if run.score is not None)
         lines += [
             f"scores of the incumbent: {scores} on {one_line(runner, 60)}",
-            f"run-to-run deviation: {noise.sigma:.2g}; a gain well below it can't be told from luck",
+            f"run-to-run deviation: {noise.sigma:.2g}; a gain well below it can't be told from luck"
+            if noise.sigma
+            else "run-to-run deviation: none, the metric repeats exactly",
         ]
         if runs[-1].metrics:
             shown = sorted(runs[-1].metrics.items())[:16]

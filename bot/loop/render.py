@@ -29,7 +29,7 @@ def figures_of(
         diffs=_diffs(desk, campaign) if details else {},
         talks=talks_of(transcripts_of(desk.git.common_dir, desk.name)) if details else {},
         now=at or now(),
-        prior_sigma=prior_sigma(campaign, desk.config),
+        prior_sigma=prior_sigma(campaign, desk.config, campaign.scale[1] if campaign.scale else None),
         prior_degrees=PRIOR_DEGREES,
         max_unread=desk.config.max_unreviewed_merges or None,
         pauses=desk.config.when_unreviewed == "pause",

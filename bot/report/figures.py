@@ -277,11 +277,13 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
 def _noise(
     campaign: Campaign, yardstick: Yardstick | None, prior_sigma: float | None, prior_degrees: float
 ) -> NoiseSeen:
-    """Return the noise on the yardstick's kind of runner."""
-    runner = yardstick[0] if yardstick else ""
+    """Return the noise on the yardstick."""
+    runner, fingerprint = yardstick or ("", None)
     weight = prior_degrees if prior_sigma is not None else 0.0
     noise = pooled_noise(
-        _finite(campaign.score_groups(runner)), prior_sigma=prior_sigma or 0.0, prior_degrees=weight
+        _finite(campaign.score_groups(runner, fingerprint)),
+        prior_sigma=prior_sigma or 0.0,
+        prior_degrees=weight,
     )
     known = noise.degrees > 0 or prior_sigma is not None
     return NoiseSeen(noise.sigma if known else None, noise.runs, runner, noise.degrees)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from statistics import fmean
 from typing import Literal
 
@@ -16,6 +18,7 @@ from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
 from bot.rules.rejections import RejectionDrawn, RejectionMeasured
 from bot.rules.repairs import CrashSentBack
+from bot.rules.variation import Scored, one_per_seed
 from bot.rules.wishes import PackageWished, Wishes
 
 
@@ -209,13 +212,38 @@ class Campaign:
             if run.score is not None and fingerprint in (None, run.fingerprint)
         ]
 
-    def score_groups(self, runner: str) -> list[list[float]]:
-        """Return the scores on one kind of runner, a group for each commit and fingerprint."""
-        groups: dict[tuple[str, str | None], list[float]] = {}
-        for run in self.runs.values():
-            if run.score is not None and run.runner == runner:
-                groups.setdefault((run.commit, run.fingerprint), []).append(run.score)
-        return list(groups.values())
+    def score_groups(self, runner: str, fingerprint: str | None) -> list[list[float]]:
+        """Return the scores of one scale, that is kind of runner and fingerprint: a group for each commit, in it one
+        score for each seed."""
+        return [
+            [run.score for run in one_per_seed(runs)] for runs in self.scored(runner, fingerprint).values()
+        ]
+
+    def scored(self, runner: str, fingerprint: str | None) -> dict[str, list[Scored]]:
+        """Return the finished runs of one scale by their commit, first to last.
+
+        Their time is when they ended, in seconds: when they were recorded, or, where several were recorded at once,
+        as long before the next one's end as that one took.
+        """
+        groups: dict[str, list[Scored]] = {}
+        end = math.inf
+        for run in reversed(list(self.runs.values())):
+            if run.score is None or run.runner != runner or run.fingerprint != fingerprint:
+                continue
+            at = min(_seconds(self.run_times.get(run.run, "")), end)
+            end = at - max(run.seconds, 1e-3)
+            groups.setdefault(run.commit, []).append(Scored(run.score, run.seed, at))
+        return {commit: runs[::-1] for commit, runs in reversed(groups.items())}
+
+    @property
+    def scale(self) -> tuple[str, str | None] | None:
+        """Kind of runner and fingerprint that the newest measured incumbent was measured with, None before any was."""
+        return next((scale for c in reversed(self.incumbents) if (scale := self.scale_of(c))), None)
+
+    def scale_of(self, commit: str) -> tuple[str, str | None] | None:
+        """Return kind of runner and fingerprint of the commit's newest score, None before the first."""
+        last = next((run for run in reversed(self.runs_of(commit)) if run.score is not None), None)
+        return (last.runner, last.fingerprint) if last else None
 
     def finished(self) -> list[Experiment]:
         """Return the finished experiments in the order in which they ended."""
@@ -238,10 +266,11 @@ class Campaign:
         return next((e for e in self.experiments.values() if e.landed and e.landed.commit == commit), None)
 
     def best(self) -> tuple[str, float] | None:
-        """Return commit and mean score of the best incumbent so far, None before the baseline is measured."""
-        means = [(c, fmean(s)) for c in dict.fromkeys(self.incumbents) if (s := self.scores_of(c))]
-        if not means:
+        """Return commit and mean score of the best incumbent on the newest scale, None before any is measured."""
+        if self.scale is None:
             return None
+        known = self.scored(*self.scale)
+        means = [(c, fmean(r.score for r in known[c])) for c in dict.fromkeys(self.incumbents) if c in known]
         return (min if self.direction == "minimize" else max)(means, key=lambda pair: pair[1])
 
     def gpu_seconds(self) -> float:
@@ -471,6 +500,11 @@ def _standard_error(decision: ev.ExperimentDecided | None) -> float | None:
     if decision is None or decision.sigma is None or not decision.candidate_runs:
         return None
     return float(decision.sigma * (1 / decision.candidate_runs + 1 / decision.incumbent_runs) ** 0.5)
+
+
+def _seconds(at: str) -> float:
+    """Return an ISO time as seconds, 0 where there is none."""
+    return datetime.fromisoformat(at).timestamp() if at else 0.0
 
 
 def fold(recorded: Iterable[ev.Recorded]) -> Campaign:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
+from bot.rules.exactness import repeats_exactly
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -25,8 +27,14 @@ def pooled_noise(groups: Iterable[Sequence[float]], *, prior_sigma: float, prior
 
     Variances are pooled over the groups and shrunk towards `prior_sigma`, which weighs as much as
     `prior_degrees` replicates: the mean of a scaled inverse chi-squared posterior (Gelman et al., Bayesian
-    Data Analysis, 3rd ed., section 2.6), so that two equal scores do not make a noise of zero.
+    Data Analysis, 3rd ed., section 2.6), so that two equal scores do not make a noise of zero. Many equal ones do:
+    what repeats exactly has none.
     """
+    groups = [list(group) for group in groups]
+    if repeats_exactly(groups, prior_sigma):
+        return Noise(
+            0.0, sum(len(g) - 1 for g in groups if len(g) > 1), sum(len(g) for g in groups if len(g) > 1)
+        )
     squares, degrees, runs = prior_degrees * prior_sigma**2, prior_degrees, 0
     for group in groups:
         if len(group) < 2:

@@ -63,7 +63,10 @@ def _unread(campaign: Campaign, limits: Limits) -> Stop | None:
 def _goal(campaign: Campaign, limits: Limits) -> Stop | None:
     if limits.goal is None or not campaign.incumbents:
         return None
-    scores = campaign.scores_of(campaign.incumbent)
+    scale = campaign.scale_of(campaign.incumbent)
+    if scale is None:
+        return None
+    scores = campaign.scores_of(campaign.incumbent, runner=scale[0], fingerprint=scale[1])
     if len(scores) < 2:
         return None
     score = fmean(scores)
