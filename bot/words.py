@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bot.pulls.safe import title
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Direction, ExperimentDecided
+from bot.rules.exactness import margin
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
 from bot.text import disarmed, one_line
@@ -77,11 +78,17 @@ def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | No
         return ""
     digits = decision_places(decision)
     figures = (
-        f" {decimals(decision.score, digits)}, {decimals(decision.effect, digits, '+')}"
-        f" ± {decimals(decision.half_width or 0.0, digits)} vs {decimals(decision.against, digits)}"
+        f" {decimals(decision.score, digits)}, {with_half_width(decision, digits)}"
+        f" vs {decimals(decision.against, digits)}"
         f" ({decision.candidate_runs}+{decision.incumbent_runs} runs)"
     )
     return one_line(campaign.metric, None if limit is None else limit - len(figures)) + figures
+
+
+def with_half_width(decision: ExperimentDecided, places: int) -> str:
+    """Write the effect of a verdict with its half width, or that the metric repeats exactly."""
+    effect, half = decision.effect or 0.0, decision.half_width or 0.0
+    return f"{decimals(effect, places, '+')} {margin(half, decimals(half, places))}"
 
 
 def decision_places(decision: ExperimentDecided) -> int:
@@ -111,12 +118,14 @@ def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, dir
         return f"{what}: refused before training ({decision.reason})."
     if decision.effect is None:
         return f"{what}: {decision.reason}."
-    amount = f"{abs(decision.effect):.4g} ± {decision.half_width or 0:.2g}"
+    amount = f"{abs(decision.effect):.4g}"
+    if decision.half_width:
+        amount += f" ± {decision.half_width:.2g}"
     if decision.verdict == "improved":
         return f"{what}: improves {metric} by {amount} ({decision.reason})."
     if better(decision.effect, direction):
         return f"{what}: seemed to improve {metric} by {amount}, which this noise can produce by chance."
-    return f"{what}: worsens {metric} by {amount}."
+    return f"{what}: {f'worsens {metric} by {amount}' if decision.effect else f'leaves {metric} as it is'}."
 
 
 def breach(breaches: Sequence[str]) -> str:
@@ -133,7 +142,8 @@ def breach_lesson(
     if result is None:
         return f"{what}."
     turn = "though it improves" if better(result.effect, direction) else "and worsens"
-    return f"{what}, {turn} {metric} by {abs(result.effect):.4g} ± {result.half_width:.2g}."
+    amount = f"{abs(result.effect):.4g} {margin(result.half_width, f'{result.half_width:.2g}')}"
+    return f"{what}, {turn} {metric} by {amount}."
 
 
 def stopped(stop: Stop) -> str:
@@ -142,11 +152,11 @@ def stopped(stop: Stop) -> str:
 
 def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
     """Say what measuring head and baseline again has shown."""
-    digits = significant_places(comparison.half_width)
+    digits = significant_places(comparison.half_width or abs(comparison.effect) or 1.0)
     gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
     said = (
         f"Measured again with {comparison.candidate_runs} new seeds each: {campaign.metric}"
         f" {comparison.incumbent:.{digits}f} -> {comparison.candidate:.{digits}f},"
-        f" a gain of {gain:.{digits}f} ± {comparison.half_width:.{digits}f} (one-sided 90 %)"
-    )
+        f" a gain of {gain:.{digits}f} {margin(comparison.half_width, f'{comparison.half_width:.{digits}f}')}"
+    ) + (" (one-sided 90 %)" if comparison.half_width else "")
     return f"{said}: the improvement holds." if holds else f"{said}: that is not beyond the noise."

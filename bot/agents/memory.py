@@ -17,6 +17,7 @@ from itertools import islice
 
 from bot.agents.quoting import quoted
 from bot.rules.campaign import Campaign, Experiment
+from bot.rules.exactness import margin
 from bot.rules.proposal import Change
 from bot.text import one_line
 from bot.words import better, significant_places
@@ -92,8 +93,9 @@ def effect_of(campaign: Campaign, experiment: Experiment) -> str:
     if decision is None or decision.effect is None:
         return ""
     places = significant_places(decision.half_width or abs(decision.effect) or 1.0)
+    half = decision.half_width or 0.0
     turn = "better" if better(decision.effect, campaign.direction) else "worse"
-    return f"{decision.effect:+.{places}f} ± {decision.half_width or 0:.{places}f} ({turn})"
+    return f"{decision.effect:+.{places}f} {margin(half, f'{half:.{places}f}')} ({turn})"
 
 
 def _outcome(campaign: Campaign, experiment: Experiment) -> str:

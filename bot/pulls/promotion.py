@@ -16,6 +16,7 @@ from bot.report.rows import Row
 from bot.report.words import lines_words, warnings
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.exactness import REPEATED
 from bot.rules.unreviewed import unread
 from bot.text import web_address
 
@@ -125,7 +126,7 @@ def _gain(figures: Figures, told: PromotionFigures) -> str:
             " test."
         )
     picked = (
-        f"On all runs it is {_amount(told.gain, figures.digits)}"
+        f"On all runs it is {_amount(told.gain, figures)}"
         f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
     )
     if told.corrected is None:
@@ -134,15 +135,17 @@ def _gain(figures: Figures, told: PromotionFigures) -> str:
             f" {picked}"
         )
     return (
-        f"**Gain, corrected for bias: {_amount(told.corrected, figures.digits)}**"
+        f"**Gain, corrected for bias: {_amount(told.corrected, figures)}**"
         f", on {told.corrected.baseline_runs}+{told.corrected.incumbent_runs} runs"
         f" that picked nothing (one-sided {GAIN_CONFIDENCE:.0%} margin). {picked}"
     )
 
 
-def _amount(gain: Gain, digits: int) -> str:
-    word = "better" if gain.value >= 0 else "worse"
+def _amount(gain: Gain, figures: Figures) -> str:
+    word, digits = "better" if gain.value >= 0 else "worse", figures.digits
     margin = "" if gain.half_width is None else f" ± {gain.half_width:.{digits}f}"
+    if margin and figures.noise.sigma == 0:
+        margin = f" {REPEATED}"
     return f"{word} by {abs(gain.value):.{digits}f}{margin}"
 
 

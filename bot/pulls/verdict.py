@@ -8,7 +8,7 @@ from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
-from bot.words import better, decimals, decision_places, effect_line
+from bot.words import better, decimals, decision_places, effect_line, with_half_width
 
 
 def verdict_lines(campaign: Campaign, experiment: Experiment, rule: Rule) -> list[str]:
@@ -33,8 +33,7 @@ def measured(campaign: Campaign, experiment: Experiment) -> str:
         return f"nothing: {prose(decision.reason, 200)}"
     digits = decision_places(decision)
     return (
-        f"{decimals(decision.effect, digits, '+')} ± {decimals(decision.half_width, digits)}"
-        f" {prose(campaign.metric, 64)}, {_way(campaign, decision.effect)}"
+        f"{with_half_width(decision, digits)} {prose(campaign.metric, 64)}, {_way(campaign, decision.effect)}"
     )
 
 
@@ -96,11 +95,14 @@ def _planned(rule: Rule) -> str:
 def _interval(campaign: Campaign, decision: ExperimentDecided, rule: Rule) -> str:
     assert decision.effect is not None
     margin, digits = decision.half_width or 0.0, decision_places(decision)
+    runs = f"{count(decision.candidate_runs, 'run')} of the candidate and {decision.incumbent_runs} of the incumbent"
+    if not margin:
+        way = _way(campaign, decision.effect)
+        return f"Candidate minus incumbent, {way}: each commit repeats its score exactly, after {runs}."
     low, high = (decimals(decision.effect + side * margin, digits, "+") for side in (-1, 1))
     return (
         f"Candidate minus incumbent, {_way(campaign, decision.effect)}: the effect lies between {low} and {high},"
-        f" each end with {rule.confidence:.0%} confidence, after {count(decision.candidate_runs, 'run')} of the"
-        f" candidate and {decision.incumbent_runs} of the incumbent."
+        f" each end with {rule.confidence:.0%} confidence, after {runs}."
     )
 
 

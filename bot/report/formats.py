@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from bot.rules.exactness import margin as after
+
 NOTHING = "–"
 MINUS = "\u2212"
 
@@ -30,7 +32,7 @@ def with_margin(value: float | None, margin: float | None, digits: int) -> str:
     """Write a difference and its half width, such as `−0.0021 ± 0.0012`."""
     if value is None or margin is None:
         return signed(value, digits)
-    return f"{signed(value, digits)} ± {margin:.{digits}f}"
+    return f"{signed(value, digits)} {after(margin, f'{margin:.{digits}f}')}"
 
 
 def duration(seconds: float | None) -> str:

@@ -9,6 +9,7 @@ from bot.report.figures import Figures
 from bot.report.formats import clock, count, gpu_hours, money, score
 from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.rows import Row
+from bot.rules.exactness import REPEATED
 
 _WISHES = 5
 NOT_MEASURED = "not measured yet"
@@ -53,8 +54,13 @@ def _too_early(figures: Figures) -> str | None:
 
 
 def _amount(figures: Figures, gain: Gain) -> str:
-    margin = "" if gain.half_width is None else f" ± {gain.half_width:.{figures.digits}f}"
-    return f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{margin}"
+    return f"{'better' if gain.value >= 0 else 'worse'} by {abs(gain.value):.{figures.digits}f}{_margin(figures, gain)}"
+
+
+def _margin(figures: Figures, gain: Gain) -> str:
+    if gain.half_width is None:
+        return ""
+    return f" {REPEATED}" if figures.noise.sigma == 0 else f" ± {gain.half_width:.{figures.digits}f}"
 
 
 def gain_note(figures: Figures) -> str:
@@ -68,7 +74,7 @@ def gain_note(figures: Figures) -> str:
         "margin. Winners were picked by their scores, so it flatters them."
     )
     if figures.corrected is not None and figures.corrected.half_width is not None:
-        value = f"{figures.corrected.value:.{figures.digits}f} \u00b1 {figures.corrected.half_width:.{figures.digits}f}"
+        value = f"{figures.corrected.value:.{figures.digits}f}{_margin(figures, figures.corrected)}"
         said += f" Runs that picked nothing say {value}."
     if figures.taken_in:
         said += (
@@ -98,6 +104,8 @@ def noise_words(figures: Figures) -> str:
     noise = figures.noise
     if noise.sigma is None:
         return "unknown"
+    if noise.sigma == 0:
+        return f"none, repeats exactly ({count(noise.runs, 'run')})"
     return f"{noise.sigma:.2g} ({count(noise.runs, 'run') if noise.runs else 'assumed'})"
 
 

@@ -27,6 +27,7 @@ _LONGEST_GAP = 10.0  # of the usual time between two runs: a night's pause is no
 _PLAUSIBLE = 0.1  # of the best model's weight
 _SEED = ((0.0, 0.6), (4.0, 0.2), (30.0, 0.2))  # variance beside the noise's, and how likely before any run
 _DRIFT = ((0.0, 0.86), (1.0, 0.07), (30.0, 0.07))  # variance of a step of the walk, and the same
+_HIDDEN = 2 / 3  # of a step between two values: noise that runs which agree can hide
 _LEAST_SQUARES = (
     1e-6  # of the expected noise's square: scores that repeat don't make a model infinitely likely
 )
@@ -177,7 +178,7 @@ class _Data:
         levels = len(fit.pull)
         degrees = len(self.runs) - levels + self.known.prior_degrees
         sigma = math.sqrt((fit.squares + self.known.prior_degrees) / degrees)
-        sigma = max(sigma, 0.5 * self.step)
+        sigma = max(sigma, _HIDDEN * self.step)
         effect, variance = fit.contrast([1.0, -1.0, *[0.0] * (levels - 2)])
         unit = self.known.prior_sigma
         error = unit * sigma * math.sqrt(variance)
@@ -208,7 +209,7 @@ class _Data:
 
 def _step(runs: Sequence[tuple[Scored, int]]) -> float:
     """Return the smallest difference of two scores where others are equal, 0 where none are: a metric of few values
-    can hide a noise of half its step."""
+    hides noise that is smaller."""
     values = sorted(run.score for run, _ in runs)
     gaps = [b - a for a, b in pairwise(values)]
     return min((gap for gap in gaps if gap > 0), default=0.0) if 0.0 in gaps else 0.0

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ from pathlib import Path
 from evaluator.errors import UserError
 from evaluator.job import Job
 
-_NOT_MEASURING = {".git", "__pycache__"}
+_NOT_MEASURING = {".git", "__pycache__", ".venv", "venv", "node_modules"}
+_FOR_PEOPLE = {".md", ".rst", ".adoc"}
+_ABOUT = ("license", "licence", "copying", "notice", "authors", "readme", "changelog")
+_SETTINGS = {".gitignore", ".gitattributes", ".gitmodules", ".editorconfig", ".pre-commit-config.yaml"}
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,25 +66,73 @@ def copy_without(tree: Path, copy: Path, missing: frozenset[Path]) -> None:
 
 
 def fingerprint(job: Job) -> str:
-    """Return a hash of what measures: produce, command, repeats, and all files of the repository that they or
-    `data` name, themselves or by their folder, and that experiments may not edit."""
+    """Return a hash of what measures: produce, command, repeats, and the locked files of the repository.
+
+    What the command imports, and what `sh`, `make` or `python -m` find, can't be told from its words. So all files
+    count but those that experiments may edit and those that measure nothing: texts for people, settings of editors
+    and services, caches, environments, and what git ignores. What the command or `data` name counts in any case.
+    """
     chosen = job.settings
     digest = hashlib.sha256(json.dumps([chosen.produce, chosen.command, chosen.repeats]).encode())
+    found = {path for path in _tracked(job.repo) if _measures(path.relative_to(job.repo))}
     for word in (*chosen.produce, *chosen.command, *chosen.data):
-        for path in () if word.startswith("-") else _locked_files(job, _place(job, word)):
-            name = os.fsencode(path.relative_to(job.repo))
-            digest.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        if not word.startswith("-"):
+            found.update(_named_files(job, _place(job, word)))
+    for path in sorted(found):
+        within = path.relative_to(job.repo)
+        is_file = path.is_symlink() or path.is_file()
+        if (
+            is_file
+            and within.as_posix() not in chosen.editable
+            and not _NOT_MEASURING.intersection(within.parts)
+        ):
+            digest.update(os.fsencode(within) + b"\0" + _content(path))
     return digest.hexdigest()
 
 
-def _locked_files(job: Job, place: Path) -> Iterator[Path]:
-    if not place.is_relative_to(job.repo):
-        return
-    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-        within = path.relative_to(job.repo)
-        editable = within.as_posix() in job.settings.editable or _NOT_MEASURING.intersection(within.parts)
-        if path.is_file() and not editable:
-            yield path
+def _tracked(repo: Path) -> Iterator[Path]:
+    """Yield the files of a checkout that git tracks, or all files of a tree that is no checkout."""
+    if (repo / ".git").exists():
+        words = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(words, capture_output=True, check=False)
+        if listed.returncode == 0:
+            yield from (repo / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name)
+            return
+    for folder, names, files in os.walk(repo):
+        names[:] = [name for name in names if name not in _NOT_MEASURING]
+        yield from (Path(folder, name) for name in files)
+        yield from (path for name in names if (path := Path(folder, name)).is_symlink())
+
+
+def _measures(within: Path) -> bool:
+    """Return whether a file of the repository, by its path in it, can have a part in a score."""
+    hidden = any(part.startswith(".") for part in within.parts[:-1])
+    name = within.name.lower()
+    about = name.startswith(_ABOUT) and within.suffix.lower() in ("", ".txt")
+    return not (hidden or name in _SETTINGS or about or within.suffix.lower() in _FOR_PEOPLE)
+
+
+def _content(path: Path) -> bytes:
+    """Return a digest of a file, or of where a link leads; a fixed word for what can't be read."""
+    digest = hashlib.sha256()
+    try:
+        if path.is_symlink():
+            digest.update(b"link " + os.fsencode(path.readlink()))
+        if path.is_file():
+            with path.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    digest.update(piece)
+    except OSError:
+        digest.update(b"unreadable")
+    return digest.digest()
+
+
+def _named_files(job: Job, place: Path) -> Iterator[Path]:
+    """Yield the files that a word of the settings names, itself or by its folder."""
+    if place.is_relative_to(job.repo) and os.path.lexists(place):
+        for path in place.rglob("*") if place.is_dir() else [place]:
+            if path.is_file():
+                yield path
 
 
 def _within(job: Job, place: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 import sys
 import time
@@ -41,20 +42,21 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
         raise UserError(f"{job.repo}: no train.py: it is what is trained and scored")
     exported = export.load_or_make(job.repo, job.settings, job.jail)
     amount = job.settings.budget.amount or exported.time_budget
+    mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
     measured_by = _reference(job, space, amount)
     timed = job.settings.budget.kind != "steps" and job.smoke is None
-    started = job.started({"kind": job.settings.budget.kind, "amount": amount}, exported.fingerprint)
+    started = job.started({"kind": job.settings.budget.kind, "amount": amount}, mark)
     say(started | ({"is_reference": measured_by is None} if timed else {}))
     known: dict[str, float] = {}
     try:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
         score, audit, measures = _measure(job, space, log, say, exported, amount, measured_by, known)
-        result = scored(job, score, known, exported.fingerprint, log)
+        result = scored(job, score, known, mark, log)
         result["audit"] = audit
         if measures is not None:
             result["reference"] = measures.to_json()
     except CandidateFailed as failure:
-        result = failed(job, failure, known, exported.fingerprint, log)
+        result = failed(job, failure, known, mark, log)
     except SmokeOver as over:
         result = smoked(job, over, known, log, tail=True)  # it has seen nothing that it might tell
     result["metrics"]["total_seconds"] = round(time.monotonic() - job.began, 1)
@@ -72,6 +74,11 @@ def _reference(job: Job, space: Workspace, amount: float) -> Reference | None:
     reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=views.has_gpu())
     unchanged = given.files == reference.digest_of(space.tree, job.settings.editable)
     return None if unchanged else given
+
+
+def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
+    """Return the fingerprint of scores under a budget: twice the time is another scale, on the same rows."""
+    return hashlib.sha256(f"{fingerprint} {kind} {amount!r}".encode()).hexdigest()
 
 
 def _measure(

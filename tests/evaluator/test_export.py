@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -104,4 +105,7 @@ def test_prepare_by_default_prepares_the_bundled_task(tmp_path: Path, cache: Pat
     assert "256 rows of 128 tokens" in done.stdout and "fingerprint: " in done.stdout
     repo = with_train(tmp_path / "repo", "print()\n")
     fingerprint = score(repo, {"budget": {"kind": "steps", "amount": 1}}).events[0]["fingerprint"]
-    assert f"fingerprint: {fingerprint}" in done.stdout
+    printed = done.stdout.split("fingerprint: ")[1].split()[0]
+    assert (
+        fingerprint == hashlib.sha256(f"{printed} steps 1.0".encode()).hexdigest()
+    )  # scores know their budget
