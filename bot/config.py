@@ -108,6 +108,11 @@ class Evaluator(_Section):
     """When an evaluation is given up."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads a run may use; null leaves it to the machine."""
+    python: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """The Python that the task runs with: a path (relative to the repository, absolute, or with `~`), the folder of
+    an environment, such as `.venv`, or a name on PATH. null finds it: the repository's `.venv` or `venv`, the conda
+    environment of `environment.yml`, an active environment, the Python that runs Nocturne, `python3` on PATH; for
+    `kind: train` the first of them that has torch and numpy. For `kind: command` it is what `python` means there."""
     jail: Literal["auto", "bubblewrap", "namespaces", "none"] = "auto"
     """How candidates are locked in. `auto` takes bubblewrap, else bare namespaces, else refuses to run. `none`
     locks nothing, marks every score as unjailed, and is refused while credentials are about."""

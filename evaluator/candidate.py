@@ -9,7 +9,6 @@ import contextlib
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from evaluator import faults, proctree
 from evaluator.errors import CandidateFailed
+from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail, Limits, View
 from evaluator.log import Log
 from evaluator.settings import Settings
@@ -50,12 +50,18 @@ def bounds(settings: Settings) -> Bounds:
 
 
 def environment(
-    settings: Settings, *, seed: int, scratch: Path, amount: float | None = None
+    settings: Settings,
+    python: TaskPython,
+    *,
+    tree: Path,
+    seed: int,
+    scratch: Path,
+    amount: float | None = None,
 ) -> dict[str, str]:
-    """Return a candidate's whole environment; `scratch` is its home, temporary folder and cache."""
+    """Return a candidate's whole environment; it runs in `tree`, and `scratch` is its home, temporary folder and
+    cache."""
     values = {
-        # The interpreter that runs us comes first, so that a command's "python" is that one.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PATH": python.search_path(os.environ.get("PATH")),
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "LANG": "C.UTF-8",
@@ -70,7 +76,8 @@ def environment(
         values["NOCTURNE_TIME_BUDGET"] = repr(amount)
     if settings.threads is not None:
         values |= {name: str(settings.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    return values | {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    handed_on = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    return values | python.variables(tree) | handed_on
 
 
 class Candidate:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from evaluator import proctree, settings, starter_files
 from evaluator.errors import Interrupted, UserError
+from evaluator.interpreter.choice import choose_python
 from evaluator.jail import choose
 from evaluator.job import Job
 from evaluator.log import Log
@@ -59,8 +60,9 @@ def _score(args: argparse.Namespace) -> int:
         raise UserError(f"{args.train}: no such file (--train)")
     chosen = settings.load(repo, args.settings)
     jail = choose(chosen.jail)
+    python = choose_python(repo, chosen)
     stream = Stream(as_json=args.json)
-    job = Job(repo, chosen, args.seed, began, jail, args.smoke)
+    job = Job(repo, chosen, args.seed, began, jail, python, args.smoke)
     if args.reference is not None and not _counts_time(job):
         raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
     if _counts_time(job):
@@ -141,8 +143,10 @@ def _prepare(args: argparse.Namespace) -> int:
 
     repo = _folder(args.repo)
     chosen = settings.load(repo, args.settings)
-    exported = export.load_or_make(repo, chosen, choose(chosen.jail), again=True)
-    concealed.conceal(views.candidate_view(repo, repo, 1, chosen.data), repo, exported)
+    python = choose_python(repo, chosen)
+    exported = export.load_or_make(repo, chosen, choose(chosen.jail), python, again=True)
+    view = views.candidate_view(python, repo, repo, 1, chosen.data)
+    concealed.conceal(view, repo, exported, python.interpreter)
     count, columns = exported.inputs.shape
     facts = {
         "fingerprint": exported.fingerprint,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluator.bounds import LARGEST, measurable, within
 from evaluator.errors import CandidateFailed
+from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
 from evaluator.log import Log
 from evaluator.settings import Settings
@@ -24,9 +25,9 @@ Say = Callable[[Event], None]
 class Job:
     """One run: the user's tree `repo` (never changed), how it is run and with which seed.
 
-    `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many seconds it may take where
-    nothing shall be scored (`evaluator.smoke`). `reference` is what the candidate's time is measured by; None where
-    the run is itself the reference (`evaluator.training.reference`), or counts no time.
+    `python` is what runs it. `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many
+    seconds it may take if nothing shall be scored (`evaluator.smoke`). `reference` is what the candidate's time is
+    measured by; None if the run is itself the reference (`evaluator.training.reference`), or counts no time.
     """
 
     repo: Path
@@ -34,6 +35,7 @@ class Job:
     seed: int
     began: float
     jail: Jail
+    python: TaskPython
     smoke: float | None = None
     reference: Reference | None = None
 
@@ -46,6 +48,7 @@ class Job:
             "jail": self.jail.name,
             "budget": dict(budget),
             "fingerprint": fingerprint,
+            "python": self.python.facts(),
         }
 
 

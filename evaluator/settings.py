@@ -44,6 +44,9 @@ class Settings:
     `scratch_mb` and `memory_mb` None stand for a share of the machine's memory.
     `produce` is run before `command`, on the candidate's side; `command` then measures what it left behind,
     `repeats` times, and the median counts.
+    `python` names the Python that the task runs with: a path, relative to the user's repository, the folder of
+    an environment, or a name on PATH; None finds one (`evaluator.interpreter.choice`).
+    `repository` is the user's checkout where the tree under test is another folder; the bot says so.
     `min_effect` is the smallest difference in score that counts: the causality audit is four times sharper.
     """
 
@@ -67,6 +70,8 @@ class Settings:
     repeats: int = 1
     metric: Metric = field(default_factory=Metric)
     editable: tuple[str, ...] = ("train.py",)
+    python: str | None = None
+    repository: str | None = None
 
 
 def load(repo: Path, source: str | None) -> Settings:
@@ -232,4 +237,6 @@ _PARSERS: dict[str, Any] = {
     "repeats": _count,
     "metric": _metric,
     "editable": _names,
+    "python": lambda value, where: None if value is None else _name(value, where),
+    "repository": lambda value, where: None if value is None else _name(value, where),
 }

@@ -87,6 +87,7 @@ class Desk:
             "version": 1,
             **self.config.evaluator.model_dump(mode="json", exclude={"guards"}),
             "editable": self.config.editable,
+            "repository": str(self.git.top),
         }
         least = self.config.verdict.min_effect
         return settings | {"min_effect": least} if least > 0 else settings

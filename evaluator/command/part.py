@@ -12,12 +12,10 @@ from evaluator import crash
 from evaluator.candidate import Candidate, bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.faults import Around
-from evaluator.jail.python import python_paths
 from evaluator.jail.view import View
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver
-from evaluator.training import views
 
 _TICK_SECONDS = 0.05
 _LOOK_SECONDS = 0.2
@@ -54,7 +52,7 @@ def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
     """Start a part, which inherits `fds`. The only place that knows how a process is started."""
     allowed = bounds(job.settings)
     view = View(
-        read_only=(*python_paths(), views.INSIDE, part.tree, *part.reads),
+        read_only=(*job.python.shown, part.tree, *part.reads),
         scratch=part.scratch,
         scratch_bytes=int(allowed.scratch_mb * 2**20),
         hidden=part.hidden,

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import socket
 import statistics
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +31,6 @@ from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
-from evaluator.training import views
 from evaluator.workspace import Workspace
 
 
@@ -77,12 +75,15 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
     out = scratch / "out"
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        words = (sys.executable, *views.program("producer", theirs.fileno(), out))
+        words = job.python.words("producer", theirs.fileno(), out)
         part = Part(
             command=(*words, *job.settings.produce),
             tree=tree,
             scratch=scratch,
-            env={**environment(job.settings, seed=job.seed, scratch=scratch), "NOCTURNE_OUT": str(out)},
+            env={
+                **environment(job.settings, job.python, tree=tree, seed=job.seed, scratch=scratch),
+                "NOCTURNE_OUT": str(out),
+            },
             hidden=held.outside,
             title="produce",
         )
@@ -116,7 +117,8 @@ def _measure(
         scratch = space.scratch / f"command-{turn}"
         scratch.mkdir()
         which = f", run {turn} of {count}" if count > 1 else ""
-        env = {**environment(job.settings, seed=job.seed, scratch=scratch), "NOCTURNE_DATA": data}
+        base = environment(job.settings, job.python, tree=space.tree, seed=job.seed, scratch=scratch)
+        env = {**base, "NOCTURNE_DATA": data}
         if produced is not None:
             env["NOCTURNE_OUT"] = str(produced)
         part = Part(

@@ -15,6 +15,11 @@ _NAME = re.compile(
 )
 
 
+def is_credential(name: str) -> bool:
+    """Whether a variable of this name holds a secret, as names go."""
+    return _NAME.search(name) is not None
+
+
 def refuse_credentials() -> None:
     """Raise `UserError` naming the first variable found and its process, never what it holds.
 
@@ -23,7 +28,7 @@ def refuse_credentials() -> None:
     """
     for process, environment in _environments():
         for name, value in environment.items():
-            if value and _NAME.search(name):
+            if value and is_credential(name):
                 raise UserError(
                     f"jail: none is refused while credentials are in sight: {name} is in the environment of "
                     f"{process}; start without it (env -u {name} ...) or set jail to auto"

@@ -8,8 +8,6 @@ import hashlib
 import json
 import os
 import re
-import sys
-import sysconfig
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from evaluator.heldout.mending import Concealed
 from evaluator.heldout.mending import conceal as divide
 from evaluator.heldout.search import cached_search, signature
 from evaluator.heldout.windows import WindowIndex
+from evaluator.interpreter.interpreter import Interpreter
 from evaluator.jail.mounts import mounts
 from evaluator.jail.view import View
 from evaluator.training.export import Exported
@@ -28,7 +27,7 @@ from evaluator.training.views import cache_home
 _LIBRARIES = re.compile(r".*-linux-.*|(gcc|cuda|nvidia|rocm).*|locale|ssl|.*-ld|bfd-plugins")
 
 
-def conceal(view: View, tree: Path, exported: Exported) -> View:
+def conceal(view: View, tree: Path, exported: Exported, python: Interpreter) -> View:
     """Return `view` without any copy of held-out text that lies about on this machine.
 
     Only for data that says so itself (`held_out_texts` in prepare.py): nobody else's data is a part of
@@ -37,7 +36,7 @@ def conceal(view: View, tree: Path, exported: Exported) -> View:
     """
     if not exported.on_this_machine:
         return view
-    needless = set(_needless())
+    needless = set(_needless(python))
     shown = {Path(each.source) for each in mounts(view) if each.kind == "bind"} - {tree}
     roots = [
         part for each in sorted(shown) if not _within(each, Path("/sys")) for part in _around(each, needless)
@@ -84,11 +83,12 @@ def _index(exported: Exported) -> WindowIndex:
     return WindowIndex.load(exported.folder / "windows.npz")
 
 
-def _needless() -> Iterator[Path]:
-    """Yield folders that a jail shows and that this Python does not use: other Pythons, packages that a virtual
+def _needless(python: Interpreter) -> Iterator[Path]:
+    """Yield folders that a jail shows and that the task's Python does not use: other Pythons, packages that a virtual
     environment leaves out, applications."""
-    ours = [Path(each).resolve() for each in (*sys.path, *sysconfig.get_paths().values()) if each]
-    places = [Path("/usr/lib"), Path("/usr/local/lib"), Path(sys.base_prefix).resolve() / "lib"]
+    ours = [Path(each).resolve() for each in (*python.library, *python.path)]
+    bases = [Path(each).resolve() / "lib" for each in python.prefixes]
+    places = dict.fromkeys([Path("/usr/lib"), Path("/usr/local/lib"), *bases])
     for place in places:
         for folder in _folders(place):
             if any(_within(each, folder) for each in ours):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -38,11 +37,12 @@ class DataJail:
         for each in (server, self.theirs):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         limits = bounds(job.settings)
-        environment = views.data_environment() | {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(scratch)}
+        environment = views.data_environment(job.python, job.repo)
+        environment |= {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(scratch)}
         self._process = Candidate(
-            [sys.executable, *views.program("data_server", server.fileno(), control.fileno())],
+            job.python.words("data_server", server.fileno(), control.fileno()),
             jail=job.jail,
-            view=views.data_view(job.repo, scratch, limits.scratch_mb, job.settings.data),
+            view=views.data_view(job.python, job.repo, scratch, limits.scratch_mb, job.settings.data),
             folder=job.repo,
             env=environment,
             log=self._log,

@@ -1,17 +1,15 @@
 """The validation rows of a repository: exported once by its own prepare.py, then read from a cache.
 
 The scorer holds these rows and never imports the repository's code. A cache entry is keyed by the text of
-prepare.py, the number of tokens and the Python version; it is written aside and renamed, so that two at once
-and one that is killed do no harm.
+prepare.py, the number of tokens and the version of the task's Python; it is written aside and renamed, so that
+two at once and one that is killed do no harm.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from evaluator.candidate import Candidate, bounds
 from evaluator.crash import last_traceback
 from evaluator.errors import UserError
 from evaluator.heldout import windows
+from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
 from evaluator.log import Log
 from evaluator.settings import Settings
@@ -56,21 +55,24 @@ class Exported:
     on_this_machine: bool
 
 
-def load_or_make(repo: Path, settings: Settings, jail: Jail, *, again: bool = False) -> Exported:
+def load_or_make(
+    repo: Path, settings: Settings, jail: Jail, python: TaskPython, *, again: bool = False
+) -> Exported:
     """Return the rows of the repository in `repo`, exporting them where the cache has none, or `again`.
 
-    Raises `UserError` where torch or prepare.py is missing or prepare.py fails.
+    Raises `UserError` where prepare.py is missing or fails.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise UserError(
-            "torch is not installed, and training needs it: pip install nocturne[torch] into this Python"
-        )
     if not (repo / "prepare.py").is_file():
         raise UserError(
             f"{repo}: no prepare.py: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
             " writes an example)"
         )
-    folder = views.cache_home() / "nocturne" / "exports" / _key(repo, settings.eval_tokens)
+    folder = (
+        views.cache_home()
+        / "nocturne"
+        / "exports"
+        / _key(repo, settings.eval_tokens, python.interpreter.version)
+    )
     if not again:
         found = _read(folder)
         if found is not None:
@@ -78,7 +80,7 @@ def load_or_make(repo: Path, settings: Settings, jail: Jail, *, again: bool = Fa
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
-        _export(repo, made, settings, jail)
+        _export(repo, made, settings, jail, python)
         _index_texts(made)
         if _read(made) is None:
             raise UserError(f"{repo}/prepare.py: the validation rows could not be exported from it")
@@ -91,11 +93,9 @@ def load_or_make(repo: Path, settings: Settings, jail: Jail, *, again: bool = Fa
     return found
 
 
-def _key(repo: Path, eval_tokens: int | None) -> str:
+def _key(repo: Path, eval_tokens: int | None, version: tuple[int, ...]) -> str:
     digest = hashlib.sha256((repo / "prepare.py").read_bytes())
-    digest.update(
-        repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, eval_tokens, sys.version_info[:2])).encode()
-    )
+    digest.update(repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, eval_tokens, version)).encode())
     return digest.hexdigest()[:32]
 
 
@@ -128,18 +128,20 @@ def _read(folder: Path) -> Exported | None:
         return None
 
 
-def _export(repo: Path, made: Path, settings: Settings, jail: Jail) -> None:
+def _export(repo: Path, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
     """Run the repository's prepare.py in its jail, where it may build its own cache and fill `made`."""
     limits = bounds(settings)
     log = Log()
     scratch = Path(tempfile.mkdtemp(prefix="nocturne-export-"))
     arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
     process = Candidate(
-        [sys.executable, *views.program("export_rows", *arguments)],
+        python.words("export_rows", *arguments),
         jail=jail,
-        view=views.data_view(repo, scratch, limits.scratch_mb, settings.data, writable=(views.cache_home(),)),
+        view=views.data_view(
+            python, repo, scratch, limits.scratch_mb, settings.data, writable=(views.cache_home(),)
+        ),
         folder=repo,
-        env=views.data_environment() | {"TMPDIR": str(scratch)},
+        env=views.data_environment(python, repo) | {"TMPDIR": str(scratch)},
         log=log,
         bounds=limits,
     )

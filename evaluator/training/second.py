@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from evaluator.inside import frames
 from evaluator.jail.view import View
 from evaluator.job import Job
 from evaluator.log import Log
-from evaluator.training import views
 from evaluator.training.audit import Audit, Finding, Probes
 from evaluator.training.buffer import Buffer
 from evaluator.training.exam import HandedIn
@@ -46,10 +44,12 @@ class SecondJail:
         ours, theirs = socket.socketpair()
         end = model.reading_end()
         descriptors = (theirs.fileno(), end, self._buffer.descriptor)
-        env = environment(job.settings, seed=job.seed, scratch=view.scratch, amount=1.0)
+        env = environment(
+            job.settings, job.python, tree=tree, seed=job.seed, scratch=view.scratch, amount=1.0
+        )
         env |= {"NOCTURNE_NUMERICS": json.dumps(handed_in.numerics), "NOCTURNE_ROWS": str(handed_in.rows)}
         self._process = Candidate(
-            [sys.executable, *views.program("prober", *descriptors, len(exported.token_bytes))],
+            job.python.words("prober", *descriptors, len(exported.token_bytes)),
             jail=job.jail,
             view=view,
             folder=tree,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +39,7 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     """
     if not (space.tree / "train.py").is_file():
         raise UserError(f"{job.repo}: no train.py: it is what is trained and scored")
-    exported = export.load_or_make(job.repo, job.settings, job.jail)
+    exported = export.load_or_make(job.repo, job.settings, job.jail, job.python)
     amount = job.settings.budget.amount or exported.time_budget
     mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
     measured_by = _reference(job, space, amount)
@@ -96,8 +95,8 @@ def _measure(
     files = reference.digest_of(space.tree, job.settings.editable)  # before it may change them
     limits = bounds(job.settings)
     vocabulary = len(exported.token_bytes)
-    seen = views.candidate_view(space.tree, space.scratch, limits.scratch_mb, job.settings.data)
-    view = concealed.conceal(seen, space.tree, exported)
+    seen = views.candidate_view(job.python, space.tree, space.scratch, limits.scratch_mb, job.settings.data)
+    view = concealed.conceal(seen, space.tree, exported, job.python.interpreter)
     with contextlib.ExitStack() as stack:
         data = DataJail(job, space.folder("data"))
         stack.callback(data.close)
@@ -112,12 +111,17 @@ def _measure(
         descriptors = (theirs.fileno(), data.theirs.fileno(), buffer.descriptor)
         arguments = ("train.py", *descriptors, exported.inputs.shape[1], vocabulary)
         process = Candidate(
-            [sys.executable, *views.program("shim", *arguments)],
+            job.python.words("shim", *arguments),
             jail=job.jail,
             view=view,
             folder=space.tree,
             env=environment(
-                job.settings, seed=job.seed, scratch=space.scratch, amount=told_amount(job, amount)
+                job.settings,
+                job.python,
+                tree=space.tree,
+                seed=job.seed,
+                scratch=space.scratch,
+                amount=told_amount(job, amount),
             )
             | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {}),
             log=log,

@@ -7,20 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator.jail.python import python_paths
+from evaluator.cache import cache_home
+from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import View
 
-INSIDE = Path(__file__).resolve().parents[1] / "inside"
-
-
-def program(name: str, *arguments: object) -> list[str]:
-    """Return the words that start one of our own programs, after the interpreter."""
-    return ["-s", "-B", str(INSIDE / "launch.py"), name, *(str(each) for each in arguments)]
-
-
-def cache_home() -> Path:
-    """Return the user's cache folder, as the XDG specification finds it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+__all__ = ["cache_home", "candidate_view", "data_environment", "data_view", "elsewhere", "has_gpu"]
 
 
 def has_gpu() -> bool:
@@ -28,10 +19,12 @@ def has_gpu() -> bool:
     return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd"))
 
 
-def candidate_view(tree: Path, scratch: Path, scratch_mb: float, data: Sequence[str]) -> View:
+def candidate_view(
+    python: TaskPython, tree: Path, scratch: Path, scratch_mb: float, data: Sequence[str]
+) -> View:
     """Return what a candidate sees: the system, Python, our programs and its tree, but no `data` in it."""
     return View(
-        read_only=(*python_paths(), INSIDE, tree),
+        read_only=(*python.shown, tree),
         scratch=scratch,
         scratch_bytes=int(scratch_mb * 2**20),
         hidden=tuple(tree / Path(each).expanduser() for each in data),
@@ -45,7 +38,12 @@ def elsewhere(view: View, scratch: Path) -> View:
 
 
 def data_view(
-    tree: Path, scratch: Path, scratch_mb: float, folders: Sequence[str], writable: Sequence[Path] = ()
+    python: TaskPython,
+    tree: Path,
+    scratch: Path,
+    scratch_mb: float,
+    folders: Sequence[str],
+    writable: Sequence[Path] = (),
 ) -> View:
     """Return what prepare.py sees: its data too, but nothing of a candidate's but the tree it lies in."""
     # Not everybody who prepares data heeds the XDG specification.
@@ -55,7 +53,7 @@ def data_view(
         *(tree / Path(each).expanduser() for each in folders),
     )
     return View(
-        read_only=(*python_paths(), INSIDE, tree, *data),
+        read_only=(*python.shown, tree, *data),
         scratch=scratch,
         scratch_bytes=int(scratch_mb * 2**20),
         writable=tuple(writable),
@@ -63,13 +61,18 @@ def data_view(
     )
 
 
-def data_environment() -> dict[str, str]:
+def data_environment(python: TaskPython, tree: Path) -> dict[str, str]:
     """Return the environment in which prepare.py runs: where its data is, and no credentials."""
-    kept = ("PATH", "LANG", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "HF_HOME", "TZ")
+    kept = ("LANG", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "HF_HOME", "TZ")
     values = {name: os.environ[name] for name in kept if name in os.environ}
-    return values | {
-        "HOME": str(Path("~").expanduser()),
-        "XDG_CACHE_HOME": str(cache_home()),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-    }
+    return (
+        values
+        | python.variables(tree)
+        | {
+            "PATH": python.search_path(os.environ.get("PATH")),
+            "HOME": str(Path("~").expanduser()),
+            "XDG_CACHE_HOME": str(cache_home()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+        }
+    )

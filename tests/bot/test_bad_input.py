@@ -205,7 +205,7 @@ def test_no_torch(tmp_path: Path) -> None:
         timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "torch is not installed" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert "none was found with torch and numpy" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.long

@@ -24,14 +24,14 @@ import sys, time
 from pathlib import Path
 from evaluator.candidate import Bounds, Candidate
 from evaluator.jail import choose
-from evaluator.jail.python import python_paths
 from evaluator.jail.view import View
 from evaluator.log import Log
+from tests.evaluator.pythons import running_paths
 from tests.evaluator.cheats import traces
 
 jail, text, marker = sys.argv[1:]
 scratch = Path("/tmp/scratch") if jail != "none" else Path.cwd()
-view = View(read_only=python_paths(), scratch=scratch, scratch_bytes=1 << 20)
+view = View(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 20)
 candidate = Candidate(
     [sys.executable, "-c", text, marker], jail=choose(jail), view=view, folder=scratch,
     env={}, log=Log(), bounds=Bounds(1e6, 1e3, 1000),
@@ -72,14 +72,14 @@ from pathlib import Path
 from evaluator.candidate import Bounds, Candidate
 from evaluator.errors import CandidateFailed
 from evaluator.jail import choose
-from evaluator.jail.python import python_paths
 from evaluator.jail.view import View
 from evaluator.log import Log
+from tests.evaluator.pythons import running_paths
 
 given = os.memfd_create("ours")
 os.write(given, bytes(300 << 20))
 scratch = Path("/tmp/scratch")
-view = View(read_only=python_paths(), scratch=scratch, scratch_bytes=1 << 30)
+view = View(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 30)
 candidate = Candidate(
     [sys.executable, "-c", sys.argv[1]], jail=choose("auto"), view=view, folder=scratch, env={}, log=Log(),
     bounds=Bounds(memory_mb=200, scratch_mb=1000, processes=10), fds=(given,),

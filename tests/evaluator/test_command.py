@@ -18,6 +18,7 @@ from evaluator.command.locked import fingerprint
 from evaluator.command.metrics import medians, read_metrics
 from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
+from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import Outcome, score, starter
 
 SETTINGS = {
@@ -142,7 +143,7 @@ def test_the_fingerprint_changes_with_what_measures_and_not_with_what_is_measure
 def test_the_fingerprint_covers_folders_that_are_named_what_produces_and_how_often(tmp_path: Path) -> None:
     def mark(**more: object) -> str:
         chosen = settings.parse({**SETTINGS, **more}, "settings")
-        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed()))
+        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed(), python=running_task(repo)))
 
     repo = bench(tmp_path / "repo", "print('METRIC accuracy=1')\n")
     (repo / "exam").mkdir()
@@ -216,8 +217,12 @@ def test_without_torch_a_training_says_how_to_get_it(tmp_path: Path, bare_python
             (libraries / name).symlink_to(Path(numpy.__file__).parents[1] / name)
     outcome = run_bare(bare_python, starter(tmp_path / "repo"), {})
     assert outcome.returncode == 2
-    assert outcome.stderr.startswith("error: torch is not installed")
-    assert outcome.stderr.count("\n") == 1 and "pip install nocturne[torch]" in outcome.stderr
+    assert outcome.stderr.startswith("error: python: none was found with torch and numpy, to train: ")
+    assert outcome.stderr.count("\n") == 1
+    assert (
+        f"{bare_python} (the Python that runs Nocturne) has no torch: {bare_python} -m pip install torch"
+        in (outcome.stderr)
+    )
 
 
 def test_a_command_costs_little_more_than_two_starts_of_python(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from evaluator.starter import prepare
 from evaluator.starter_files import FOLDER
 from evaluator.training import concealed, export, views
 from tests.evaluator.jail.world import skip_unless_possible
+from tests.evaluator.pythons import running, running_task
 from tests.evaluator.runs import prepared
 
 OURS = Path(evaluator.__file__).parent
@@ -56,15 +57,15 @@ def inside(jail_name: str, view: View, *command: str) -> list[str]:
 @pytest.fixture
 def exported() -> export.Exported:
     prepared()
-    return export.load_or_make(FOLDER, Settings(), choose("auto"))
+    return export.load_or_make(FOLDER, Settings(), choose("auto"), running_task(FOLDER))
 
 
 @pytest.fixture
 def view(tmp_path: Path, exported: export.Exported) -> View:
     tree = tmp_path / "tree"
     tree.mkdir()
-    seen = views.candidate_view(tree, tmp_path / "scratch", 64, ())
-    return concealed.conceal(seen, tree, exported)
+    seen = views.candidate_view(running_task(tree), tree, tmp_path / "scratch", 64, ())
+    return concealed.conceal(seen, tree, exported, running())
 
 
 @pytest.mark.long

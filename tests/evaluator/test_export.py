@@ -14,6 +14,7 @@ from evaluator.errors import UserError
 from evaluator.jail import choose
 from evaluator.settings import Settings
 from evaluator.training import export
+from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import COMMAND, STEPS, score, with_train
 
 TOY = """
@@ -35,7 +36,7 @@ def make_dataloader(tokenizer, B, T, split):
 
 
 def rows_of(repo: Path, tokens: int | None = None) -> export.Exported:
-    return export.load_or_make(repo, Settings(eval_tokens=tokens), choose("auto"))
+    return export.load_or_make(repo, Settings(eval_tokens=tokens), choose("auto"), running_task(repo))
 
 
 @pytest.fixture

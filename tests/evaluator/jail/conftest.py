@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from evaluator.jail import seccomp
-from evaluator.jail.python import python_paths
 from tests.evaluator.jail.world import World, run, world
+from tests.evaluator.pythons import running_paths
 
 Facts = dict[str, Any]
 
@@ -66,7 +66,7 @@ def facts(host: World, case: tuple[str, str], request: pytest.FixtureRequest) ->
         "port": host.port,
         "abstract": host.abstract,
         "victim": host.victim,
-        "installed": [str(path) for path in python_paths() if path.is_dir()] if user == "self" else [],
+        "installed": [str(path) for path in running_paths() if path.is_dir()] if user == "self" else [],
         "calls": {name: numbers[number] for name, numbers in seccomp.REFUSED.items()},
         "unshare": seccomp.REFUSED["unshare"][number],
         "clone": {"user": 0x10000000, "mount": 0x00020000, "net": 0x40000000},

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from evaluator.jail.namespaces import Namespaces
-from evaluator.jail.python import python_paths
 from evaluator.jail.view import Jail, Limits, View
+from tests.evaluator.pythons import running_paths
 
 
 def jail_named(name: str) -> Jail:
@@ -28,7 +28,7 @@ def jail_named(name: str) -> Jail:
 def start(spec: dict, **options: object) -> subprocess.Popen:
     """Start what `spec` says, with further options of Popen."""
     paths = {key: tuple(map(Path, spec[key])) for key in ("read_only", "writable", "hidden")}
-    paths["read_only"] += python_paths() if spec["python"] else ()
+    paths["read_only"] += running_paths() if spec["python"] else ()
     view = View(
         scratch=Path(spec["scratch"]),
         scratch_bytes=spec["scratch_bytes"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.interpreter.interpreter import ask
 from evaluator.jail.mounts import in_system
 from evaluator.jail.python import python_paths
 from tests.evaluator.jail.world import ROOT, World, start
+from tests.evaluator.pythons import running_paths
 
 IMPORTS = "import ctypes, json, lzma, sqlite3, ssl, sys; sys.stdout.write(sys.prefix + ' ' + sys.base_prefix)"
 
 
 def test_paths_are_narrow() -> None:
-    paths = python_paths()
+    paths = running_paths()
     assert len(set(paths)) == len(paths)
     for path in paths:
         assert path.exists()
@@ -37,17 +38,7 @@ def test_site_packages_are_there_and_an_editable_tree_is_not(host: World) -> Non
 
 def _paths_of(python: str) -> tuple[str, ...]:
     """Ask another interpreter what it needs."""
-    code = "import json, evaluator.jail.python as python; print(json.dumps([str(p) for p in python.python_paths()]))"
-    done = subprocess.run(
-        [python, "-c", code],
-        env={"PYTHONPATH": str(ROOT)},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return tuple(json.loads(done.stdout))
+    return tuple(str(path) for path in python_paths(ask(Path(python), folder=Path("/"))))
 
 
 def _runs(host: World, python: str) -> str:

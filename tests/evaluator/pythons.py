@@ -1,0 +1,66 @@
+"""Real environments for the tests, made cheaply: what they have is led to, not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from evaluator.interpreter.interpreter import Interpreter, ask
+from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail.python import python_paths
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = Path(next(path for path in sys.path if path.endswith("site-packages")))
+# What torch and numpy need, and nothing else: no cloudpickle above all.
+TO_TRAIN = (
+    *("torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions.py", "sympy", "mpmath"),
+    *("networkx", "jinja2", "markupsafe", "filelock", "fsspec", "setuptools"),
+)
+
+
+def running() -> Interpreter:
+    """Return the Python that runs the tests."""
+    return ask(Path(sys.executable), folder=Path("/"))
+
+
+def running_paths() -> tuple[Path, ...]:
+    return python_paths(running())
+
+
+def running_task(checkout: Path) -> TaskPython:
+    """Return the Python that runs the tests, as that of a task."""
+    return TaskPython(running(), "the tests", checkout)
+
+
+def environment(
+    folder: Path, *, names: Iterable[str] | None = None, without: tuple[str, ...] = (), ours: bool = False
+) -> Path:
+    """Make a virtual environment with links to those packages that the tests have and that are `names` (all where
+    None), but none that begins with one of `without`; with `ours` Nocturne is installed there as in a checkout.
+
+    Return its interpreter.
+    """
+    command = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    site = next((folder / "lib").glob("python3*")) / "site-packages"
+    left_out = ("__pycache__", "_nocturne", "_editable", "nocturne", "__editable__", *without)
+    for entry in INSTALLED.iterdir():
+        wanted = names is None or entry.name in names or _of_dist(entry.name, names)
+        if wanted and not entry.name.startswith(left_out):
+            (site / entry.name).symlink_to(entry)
+    if ours:
+        (site / "nocturne.pth").write_text(f"{ROOT}\n")
+    return folder / "bin" / "python"
+
+
+def bot_environment(folder: Path) -> Path:
+    """Make an environment as `uv tool install nocturne` does: all that we need, and no torch."""
+    python = environment(folder, without=("torch", "functorch", "triton", "nvidia"), ours=True)
+    (folder / "uv-receipt.toml").write_text("")
+    return python
+
+
+def _of_dist(name: str, names: Iterable[str]) -> bool:
+    return name.endswith(".dist-info") and name.split("-")[0] in names
