@@ -16,6 +16,12 @@ from types import FrameType
 from bot import __version__
 from bot.errors import UserError
 
+# What runs a task. The rest works wherever Python and git do.
+_ON_LINUX = ("demo", "doctor", "run", "iterate", "train")
+_ELSEWHERE = (
+    "needs Linux, whose namespaces keep a candidate in its jail: on Windows run it in WSL2, on a Mac on a Linux machine"
+    " or in a virtual one; init, status, show and report work here"
+)
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
@@ -164,6 +170,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(parser().parse_args(argv))
     verb = arguments.pop("verb")
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if sys.platform != "linux" and verb in _ON_LINUX:
+        print(f"nocturne: {verb} {_ELSEWHERE}", file=sys.stderr)
+        return EXIT_USER_ERROR
     try:
         return int(importlib.import_module(f"bot.commands.{verb}").run(**arguments))
     except UserError as error:

@@ -6,7 +6,6 @@ survives a bot that was killed before it could write to the ledger.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -120,6 +119,8 @@ class RunFolder:
     @contextmanager
     def scratch(self) -> Iterator[Scratch]:
         """Give empty folders for one run, and take them away; also those of processes that were killed."""
+        import fcntl  # not on Windows, where nothing is run
+
         place = self.folder.parent / "scratch"
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -154,16 +155,35 @@ def evaluator_command(*words: str) -> list[str]:
     return [sys.executable, "-I", "-m", "evaluator", *words]
 
 
-def call_evaluator(*words: str, timeout: float) -> str:
-    """Run one of the evaluator's short commands and return what it said; raise UserError where it refuses."""
+def call_evaluator(*words: str, timeout: float, said: str = "") -> str:
+    """Run one of the evaluator's short commands, with `said` as its input, and return its output.
+
+    Raises UserError where it refuses.
+    """
     done = subprocess.run(
-        evaluator_command(*words), env=evaluator_environment(), capture_output=True, text=True, timeout=timeout,
-        check=False,
+        evaluator_command(*words), env=evaluator_environment(), input=said, capture_output=True, text=True,
+        timeout=timeout, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError((said[-1] if said else f"the evaluator failed at {words[0]}").removeprefix("error: "))
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise UserError(
+            (lines[-1] if lines else f"the evaluator failed at {words[0]}").removeprefix("error: ")
+        )
     return done.stdout
+
+
+def ask_python(repo: Path, settings: Mapping[str, Any], modules: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the evaluator says of the Python that the task in `repo` runs with: `executable`, `version`, how
+    it was `found`, `torch`, `cuda`, `numpy`, `remarks`, and which of `modules` it has.
+
+    Raises UserError where there is none that will do.
+    """
+    words = [word for module in modules for word in ("--module", module)]
+    said = call_evaluator(
+        "python", str(repo), "--json", "--settings", "-", *words, timeout=120,
+        said=json.dumps(dict(settings)),
+    )  # fmt: skip
+    return _parse_line(said.encode())
 
 
 def evaluator_environment() -> dict[str, str]:
@@ -228,6 +248,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _sweep(place: Path) -> None:
     """Remove what runs that were killed left behind; what is locked belongs to a run that lives."""
+    import fcntl
+
     for left in place.glob("run-*"):
         try:
             lock = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)

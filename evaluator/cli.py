@@ -1,4 +1,7 @@
-"""The command line: nocturne-evaluator prepare | score | starter | jail."""
+"""The command line: nocturne-evaluator prepare | score | python | starter | jail.
+
+What scores is imported where it is needed: it needs Linux, and other systems are to hear so.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from evaluator import proctree, settings, starter_files
+from evaluator import settings, starter_files
 from evaluator.errors import Interrupted, UserError
-from evaluator.interpreter.choice import choose_python
-from evaluator.jail import choose
-from evaluator.job import Job
-from evaluator.log import Log
 from evaluator.stream import Event, Stream, encode, write_result
-from evaluator.workspace import private_copy
 
+if TYPE_CHECKING:
+    from evaluator.interpreter.task_python import TaskPython
+
+ELSEWHERE = (
+    "scoring needs Linux, whose namespaces keep a candidate in its jail: on Windows run this in WSL2, on a Mac on a"
+    " Linux machine or in a virtual one; `nocturne-evaluator starter` works here"
+)
 SCORED, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 # What the machine, not the code, is the reason for.
@@ -35,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
+    if args.run is not _starter and sys.platform != "linux":
+        return _user_error(ELSEWHERE, getattr(args, "json", False))
     if getattr(args, "die_with_parent", False):
+        from evaluator import proctree
+
         proctree.die_with_parent()
         if os.getppid() != parent:  # it ended before we had asked
             return INTERRUPTED
@@ -53,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
+    from evaluator import proctree
+    from evaluator.jail import choose
+    from evaluator.job import Job
+    from evaluator.log import Log
+    from evaluator.workspace import private_copy
+
     began = time.monotonic()
     proctree.require_linux()
     repo = _folder(args.repo)
@@ -60,7 +75,7 @@ def _score(args: argparse.Namespace) -> int:
         raise UserError(f"{args.train}: no such file (--train)")
     chosen = settings.load(repo, args.settings)
     jail = choose(chosen.jail)
-    python = choose_python(repo, chosen)
+    python = _python_of(repo, chosen)
     stream = Stream(as_json=args.json)
     job = Job(repo, chosen, args.seed, began, jail, python, args.smoke)
     if args.reference is not None and not _counts_time(job):
@@ -139,11 +154,12 @@ def _task(kind: str) -> Callable[..., Event]:
 
 
 def _prepare(args: argparse.Namespace) -> int:
+    from evaluator.jail import choose
     from evaluator.training import concealed, export, views
 
     repo = _folder(args.repo)
     chosen = settings.load(repo, args.settings)
-    python = choose_python(repo, chosen)
+    python = _python_of(repo, chosen)
     exported = export.load_or_make(repo, chosen, choose(chosen.jail), python, again=True)
     view = views.candidate_view(python, repo, repo, 1, chosen.data)
     concealed.conceal(view, repo, exported, python.interpreter)
@@ -167,7 +183,33 @@ def _prepare(args: argparse.Namespace) -> int:
     return 0
 
 
+def _python(args: argparse.Namespace) -> int:
+    repo = _folder(args.repo)
+    python = _python_of(repo, settings.load(repo, args.settings), args.module)
+    facts = python.facts()
+    if args.json:
+        print(encode({"event": "python", **facts}), flush=True)
+        return 0
+    print(f"{facts['executable']}: Python {facts['version']} ({facts['found']})")
+    cuda = f" for CUDA {facts['cuda']}" if facts["cuda"] else ""
+    for name in ("torch", "numpy"):
+        print(f"{name}: {facts[name] or 'missing'}{cuda if name == 'torch' else ''}")
+    for name, there in python.interpreter.modules.items():
+        print(f"{name}: {'there' if there else 'missing'}")
+    for remark in python.remarks:
+        print(f"note: {remark}")
+    return 0
+
+
+def _python_of(repo: Path, chosen: settings.Settings, modules: Sequence[str] = ()) -> TaskPython:
+    from evaluator.interpreter.choice import choose_python
+
+    return choose_python(repo, chosen, modules)
+
+
 def _jail(args: argparse.Namespace) -> int:
+    from evaluator.jail import choose
+
     print(choose(args.kind).name)
     return 0
 
@@ -213,6 +255,17 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--json", action="store_true", help="say one JSON line")
     prepare.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
     prepare.set_defaults(run=_prepare)
+
+    python = commands.add_parser(
+        "python", help="say which Python the task in REPO runs with, and what it has"
+    )
+    python.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=Path())
+    python.add_argument("--json", action="store_true", help="say one JSON line")
+    python.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+    python.add_argument(
+        "--module", action="append", default=[], metavar="NAME", help="say whether it has this one, too"
+    )
+    python.set_defaults(run=_python)
 
     jail = commands.add_parser("jail", help="say which jail works here, or how to get one")
     jail.add_argument("kind", choices=settings.JAILS, nargs="?", default="auto", help="only try this one")

@@ -44,6 +44,7 @@ class Stream:
         name = event["event"]
         if name == "started":
             said = f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
+            said += _python(event["python"])
             return f"{said}\n{REFERENCE_RUN}" if event.get("is_reference") else said
         if name == "reference":
             return str(event["said"])
@@ -94,6 +95,12 @@ def write_result(folder: Path, event: Event) -> None:
 def _budget(budget: Mapping[str, Any]) -> str:
     unit = {"wall": "s", "cpu": "CPU s", "steps": "steps"}[budget["kind"]]
     return "none" if budget["amount"] is None else f"{budget['amount']:g} {unit}"
+
+
+def _python(facts: Mapping[str, Any]) -> str:
+    """Return which Python runs the task, and what is to be known of how it was found."""
+    notes = "".join(f"\nnote: {each}" for each in facts["remarks"])
+    return f"\npython: {facts['executable']}, {facts['version']} ({facts['found']}){notes}"
 
 
 def _finite(value: Any) -> Any:

@@ -10,23 +10,30 @@ fail() {
 
 # The one input that Python can't read, since it names Python: a program's name or path, never a word of the shell.
 case $NOCTURNE_PYTHON in
-'' | -* | *[!A-Za-z0-9._/+\ -]*) fail "python: not the name or the path of a program: name the Python of this runner" ;;
+-* | *[!A-Za-z0-9._/+\ -]*) fail "python: not the name or the path of a program: name the Python of this runner" ;;
 esac
-python=$(type -P "$NOCTURNE_PYTHON") ||
-    fail "python: there is no $NOCTURNE_PYTHON on this runner: install Python 3.10 or newer, or name another one"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
-    fail "python: $python is older than 3.10: name a newer one"
-"$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    fail "python: $python has no venv: apt install python3-venv"
-# What the runner's Python has (torch, above all) is there for candidates, in its own versions.
-list='import json, sys; from importlib import metadata
-print(json.dumps(sorted({(each.metadata["Name"] or "").lower().replace("_", "-") for each in metadata.distributions()})))'
+# Nocturne's own Python: the runner's, or else the task's. What the task needs (torch, above all) is not looked for
+# here: the task runs in a Python of its own.
+python=
+old=
+for name in python3 python "$NOCTURNE_PYTHON" "$NOCTURNE_PYTHON/bin/python"; do
+    found=$(type -P "$name") || continue
+    [ "${found#/}" != "$found" ] || found=$PWD/$found
+    if ! "$found" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+        old="${old:-$found is older than 3.10}"
+    elif ! "$found" -c 'import ensurepip, venv' 2>/dev/null; then
+        old="${old:-$found has no venv: apt install python3-venv}"
+    else
+        python=$found
+        break
+    fi
+done
+[ -n "$python" ] || fail "python: ${old:-there is no python3 on this runner}: Nocturne needs Python 3.10 or newer with venv"
 
 cd "$NOCTURNE_ACTION"
 key=$(
     {
         "$python" -c "import sys; print(sys.version, sys.prefix)"
-        "$python" -c "$list"
         find pyproject.toml .github/requirements.lock bot evaluator -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum | cut -c 1-16
 )
@@ -39,17 +46,9 @@ if [ ! -f "$environment/ready" ]; then
     echo "::group::Installing Nocturne into $environment (once)"
     rm -rf "$environment"
     "$python" -m venv "$environment"
-    "$python" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
-        >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/runner.pth"
-    "$environment/bin/python" - "$("$python" -c "$list")" <<'PYTHON' >"$environment/constraints.txt"
-import json, sys
-there = set(json.loads(sys.argv[1]))
-for line in open(".github/requirements.lock"):
-    if line.split("==")[0].strip().lower() not in there:
-        print(line, end="")
-PYTHON
+    touch "$environment/nocturne-action" # no task means this one by `python`
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$environment/constraints.txt" "$NOCTURNE_ACTION"
+        --constraint .github/requirements.lock "$NOCTURNE_ACTION"
     echo "::endgroup::"
 fi
 touch "$environment/ready"

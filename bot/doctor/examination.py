@@ -32,7 +32,7 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
         stops = limits(desk.config)
     except (UserError, Damaged, ProcessFailed, OSError) as error:
         missing = red(SETUP, " ".join(str(error).split()))
-        return [missing, *examine(TOOLS, lambda: tools(Evaluator()))]
+        return [missing, *examine(TOOLS, lambda: tools(Evaluator(), None, {}))]
     campaign: Campaign | None = None
 
     def read() -> list[Finding]:
@@ -41,7 +41,7 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
         return []
 
     findings = examine(LEDGER, read)
-    local = examine(TOOLS, lambda: tools(desk.config.evaluator))
+    local = examine(TOOLS, lambda: tools(desk.config.evaluator, desk.git.top, desk.evaluator_settings()))
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
         findings += _conditions(desk, campaign, stops, train=train and able, able=able)

@@ -1,17 +1,21 @@
-"""The fourth condition: the agent has real tools on this machine. A jail, logs that come out of it, the GPU in it."""
+"""The fourth condition: the agent has real tools on this machine. A jail, logs that come out of it, the GPU in it, and
+a Python that has what the task needs."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bot.config import CONFIG_PATH, Evaluator
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
-from bot.evaluation import RunFolder, RunOrder, RunOutcome, call_evaluator
+from bot.evaluation import RunFolder, RunOrder, RunOutcome, ask_python, call_evaluator
 from bot.machine import gpu_names
 
 JAIL, LOGS, GPU = "real tools: jail", "real tools: logs", "real tools: GPU"
+PYTHON = "real tools: Python"
 _WORD = "the doctor was in the jail"
 _RUN = "doctor"
 # What looks around in the jail. Without device nodes there is no GPU, whatever torch would say.
@@ -32,8 +36,32 @@ print(f"METRIC gpus={{usable}}")
 """
 
 
-def tools(evaluator: Evaluator) -> list[Finding]:
-    """Send a small program into the jail that candidates get, and judge what it sees and what comes back."""
+def tools(evaluator: Evaluator, repository: Path | None, settings: Mapping[str, Any]) -> list[Finding]:
+    """Send a small program into the jail that candidates get, and judge what it sees and what comes back.
+
+    `settings` are those of the evaluator, whose Python is looked for in `repository` where there is one.
+    """
+    mine = [python(repository, settings)] if repository is not None else []
+    chosen = {key: settings[key] for key in ("python", "repository") if settings.get(key)}
+    return [*mine, *_jailed(evaluator, chosen if not mine or mine[0].colour != "red" else {})]
+
+
+def python(repository: Path, settings: Mapping[str, Any]) -> Finding:
+    """Judge the Python that the task runs with."""
+    try:
+        facts = ask_python(repository, settings)
+    except UserError as error:
+        return red(PYTHON, str(error))
+    cuda = f" for CUDA {facts['cuda']}" if facts["cuda"] else " without CUDA"
+    torch = f"torch {facts['torch']}{cuda}" if facts["torch"] else "no torch"
+    said = f"{facts['executable']}, {facts['version']}, with {torch}: {facts['found']}"
+    if facts["remarks"]:
+        fix = f"set `evaluator: {{python: PATH}}` in {CONFIG_PATH}, or do what is said of the others"
+        return amber(PYTHON, f"{said}; others were passed over: {'; '.join(facts['remarks'])}", fix)
+    return green(PYTHON, said)
+
+
+def _jailed(evaluator: Evaluator, chosen: Mapping[str, Any]) -> list[Finding]:
     try:
         name = call_evaluator("jail", evaluator.jail, timeout=120).strip()
     except UserError as error:
@@ -43,14 +71,14 @@ def tools(evaluator: Evaluator) -> list[Finding]:
         found = amber(JAIL, said, f"take `jail: none` out of {CONFIG_PATH}")
     else:
         found = green(JAIL, f"{name} works here")
-    outcome, log = _look_around(evaluator.jail)
+    outcome, log = _look_around(evaluator.jail, chosen)
     if outcome.failure is not None:
         reason = outcome.failure.get("reason", "")
         return [red(JAIL, f"{name}: a program that only looks around fails in it: {reason}")]
     return [found, logs(log), gpu(gpu_names(), outcome.metrics, evaluator)]
 
 
-def _look_around(jail: str) -> tuple[RunOutcome, str]:
+def _look_around(jail: str, chosen: Mapping[str, Any]) -> tuple[RunOutcome, str]:
     """Run the probe as the evaluator runs a candidate; return what came of it, and its log."""
     settings = {
         "version": 1,
@@ -60,6 +88,7 @@ def _look_around(jail: str) -> tuple[RunOutcome, str]:
         "editable": ["probe.py"],
         "timeout_seconds": 120.0,
         "jail": jail,
+        **chosen,
     }
     with tempfile.TemporaryDirectory(prefix="nocturne-doctor-") as base:
         runs = RunFolder(Path(base, "runs"))
@@ -92,8 +121,8 @@ def gpu(outside: list[str], inside: dict[str, float], evaluator: Evaluator) -> F
         if inside.get("torch"):
             return green(GPU, f"{said}, by torch")
         if evaluator.kind == "command":
-            return green(GPU, f"{said}, by device nodes: this Python has no torch")
-        return red(GPU, f"{said}, but this Python has no torch", "install torch beside Nocturne")
+            return green(GPU, f"{said}, by device nodes: the task's Python has no torch")
+        return red(GPU, f"{said}, but the task's Python has no torch", "install torch there")
     if inside.get("nodes"):
         mend = "install a torch with CUDA that fits the driver: what runs now would train on the CPU"
         return red(GPU, f"{said} (its device nodes are there, torch can't use them)", mend)

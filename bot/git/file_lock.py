@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,14 +26,25 @@ def alone(path: Path, patience: float) -> Iterator[None]:
         raise
     try:
         until = time.monotonic() + patience
-        while not _locked(handle) and time.monotonic() < until:
+        while not try_lock(handle) and time.monotonic() < until:
             time.sleep(0.002)
         yield
     finally:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
+    """Lock an open file until it is closed; return False where another process holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

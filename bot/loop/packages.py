@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import sys
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from bot.agents.imports import missing_modules
+from bot.errors import UserError
+from bot.evaluation import ask_python
 from bot.loop.desk import Desk
 from bot.rules.campaign import Experiment
 from bot.rules.wishes import PackageWished
@@ -19,11 +18,14 @@ def wished_of(
 ) -> dict[str, str]:
     """Return {module: file} of what `proposed` newly imports and can't have here.
 
-    Nothing where this process does not train, or the task runs by another Python: the crash will tell then.
+    Nothing where this process does not train, or the task is no Python: the crash will tell then.
     """
-    if not desk.may_run or not _is_our_python(desk):
+    if not desk.may_run or not _is_python(desk):
         return {}
-    return missing_modules(base, proposed, own=_own_modules(desk, experiment), is_there=_is_installed)
+    own = _own_modules(desk, experiment)
+    needed = missing_modules(base, proposed, own=own, is_there=lambda module: False)
+    there = _has(desk, sorted(needed)) if needed else {}
+    return {module: path for module, path in needed.items() if not there.get(module, True)}
 
 
 def wishes(experiment: Experiment, wished: Mapping[str, str]) -> list[PackageWished]:
@@ -40,13 +42,12 @@ def objections(wished: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _is_our_python(desk: Desk) -> bool:
-    """Whether candidates run by the Python that runs us, as the evaluator puts it first on PATH."""
+def _is_python(desk: Desk) -> bool:
+    """Whether candidates run by the task's Python, which the evaluator puts first on PATH."""
     evaluator = desk.config.evaluator
     if evaluator.kind == "train":
         return True
-    word = (evaluator.produce or evaluator.command)[0]
-    return word.startswith("python") and shutil.which(word, path=str(Path(sys.executable).parent)) is not None
+    return (evaluator.produce or evaluator.command)[0] in ("python", "python3")
 
 
 def _own_modules(desk: Desk, experiment: Experiment) -> set[str]:
@@ -56,8 +57,10 @@ def _own_modules(desk: Desk, experiment: Experiment) -> set[str]:
     return folders | {path.name.partition(".")[0] for path in paths if path.suffix in (".py", ".pyi", ".so")}
 
 
-def _is_installed(module: str) -> bool:
+def _has(desk: Desk, modules: list[str]) -> Mapping[str, bool]:
+    """Return which modules the task's Python has; nothing where it can't be asked."""
     try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return True  # something of that name is there
+        found = ask_python(desk.git.top, desk.evaluator_settings(), modules)["modules"]
+    except UserError:
+        return {}
+    return {str(name): bool(there) for name, there in found.items()}

@@ -7,7 +7,6 @@ stands there whole or not at all; its presence says that the step is done.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.errors import UserError
+from bot.git.file_lock import try_lock
 from bot.ledger import now, stamp
 from bot.rubric.task import Task
 from bot.rules.bills import Bills
@@ -58,10 +58,8 @@ class Record:
         """Keep a second loop out. Raises `UserError` where one is at work."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(f"{self.folder}: another loop works on this task: wait for its end") from None
+            if not try_lock(file.fileno()):
+                raise UserError(f"{self.folder}: another loop works on this task: wait for its end")
             yield
 
     def begin(self, task: Task) -> None:

@@ -46,10 +46,15 @@ _NAME_IT = "name one by `evaluator: {python: PATH}`"
 
 @dataclass(frozen=True)
 class _Place:
-    """An interpreter to look at, and how it was found. `own`: what a task's `python` means beyond doubt."""
+    """An interpreter to look at, and how it was found.
+
+    `meant`: somebody made or activated it for this work, so that it is told where it is passed over. `own`: it is
+    the repository's, which a command's `python` means beyond doubt.
+    """
 
     path: Path
     found: str
+    meant: bool = False
     own: bool = False
 
 
@@ -93,7 +98,8 @@ def choose_python(repo: Path, settings: Settings, modules: Sequence[str] = ()) -
         if place.own and settings.kind == "command":
             raise UserError(f"python: {said}; or {_NAME_IT}")
         tried.append(said)
-        remarks.append(said)
+        if place.meant:
+            remarks.append(said)
     others = [each for each in remarks if each not in tried]
     need = "torch and numpy, to train" if settings.kind == "train" else "version 3.10 or newer"
     raise UserError(
@@ -162,10 +168,8 @@ def _places(checkout: Path, home: Path, settings: Settings, remarks: list[str]) 
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         folder = os.environ.get(name)
         if folder and not (_same(Path(folder), Path(sys.prefix)) and _is_tool()):
-            yield _Place(
-                _interpreter_in(Path(folder)) or Path(folder, "bin", "python"),
-                f"the active environment, {name}",
-            )
+            inside = _interpreter_in(Path(folder)) or Path(folder, "bin", "python")
+            yield _Place(inside, f"the active environment, {name}", meant=True)
     mine = _Place(ours, "the Python that runs Nocturne")
     if settings.kind == "train" or not _is_tool():
         yield mine
@@ -186,7 +190,7 @@ def _of_repository(checkout: Path, home: Path, settings: Settings, remarks: list
             place = folder / name
             inside = _interpreter_in(place)
             if inside is not None:
-                yield _Place(inside, f"{name} of the repository", own=True)
+                yield _Place(inside, f"{name} of the repository", meant=True, own=True)
             elif (place / "Scripts").is_dir():
                 remarks.append(f"{place} was made by Windows: make one here")
         if is_uv and not any(
@@ -217,7 +221,7 @@ def _of_conda(home: Path, remarks: list[str]) -> Iterator[_Place]:
         for folder in _conda_environments(found[1]):
             inside = _interpreter_in(folder)
             if inside is not None:
-                yield _Place(inside, f"{found[1]}, the conda environment that {name} names")
+                yield _Place(inside, f"{found[1]}, the conda environment that {name} names", meant=True)
                 return
         remarks.append(
             f"{name} names the conda environment {found[1]}, which is not here: run `conda env create`"

@@ -108,7 +108,7 @@ class Runner:
                 ".git", ".venv", "__pycache__", ".*_cache", "nocturne-demo", "tests"
             ),
         )
-        self.tools = self.folder / "tools"
+        self.tools = self.folder.parents[1] / "nocturne-tools"  # one machine, for all tests of a worker
         self.home = self.folder / "home"
         self.home.mkdir()
 

@@ -34,7 +34,7 @@ from tests.bot.repositories import CONFIG, command_line, events, git, make_repos
 PLANNED = CONFIG + "stop: {experiments: 40, gpu_hours: 1}\n"
 REPEATS, VERIFIED = "the task repeats", "verification is automatic"
 HOURS, MONEY = (f"the budget absorbs the waste: {what}" for what in ("machine time", "money"))
-JAIL, LOGS, GPU = (f"real tools: {what}" for what in ("jail", "logs", "GPU"))
+JAIL, LOGS, GPU, PYTHON = (f"real tools: {what}" for what in ("jail", "logs", "GPU", "Python"))
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 STEADY = Plan(40, "stop.experiments", 2.5, True, 360.0, 0.0)  # 15 minutes an experiment, 10 hours in all
 
@@ -70,7 +70,7 @@ def test_a_healthy_repository_is_green_and_its_runs_are_not_lost(tmp_path: Path)
     top = make_repository(tmp_path / "repo", config=PLANNED)
     found = doctor(top)
     assert set(colours(found).values()) == {"green"}
-    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY, JAIL, LOGS, GPU}
+    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU}
     assert (
         "with seeds 1 and 2" in found[VERIFIED]["measured"]
         and "2 runs made now" in found[VERIFIED]["measured"]
