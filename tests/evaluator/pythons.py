@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -64,3 +66,47 @@ def bot_environment(folder: Path) -> Path:
 
 def _of_dist(name: str, names: Iterable[str]) -> bool:
     return name.endswith(".dist-info") and name.split("-")[0] in names
+
+
+def conda_environment(folder: Path) -> Path:
+    """Make an environment as conda does: a whole Python of its own, with `conda-meta`, and no pyvenv.cfg."""
+    release = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    base = Path(sys.base_prefix)
+    (folder / "conda-meta").mkdir(parents=True)
+    (folder / "bin").mkdir()
+    skipped = shutil.ignore_patterns("site-packages", "test", "idlelib", "__pycache__", "config-*")
+    shutil.copytree(
+        base / "lib" / release, folder / "lib" / release, symlinks=True, ignore=skipped, copy_function=_link
+    )
+    (folder / "lib" / release / "site-packages").mkdir()
+    shutil.copy2(Path(sys.executable).resolve(), folder / "bin" / release)
+    for name in ("python", "python3"):
+        (folder / "bin" / name).symlink_to(release)
+    return folder / "bin" / "python"
+
+
+def site_of(python: Path) -> Path:
+    """Return the site-packages of an environment."""
+    return next((python.parent.parent / "lib").glob("python3*")) / "site-packages"
+
+
+def other_pythons() -> list[Path]:
+    """Return Pythons of other versions that this machine happens to have, one of each."""
+    found: dict[str, Path] = {}
+    for minor in range(10, 20):
+        name = f"python3.{minor}"
+        places = [
+            shutil.which(name),
+            *map(str, Path("~/.pyenv/versions").expanduser().glob(f"3.{minor}.*/bin/{name}")),
+        ]
+        real = [Path(each) for each in places if each and "shims" not in each]
+        if real and minor != sys.version_info[1]:
+            found[name] = real[0]
+    return list(found.values())
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
