@@ -10,15 +10,13 @@ import errno
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from evaluator import settings, starter_files
 from evaluator.errors import Interrupted, UserError
-from evaluator.stream import Event, Stream, encode, write_result
+from evaluator.stream import Stream, encode
 
 if TYPE_CHECKING:
     from evaluator.interpreter.task_python import TaskPython
@@ -62,95 +60,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from evaluator import proctree
-    from evaluator.jail import choose
-    from evaluator.job import Job
-    from evaluator.log import Log
-    from evaluator.workspace import private_copy
+    from evaluator import score
 
-    began = time.monotonic()
-    proctree.require_linux()
     repo = _folder(args.repo)
     if args.train is not None and not args.train.is_file():
         raise UserError(f"{args.train}: no such file (--train)")
     chosen = settings.load(repo, args.settings)
-    jail = choose(chosen.jail)
-    python = _python_of(repo, chosen)
     stream = Stream(as_json=args.json)
-    job = Job(repo, chosen, args.seed, began, jail, python, args.smoke)
-    if args.reference is not None and not _counts_time(job):
-        raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
-    if _counts_time(job):
-        job = _with_reference(job, args.train, args.reference, stream)
-    if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "result.json").unlink(missing_ok=True)
-    log = Log(args.out / "log.txt" if args.out is not None else None)
-    try:
-        with private_copy(repo, args.train) as space:
-            result = _task(chosen.kind)(job, space, log, stream.say)
-    finally:
-        log.close()
-    if job.reference is None and args.reference is not None and "reference" in result:
-        _keep_reference(args.reference, result)
-    if args.out is not None:
-        write_result(args.out, result)
+    result = score.score(
+        repo, chosen, _python_of(repo, chosen), stream.say, seed=args.seed, train=args.train, smoke=args.smoke,
+        reference=args.reference, out=args.out,
+    )  # fmt: skip
     stream.say(result)
     return FAILED if result["event"] == "failed" else SCORED
-
-
-def _counts_time(job: Job) -> bool:
-    """Whether a run may be refused for its time: then it is measured by a reference, or is one."""
-    return job.settings.kind == "train" and job.settings.budget.kind != "steps" and job.smoke is None
-
-
-def _with_reference(job: Job, train: Path | None, file: Path | None, stream: Stream) -> Job:
-    """Return `job` with its reference: from `file` where that is there, else from a run of the repository's own
-    train.py where `train` shall take its place. Without `train` the run itself is the reference.
-
-    Raises `UserError` where the reference can't be read or made.
-    """
-    from evaluator.training import reference
-
-    if file is not None and file.exists():
-        return replace(job, reference=reference.read(file))
-    if train is None:
-        return job
-    stream.say(
-        {
-            "event": "reference",
-            "said": f"no reference is known: {job.repo}'s own train.py runs first, and is measured",
-        }
-    )
-    log = Log()
-    with private_copy(job.repo, None) as space:
-        result = _task("train")(job, space, log, lambda event: None)
-    if "reference" not in result:
-        raise UserError(
-            f"{job.repo}: there is no reference to measure {train} by: its own train.py failed"
-            f" ({result['class']}: {result['reason']})"
-        )
-    if file is not None:
-        _keep_reference(file, result)
-    stream.say({"event": "reference", "said": f"measured; now {train}", "reference": result["reference"]})
-    return replace(job, reference=reference.Reference(**result["reference"]), began=time.monotonic())
-
-
-def _keep_reference(file: Path, result: Event) -> None:
-    from evaluator.training import reference
-
-    reference.write(file, reference.Reference(**result["reference"]))
-
-
-def _task(kind: str) -> Callable[..., Event]:
-    """Return what runs this kind; a command shall not wait for numpy."""
-    if kind == "command":
-        from evaluator.command.task import run as run_command
-
-        return run_command
-    from evaluator.training.task import run as run_training
-
-    return run_training
 
 
 def _prepare(args: argparse.Namespace) -> int:

@@ -1,0 +1,107 @@
+"""One run, from a repository to its final event: the reference first if one is needed, then the candidate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from evaluator import proctree
+from evaluator.errors import UserError
+from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail import choose
+from evaluator.job import Job, Say
+from evaluator.log import Log
+from evaluator.settings import Settings
+from evaluator.stream import Event, write_result
+from evaluator.workspace import private_copy
+
+
+def score(
+    repo: Path,
+    settings: Settings,
+    python: TaskPython,
+    say: Say,
+    *,
+    seed: int = 0,
+    train: Path | None = None,
+    smoke: float | None = None,
+    reference: Path | None = None,
+    out: Path | None = None,
+) -> Event:
+    """Train and score the tree in `repo` once, with `train` in place of its script if given; return the final event.
+
+    `reference` is the file of the reference's measures: read if it is there, else written. `out` is a folder for
+    log.txt and result.json. Raises `UserError` for what is not the candidate's fault.
+    """
+    began = time.monotonic()
+    proctree.require_linux()
+    job = Job(repo, settings, seed, began, choose(settings.jail), python, smoke)
+    counts_time = settings.kind == "train" and settings.budget.kind != "steps" and smoke is None
+    if reference is not None and not counts_time:
+        raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
+    if counts_time:
+        job = _with_reference(job, train, reference, say)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "result.json").unlink(missing_ok=True)
+    log = Log(out / "log.txt" if out is not None else None)
+    try:
+        with private_copy(repo, train) as space:
+            result = _task(settings.kind)(job, space, log, say)
+    finally:
+        log.close()
+    if job.reference is None and reference is not None and "reference" in result:
+        _keep_reference(reference, result)
+    if out is not None:
+        write_result(out, result)
+    return result
+
+
+def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -> Job:
+    """Return `job` with its reference: from `file` if that is there, else from a run of the repository's own script
+    if `train` is to take its place. Without `train` the run itself is the reference.
+
+    Raises `UserError` if the reference can't be read or made.
+    """
+    from evaluator.training import reference
+
+    if file is not None and file.exists():
+        return replace(job, reference=reference.read(file))
+    if train is None:
+        return job
+    say(
+        {
+            "event": "reference",
+            "said": f"no reference is known: {job.repo}'s own script runs first, and is measured",
+        }
+    )
+    with private_copy(job.repo, None) as space:
+        result = _task("train")(job, space, Log(), lambda event: None)
+    if "reference" not in result:
+        raise UserError(
+            f"{job.repo}: there is no reference to measure {train} by: its own script failed"
+            f" ({result['class']}: {result['reason']})"
+        )
+    if file is not None:
+        _keep_reference(file, result)
+    say({"event": "reference", "said": f"measured; now {train}", "reference": result["reference"]})
+    return replace(job, reference=reference.Reference(**result["reference"]), began=time.monotonic())
+
+
+def _keep_reference(file: Path, result: Event) -> None:
+    from evaluator.training import reference
+
+    reference.write(file, reference.Reference(**result["reference"]))
+
+
+def _task(kind: str) -> Callable[..., Event]:
+    """Return what runs this kind; a command shall not wait for numpy."""
+    if kind == "command":
+        from evaluator.command.task import run as run_command
+
+        return run_command
+    from evaluator.training.task import run as run_training
+
+    return run_training
