@@ -7,7 +7,7 @@ LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-browser test-corpus test-slow lint schema bench-demo bench-evaluator bench-clock bench-github bench-kill bench-start bench-proposer bench-novelty bench-agents clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -61,6 +61,9 @@ bench-proposer: $(READY) ## The offline search against random search
 
 bench-novelty: $(READY) ## Repeated proposals recognised in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
+
+bench-deciding: $(READY) ## False merges and runs of the verdict rule on simulated campaigns
+	.venv/bin/python -m tests.benchmarks.deciding
 
 bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with minds that go wrong
 	$(BIN)/python -m tests.benchmarks.agents

@@ -87,7 +87,7 @@ def planned_runs(rule: Rule) -> str:
 def _planned(rule: Rule) -> str:
     return (
         "Pending. First scope and review by rule, before a second of training. Then"
-        f" {planned_runs(rule)}, and as many of its incumbent: a first run that is no better ends it, an"
+        f" {planned_runs(rule)}, and its incumbent beside it: a first run that is no better ends it, an"
         f" improvement needs at least {rule.min_runs} and {rule.confidence:.0%} confidence."
     )
 

@@ -300,7 +300,8 @@ def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) 
     stairs: list[Stair] = []
     start = 0
     for commit in campaign.incumbents:
-        of_commit = runs.by_commit.get(commit, ())
+        # What was measured by other tests or data stands on another scale, and no stair leads from there to here.
+        of_commit = [r for r in runs.by_commit.get(commit, ()) if yardstick and r.fingerprint == yardstick[1]]
         scores, _ = scores_on(of_commit, yardstick)
         if not scores:
             continue

@@ -18,7 +18,7 @@ from bot.rules.statistics import Comparison
 from bot.rules.variation import Known, Reading, Scored, readings
 
 REPEATS = "the metric repeats exactly"
-_BESIDE = 0.5  # of the gain: what the incumbent's runs beside the candidate's must confirm
+_BESIDE = 2 / 3  # of the gain: what the incumbent's runs beside the candidate's must confirm
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,42 @@ def test_the_fingerprint_covers_folders_that_are_named_what_produces_and_how_oft
     assert mark() == seen[0]
 
 
+@pytest.mark.parametrize("checkout", [False, True])
+def test_the_fingerprint_covers_every_locked_file_that_can_measure(tmp_path: Path, checkout: bool) -> None:
+    """What a script imports, and what `sh -c`, `make` or `python -m` find, is named nowhere."""
+
+    def mark() -> str:
+        chosen = settings.parse({**SETTINGS, "command": ["sh", "-c", "python bench.py"]}, "settings")
+        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed()))
+
+    repo = bench(tmp_path / "repo", "import helper\n")
+    (repo / "lib").mkdir()
+    if checkout:
+        subprocess.run(["git", "init", "-q", str(repo)], check=True)
+        (repo / ".gitignore").write_text("cache/\n")
+    seen = [mark()]
+    for path in ("helper.py", "bench.py", "lib/data.json", "Makefile"):
+        (repo / path).write_text(f"{path}\n")
+        seen.append(mark())
+    assert len(set(seen)) == len(seen)
+    (repo / ".github").mkdir()
+    (repo / "__pycache__").mkdir()
+    (repo / "cache").mkdir()
+    silent = [
+        "train.py",
+        "README.md",
+        "lib/notes.md",
+        "LICENSE",
+        ".github/nocturne.yml",
+        "__pycache__/helper.pyc",
+    ]
+    for path in (*silent, *(["cache/rows.bin"] if checkout else [])):
+        (repo / path).write_text("other\n")
+        assert mark() == seen[-1], path
+    (repo / "gone").symlink_to("nowhere")
+    assert mark() != seen[-1]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [("answers", "data: answers: no such file or folder"), ("..", "data: ..: holds the whole repository")],
