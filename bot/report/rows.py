@@ -12,6 +12,7 @@ from bot.report.explanation import Explanation, Numbers, explain
 from bot.report.talks import Talk
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
+from bot.rules.lost_runs import is_lost
 
 Curve = tuple[tuple[float, float, float], ...]
 RunKind = Literal["baseline", "incumbent", "candidate"]
@@ -172,7 +173,8 @@ def row_of(
     scores = [score for run in final if (score := usable_score(run)) is not None]
     with_curve = next((run for run in final if run.curve), None)
     against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
-    failed = next((run for run in final if run.failure is not None), None)
+    blamed = [run for run in final if not is_lost(run) or not scores]
+    failed = next((run for run in blamed if run.failure is not None), None)
     before, after = (_peak(runs.by_commit.get(each or "", ())) for each in (experiment.parent, commit))
     numbers = Numbers(
         effect=decision.effect if decision else None,

@@ -221,12 +221,12 @@ class Clock:
         if reference is None or self.settings.budget.kind == "steps":
             return {}
         found = {"at start-up": self._startup - self._free_startup(reference)}
-        if "shipped" in at:
-            longer = self._longer("evaluation")
-            found["while handing in"] = at["shipped"] - at["end"] - reference.hand_in * longer
-            if "examined" in at:
-                exam = at["examined"] - at["shipped"]
-                found["in the evaluation"] = exam - _EXAM_TIMES * reference.exam * longer
+        if "end" in at:
+            longer, so_far = self._longer("evaluation"), self._reading()
+            shipped = at.get("shipped", so_far)
+            found["while handing in"] = shipped - at["end"] - reference.hand_in * longer
+            exam = at.get("examined", so_far) - shipped
+            found["in the evaluation"] = exam - _EXAM_TIMES * reference.exam * longer
         return {where: max(0.0, seconds) for where, seconds in found.items()}
 
     def _free_startup(self, reference: Reference) -> float:
@@ -306,7 +306,9 @@ class Clock:
             if now >= self._next_progress:
                 self._next_progress = now + _PROGRESS_SECONDS
                 self._tell_progress(usage)
-        elif spent > self.evaluation_seconds():
+        elif "examined" not in self._at:
+            self._refuse_overrun()
+        if self.phase == "evaluation" and spent > self.evaluation_seconds():
             raise CandidateFailed(
                 "timeout",
                 f"evaluation not over within {self.evaluation_seconds():g} seconds",
