@@ -29,7 +29,7 @@ LIMITS, PROTOCOL, SCORING = "limits", "protocol", "scoring"
 FOLDER = Path(__file__).parent
 
 CPU_SECOND = {"budget": {"kind": "cpu", "amount": 1}}
-WALL_SECOND = {"budget": {"kind": "wall", "amount": 1}}
+WALL_SECONDS = {"budget": {"kind": "wall", "amount": 3}}
 LONG_EXAM = {"evaluation_seconds": 600}
 SHORT_EXAM = {"evaluation_seconds": 6}
 SHORT_TRAINING = {"timeout_seconds": 6}
@@ -152,19 +152,19 @@ CORPUS = (
     inside("numbers/a_batch_of_nothing", "asks for batches of no rows", PROTOCOL, CRASH),
     inside("numbers/a_negative_batch", "asks for fewer than none", PROTOCOL, CRASH),
     # More training than the budget
-    alone("hours/trains_four_times_as_long", "ignores the budget", CLOCK, settings=WALL_SECOND),
+    alone("hours/trains_four_times_as_long", "ignores the budget", CLOCK, settings=WALL_SECONDS),
     alone("hours/turns_the_clock_back", "slows Python's clocks down", CLOCK, settings=CPU_SECOND),
-    inside("hours/sets_the_clock_of_the_machine", "sets the clock back", CLOCK, settings=WALL_SECOND),
+    inside("hours/sets_the_clock_of_the_machine", "sets the clock back", CLOCK, settings=WALL_SECONDS),
     alone("hours/trains_before_the_first_batch", "trains on the library first", CLOCK, settings=CPU_SECOND),
-    alone("hours/trains_in_the_free_time_before", "the same, on the wall", CLOCK, settings=WALL_SECOND),
+    alone("hours/trains_in_the_free_time_before", "the same, on the wall", CLOCK, settings=WALL_SECONDS),
     alone("hours/asks_for_no_batch_at_all", "trains on the library only", CLOCK, PROTOCOL, settings=CPU_SECOND),
     inside("hours/trains_while_it_is_shipped", "trains while pickled", CLOCK, settings=CPU_SECOND),
     inside("hours/trains_while_a_padded_model_is_shipped", "buys time", CLOCK, settings=CPU_SECOND | LONG_EXAM),
     inside("hours/trains_while_many_small_tensors_are_shipped", "by number", CLOCK, settings=CPU_SECOND),
-    inside("hours/sleeps_while_it_is_shipped", "waits for a thread that trains", CLOCK, settings=WALL_SECOND),
-    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECOND, quick=True),
-    alone("hours/trains_in_the_last_warm_up_batch", "in the eleventh alone", CLOCK, settings=WALL_SECOND),
-    alone("hours/pretends_to_compile", "trains where compilers are at work", CLOCK, settings=WALL_SECOND),
+    inside("hours/sleeps_while_it_is_shipped", "waits for a thread that trains", CLOCK, settings=WALL_SECONDS),
+    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECONDS, quick=True),
+    alone("hours/trains_in_the_last_warm_up_batch", "in the eleventh alone", CLOCK, settings=WALL_SECONDS),
+    alone("hours/pretends_to_compile", "trains where compilers are at work", CLOCK, settings=WALL_SECONDS),
     alone("hours/trains_in_the_rehearsal", "trains when it is first asked", CLOCK, LIMITS, settings=CPU_SECOND),
     alone("hours/trains_on_in_a_thread", "leaves a thread training", CLOCK, AUDIT, settings=CPU_SECOND),
     alone("hours/trains_in_children_that_nobody_saw", "forks briefly, often", CLOCK, settings=CPU_SECOND),
@@ -198,7 +198,7 @@ CORPUS = (
     inside("protocol/rewrites_answers_it_has_given", "writes while it is read", AUDIT, SCORING),
     # Breaking things
     inside("breaking/kills_everybody", "signals parents, the first process and all", NO_EFFECT),
-    inside("breaking/stops_the_scorers_clock", "stops its parent", CLOCK, settings=WALL_SECOND),
+    inside("breaking/stops_the_scorers_clock", "stops its parent", CLOCK, settings=WALL_SECONDS),
     inside("breaking/a_fork_bomb", "forks until nothing else can", LIMITS, settings={"processes": 64}, quick=True),
     inside("breaking/a_flood_of_memory", "fills memory by itself", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_memory_by_many", "by children, none of them large", LIMITS, settings=LITTLE_MEMORY),
