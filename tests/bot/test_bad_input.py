@@ -202,7 +202,7 @@ def test_no_torch(tmp_path: Path) -> None:
     git(folder, "commit", "--quiet", "--message", "Start")
     done = subprocess.run(
         [str(made / "bin/python"), "-I", "-m", "bot", "run"], cwd=folder, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=120, check=False, env=os.environ | {"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 2, done.stdout + done.stderr
     assert "none was found with torch and numpy" in done.stderr and len(done.stderr.strip().splitlines()) == 1

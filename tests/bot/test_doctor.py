@@ -294,6 +294,27 @@ def test_money_against_its_cap(stop: str, usd: float | None, colour: str, said: 
 # Real tools
 
 
+def test_the_tasks_python_is_told_with_how_it_was_found(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "repo", config=PLANNED)
+    found = doctor(top, "--quick")[PYTHON]
+    assert found["colour"] == "green" and sys.executable in found["measured"]
+    assert "the Python that runs Nocturne" in found["measured"] and "with torch " in found["measured"]
+    (top / "uv.lock").write_text("")
+    found = doctor(top, "--quick")[PYTHON]
+    assert found["colour"] == "amber" and "run `uv sync` there" in found["measured"]
+    assert "evaluator: {python: PATH}" in found["mend"]
+
+
+def test_a_python_that_will_not_do_is_red(tmp_path: Path) -> None:
+    config = PLANNED.replace("kind: command", "kind: command\n  python: no/such")
+    found = doctor(make_repository(tmp_path / "repo", config=config), "--quick", code=1)
+    assert (
+        found[PYTHON]["colour"] == "red"
+        and "repo/no/such (as configured) does not exist" in (found[PYTHON]["measured"])
+    )
+    assert found[JAIL]["colour"] == "green"
+
+
 def path_with(folder: Path, **programs: str) -> dict[str, str]:
     """Return an environment in which git, and these scripts, are all there is to be found."""
     folder.mkdir()
