@@ -11,6 +11,7 @@ from bot.pulls.safe import title
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.exactness import margin
+from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
 from bot.text import disarmed, one_line
@@ -151,7 +152,7 @@ def stopped(stop: Stop) -> str:
 
 
 def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
-    """Say what measuring head and baseline again has shown."""
+    """Say what measuring head and baseline again has shown; by self-reported scores nothing is shown to hold."""
     digits = significant_places(comparison.half_width or abs(comparison.effect) or 1.0)
     gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
     said = (
@@ -159,4 +160,6 @@ def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
         f" {comparison.incumbent:.{digits}f} -> {comparison.candidate:.{digits}f},"
         f" a gain of {gain:.{digits}f} {margin(comparison.half_width, f'{comparison.half_width:.{digits}f}')}"
     ) + (" (one-sided 90 %)" if comparison.half_width else "")
+    if campaign.self_reported:
+        return f"{said}: {WORD}, by code that candidates may change."
     return f"{said}: the improvement holds." if holds else f"{said}: that is not beyond the noise."

@@ -32,6 +32,8 @@ def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = F
         if experiment.candidate is not None:
             lines += ["", *runs_lines(state, experiment)]
             lines += ["", *verdict_lines(state, experiment, session.desk.rule())]
+            why = session.desk.self_reported(experiment.candidate.commit)
+            lines += ["", f"The score is {why}."] if why is not None else []
         lines += ["", *_diff(session.desk, experiment)]
         print("\n".join(plain_lines(lines)))
     return 0

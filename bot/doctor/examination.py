@@ -9,7 +9,16 @@ from bot.doctor.finding import Finding, amber, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
 from bot.doctor.local_checks import tools
-from bot.doctor.loop_conditions import HOURS, REPEATS, VERIFIED, affordable, repeats, verified
+from bot.doctor.loop_conditions import (
+    HOURS,
+    REPEATS,
+    TRUSTED,
+    VERIFIED,
+    affordable,
+    repeats,
+    trusted,
+    verified,
+)
 from bot.doctor.plan import plan_of
 from bot.doctor.slack_checks import SLACK, slack
 from bot.errors import UserError
@@ -68,6 +77,7 @@ def _conditions(desk: Desk, campaign: Campaign, stops: Limits, *, train: bool, a
     plan = plan_of(known, desk.config, stops, now=now(), run_seconds=seconds)
     stop = why_stop(known, stops, now=now())
     planned = examine(REPEATS, lambda: [repeats(plan, stop, desk.config)])
+    checked += examine(TRUSTED, lambda: trusted(desk, drawn.commit) if drawn is not None else [])
     return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, desk.config))]
 
 

@@ -11,13 +11,15 @@ from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
 from bot.doctor.plan import Plan
-from bot.loop.desk import PRIOR_DEGREES, PRIOR_SHARE
+from bot.loop.desk import PRIOR_DEGREES, PRIOR_SHARE, Desk
 from bot.rules.campaign import Campaign
+from bot.rules.self_reported import MEND
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
 from bot.rules.stopping import Stop
 
 REPEATS = "the task repeats"
 VERIFIED = "verification is automatic"
+TRUSTED = "the score is measured apart"
 HOURS = "the budget absorbs the waste: machine time"
 MONEY = "the budget absorbs the waste: money"
 FEW = 10  # experiments; at the keep rates that others report, two of them improve something at best
@@ -48,6 +50,12 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
     if plan.seconds_per_run is None:
         return amber(REPEATS, said, "run `nocturne doctor` without --quick")
     return green(REPEATS, said)
+
+
+def trusted(desk: Desk, commit: str) -> list[Finding]:
+    """Say where candidates' code runs where its score is measured; nothing where a wall is between them."""
+    why = desk.self_reported(commit)
+    return [] if why is None else [amber(TRUSTED, f"the score is {why}", MEND)]
 
 
 def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:

@@ -26,6 +26,7 @@ from bot.notify.notifier import Notifier, open_notifier
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
+from bot.rules.self_reported import self_reported
 from bot.rules.statistics import Noise, pooled_noise
 from bot.rules.stopping import Limits
 from bot.rules.variation import Known
@@ -99,6 +100,16 @@ class Desk:
             return ""
         kept = {name: value for name, value in self.evaluator_settings().items() if name not in _TIMELESS}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+    def self_reported(self, commit: str) -> str | None:
+        """Return why what `commit` scores is self-reported, None if it is measured behind a wall."""
+
+        def read(path: str) -> str | None:
+            content = self.git.read_blob(commit, path)
+            return None if content is None else content.decode(errors="replace")
+
+        task = self.config.evaluator
+        return self_reported(task.kind, task.command, task.produce, self.config.editable, read)
 
     def guards(self) -> list[Guard]:
         """Return what a candidate must keep besides a better score."""

@@ -167,7 +167,7 @@ def _checked(
         _check_run(desk, commits, run)
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
-        runs.append(run)
+        runs.append(dataclasses.replace(run, self_reported=desk.self_reported(run.commit) is not None))
     logs: dict[str, str] = {str(name): clean(str(text)) for name, text in record["logs"].items()}
     return number, runs, logs
 

@@ -118,6 +118,7 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
         gpu_seconds=round(outcome.seconds, 3),
         curve=outcome.curve,
         reference=_measured(desk, campaign, commit, outcome),
+        self_reported=desk.self_reported(commit) is not None,
     )
     desk.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
     desk.display.run_finished(finished)

@@ -23,6 +23,7 @@ from bot.pulls.promotion import promotion_body, promotion_title
 from bot.report.promotion import promotion_figures
 from bot.rules.campaign import Campaign, Promotion
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
+from bot.rules.self_reported import WORD
 from bot.rules.stopping import Stop
 
 NOT_ENDS = (
@@ -233,7 +234,8 @@ def _open(desk: Desk, last: Promotion | None, shown: _Shown) -> Promoted:
         _ended(desk, replace(known, head=shown.head), pull.state)
         return Promoted("nothing", f"{pull.url} is {pull.state} already", None, pull.url)
     _update(desk, known, shown, seen=pull)
-    count = f"{shown.changes} confirmed change{'s' if shown.changes != 1 else ''}"
+    kind = WORD if desk.ledger.known().self_reported else "confirmed"
+    count = f"{shown.changes} {kind} change{'s' if shown.changes != 1 else ''}"
     return Promoted("opened", f"promotion {pull.url} is open: {count}", pull.number, pull.url)
 
 

@@ -17,6 +17,7 @@ from bot.report.words import lines_words, warnings
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.exactness import REPEATED
+from bot.rules.self_reported import WORD
 from bot.rules.unreviewed import unread
 from bot.text import web_address
 
@@ -29,11 +30,16 @@ _SPARE = 1_000  # characters
 
 def promotion_title(figures: Figures, told: PromotionFigures) -> str:
     """Return `Nocturne: val_bpb 0.9970 → 0.9721, 5 confirmed changes`."""
-    changes = count(len(told.changes), "confirmed change")
+    changes = count(len(told.changes), f"{trust(figures)} change")
     ends = [score(end.score, figures.digits) for end in (told.before, told.after) if end.score is not None]
     if told.gain is None:  # measured by different tests or machines: no two scores to lay side by side
         ends = ends[-1:]
     return f"Nocturne: {safe.title(figures.metric, 64)} {' → '.join(ends)}, {changes}"
+
+
+def trust(figures: Figures) -> str:
+    """Return what a change of the campaign may be called: a score that its own code could write confirms nothing."""
+    return WORD if figures.self_reported else "confirmed"
 
 
 def promotion_body(
@@ -104,8 +110,9 @@ def _name(row: Row) -> str:
 def _headline(figures: Figures, told: PromotionFigures, base: str) -> list[str]:
     first, last = (score(end.score, figures.digits) for end in (told.before, told.after))
     metric, way = safe.prose(figures.metric, 64), "lower" if figures.lower_is_better else "higher"
+    changes = count(len(told.changes), f"{trust(figures)} change")
     lines = [
-        f"**{metric} {first} → {last}** ({way} is better), from {count(len(told.changes), 'confirmed change')} out of"
+        f"**{metric} {first} → {last}** ({way} is better), from {changes} out of"
         f" {count(told.tried, 'experiment')} of campaign {safe.prose(figures.name, 80)}."
         f" {safe.code(base)} stays as it is until this is merged.",
         "",

@@ -40,6 +40,8 @@ def runs_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
         )
     if any(run.jail == "none" for run in mine):
         notes.append("**Some of these runs were made without a jail.**")
+    if any(run.self_reported for run in mine):
+        notes.append("**These scores are self-reported**: the candidate's code ran where they were measured.")
     return [*lines, "", " ".join(notes)] if notes else lines
 
 

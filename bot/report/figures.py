@@ -76,6 +76,8 @@ class Figures:
     runs: int
     failed_runs: int
     unjailed: int
+    self_reported: bool
+    """Whether candidates' code runs where the score is measured."""
     gpu_seconds: float
     cost_usd: float
     rejections: Rejections
@@ -171,6 +173,7 @@ def figures(
         best=_best(staircase, lower=campaign.direction == "minimize"),
         gain=gain(unpicked=False),
         corrected=with_all_merges(gain(unpicked=True)),
+        self_reported=campaign.self_reported,
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
         wished=campaign.wishes.counts(),
@@ -231,6 +234,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "runs": figures.runs,
         "failed_runs": figures.failed_runs,
         "unjailed": figures.unjailed,
+        "self_reported": figures.self_reported,
         "gpu_seconds": figures.gpu_seconds,
         "cost_usd": figures.cost_usd,
         "rejections": {

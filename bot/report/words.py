@@ -10,6 +10,7 @@ from bot.report.formats import clock, count, gpu_hours, money, score
 from bot.report.gains import GAIN_CONFIDENCE, Gain
 from bot.report.rows import Row
 from bot.rules.exactness import REPEATED
+from bot.rules.self_reported import MEND, WORD
 
 _WISHES = 5
 NOT_MEASURED = "not measured yet"
@@ -117,6 +118,11 @@ def warnings(figures: Figures) -> list[str]:
             f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
             "Candidate code could reach the network and the files of its user."
         )
+    if figures.self_reported:
+        said.append(
+            "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"
+            f" after you have read its change, or build a wall: {MEND}."
+        )
     if figures.left_out is not None:
         said.append(
             f"The base branch has moved to {figures.left_out.base[:12]}, and the campaign goes on without that:"
@@ -185,4 +191,5 @@ def corrected_words(figures: Figures) -> str:
         return too_early
     if gain is None:
         return "not yet measured anew"
-    return f"{_amount(figures, gain)} (bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges)"
+    fresh = f"bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges"
+    return f"{_amount(figures, gain)} ({fresh}{f'; {WORD}' if figures.self_reported else ''})"

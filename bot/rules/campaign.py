@@ -158,6 +158,8 @@ class Campaign:
     """Experiments that a human has read: merged ones, and those that may be merged for that."""
     refused: dict[int, str] = field(default_factory=dict)
     """Experiments that a human rejected, and the reason given."""
+    self_reported: bool = False
+    """Whether the newest score is: candidates' code ran where it was measured."""
     stopped: ev.LoopStopped | None = None
     stops: list[tuple[ev.LoopStopped, str]] = field(default_factory=list)
     """Every stop and when it was recorded."""
@@ -330,6 +332,8 @@ class Campaign:
             case ev.RunFinished():
                 self.runs[event.run] = event
                 self.run_times[event.run] = at
+                if event.score is not None:
+                    self.self_reported = event.self_reported
                 self.wishes.crashed(event.experiment, event.failure)
                 self.leases.pop(f"run:{event.run}", None)
             case ev.IncumbentMoved():

@@ -222,6 +222,8 @@ class RunFinished:
     gpu_seconds: float
     curve: tuple[tuple[float, float, float], ...] = ()
     reference: dict[str, Any] | None = None
+    self_reported: bool = False
+    """Whether candidates' code ran where this was measured (`bot.rules.self_reported`)."""
 
     @property
     def key(self) -> str:

@@ -1,0 +1,129 @@
+"""A score that candidates' own code could write is called self-reported, in every view, and confirms nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.notify.markdown import markdown
+from bot.pulls.promotion import promotion_body, promotion_title
+from bot.report.figures import figures, status_json
+from bot.report.html import report_html
+from bot.report.markdown import report_markdown
+from bot.report.promotion import promotion_figures
+from bot.report.terminal import status_text
+from bot.report.words import corrected_words
+from bot.rules import events as ev
+from bot.rules.campaign import fold
+from bot.rules.decision import Rule
+from bot.rules.self_reported import WORD, self_reported
+from tests.bot.campaigns import NOW, SIGMA, Night
+from tests.bot.repositories import make_repository, nocturne, status
+from tests.bot.test_hostile import message_of
+
+IMPORTS = {"bench.py": "import train\nprint('METRIC a=1')\n", "train.py": "A = 1\n"}
+APART = {
+    "bench.py": "import json, os\nprint(json.load(open(os.environ['NOCTURNE_OUT'] + '/a.json')))\n",
+    "train.py": "",
+}
+SHAPES: dict[str, tuple[Mapping[str, str], list[str], list[str], bool]] = {
+    "imports it": (IMPORTS, ["python", "bench.py"], [], True),
+    "imports it, with produce": (IMPORTS, ["python", "bench.py"], ["python", "train.py"], True),
+    "by uv": (IMPORTS, ["uv", "run", "python", "-u", "bench.py"], [], True),
+    "by env": (IMPORTS, ["env", "A=1", "python3", "./bench.py"], ["python", "train.py"], True),
+    "is the file": ({"train.py": ""}, ["python", "train.py"], [], True),
+    "is the file, by a path": ({"train.py": ""}, ["python", "./train.py"], ["python", "train.py"], True),
+    "module": (IMPORTS, ["python", "-m", "bench"], ["python", "train.py"], True),
+    "another module between": (
+        {"bench.py": "from lib import score", "lib/__init__.py": "from . import score", "lib/score.py": "import train",
+         "train.py": ""},
+        ["python", "bench.py"], ["python", "train.py"], True,
+    ),
+    "runs it by its path": (
+        {"bench.py": "import runpy\nrunpy.run_path('train.py')", "train.py": ""}, ["python", "bench.py"], ["x"], True
+    ),
+    "starts it": (
+        {"bench.py": "import subprocess\nsubprocess.run('python train.py --fast', shell=True)", "train.py": ""},
+        ["python", "bench.py"], ["x"], True,
+    ),
+    "import_module": (
+        {"bench.py": "import importlib as i\ni.import_module('train')", "train.py": ""}, ["python", "bench.py"], ["x"],
+        True,
+    ),
+    "in a function": (
+        {"bench.py": "def f():\n    from train import A\n", "train.py": ""}, ["python", "bench.py"], ["x"], True
+    ),
+    "shell": (IMPORTS, ["bash", "-c", "python bench.py"], [], True),
+    "make": (IMPORTS, ["make", "bench"], [], True),
+    "does not parse": ({"bench.py": "def (", "train.py": ""}, ["python", "bench.py"], [], True),
+    "shell that names it": (IMPORTS, ["bash", "train.py"], ["python", "train.py"], True),
+    "measured apart": (APART, ["python", "bench.py"], ["python", "train.py"], False),
+    "measured apart by make": (APART, ["make", "measure"], ["python", "train.py"], False),
+    "a circle of imports": (
+        {"bench.py": "import a", "a.py": "import b", "b.py": "import a, bench", "train.py": ""}, ["python", "bench.py"],
+        ["x"], False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_a_command_reaches_is_followed(name: str) -> None:
+    files, command, produce, expected = SHAPES[name]
+    why = self_reported("command", command, produce, ["train.py"], files.get)
+    assert (why is not None) == expected, why
+    assert why is None or (why.startswith(WORD) and "\n" not in why)
+
+
+def test_the_contract_is_scored_by_the_evaluator() -> None:
+    assert self_reported("train", [], [], ["train.py"], IMPORTS.get) is None
+
+
+def test_every_view_says_it_and_nothing_is_confirmed() -> None:
+    night = Night()
+    night.baseline()
+    night.experiment(1, "improved", "Warm up")
+    for marked in (False, True):
+        recorded = []
+        for each in night.recorded:
+            record = ev.to_json(each.event, at=each.at, by=each.by)
+            if record["kind"] == "run_finished":
+                record["self_reported"] = marked
+            recorded.append(ev.from_json(record))
+        campaign = fold(recorded)
+        of = figures(campaign, now=NOW, prior_sigma=SIGMA)
+        told = promotion_figures(campaign, of, 0, set(campaign.incumbents))
+        body = promotion_body(campaign, of, told, (), rule=Rule(), base="main", branch="b", on_github=True)
+        views = {
+            "report": report_markdown(of),
+            "page": report_html(of),
+            "status": status_text(of).plain,
+            "promotion": body,
+            "title": promotion_title(of, told),
+            "headline": corrected_words(of),
+            "slack": markdown(message_of(campaign, of)) if marked else WORD * marked,
+        }
+        for name, text in views.items():
+            assert (WORD in text.lower()) == marked, name
+        assert ("confirmed" in views["title"]) != marked and ("confirmed change" in body) != marked
+        assert status_json(of)["self_reported"] == marked
+
+
+def test_old_runs_are_read_without_the_mark() -> None:
+    night = Night()
+    night.baseline(1)
+    record = ev.to_json(night.recorded[-1].event, at="", by="")
+    del record["self_reported"]
+    run = ev.from_json(record).event
+    assert isinstance(run, ev.RunFinished) and not run.self_reported
+
+
+@pytest.mark.long
+def test_doctor_show_and_status_say_it(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo")
+    nocturne(folder, "run", "-n", "1")
+    assert status(folder)["self_reported"] is True
+    assert WORD in nocturne(folder, "show", "1").stdout and WORD in nocturne(folder, "status").stdout.lower()
+    said = nocturne(folder, "doctor", "--quick").stdout
+    assert WORD in said and "produce" in said
