@@ -10,7 +10,7 @@ READY := $(VENV)/.ready-dev
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 28
 
 demo: $(READY) ## Watch a real campaign on this machine, from nothing to a report
 	$(BIN)/nocturne demo
@@ -67,6 +67,14 @@ bench-deciding: $(READY) ## False merges and runs of the verdict rule on simulat
 
 bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with minds that go wrong
 	$(BIN)/python -m tests.benchmarks.agents
+
+bench-repositories: $(READY) ## Shapes of real repositories, from `nocturne init` to a verdict: ONLY="NAME NAME"
+	$(BIN)/python -m tests.benchmarks.repositories $(foreach name,$(ONLY),--only $(name))
+
+check-gpu: ## What holds on this machine's GPU, with any Python that has torch: PYTHON=path/to/python
+	@if "$(PYTHON)" -c 'import torch' 2>/dev/null; then python="$(PYTHON)"; else python=$(BIN)/python; fi; \
+	test -x "$$(command -v "$$python")" || { echo "$(PYTHON) has no torch: make check-gpu PYTHON=path/to/python"; exit 2; }; \
+	"$$python" tests/gpu/check_gpu.py
 
 clean: ## Remove the environment and the demo
 	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,4 @@
+RANK = 3
+STEP = 0.05
+ROUNDS = 60
+RIDGE = 0.02
