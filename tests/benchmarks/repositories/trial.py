@@ -51,11 +51,11 @@ def attempt(shape: Shape, folder: Path) -> Outcome:
     build(shape, folder)
     began = time.monotonic()
     try:
-        verdict = _first_verdict(shape, folder)
-        said = "" if verdict in MEASURED else f"the experiment ended as {verdict}"
+        found = _first_verdict(shape, folder)
+        said = "" if found in MEASURED else f"the experiment ended as {found}"
     except Stuck as stuck:
-        verdict, said = None, str(stuck)
-    return Outcome(shape, verdict if verdict in MEASURED else None, said, time.monotonic() - began)
+        found, said = "", str(stuck)
+    return Outcome(shape, found if found in MEASURED else None, said, time.monotonic() - began)
 
 
 def build(shape: Shape, folder: Path) -> None:
@@ -71,34 +71,40 @@ def build(shape: Shape, folder: Path) -> None:
         (repository / "gitignore").rename(repository / ".gitignore")
     (folder / "home").mkdir()
     for name, value in (("user.name", "A User"), ("user.email", "user@example.org")):
-        _do(folder, ["git", "config", "--global", name, value])
-    _do(folder, ["git", "init", "--quiet", "--initial-branch=main"])
-    _do(folder, ["git", "add", "--all"])
-    _do(folder, ["git", "commit", "--quiet", "--message", "Begin"])
+        do(folder, ["git", "config", "--global", name, value])
+    do(folder, ["git", "init", "--quiet", "--initial-branch=main"])
+    do(folder, ["git", "add", "--all"])
+    do(folder, ["git", "commit", "--quiet", "--message", "Begin"])
     for line in (*shape.before, shape.alone):
-        _do(folder, ["bash", "-ec", line], outside={"HF_HUB_OFFLINE": "1"})
-    _do(folder, ["git", "status", "--short"])
+        do(folder, ["bash", "-ec", line], outside={"HF_HUB_OFFLINE": "1"})
+    do(folder, ["git", "status", "--short"])
 
 
 def _first_verdict(shape: Shape, folder: Path) -> str:
     """Type what the README says, and return the experiment's verdict."""
-    nocturne = str(Path(sys.executable).parent / "nocturne")
-    _do(folder, [nocturne, "init"])
+    do(folder, ["nocturne", "init"])
     if shape.told:
         with (folder / "repository" / CONFIG).open("a") as config:
             config.write("\n" + shape.told)
-    _do(folder, ["git", "add", "--all"])
-    _do(folder, ["git", "commit", "--quiet", "--message", "Add Nocturne"])
-    _do(folder, [nocturne, "doctor", "--quick"], pick="red")
-    ran = _do(folder, [nocturne, "run", "-n", "1"])
-    told = json.loads(_do(folder, [nocturne, "status", "--json"]))
+    do(folder, ["git", "add", "--all"])
+    do(folder, ["git", "commit", "--quiet", "--message", "Add Nocturne"])
+    do(folder, ["nocturne", "doctor", "--quick"], pick="red")
+    return verdict(folder, do(folder, ["nocturne", "run", "-n", "1"]))
+
+
+def verdict(folder: Path, ran: str) -> str:
+    """Return the verdict of the one experiment of the repository; `ran` is what the run printed.
+
+    Raises Stuck if there is none, or more than one.
+    """
+    told = json.loads(do(folder, ["nocturne", "status", "--json"]))
     done = [name for name, count in told["experiments"].items() if count and name not in ("total", "open")]
     if len(done) != 1:
         raise Stuck(f"run -n 1: {_last(ran) or told['experiments']}")
     return str(done[0])
 
 
-def _do(
+def do(
     folder: Path, words: Sequence[str], *, outside: dict[str, str] | None = None, pick: str | None = None
 ) -> str:
     """Run one step in the repository and return what it printed; all of it is kept in `log.txt`.
@@ -106,8 +112,10 @@ def _do(
     Raises Stuck if it fails: with the first line that begins with `pick`, else with its last line.
     """
     env = _environment(folder) | (outside or {})
+    program = shutil.which(words[0], path=env["PATH"])
+    assert program is not None, words[0]
     process = subprocess.Popen(
-        words, cwd=folder / "repository", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [program, *words[1:]], cwd=folder / "repository", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:
