@@ -460,7 +460,7 @@ def logits(machine: Machine) -> str:
     size = machine.size
     few, many = (1, 16) if machine.gpu else (1, 8)
     per_row = size.length * size.vocabulary * 4
-    unit = max(64, round((GIB / 8 if machine.gpu else GIB / 64) / per_row)) * size.length
+    unit = max(16, round((GIB / 8 if machine.gpu else GIB / 64) / per_row)) * size.length
     repo = machine.repository("logits", machine.train(), budget=2.0)
     took = []
     for times in (few, many):
@@ -555,7 +555,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seconds", type=float, default=440.0, help="no check goes on after so many (440)")
     parser.add_argument("--verbose", action="store_true", help="show what the runs said")
-    parser.add_argument("--cpu", action="store_true", help="as on a machine without a GPU")
     arguments = parser.parse_args(argv)
     began = time.monotonic()
     missing = [name for name in ("torch", "numpy") if importlib.util.find_spec(name) is None]
@@ -565,8 +564,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="check-gpu-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         borrowed = _borrow(folder)
-        if arguments.cpu:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         gpu, vram, torch_version, cuda = json.loads(_ask(_WHAT))
         until = began + arguments.seconds
         machine = Machine(gpu, vram, folder, until, arguments.verbose, borrowed)

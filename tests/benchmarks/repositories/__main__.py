@@ -4,8 +4,8 @@
     python -m tests.benchmarks.repositories [--only NAME ...] [--list] [--keep DIR]
 
 Prints one row for each shape: its verdict, or the line it ended with; the seconds from `init` to the verdict; and
-what the user had to write besides init's defaults. Everything runs on the CPU and offline. Ends with 1 if a
-shape reaches no verdict. `--keep DIR` leaves the repositories and what was said (`log.txt`) in DIR.
+what the user had to write besides init's defaults. All are small enough for a CPU, and nothing needs a network.
+Ends with 1 if a shape reaches no verdict. `--keep DIR` leaves the repositories and what was said (`log.txt`) there.
 """
 
 from __future__ import annotations
