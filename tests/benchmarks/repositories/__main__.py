@@ -59,10 +59,10 @@ def _row(shape: Shape, folder: Path) -> bool | None:
         outcome = attempt(shape, folder)
     except Stuck as stuck:  # before Nocturne came
         outcome = Outcome(shape, None, f"by itself: {stuck}", 0.0)
-    told = shape.told.splitlines()
-    first = told[0] if told else "nothing"
+    told = shape.wrote or ["nothing"]
     print(
-        f"{shape.name:<20} {outcome.verdict or 'NO VERDICT':<14} {outcome.seconds:7.1f}  {first}", flush=True
+        f"{shape.name:<20} {outcome.verdict or 'NO VERDICT':<14} {outcome.seconds:7.1f}  {told[0]}",
+        flush=True,
     )
     for line in told[1:]:
         print(f"{'':<44}{line}")

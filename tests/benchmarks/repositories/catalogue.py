@@ -15,21 +15,23 @@ class Shape:
     """`before` are shell lines typed after cloning, `alone` runs the script without Nocturne.
 
     `told` is what stands in the configuration besides what `nocturne init` wrote; empty for those that keep
-    autoresearch's contract. `needs` names modules (`module:kernels`) and programs that the habit itself needs.
+    autoresearch's contract. `program` is what the user wrote into program.md, if there was none. `needs` names modules (`module:kernels`) and programs that the habit itself needs.
     `text` gives the repository the common prepare.py, which has a little text for a small model.
     """
 
     name: str
     habit: str
     told: str = ""
+    program: str = ""
     before: tuple[str, ...] = ()
     alone: str = "python train.py"
     needs: tuple[str, ...] = ()
     text: bool = False
 
     @property
-    def lines_told(self) -> int:
-        return len(self.told.splitlines())
+    def wrote(self) -> list[str]:
+        """What the user had to write besides init's defaults, line by line."""
+        return self.told.splitlines() + ([f"program.md: {self.program}"] if self.program else [])
 
 
 def _contract(name: str, habit: str, **more: object) -> Shape:
@@ -40,9 +42,15 @@ def _contract(name: str, habit: str, **more: object) -> Shape:
 def _command(
     name: str, habit: str, *, told: str, alone: str, before: tuple[str, ...] = (), needs: tuple[str, ...] = ()
 ) -> Shape:
-    """Return a shape that ends in a number, without a contract."""
+    """Return a shape that ends in a number, without a contract and without a program.md."""
     return Shape(
-        name, habit, told=textwrap.dedent(told).lstrip("\n"), before=before, alone=alone, needs=needs
+        name,
+        habit,
+        told=textwrap.dedent(told).lstrip("\n"),
+        program="Find better settings.",
+        before=before,
+        alone=alone,
+        needs=needs,
     )
 
 

@@ -86,6 +86,8 @@ def _first_verdict(shape: Shape, folder: Path) -> str:
     if shape.told:
         with (folder / "repository" / CONFIG).open("a") as config:
             config.write("\n" + shape.told)
+    if shape.program:
+        (folder / "repository" / "program.md").write_text(shape.program + "\n")
     do(folder, ["git", "add", "--all"])
     do(folder, ["git", "commit", "--quiet", "--message", "Add Nocturne"])
     do(folder, ["nocturne", "doctor", "--quick"], pick="red")
