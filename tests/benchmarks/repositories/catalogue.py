@@ -15,8 +15,9 @@ class Shape:
     """`before` are shell lines typed after cloning, `alone` runs the script without Nocturne.
 
     `told` is what stands in the configuration besides what `nocturne init` wrote; empty for those that keep
-    autoresearch's contract. `program` is what the user wrote into program.md, if there was none. `needs` names modules (`module:kernels`) and programs that the habit itself needs.
-    `text` gives the repository the common prepare.py, which has a little text for a small model.
+    autoresearch's contract. `program` is what the user wrote into program.md, if there was none. `needs` names
+    modules (`module:kernels`) and programs that the habit itself needs. `text` gives the repository the common
+    prepare.py, which has a little text for a small model.
     """
 
     name: str
