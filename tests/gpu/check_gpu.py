@@ -252,12 +252,13 @@ class NotTried(Exception):
 
 @dataclass
 class Machine:
-    """This machine and what is known of it. `until` is when no further check begins."""
+    """This machine and what is known of it. `until` is when everything ends, `most` the seconds of any one run."""
 
     gpu: str
     vram_gib: float
     folder: Path
     until: float
+    most: float
     verbose: bool
     borrowed: Path | None = None
     known: dict[str, Any] = field(default_factory=dict)
@@ -304,14 +305,14 @@ class Machine:
             "-",
             *words,
         ]
-        left = self.until - time.monotonic()
+        left = min(self.until - time.monotonic(), self.most)
         if left < 5:
             raise NotTried("out of time")
         code, out, err = _run(command, self._environment(), json.dumps(chosen), left, self.folder)
         if self.verbose:
             print(out + err, file=sys.stderr)
         if code is None:
-            raise NotTried("it did not end in the time that was left")
+            raise NotTried(f"it did not end in {left:.0f} s")
         lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         last = lines[-1] if lines else {}
         if code == 2:
@@ -566,7 +567,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         borrowed = _borrow(folder)
         gpu, vram, torch_version, cuda = json.loads(_ask(_WHAT))
         until = began + arguments.seconds
-        machine = Machine(gpu, vram, folder, until, arguments.verbose, borrowed)
+        machine = Machine(gpu, vram, folder, until, 0.4 * arguments.seconds, arguments.verbose, borrowed)
         print(f"{gpu or 'no GPU that torch can use: on the CPU, what makes sense there'}", end="")
         print(
             f"{f', {vram:.0f} GiB, CUDA {cuda}' if gpu else ''}, torch {torch_version}, Python {sys.version.split()[0]}"

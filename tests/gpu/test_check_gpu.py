@@ -62,7 +62,7 @@ def test_without_a_gpu_it_says_so_and_what_it_did_not_try() -> None:
 @pytest.mark.timeout(600)
 def test_a_run_that_fails_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A task that dies is FAIL with its reason; a setting that this evaluator does not know is `not tried`."""
-    machine = check_gpu.Machine("", 0.0, tmp_path, time.monotonic() + 400, False)
+    machine = check_gpu.Machine("", 0.0, tmp_path, time.monotonic() + 400, 400, False)
 
     def broken(machine: check_gpu.Machine) -> str:
         repo = machine.repository("broken", "raise RuntimeError('no such luck')\n")
