@@ -223,6 +223,7 @@ def _experiment(draw: random.Random, effect: float, sigma: float) -> tuple[str, 
     raise AssertionError("the rule does not come to an end")
 
 
+@pytest.mark.long
 def test_rule_errs_rarely_and_sees_what_is_there() -> None:
     draw = random.Random(3)
     nothing = [_experiment(draw, 0.0, 0.001) for _ in range(60)]

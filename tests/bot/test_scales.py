@@ -1,0 +1,78 @@
+"""Scores of two scales: what measures changes on the base branch, and nothing is subtracted across."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+
+from bot.config import Config
+from bot.loop.desk import campaign_noise, known_variation, prior_sigma
+from bot.report.figures import figures
+from bot.report.words import gain_words, noise_words
+from bot.rules.campaign import Campaign
+from bot.rules.events import CampaignStarted, IncumbentMoved, Recorded, RunFinished
+from tests.bot.campaigns import NOW
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+def campaign(*runs: tuple[str, str, float], why: str = "base", at: str = "") -> Campaign:
+    """Return a campaign whose incumbent moved from OLD to NEW, with runs of a commit, fingerprint and score."""
+    made = Campaign()
+    made.apply(
+        Recorded(CampaignStarted("main", "main", OLD, "m", "minimize", 1), "2026-03-08T21:00:00+00:00")
+    )
+    made.apply(Recorded(IncumbentMoved(NEW, OLD, 1, why), "2026-03-08T21:00:01+00:00"))  # type: ignore[arg-type]
+    for place, (commit, print_, score) in enumerate(runs, 1):
+        run = RunFinished(
+            f"{commit[:12]}-{place}",
+            commit,
+            place,
+            place,
+            None,
+            score,
+            None,
+            {},
+            print_,
+            "bubblewrap",
+            "cpu",
+            60.0,
+            60.0,
+        )
+        made.apply(Recorded(run, at or f"2026-03-08T22:{place:02d}:00+00:00"))
+    return made
+
+
+def test_noise_and_prior_are_of_one_scale() -> None:
+    both = campaign((OLD, "ms", 1000.0), (OLD, "ms", 1010.0), (NEW, "s", 1.0), (NEW, "s", 1.001))
+    assert campaign_noise(both, Config(), "cpu", "s").sigma < 0.002
+    assert campaign_noise(both, Config(), "cpu", "ms").sigma > 1
+    assert prior_sigma(both, Config(), "s") == 0.001
+    known = known_variation(both, Config(), "cpu", "s", without=())
+    assert [run.score for group in known.groups for run in group] == [1.0, 1.001]
+
+
+def test_the_best_is_sought_on_the_newest_scale() -> None:
+    both = campaign((OLD, "s", 0.5), (OLD, "s", 0.5), (NEW, "ms", 900.0), (NEW, "ms", 902.0))
+    assert both.best() == (NEW, 901.0)
+    assert both.scale == ("cpu", "ms")
+
+
+def test_no_gain_and_no_stair_lead_from_one_scale_to_another() -> None:
+    for why in ("base", "human"):
+        both = campaign((OLD, "s", 18.0), (OLD, "s", 18.1), (NEW, "half", 9.0), (NEW, "half", 9.1), why=why)
+        known = figures(both, now=NOW)
+        assert "better" not in gain_words(known)
+        assert {stair.commit for stair in known.staircase} == {NEW}
+
+
+def test_an_exact_metric_is_said_to_be_one() -> None:
+    known = figures(campaign(*((NEW, "f", 100032.0),) * 3), now=NOW, prior_sigma=100.0)
+    assert noise_words(known) == "none, repeats exactly (3 runs)"
+
+
+def test_runs_that_were_recorded_at_once_ended_one_after_the_other() -> None:
+    once = campaign((OLD, "f", 1.0), (OLD, "f", 1.1), (OLD, "f", 1.2), at="2026-03-08T22:00:00+00:00")
+    times = [run.at for run in once.scored("cpu", "f")[OLD]]
+    assert [later - sooner for sooner, later in pairwise(times)] == [60.0, 60.0]
+    assert dataclasses.astuple(once.scored("cpu", "f")[OLD][0])[:2] == (1.0, 1)
