@@ -95,7 +95,10 @@ class Evaluator(_Section):
     `accuracy >= 0.9` or `seconds <= incumbent + 5%`: any metric of a run, medians over runs."""
     data: Annotated[list[str], Field(max_length=64)] = []
     """Files and folders that only the locked side may read: prepare.py, or `command`. Candidates never see
-    them, wherever they lie. Paths are relative to the repository."""
+    them, wherever they lie. Paths are relative to the repository, or absolute; git may ignore them."""
+    read: Annotated[list[str], Field(max_length=64)] = []
+    """Files and folders that candidates may read besides the repository, the system and package caches, such as
+    `/opt/toolkit` or, for kind train, what git ignores in the repository. Relative to the repository, or absolute."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
     """When a run with a budget of steps is killed; for `kind: command`, when `produce` or one measurement is."""
     startup_seconds: Annotated[float, Field(gt=0)] | None = None

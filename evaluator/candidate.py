@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator import faults, proctree
+from evaluator import caches, faults, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail, Limits, View
@@ -27,7 +27,8 @@ _HANDED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
 
 _MOST_READS = 1024  # of 64 KiB
 _LOOK_AT_FILES = 0.5  # seconds between two looks at files in memory
-_MEMORY_PART, _SCRATCH_PART, _SCRATCH_MOST_MB = 0.9, 0.25, 16384
+# Of the memory, for each of the four places that a candidate may write to.
+_MEMORY_PART, _SCRATCH_PART, _SCRATCH_MOST_MB = 0.9, 0.2, 16384
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,17 @@ def environment(
     seed: int,
     scratch: Path,
     amount: float | None = None,
+    jailed: bool = True,
 ) -> dict[str, str]:
     """Return a candidate's whole environment; it runs in `tree`, and `scratch` is its home, temporary folder and
-    cache."""
+    cache. Without a jail it has a network, and packages may use it."""
     values = {
         "PATH": python.search_path(os.environ.get("PATH")),
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "LANG": "C.UTF-8",
         "XDG_CACHE_HOME": str(scratch / ".cache"),
+        **caches.environment(scratch, offline=jailed),
         "NOCTURNE_SEED": str(seed),
         "NOCTURNE_BUDGET": settings.budget.kind,
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -76,15 +76,20 @@ def _score(args: argparse.Namespace) -> int:
 
 
 def _prepare(args: argparse.Namespace) -> int:
+    from evaluator import readable
     from evaluator.jail import choose
-    from evaluator.training import concealed, export, views
+    from evaluator.job import source_of
+    from evaluator.training import concealed, export
+    from evaluator.workspace import private_copy
 
     repo = _folder(args.repo)
     chosen = settings.load(repo, args.settings)
     python = _python_of(repo, chosen)
-    exported = export.load_or_make(repo, chosen, choose(chosen.jail), python, again=True)
-    view = views.candidate_view(python, repo, repo, 1, chosen.data)
-    concealed.conceal(view, repo, exported, python.interpreter)
+    jail, source = choose(chosen.jail), source_of(repo, chosen)
+    exported = export.load_or_make(repo, chosen, jail, python, again=True)
+    with private_copy(source, short=jail.name == "none") as space:
+        seen = concealed.seen(space, chosen, jail, python, exported, readable.named(chosen, source))
+        concealed.conceal(seen, space, exported, python.interpreter)
     count, columns = exported.inputs.shape
     facts = {
         "fingerprint": exported.fingerprint,

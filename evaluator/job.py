@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluator.bounds import LARGEST, measurable, within
-from evaluator.errors import CandidateFailed
+from evaluator.candidate import bounds
+from evaluator.errors import CandidateFailed, UserError
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
 from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event
+from evaluator.workspace import Source
 
 if TYPE_CHECKING:
     from evaluator.training.reference import Reference
@@ -39,6 +41,11 @@ class Job:
     smoke: float | None = None
     reference: Reference | None = None
 
+    @property
+    def source(self) -> Source:
+        """Where the run's tree comes from."""
+        return source_of(self.repo, self.settings)
+
     def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
         """Return the first event of the run."""
         return {
@@ -50,6 +57,18 @@ class Job:
             "fingerprint": fingerprint,
             "python": self.python.facts(),
         }
+
+
+def source_of(repo: Path, settings: Settings, train: Path | None = None) -> Source:
+    """Return where the tree of a run comes from: `repo`, and the user's own repository that the settings name.
+
+    Raises `UserError` where that is not there.
+    """
+    repository = Path(settings.repository) if settings.repository is not None else repo
+    if not repository.is_dir():
+        raise UserError(f"repository: {repository}: no such folder")
+    largest = int(bounds(settings).scratch_mb * 2**20) // 2
+    return Source(repo, repository.resolve(), settings.data, train, largest)
 
 
 def scored(job: Job, score: float, metrics: Mapping[str, float], fingerprint: str, log: Log) -> Event:

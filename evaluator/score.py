@@ -11,7 +11,7 @@ from evaluator import proctree
 from evaluator.errors import UserError
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail import choose
-from evaluator.job import Job, Say
+from evaluator.job import Job, Say, source_of
 from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event, write_result
@@ -48,7 +48,7 @@ def score(
         (out / "result.json").unlink(missing_ok=True)
     log = Log(out / "log.txt" if out is not None else None)
     try:
-        with private_copy(repo, train) as space:
+        with private_copy(source_of(repo, settings, train), short=job.jail.name == "none") as space:
             result = _task(settings.kind)(job, space, log, say)
     finally:
         log.close()
@@ -77,7 +77,7 @@ def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -
             "said": f"no reference is known: {job.repo}'s own script runs first, and is measured",
         }
     )
-    with private_copy(job.repo, None) as space:
+    with private_copy(job.source, short=job.jail.name == "none") as space:
         result = _task("train")(job, space, Log(), lambda event: None)
     if "reference" not in result:
         raise UserError(

@@ -40,7 +40,8 @@ class Settings:
     `warmup_seconds` of a training are not counted; None takes what the reference needed beyond its budget.
     `eval_tokens` None stands for the repository's EVAL_TOKENS (see `evaluator.export` for the cap).
     `timeout_seconds` bounds a command, and a training whose budget counts steps.
-    `data` are folders that the repository's own prepare.py may read, besides the cache folder.
+    `data` are files and folders that only the repository's own prepare.py or `command` may read, besides the cache
+    folder; `read` are those that a candidate may read too. Both are relative to `repository`, or absolute.
     `scratch_mb` and `memory_mb` None stand for a share of the machine's memory.
     `produce` is run before `command`, on the candidate's side; `command` then measures what it left behind,
     `repeats` times, and the median counts.
@@ -64,6 +65,7 @@ class Settings:
     processes: int = 512
     jail: str = "auto"
     data: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
     min_effect: float = 0.001
     produce: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -231,6 +233,7 @@ _PARSERS: dict[str, Any] = {
     "processes": _count,
     "jail": lambda value, where: _choice(value, where, JAILS),
     "data": _names,
+    "read": _names,
     "min_effect": _positive,
     "produce": _names,
     "command": _names,

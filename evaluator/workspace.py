@@ -1,4 +1,4 @@
-"""The private copy of a tree that a candidate runs in, and its removal however a run ends."""
+"""The private copy of a tree that runs begin with, what lies beside it, and its removal however a run ends."""
 
 from __future__ import annotations
 
@@ -8,62 +8,326 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from evaluator import untracked
 from evaluator.errors import UserError
 
 _PREFIX = "nocturne-run-"
 # Caches, environments, and (where the temporary folder is inside the repository) our own copies.
-_NOT_COPIED = shutil.ignore_patterns(
-    ".git", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache", f"{_PREFIX}*"
-)
+_NOT_COPIED = (".git", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache")
 _STALE_SECONDS = 60.0
+_LONG = 24  # characters: where temporary folders are deeper, unix sockets in them may be too deep
+_PAGE = 4096
+
+_MOST_BYTES, _MOST_FILES, _LARGE = 512 << 20, 20_000, 64 << 20
+_MOST_IGNORED_BYTES, _MOST_IGNORED_FILES = 1 << 30, 4000
+_MANY_LARGE = 40  # large files of one folder: more than so many mounts would take their time
+
+Kind = Literal["large", "ignored", "data"]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What belongs to the tree at the relative path `place`, is too much to be copied, and lies at `source`.
+
+    `large` is a part of the tree itself; `ignored` lies in the user's repository, unknown to git; `data` is what
+    the settings name so, which only the locked side may read.
+    """
+
+    place: Path
+    source: Path
+    kind: Kind
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """`tree` is the candidate's copy of the repository, `scratch` its home and temporary folder."""
+    """`tree` is a copy of the repository's files, `ignored` one of the small files that git knows nothing of in
+    the user's own `repository`, and `beside` what neither of them holds. `hidden` must be seen by nobody, and
+    `unknown` by nobody but who sees what git does not know: both lie in folders that are shown whole. `strange` are
+    the paths of the repository that git does not know, a folder for all that it holds.
 
+    `base` is a folder to make others in, which go with the rest.
+    """
+
+    base: Path
+    repository: Path
     tree: Path
-    scratch: Path
+    ignored: Path
+    beside: tuple[Beside, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    unknown: tuple[Path, ...] = ()
+    strange: tuple[Path, ...] = ()
 
     def folder(self, name: str) -> Path:
-        """Make and return another scratch folder, removed with the rest."""
-        made = self.scratch.with_name(name)
+        """Make and return another folder, removed with the rest."""
+        made = self.base / name
         made.mkdir()
         return made
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a workspace comes from: the tree to run, `repository`, which is the user's own (the same folder where
+    the user has named no other), `data` as the settings name it, and a file that takes the place of train.py."""
+
+    repo: Path
+    repository: Path
+    data: tuple[str, ...] = ()
+    train: Path | None = None
+    largest: int = 1 << 30
+
+
 @contextlib.contextmanager
-def private_copy(repo: Path, train: Path | None) -> Iterator[Workspace]:
-    """Copy `repo` into a new temporary folder, with `train` in place of its train.py where given; remove it
-    at the end. Raises `UserError` where the repository can't be read."""
-    _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+def private_copy(source: Source, *, short: bool = False) -> Iterator[Workspace]:
+    """Copy the tree into a new temporary folder, without what is large or no business of a run; remove it at the
+    end. With `short` the folder's path is short enough for unix sockets, whatever TMPDIR says.
+
+    Raises `UserError` where the repository can't be read.
+    """
+    places = {Path(tempfile.gettempdir()), *([_short()] if short else [])}
+    for place in places:
+        _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short() if short else None))
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         # Held while we live, even if we are killed: what is not locked any more may be swept.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        space = Workspace(folder / "tree", folder / "scratch")
         try:
-            shutil.copytree(repo, space.tree, symlinks=True, ignore=_NOT_COPIED)
-            if train is not None:
-                (space.tree / "train.py").unlink(missing_ok=True)
-                shutil.copyfile(train, space.tree / "train.py")
+            yield _filled(source, folder)
         except shutil.Error as error:
-            raise UserError(f"{repo}: can't be copied: {error.args[0][0][-1]}") from None
-        space.scratch.mkdir()
-        yield space
+            raise UserError(f"{source.repo}: can't be copied: {error.args[0][0][-1]}") from None
     finally:
         _remove(folder)
         os.close(lock)
 
 
-def _sweep() -> None:
+def size_of(*folders: Path) -> int:
+    """Return the bytes that copies of the folders take, in whole pages and with a page for each name."""
+    total = 0
+    for top in folders:
+        for folder, names, files in os.walk(top):
+            total += _PAGE * (1 + len(names) + len(files))
+            for name in files:
+                with contextlib.suppress(OSError):
+                    total += -(-os.lstat(os.path.join(folder, name)).st_size // _PAGE) * _PAGE  # noqa: PTH118
+    return total
+
+
+def places_of(word: str, source: Source) -> Iterator[tuple[Path, Path]]:
+    """Yield where a path of the settings may lie: its place in the tree and on this machine, the tree first.
+
+    What lies outside of the repository has an absolute place, its own. Links are not followed.
+    """
+    place = Path(os.path.normpath(source.repository / Path(word).expanduser()))
+    if not place.is_relative_to(source.repository):
+        if place.is_relative_to(source.repo):
+            yield place.relative_to(source.repo), place
+        else:
+            yield place, place
+        return
+    within = place.relative_to(source.repository)
+    yield within, source.repo / within
+    if source.repo != source.repository:
+        yield within, place
+
+
+def _short() -> Path:
+    """Return the folder for temporary files, or a shorter one where its path is long."""
+    usual = Path(tempfile.gettempdir())
+    found = Path("/tmp") if len(str(usual)) > _LONG else usual
+    return found if os.access(found, os.W_OK | os.X_OK) else usual
+
+
+def _filled(source: Source, folder: Path) -> Workspace:
+    tree, ignored = folder / "tree", folder / "ignored"
+    ignored.mkdir()
+    own = source.repo == source.repository
+    unknown = untracked.not_tracked(source.repository, ignored=own) or []
+    strangers = untracked.not_tracked(source.repository, ignored=False) if own else []
+    data = _data(source)
+    held = {path for path, _ in data}
+    plan = _Plan(source.repo, tree, "large", _MOST_BYTES, _MOST_FILES, source.largest, _LARGE)
+    plan.leave = held | (set(unknown) if own else set())
+    # What a user has not given to git is copied too, but for what looks like a secret.
+    secrets = (
+        None if strangers is None else {each for each in strangers if untracked.is_unfit(source.repo / each)}
+    )
+    plan.unfit = lambda place: own and _is_secret(place, secrets)
+    plan.carry_out([Path()])
+    if source.train is not None:
+        (tree / "train.py").unlink(missing_ok=True)
+        shutil.copyfile(source.train, tree / "train.py")
+    more = _Plan(
+        source.repository, ignored, "ignored", _MOST_IGNORED_BYTES, _MOST_IGNORED_FILES, source.largest,
+        _LARGE,
+    )  # fmt: skip
+    more.leave = held
+    more.unfit = lambda place: (
+        untracked.is_unfit(source.repository / place)
+        or any(untracked.is_needless(part) or untracked.is_secret(part) for part in place.parts)
+        or _stands_in(tree, place)
+    )
+    more.carry_out(unknown)
+    found = [Beside(place, at, "data") for place, at in data if not place.is_absolute()]
+    inside = {source.repo / each for each in (*plan.leave, *(secrets or ()))}
+    shown = [each.source for each in plan.beside]
+    inside = {each for each in inside if any(each.is_relative_to(folder) for folder in shown)}
+    unfit = {each for each in inside if untracked.is_unfit(each)}
+    return Workspace(
+        folder, source.repository, tree, ignored, (*plan.beside, *more.beside, *found),
+        (*more.hidden, *sorted(unfit)), tuple(sorted(inside - unfit)),
+        tuple(unknown),
+    )  # fmt: skip
+
+
+def _data(source: Source) -> list[tuple[Path, Path]]:
+    """Return where the settings' `data` lies: places in the tree (absolute ones elsewhere) and on this machine,
+    those behind symbolic links too."""
+    found: dict[Path, Path] = {}
+    for word in source.data:
+        for place, at in places_of(word, source):
+            if not os.path.lexists(at):
+                continue
+            found.setdefault(place, at)
+            real = Path(os.path.realpath(at))
+            for top in (source.repo, source.repository):
+                if not place.is_absolute() and real.is_relative_to(top) and real != top:
+                    found.setdefault(real.relative_to(top), real)
+            break
+    return list(found.items())
+
+
+def _is_secret(place: Path, secrets: set[Path] | None) -> bool:
+    """Whether something looks like a secret that git does not track: one of `secrets`, or where git knows nothing,
+    told by its name."""
+    return untracked.is_secret(place.name) if secrets is None else place in secrets
+
+
+def _stands_in(tree: Path, place: Path) -> bool:
+    """Whether the tree has something of its own at `place`, or no folder where one above it would have to be."""
+    at = tree / place
+    if os.path.lexists(at) and (at.is_symlink() or not at.is_dir()):
+        return True
+    above = [tree / each for each in place.parents if each != Path()]
+    return any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in above)
+
+
+@dataclass
+class _Plan:
+    """Copies folders from `top` to `target`, the nearest files first; what is too much stays `beside`.
+
+    At most `bytes` in `files` names, and no file of more than `largest`, or than `large` but for weights.
+    """
+
+    top: Path
+    target: Path
+    kind: Kind
+    bytes: int
+    files: int
+    largest: int
+    large: int
+    leave: set[Path] = field(default_factory=set)
+    unfit: Callable[[Path], bool] = lambda place: False
+    beside: list[Beside] = field(default_factory=list)
+    hidden: list[Path] = field(default_factory=list)
+
+    def carry_out(self, places: Sequence[Path]) -> None:
+        level = [each for each in places if not self._left_out(each)]
+        while level:
+            below: list[Path] = []
+            for place in level:
+                at = self.top / place
+                if at.is_dir() and not at.is_symlink():
+                    below += self._open(place)
+                else:
+                    self._take(place)
+            level = below
+
+    def _left_out(self, place: Path) -> bool:
+        return place in self.leave or (place != Path() and self.unfit(place))
+
+    def _open(self, place: Path) -> list[Path]:
+        """Make a folder; return what it holds. One that holds too much is shown as it is."""
+        try:
+            with os.scandir(self.top / place) as entries:
+                sizes = {each.name: _size(each) for each in entries}
+        except PermissionError as error:
+            if self.kind == "ignored":
+                return []
+            raise UserError(f"{self.top / place}: can't be read: {error.strerror}") from None
+        small = sum(size for name, size in sizes.items() if size <= self._most(name))
+        large = sum(size > self._most(name) for name, size in sizes.items())
+        if place != Path() and (len(sizes) > self.files or small > self.bytes or large > _MANY_LARGE):
+            self._show(place)
+            return []
+        (self.target / place).mkdir(parents=True, exist_ok=True)
+        self.files -= len(sizes)
+        names = sorted(name for name in sizes if name not in _NOT_COPIED and not name.startswith(_PREFIX))
+        return [place / name for name in names if not self._left_out(place / name)]
+
+    def _most(self, name: str) -> int:
+        return self.largest if untracked.is_weights(Path(name)) else min(self.large, self.largest)
+
+    def _take(self, place: Path) -> None:
+        at, target = self.top / place, self.target / place
+        if at.is_symlink():
+            self._follow(place)
+            return
+        if not at.is_file():
+            return  # a socket, a pipe: no part of a tree
+        size = at.stat().st_size
+        if size > min(self._most(at.name), self.bytes):
+            # What writes there again must be able to.
+            if not (self.kind == "ignored" and untracked.is_output(place)):
+                self._show(place)
+            return
+        self.bytes -= size
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.kind == "ignored":
+            with contextlib.suppress(OSError):
+                os.link(at, target)
+                return
+        try:
+            shutil.copy2(at, target)
+        except OSError as error:
+            if self.kind != "ignored":
+                raise UserError(f"{at}: can't be copied: {error.strerror}") from None
+
+    def _follow(self, place: Path) -> None:
+        """A link of the tree stays what it is. One that git does not know leads to where the user keeps data."""
+        at, target = self.top / place, self.target / place
+        real = Path(os.path.realpath(at))
+        if self.kind != "ignored" or real.is_relative_to(self.top):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(at.readlink())
+        elif real.exists() and not _holds_too_much(real) and not untracked.is_unfit(real):
+            self._show(place)
+
+    def _show(self, place: Path) -> None:
+        at = self.top / place
+        self.beside.append(Beside(place, at, self.kind))
+        if self.kind == "ignored" and at.is_dir():
+            self.hidden += untracked.unfit_below(at.resolve())
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    with contextlib.suppress(OSError):
+        return entry.stat().st_size if entry.is_file(follow_symlinks=False) else 0
+    return 0
+
+
+def _holds_too_much(real: Path) -> bool:
+    """Whether a folder holds the home folder or the whole machine: nothing that anybody meant to show."""
+    return Path.home().resolve().is_relative_to(real)
+
+
+def _sweep(place: Path) -> None:
     """Remove what runs that were killed left behind."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in place.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.stat().st_uid != os.getuid() or time.time() - folder.stat().st_mtime < _STALE_SECONDS:
                 continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+from pathlib import Path
 
 from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
@@ -68,11 +70,18 @@ def _check_working_tree(desk: Desk) -> None:
     """What runs is what is committed: refuse while the campaign's files differ from it."""
     paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH, FOLDER]
     words = (*desk.config.evaluator.produce, *desk.config.evaluator.command)
-    paths += [word for word in words if (desk.git.top / word).is_file()]
+    paths += [path for word in words if (path := _own_file(desk.git.top, word)) is not None]
     dirty = desk.git.is_dirty(paths)
     if dirty:
         names = ", ".join(dirty[:3])
         raise UserError(f"{names}: changes are not committed; commit or stash them, runs use commits only")
+
+
+def _own_file(top: Path, word: str) -> str | None:
+    """Return the path below `top` of the file that a word of a command names; None if it names none there."""
+    place = Path(os.path.normpath(top / Path(word).expanduser())) if "\0" not in word else top
+    own = place.is_relative_to(top) and os.path.isfile(place)  # noqa: PTH113  (never raises, however long)
+    return place.relative_to(top).as_posix() if own else None
 
 
 def _check_metric(desk: Desk, campaign: Campaign) -> None:

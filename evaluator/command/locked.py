@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from evaluator.errors import UserError
 from evaluator.job import Job
+from evaluator.workspace import places_of
 
 _NOT_MEASURING = {".git", "__pycache__", ".venv", "venv", "node_modules"}
 _FOR_PEOPLE = {".md", ".rst", ".adoc"}
@@ -25,11 +25,10 @@ _PIECE = 1 << 20
 class HeldBack:
     """What `data` names: `named` in the order of the settings, relative to the repository where it lies there.
 
-    `inside` and `outside` are all paths that it goes by, those behind symbolic links too.
+    `outside` are all paths outside of it that it goes by, those behind symbolic links too.
     """
 
     named: tuple[Path, ...]
-    inside: frozenset[Path]
     outside: tuple[Path, ...]
 
 
@@ -38,31 +37,21 @@ def held_back(job: Job) -> HeldBack:
 
     Raises `UserError` for a path that is not there: a wrong name would leave answers in sight.
     """
+    source = job.source
     named: list[Path] = []
-    seen: set[Path] = set()
+    outside: set[Path] = set()
     for word in job.settings.data:
-        place = _place(job, word)
-        if not place.exists():
-            raise UserError(f"data: {word}: no such file or folder in {job.repo}")
-        for each in (place, place.resolve()):
-            if job.repo.is_relative_to(each):
+        found = next(((place, at) for place, at in places_of(word, source) if at.exists()), None)
+        if found is None:
+            raise UserError(f"data: {word}: no such file or folder in {source.repository}")
+        place, at = found
+        for each in (Path(os.path.abspath(at)), at.resolve()):  # noqa: PTH100  (links stay as they are)
+            if any(top.is_relative_to(each) for top in (source.repo, source.repository)):
                 raise UserError(f"data: {word}: holds the whole repository; name what produce must not see")
-            seen.add(_within(job, each))
-        named.append(_within(job, place))
-    return HeldBack(
-        tuple(named),
-        frozenset(each for each in seen if not each.is_absolute()),
-        tuple(sorted(each for each in seen if each.is_absolute())),
-    )
-
-
-def copy_without(tree: Path, copy: Path, missing: frozenset[Path]) -> None:
-    """Copy `tree` to the new folder `copy`, without the paths `missing` (relative to it)."""
-
-    def left_out(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if Path(folder, name).relative_to(tree) in missing]
-
-    shutil.copytree(tree, copy, symlinks=True, ignore=left_out)
+            if not any(each.is_relative_to(top) for top in (source.repo, source.repository)):
+                outside.add(each)
+        named.append(place)
+    return HeldBack(tuple(named), tuple(sorted(outside)))
 
 
 def fingerprint(job: Job) -> str:
@@ -135,9 +124,9 @@ def _named_files(job: Job, place: Path) -> Iterator[Path]:
                 yield path
 
 
-def _within(job: Job, place: Path) -> Path:
-    return place.relative_to(job.repo) if place.is_relative_to(job.repo) else place
-
-
 def _place(job: Job, word: str) -> Path:
-    return Path(os.path.normpath(job.repo / Path(word).expanduser()))
+    """Return where a word would lie in the tree, if it is a path of the user's repository."""
+    place = Path(os.path.normpath(job.source.repository / Path(word).expanduser()))
+    if place.is_relative_to(job.source.repository):
+        return job.repo / place.relative_to(job.source.repository)
+    return place

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from evaluator.jail.view import View
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver
+from evaluator.training import views
 
 _TICK_SECONDS = 0.05
 _LOOK_SECONDS = 0.2
@@ -24,19 +24,18 @@ _HEAD = "[nocturne] "
 
 @dataclass(frozen=True)
 class Part:
-    """A process to start in a jail of its own.
-
-    Besides the system it may read its `tree`, where it runs, and `reads`, but nothing that is `hidden`, and
-    write into the folder `scratch`. `title` heads what it prints in the log, where there are several.
-    """
+    """A process to start in a jail of its own, in the working folder of its `view`. `title` heads what it prints in
+    the log, where there are several."""
 
     command: tuple[str, ...]
-    tree: Path
-    scratch: Path
+    view: View
     env: Mapping[str, str]
-    reads: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
     title: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where it runs."""
+        return views.folder(self.view)
 
 
 @dataclass(frozen=True)
@@ -50,27 +49,13 @@ class Cost:
 
 def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
     """Start a part, which inherits `fds`. The only place that knows how a process is started."""
-    allowed = bounds(job.settings)
-    view = View(
-        read_only=(*job.python.shown, part.tree, *part.reads),
-        scratch=part.scratch,
-        scratch_bytes=int(allowed.scratch_mb * 2**20),
-        hidden=part.hidden,
-        devices=True,
-    )
     try:
         return Candidate(
-            part.command, jail=job.jail, view=view, folder=part.tree, env=part.env, log=log, bounds=allowed,
-            fds=fds,
+            part.command, jail=job.jail, view=part.view, folder=part.folder, env=part.env, log=log,
+            bounds=bounds(job.settings), fds=fds,
         )  # fmt: skip
     except OSError as error:
         raise UserError(f"command: {part.command[0]}: can't be started: {error.strerror}") from None
-
-
-def require_program(key: str, word: str, part: Part) -> None:
-    """Raise `UserError` where the first word of `key` is no program that can be started in the part's tree."""
-    if shutil.which(str(part.tree / word) if "/" in word else word, path=part.env["PATH"]) is None:
-        raise UserError(f"{key}: {word}: can't be started: there is no such program")
 
 
 def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequence[int] = ()) -> None:
@@ -100,7 +85,7 @@ def diagnosed(
     lines = list(log.lines)
     heads = [place for place, line in enumerate(lines) if line == f"{_HEAD}{part.title}"]
     own = lines[heads[-1] + 1 :] if heads else lines
-    return crash.diagnose(status, own, log.progress, str(part.tree), otherwise, around)
+    return crash.diagnose(status, own, log.progress, str(part.folder), otherwise, around)
 
 
 def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:

@@ -17,20 +17,26 @@ import os
 import socket
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from evaluator import readable
 from evaluator.candidate import bounds, environment
-from evaluator.command import handover, metrics
-from evaluator.command.locked import HeldBack, copy_without, fingerprint, held_back
-from evaluator.command.part import Cost, Part, diagnosed, require_program
+from evaluator.command import handover, metrics, programs
+from evaluator.command.locked import HeldBack, fingerprint, held_back
+from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.command.part import run as run_part
+from evaluator.command.words import seen_from as words_seen_from
+from evaluator.command.words import shown as shown_by_words
 from evaluator.errors import CandidateFailed
+from evaluator.jail.view import View
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
+from evaluator.training import views
 from evaluator.workspace import Workspace
 
 
@@ -69,34 +75,55 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
 
 def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bill: _Bill) -> Path:
     """Run the candidate's side, and return a folder with what it left, out of its reach."""
-    tree, scratch, produced = (space.scratch / name for name in ("produce-tree", "produce", "produced"))
-    copy_without(space.tree, tree, held.inside)
-    scratch.mkdir()
-    out = scratch / "out"
+    words, more = job.settings.produce, _outside(job, job.settings.produce, held)
+    read = readable.named(job.settings, job.source)
+    view = views.candidate_view(
+        space,
+        job.settings,
+        job.jail,
+        job.python,
+        "produce",
+        read=read,
+        more=more,
+        ignored=True,
+        hidden=held.outside,
+    )
+    out = view.scratch / "out"
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        words = job.python.words("producer", theirs.fileno(), out)
+        env = {**_environment(job, view), "NOCTURNE_OUT": str(out)}
+        command = words_seen_from(words, job.source, views.folder(view), env["HOME"])
         part = Part(
-            command=(*words, *job.settings.produce),
-            tree=tree,
-            scratch=scratch,
-            env={
-                **environment(job.settings, job.python, tree=tree, seed=job.seed, scratch=scratch),
-                "NOCTURNE_OUT": str(out),
-            },
-            hidden=held.outside,
+            command=(*job.python.words("producer", theirs.fileno(), out), *command),
+            view=view,
+            env=env,
             title="produce",
         )
-        if job.settings.produce[0] not in job.settings.editable:
-            require_program("produce", job.settings.produce[0], part)
+        if words[0].removeprefix("./") not in job.settings.editable:
+            programs.require("produce", words, view, env, jailed=job.jail.name != "none")
         run_part(job, part, log, say, bill.produce, (theirs.fileno(),))
         folder = _received(ours)
+    produced = space.base / "produced"
     try:
         handover.copy_out(folder, produced, int(bounds(job.settings).scratch_mb * 2**20))
     finally:
         os.close(folder)
     say({"event": "scoring"})
     return produced
+
+
+def _environment(job: Job, view: View) -> dict[str, str]:
+    return environment(
+        job.settings, job.python, tree=views.folder(view), seed=job.seed, scratch=view.scratch,
+        jailed=job.jail.name != "none",
+    )  # fmt: skip
+
+
+def _outside(job: Job, words: Sequence[str], held: HeldBack) -> tuple[Path, ...]:
+    """Return what a command's words name outside of the repository, and what its programs need."""
+    path = job.python.search_path(os.environ.get("PATH"))
+    named = shown_by_words(words, job.source, held.outside)
+    return (*named, *programs.needed(words, path, job.source.repository))
 
 
 def _try_out(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bill: _Bill) -> NoReturn:
@@ -111,25 +138,28 @@ def _measure(
 ) -> dict[str, float]:
     """Run the command as often as asked, each time in a fresh jail, and return the medians."""
     count, name = job.settings.repeats, job.settings.metric.name
-    data = os.pathsep.join(str(space.tree / path) for path in held.named)
+    words = job.settings.command
+    read = readable.named(job.settings, job.source)
+    more = (*_outside(job, words, held), *held.outside, *([] if produced is None else [produced]))
     found = []
     for turn in range(1, count + 1):
-        scratch = space.scratch / f"command-{turn}"
-        scratch.mkdir()
+        view = views.locked_view(
+            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, more=more,
+            datasets=produced is not None,
+        )  # fmt: skip
+        folder = views.folder(view)
+        data = os.pathsep.join(str(folder / path) for path in held.named)
         which = f", run {turn} of {count}" if count > 1 else ""
-        base = environment(job.settings, job.python, tree=space.tree, seed=job.seed, scratch=scratch)
-        env = {**base, "NOCTURNE_DATA": data}
+        env = {**_environment(job, view), "NOCTURNE_DATA": data}
         if produced is not None:
             env["NOCTURNE_OUT"] = str(produced)
         part = Part(
-            command=job.settings.command,
-            tree=space.tree,
-            scratch=scratch,
+            command=words_seen_from(words, job.source, folder, env["HOME"]),
+            view=view,
             env=env,
-            reads=held.outside if produced is None else (*held.outside, produced),
             title=f"command{which}" if produced is not None or which else "",
         )
-        require_program("command", job.settings.command[0], part)
+        programs.require("command", words, view, env, jailed=job.jail.name != "none")
         log.keep_metrics, log.metric_lines = True, []
         run_part(job, part, log, say, bill.command)
         lines = log.metric_lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -26,6 +27,17 @@ _ALWAYS = (
     *("--hostname", "jail"),
 )
 _MANY = 20  # covers that bubblewrap makes by itself as quickly
+# Fills the working folder before the command begins: SOURCE PLACE ... -- COMMAND. No Python need be in sight.
+_FILL = """
+while [ "$1" != -- ]; do
+  /bin/cp -RP --preserve=mode,timestamps "$1/." "$2" 2>/dev/null || /bin/cp -RP "$1/." "$2" || exit 126
+  shift 2
+done
+shift
+exec "$@"
+"""
+_FILLED_FROM = "/.tree"  # where its sources stand in the jail, read-only
+_LEFT_BY_SHELLS = ("PWD", "OLDPWD", "SHLVL", "_")
 _STAGE = (sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("stage.py")))
 _WHERE_KNOWN = ("--disable-userns", "--size")
 BESIDE = Path(sys.executable).parent  # this project's set-up unpacks bubblewrap here if the machine has none
@@ -70,6 +82,7 @@ class Bubblewrap:
         staged = covers(view) if len(view.hidden) + len(view.replaced) > _MANY and _stage_works() else ()
         steps = mounts(uncovered(view) if staged else view)
         _refuse_null((str(folder), *env, *env.values(), *(step.source + step.target for step in steps)))
+        fills = [step for step in steps if step.kind == "fill"]
         own: list[int] = []
         words = [*_ALWAYS, *(self.options - {"--size"}), "--chdir", str(folder)]
         rules = program()
@@ -81,7 +94,7 @@ class Bubblewrap:
         for variable, value in env.items():
             words += ["--setenv", variable, value]
         own.append(memory_file(b"".join(os.fsencode(word) + b"\0" for word in words)))
-        argv = (self.bwrap, "--args", str(own[-1]), "--", *_without_pwd(env), *command)
+        argv = (self.bwrap, "--args", str(own[-1]), "--", *_filled(fills), *_without_pwd(env), *command)
         if staged:
             own.append(memory_file(json.dumps(staged).encode()))
             argv = (*_STAGE, str(own[-1]), *argv)
@@ -105,6 +118,8 @@ class Bubblewrap:
             case "file":
                 own.append(memory_file(mount.source.encode()))
                 yield from ("--perms", "0444", "--file", str(own[-1]), mount.target)
+            case "fill":
+                yield from ("--ro-bind", mount.source, _seen_at(mount.source))
             case "proc" | "dev":
                 yield from (f"--{mount.kind}", mount.target)
             case "seal":
@@ -149,6 +164,24 @@ def _refuse_null(words: Iterable[str]) -> None:
         raise ValueError("no path and no variable of a jail can hold a null character")
 
 
+def _seen_at(source: str) -> str:
+    """Return where a source of the working folder stands in the jail."""
+    return f"{_FILLED_FROM}{hashlib.sha256(os.fsencode(source)).hexdigest()[:8]}"
+
+
+def _filled(fills: Sequence[Mount]) -> tuple[str, ...]:
+    """Return the words that fill the working folder, and go on with those behind them."""
+    if not fills:
+        return ()
+    # The last first: cp replaces what is there, and what the first of them holds is to stay.
+    pairs = [word for fill in reversed(fills) for word in (_seen_at(fill.source), fill.target)]
+    return ("/bin/sh", "-c", _FILL, "sh", *pairs, "--")
+
+
 def _without_pwd(env: Mapping[str, str]) -> tuple[str, ...]:
-    """bubblewrap always sets PWD: what puts it right before the command starts."""
-    return ("/usr/bin/env", f"PWD={env['PWD']}") if "PWD" in env else ("/usr/bin/env", "-u", "PWD")
+    """bubblewrap always sets PWD, and shells more: what puts them right before the command starts."""
+    words = ["/usr/bin/env"]
+    for name in _LEFT_BY_SHELLS:
+        words += [f"{name}={env[name]}"] if name in env else ["-u", name]
+    first = [word for word in words[1:] if "=" not in word]
+    return (words[0], *first, *(word for word in words[1:] if "=" in word))

@@ -15,7 +15,7 @@ out of sight. Sources: user_namespaces(7), pivot_root(2), mount_setattr(2), capa
 bubblewrap does.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH106, PTH211
+# ruff: noqa: PTH101, PTH102, PTH103, PTH106, PTH115, PTH120, PTH211
 # Paths are text here: pathlib would double the time it takes to start.
 
 from __future__ import annotations
@@ -171,9 +171,12 @@ def _carry_out(step: dict[str, Any]) -> None:
         os.mkdir(target)
         _mount("devpts", target, "devpts", _NOSUID | _NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     elif kind == "link":
+        os.makedirs(os.path.dirname(target), exist_ok=True)
         os.symlink(step["source"], target)
     elif kind == "file":
         _write(target, step["source"], os.O_CREAT | os.O_EXCL)
+    elif kind == "fill":
+        _fill(_OUTSIDE + step["source"], target)
     else:
         raise ValueError(f"{kind}: no such kind of mount")
 
@@ -209,6 +212,38 @@ def _bind(source: str, target: str, attributes: int) -> None:
     moved = _LIBC.syscall(_MOVE_MOUNT, tree, b"", _AT_CWD, os.fsencode(target), _MOVE_FROM_FD)
     _check(moved, f"move_mount {target}")
     os.close(tree)
+
+
+def _fill(source: str, target: str) -> None:
+    """Copy what the folder `source` holds into the folder `target`, but for what is there already."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = f"{target}/{entry.name}"
+            if entry.is_symlink():
+                with suppress(FileExistsError):
+                    os.symlink(os.readlink(entry.path), place)
+            elif entry.is_dir(follow_symlinks=False):
+                os.makedirs(place, exist_ok=True)
+                _fill(entry.path, place)
+                os.chmod(place, entry.stat().st_mode & 0o777 | 0o700)
+            elif entry.is_file(follow_symlinks=False) and not os.path.lexists(place):
+                _copy(entry.path, place)
+
+
+def _copy(source: str, place: str) -> None:
+    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        told = os.fstat(read)
+        made = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            while os.sendfile(made, read, None, 1 << 30):
+                pass
+            os.fchmod(made, told.st_mode & 0o777)
+            os.utime(made, ns=(told.st_atime_ns, told.st_mtime_ns))
+        finally:
+            os.close(made)
+    finally:
+        os.close(read)
 
 
 def _set_attributes(folder: int, path: str, flags: int, attributes: int) -> None:

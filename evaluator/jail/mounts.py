@@ -62,6 +62,7 @@ class Mount:
     file    a small read-only file
     proc    the processes of this jail
     dev     null, zero, full, random, urandom, tty, fd, stdin, stdout, stderr, core, pts, ptmx, shm
+    fill    nothing new: `target` is filled with a copy of the folder `source`, but for what is there already
     seal    what is there already, read-only from now on (not what is mounted below it)
     """
 
@@ -80,13 +81,16 @@ def mounts(view: View) -> tuple[Mount, ...]:
         *_binds(_ETC, "bind"),
         *_binds(_SYSFS_OF_DEVICES if view.devices else _SYSFS, "bind"),
         *_binds((str(each) for each in view.read_only if not in_system(each)), "bind"),
+        *_placed(view),
         *_binds(map(str, view.writable), "bind_rw"),
     ]
     shown = [
         each for each in _led_by_links(shown) if not any(_within(each.source, outer) for outer in hidden)
     ]
+    around, tree, shown = _with_tree(view, shown, hidden)
     instead = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
-    covers = tuple(dict.fromkeys([*_covers(shown, hidden), *_covers(shown, sorted(instead), instead)]))
+    every = [*around, *shown]
+    covers = tuple(dict.fromkeys([*_covers(every, hidden), *_covers(every, sorted(instead), instead)]))
     steps = (
         *(each for each in _system() if each.kind == "link"),
         *_accounts(view.scratch),
@@ -96,9 +100,12 @@ def mounts(view: View) -> tuple[Mount, ...]:
         *(_devices() if view.devices else ()),
         Mount("tmpfs", "/dev/shm", size=view.scratch_bytes, mode=0o1777),
         Mount("tmpfs", "/tmp", size=view.scratch_bytes, mode=0o1777),
+        *around,
+        *tree,
         *shown,
         *covers,
         Mount("tmpfs", str(view.scratch), size=view.scratch_bytes),
+        *(Mount("link", f"{view.scratch}/{place}", str(to)) for place, to in view.links),
         *(Mount("seal", each.target) for each in covers if each.kind == "tmpfs"),
         Mount("seal", "/dev"),
         Mount("seal", "/proc"),
@@ -143,6 +150,51 @@ def _binds(paths: Iterable[str], kind: str) -> Iterator[Mount]:
     for path in paths:
         if _exists(path):
             yield Mount(kind, _plain(path), os.path.realpath(path))
+
+
+def _placed(view: View) -> Iterator[Mount]:
+    for source, target in view.placed:
+        if _exists(source):
+            yield Mount("bind", _plain(target), os.path.realpath(source))
+
+
+def _with_tree(
+    view: View, shown: list[Mount], hidden: list[str]
+) -> tuple[list[Mount], list[Mount], list[Mount]]:
+    """Return what holds the working folder, the steps that make it, and everything else.
+
+    Nothing is mounted where the tree has a file or link of its own, or has one for a folder above: what somebody
+    committed there can't lead a mount elsewhere.
+    """
+    if view.tree is None:
+        return [], [], shown
+    place = _plain(view.tree.place)
+    sources = [os.path.realpath(each) for each in view.tree.sources]
+    if any(_within(each, source) or _within(source, each) for each in hidden for source in sources):
+        raise ValueError(f"{place}: what is copied into a jail can't be hidden there")
+    around = [each for each in shown if _within(place, each.target) and each.target != place]
+    inside = [
+        each
+        for each in shown
+        if each not in around
+        and each.target != place
+        and not (_within(each.target, place) and is_taken(each.target[len(place) + 1 :], sources))
+    ]
+    made = [
+        Mount("tmpfs", place, size=view.scratch_bytes + view.tree.size),
+        *(Mount("fill", place, source) for source in sources),
+    ]
+    return around, made, inside
+
+
+def is_taken(name: str, folders: Iterable[str | Path]) -> bool:
+    """Whether one of the folders has something at `name` that is no folder, or a folder above it that is none."""
+    parts = name.split("/")
+    return any(
+        os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path))  # noqa: PTH112, PTH114
+        for folder in folders
+        for path in ("/".join([str(folder), *parts[: count + 1]]) for count in range(len(parts)))
+    )
 
 
 def _devices() -> Iterator[Mount]:

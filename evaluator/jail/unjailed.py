@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from evaluator.jail.mounts import is_taken
 from evaluator.jail.view import Launch, Limits, View
+
+
+def _link(place: Path, to: Path) -> None:
+    """Make a link, where the working folder has nothing at that place."""
+    with contextlib.suppress(FileExistsError, NotADirectoryError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(os.path.abspath(to))  # noqa: PTH100  (Path.resolve would follow links)
 
 
 @dataclass(frozen=True)
 class Unjailed:
-    """Starts the command as it is. It sees the machine; only the limits hold. The scratch is a plain folder,
-    made here, without a quota, and removed by whoever chose its place."""
+    """Starts the command as it is. It sees the machine; only the limits hold. The scratch and the working folder
+    are plain folders, made here, without a quota, and removed by whoever chose their places. What is placed in
+    the working folder is a link there."""
 
     name: ClassVar[str] = "none"
 
@@ -29,4 +41,14 @@ class Unjailed:
     ) -> Launch:
         """See `Jail.launch`."""
         view.scratch.mkdir(parents=True, exist_ok=True)
+        for name, to in view.links:
+            _link(view.scratch / name, to)
+        if view.tree is not None:
+            place = view.tree.place
+            for source in reversed(view.tree.sources):  # what the first of them holds is to stay
+                shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
+            for source, target in view.placed:
+                inside = source.exists() and target.is_relative_to(place)
+                if inside and not is_taken(str(target.relative_to(place)), view.tree.sources):
+                    _link(target, source)
         return Launch(argv=tuple(command), env=env, fds=tuple(fds), folder=folder, limits=limits)

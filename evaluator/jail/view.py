@@ -12,6 +12,18 @@ from evaluator.jail.limits import set_limits
 
 
 @dataclass(frozen=True)
+class Tree:
+    """A writable working folder: `place` begins as a copy of the folders `sources`, and is gone with the jail.
+
+    `size` is what they take, in bytes of whole pages: room for that is given besides `View.scratch_bytes`.
+    """
+
+    place: Path
+    sources: tuple[Path, ...]
+    size: int
+
+
+@dataclass(frozen=True)
 class View:
     """The file system of a jail: a read-only system, and nothing else but what is named here.
 
@@ -21,6 +33,11 @@ class View:
     writable folder of at most `scratch_bytes`, the only place to write besides `writable`, and gone with
     the jail; so are /tmp and /dev/shm, of the same size each. `devices` binds the nodes of GPUs, where there
     are any.
+
+    `tree` is the working folder, of the same size besides what it begins with. `placed` are files and folders
+    (the first of each pair) that appear read-only at another path, most often inside `tree`; where `tree` itself
+    has something at that path, they are left out. `links` are symbolic links: a place relative to `scratch`, and
+    where it leads.
     """
 
     read_only: tuple[Path, ...]
@@ -30,6 +47,9 @@ class View:
     hidden: tuple[Path, ...] = ()
     replaced: tuple[tuple[Path, Path], ...] = ()
     devices: bool = False
+    tree: Tree | None = None
+    placed: tuple[tuple[Path, Path], ...] = ()
+    links: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
+from evaluator.cache import cache_home
 from evaluator.errors import CandidateFailed
 from evaluator.heldout.leak import copied
 from evaluator.heldout.mending import Concealed
@@ -18,16 +19,33 @@ from evaluator.heldout.mending import conceal as divide
 from evaluator.heldout.search import cached_search, signature
 from evaluator.heldout.windows import WindowIndex
 from evaluator.interpreter.interpreter import Interpreter
+from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.mounts import mounts
-from evaluator.jail.view import View
+from evaluator.jail.view import Jail, View
+from evaluator.settings import Settings
+from evaluator.training import views
 from evaluator.training.export import Exported
-from evaluator.training.views import cache_home
+from evaluator.workspace import Workspace
 
 # What training may need of /usr/lib: libraries and compilers. The rest are applications, too many to look through.
 _LIBRARIES = re.compile(r".*-linux-.*|(gcc|cuda|nvidia|rocm).*|locale|ssl|.*-ld|bfd-plugins")
 
 
-def conceal(view: View, tree: Path, exported: Exported, python: Interpreter) -> View:
+def seen(
+    space: Workspace,
+    settings: Settings,
+    jail: Jail,
+    python: TaskPython,
+    exported: Exported,
+    read: Sequence[Path] = (),
+) -> View:
+    """Return what a candidate sees of this machine. Where copies of held-out text are likely to lie about, package
+    caches are left out: to search them would take longer than a run."""
+    caches = not exported.on_this_machine
+    return views.candidate_view(space, settings, jail, python, "run", read=read, with_caches=caches)
+
+
+def conceal(view: View, space: Workspace, exported: Exported, python: Interpreter) -> View:
     """Return `view` without any copy of held-out text that lies about on this machine.
 
     Only for data that says so itself (`held_out_texts` in prepare.py): nobody else's data is a part of
@@ -37,7 +55,8 @@ def conceal(view: View, tree: Path, exported: Exported, python: Interpreter) -> 
     if not exported.on_this_machine:
         return view
     needless = set(_needless(python))
-    shown = {Path(each.source) for each in mounts(view) if each.kind == "bind"} - {tree}
+    placed = {Path(os.path.realpath(each.source)) for each in space.beside}  # parts of the tree itself
+    shown = {Path(each.source) for each in mounts(view) if each.kind == "bind"} - placed
     roots = [
         part for each in sorted(shown) if not _within(each, Path("/sys")) for part in _around(each, needless)
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from evaluator import crash, faults
@@ -17,6 +16,7 @@ from evaluator.log import Log
 from evaluator.training import views
 from evaluator.training.clock import Clock
 from evaluator.training.wire import FROM_DATA, Wire
+from evaluator.workspace import Workspace
 
 _ANSWER_SECONDS = 5.0  # a loader that takes longer for one batch is not waited for
 _READY_SECONDS = 1800.0
@@ -25,9 +25,9 @@ _READY_SECONDS = 1800.0
 class DataJail:
     """A running data jail. `theirs` is the candidate's end of it, to be passed on and closed."""
 
-    def __init__(self, job: Job, scratch: Path) -> None:
+    def __init__(self, job: Job, space: Workspace) -> None:
         """Start it on the repository of `job`, whose prepare.py is trusted with its own data."""
-        self._repo = job.repo
+        self._repo = space.repository
         self._log = Log()
         self.said: dict[str, Any] = {}  # with its hello
         self._closed = False
@@ -37,13 +37,16 @@ class DataJail:
         for each in (server, self.theirs):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         limits = bounds(job.settings)
-        environment = views.data_environment(job.python, job.repo)
-        environment |= {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(scratch)}
+        view = views.data_view(space, job.settings, job.jail, job.python, "data")
+        folder = views.folder(view)
+        self._folder = str(folder)
+        environment = views.data_environment(job.python, folder)
+        environment |= {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(view.scratch)}
         self._process = Candidate(
             job.python.words("data_server", server.fileno(), control.fileno()),
             jail=job.jail,
-            view=views.data_view(job.python, job.repo, scratch, limits.scratch_mb, job.settings.data),
-            folder=job.repo,
+            view=view,
+            folder=folder,
             env=environment,
             log=self._log,
             bounds=limits,
@@ -113,7 +116,7 @@ class DataJail:
         if self._wire.closed and (self._process.returncode or not self.said):
             self._process.drain()
             lines = list(self._log.lines)
-            last = (crash.last_traceback(lines, str(self._repo)) or "\n".join(lines)).strip().splitlines()
+            last = (crash.last_traceback(lines, self._folder) or "\n".join(lines)).strip().splitlines()
             why = last[-1][:300] if last else f"exit code {self._process.returncode}"
             fault = faults.of_the_machine(self._process.returncode or 0, lines, why, self._process.around())
             if fault is not None:

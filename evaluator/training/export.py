@@ -18,15 +18,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.cache import cache_home
 from evaluator.candidate import Candidate, bounds
 from evaluator.crash import last_traceback
 from evaluator.errors import UserError
 from evaluator.heldout import windows
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
+from evaluator.job import source_of
 from evaluator.log import Log
 from evaluator.settings import Settings
-from evaluator.training import scoring, views
+from evaluator.training import beside_prepare, scoring, views
+from evaluator.workspace import Source, Workspace, private_copy
 
 EXPORT_VERSION = 3
 EXPORT_SECONDS = 1800.0
@@ -67,12 +70,8 @@ def load_or_make(
             f"{repo}: no prepare.py: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
             " writes an example)"
         )
-    folder = (
-        views.cache_home()
-        / "nocturne"
-        / "exports"
-        / _key(repo, settings.eval_tokens, python.interpreter.version)
-    )
+    source = source_of(repo, settings)
+    folder = cache_home() / "nocturne" / "exports" / _key(source, settings, python.interpreter.version)
     if not again:
         found = _read(folder)
         if found is not None:
@@ -80,7 +79,7 @@ def load_or_make(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
-        _export(repo, made, settings, jail, python)
+        _export(source, made, settings, jail, python)
         _index_texts(made)
         if _read(made) is None:
             raise UserError(f"{repo}/prepare.py: the validation rows could not be exported from it")
@@ -93,9 +92,11 @@ def load_or_make(
     return found
 
 
-def _key(repo: Path, eval_tokens: int | None, version: tuple[int, ...]) -> str:
-    digest = hashlib.sha256((repo / "prepare.py").read_bytes())
-    digest.update(repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, eval_tokens, version)).encode())
+def _key(source: Source, settings: Settings, version: tuple[int, ...]) -> str:
+    digest = hashlib.sha256((source.repo / "prepare.py").read_bytes())
+    digest.update(repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, settings.eval_tokens, version)).encode())
+    for line in beside_prepare.signature(source, settings):
+        digest.update(f"\0{line}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
@@ -128,22 +129,26 @@ def _read(folder: Path) -> Exported | None:
         return None
 
 
-def _export(repo: Path, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
+def _export(source: Source, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
     """Run the repository's prepare.py in its jail, where it may build its own cache and fill `made`."""
-    limits = bounds(settings)
+    with private_copy(source, short=jail.name == "none") as space:
+        _run_export(space, made, settings, jail, python)
+
+
+def _run_export(space: Workspace, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
+    repo = space.repository
     log = Log()
-    scratch = Path(tempfile.mkdtemp(prefix="nocturne-export-"))
     arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
+    view = views.data_view(space, settings, jail, python, "export", writable=(cache_home(),))
+    folder = views.folder(view)
     process = Candidate(
         python.words("export_rows", *arguments),
         jail=jail,
-        view=views.data_view(
-            python, repo, scratch, limits.scratch_mb, settings.data, writable=(views.cache_home(),)
-        ),
-        folder=repo,
-        env=views.data_environment(python, repo) | {"TMPDIR": str(scratch)},
+        view=view,
+        folder=folder,
+        env=views.data_environment(python, folder) | {"TMPDIR": str(view.scratch)},
         log=log,
-        bounds=limits,
+        bounds=bounds(settings),
     )
     until = time.monotonic() + EXPORT_SECONDS
     try:
@@ -154,10 +159,9 @@ def _export(repo: Path, made: Path, settings: Settings, jail: Jail, python: Task
         process.drain()
     finally:
         process.close()
-        shutil.rmtree(scratch, ignore_errors=True)
     if process.returncode:
         lines = list(log.lines)
-        last = (last_traceback(lines, str(repo)) or "\n".join(lines)).strip().splitlines()[-1:]
+        last = (last_traceback(lines, str(folder)) or "\n".join(lines)).strip().splitlines()[-1:]
         why = last[0][:300] if last else f"exit code {process.returncode}"
         raise UserError(
             f"{repo}/prepare.py: failed while its validation rows were exported: {why}"

@@ -10,7 +10,6 @@ import os
 import secrets
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from evaluator.inside import frames
 from evaluator.jail.view import View
 from evaluator.job import Job
 from evaluator.log import Log
+from evaluator.training import views
 from evaluator.training.audit import Audit, Finding, Probes
 from evaluator.training.buffer import Buffer
 from evaluator.training.exam import HandedIn
@@ -36,7 +36,7 @@ class SecondJail:
     """A running audit jail, which waits until it is told to begin."""
 
     def __init__(
-        self, job: Job, view: View, tree: Path, exported: Exported, handed_in: HandedIn, model: ModelFile
+        self, job: Job, view: View, exported: Exported, handed_in: HandedIn, model: ModelFile
     ) -> None:
         self._job, self._exported, self._rows = job, exported, handed_in.rows
         self._log = Log()
@@ -45,14 +45,20 @@ class SecondJail:
         end = model.reading_end()
         descriptors = (theirs.fileno(), end, self._buffer.descriptor)
         env = environment(
-            job.settings, job.python, tree=tree, seed=job.seed, scratch=view.scratch, amount=1.0
+            job.settings,
+            job.python,
+            tree=views.folder(view),
+            seed=job.seed,
+            scratch=view.scratch,
+            amount=1.0,
+            jailed=job.jail.name != "none",
         )
         env |= {"NOCTURNE_NUMERICS": json.dumps(handed_in.numerics), "NOCTURNE_ROWS": str(handed_in.rows)}
         self._process = Candidate(
             job.python.words("prober", *descriptors, len(exported.token_bytes)),
             jail=job.jail,
             view=view,
-            folder=tree,
+            folder=views.folder(view),
             env=env,
             log=self._log,
             bounds=bounds(job.settings),

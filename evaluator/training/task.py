@@ -7,11 +7,12 @@ import hashlib
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evaluator import crash
+from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds, environment
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.inside import frames
@@ -95,10 +96,12 @@ def _measure(
     files = reference.digest_of(space.tree, job.settings.editable)  # before it may change them
     limits = bounds(job.settings)
     vocabulary = len(exported.token_bytes)
-    seen = views.candidate_view(job.python, space.tree, space.scratch, limits.scratch_mb, job.settings.data)
-    view = concealed.conceal(seen, space.tree, exported, job.python.interpreter)
+    read = readable.named(job.settings, job.source)
+    seen = concealed.seen(space, job.settings, job.jail, job.python, exported, read)
+    view = concealed.conceal(seen, space, exported, job.python.interpreter)
+    folder = views.folder(view)
     with contextlib.ExitStack() as stack:
-        data = DataJail(job, space.folder("data"))
+        data = DataJail(job, space)
         stack.callback(data.close)
         if job.settings.budget.kind == "wall" and job.smoke is None:
             data.wait_until_ready(exported.prepare_fingerprint)
@@ -114,14 +117,15 @@ def _measure(
             job.python.words("shim", *arguments),
             jail=job.jail,
             view=view,
-            folder=space.tree,
+            folder=folder,
             env=environment(
                 job.settings,
                 job.python,
-                tree=space.tree,
+                tree=folder,
                 seed=job.seed,
-                scratch=space.scratch,
+                scratch=view.scratch,
                 amount=told_amount(job, amount),
+                jailed=job.jail.name != "none",
             )
             | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {}),
             log=log,
@@ -149,7 +153,7 @@ def _measure(
         try:
             handed_in = exam.hand_in(line, clock, model, catch_up)
             if handed_in is None:
-                raise _ended(clock, space)
+                raise _ended(clock, folder)
         finally:
             process.drain()
             known.update(clock.metrics(), cpu_seconds=round(process.cpu_seconds, 3))
@@ -161,9 +165,7 @@ def _measure(
         data.close()
         log.close("the evaluation began here; what is printed after it is not kept")
         say({"event": "scoring"})
-        second = SecondJail(
-            job, views.elsewhere(view, space.folder("audit")), space.tree, exported, handed_in, model
-        )
+        second = SecondJail(job, views.elsewhere(view, job.jail, "audit"), exported, handed_in, model)
         stack.callback(second.close)
         began = time.monotonic()
         try:
@@ -180,7 +182,7 @@ def _measure(
         return score, finding.metrics(), clock.measures(files) if clock.is_measured else None
 
 
-def _ended(clock: Clock, space: Workspace) -> CandidateFailed:
+def _ended(clock: Clock, folder: Path) -> CandidateFailed:
     """Return why a candidate failed that ended before it was evaluated."""
     process = clock.process
     while process.returncode is None:  # it has closed its socket
@@ -190,7 +192,7 @@ def _ended(clock: Clock, space: Workspace) -> CandidateFailed:
         process.returncode or 0,
         list(process.log.lines),
         process.log.progress,
-        str(space.tree),
+        str(folder),
         "train.py ended without calling evaluate_bpb",
         process.around(),
     )

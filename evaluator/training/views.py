@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evaluator import caches
 from evaluator.cache import cache_home
+from evaluator.candidate import bounds
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail.view import View
+from evaluator.jail.mounts import in_system
+from evaluator.jail.view import Jail, Tree, View
+from evaluator.readable import home_links
+from evaluator.settings import Settings
+from evaluator.untracked import is_unfit, unfit_below
+from evaluator.workspace import Kind, Workspace, size_of
 
-__all__ = ["cache_home", "candidate_view", "data_environment", "data_view", "elsewhere", "has_gpu"]
+_SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/etc", "/dev", "/proc", "/sys")
+_KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/pts")
 
 
 def has_gpu() -> bool:
@@ -20,59 +28,176 @@ def has_gpu() -> bool:
 
 
 def candidate_view(
-    python: TaskPython, tree: Path, scratch: Path, scratch_mb: float, data: Sequence[str]
+    space: Workspace,
+    settings: Settings,
+    jail: Jail,
+    python: TaskPython,
+    name: str,
+    *,
+    read: Sequence[Path] = (),
+    ignored: bool = False,
+    more: Sequence[Path] = (),
+    with_caches: bool = True,
+    hidden: Sequence[Path] = (),
 ) -> View:
-    """Return what a candidate sees: the system, Python, our programs and its tree, but no `data` in it."""
-    return View(
-        read_only=(*python.shown, tree),
-        scratch=scratch,
-        scratch_bytes=int(scratch_mb * 2**20),
-        hidden=tuple(tree / Path(each).expanduser() for each in data),
-        devices=True,
+    """Return what a candidate sees: the system, Python, our programs, package caches, what is to be `read`, `more`, and
+    its tree, but no `data` in it. What git ignores in the user's repository is a part of that only with `ignored`."""
+    packages = caches.found() if with_caches else caches.Caches((), ())
+    kinds: tuple[Kind, ...] = ("large", "ignored") if ignored else ("large",)
+    held = [each.source for each in space.beside if each.kind == "data"]
+    return _view(
+        space, settings, jail, python, name,
+        read_only=(*packages.shown, *more),
+        links=packages.links,
+        kinds=kinds,
+        hidden=(*hidden, *held, *(() if ignored else space.unknown), cache_home() / "nocturne"),
+        read=read,
+    )  # fmt: skip
+
+
+def locked_view(
+    space: Workspace,
+    settings: Settings,
+    jail: Jail,
+    python: TaskPython,
+    name: str,
+    *,
+    read: Sequence[Path] = (),
+    more: Sequence[Path] = (),
+    datasets: bool,
+) -> View:
+    """Return what a locked command sees: what a candidate does, `data`, and `more`; data sets of package caches
+    only where no candidate runs beside it."""
+    packages = caches.found(datasets=datasets)
+    return _view(
+        space, settings, jail, python, name,
+        read_only=(*packages.shown, *more),
+        links=packages.links,
+        kinds=("large", "ignored", "data"),
+        hidden=(cache_home() / "nocturne",),
+        read=read,
+    )  # fmt: skip
+
+
+def elsewhere(view: View, jail: Jail, name: str) -> View:
+    """Return the same view with another scratch folder, and another working folder where it is on the disk."""
+    scratch = view.scratch.with_name(name)
+    if jail.name != "none" or view.tree is None:
+        return dataclasses.replace(view, scratch=scratch)
+    old, new = view.tree.place, view.tree.place.with_name(f"{name}-tree")
+    placed = tuple((source, new / target.relative_to(old)) for source, target in view.placed)
+    return dataclasses.replace(
+        view, scratch=scratch, tree=dataclasses.replace(view.tree, place=new), placed=placed
     )
 
 
-def elsewhere(view: View, scratch: Path) -> View:
-    """Return the same view with another scratch folder."""
-    return dataclasses.replace(view, scratch=scratch)
+def folder(view: View) -> Path:
+    """Return the working folder of a view."""
+    assert view.tree is not None
+    return view.tree.place
 
 
 def data_view(
+    space: Workspace,
+    settings: Settings,
+    jail: Jail,
     python: TaskPython,
-    tree: Path,
-    scratch: Path,
-    scratch_mb: float,
-    folders: Sequence[str],
+    name: str,
     writable: Sequence[Path] = (),
 ) -> View:
     """Return what prepare.py sees: its data too, but nothing of a candidate's but the tree it lies in."""
     # Not everybody who prepares data heeds the XDG specification.
-    data = (
-        cache_home(),
-        Path("~/.cache").expanduser(),
-        *(tree / Path(each).expanduser() for each in folders),
-    )
-    return View(
-        read_only=(*python.shown, tree, *data),
-        scratch=scratch,
-        scratch_bytes=int(scratch_mb * 2**20),
-        writable=tuple(writable),
-        devices=True,
-    )
+    named = (space.repository / Path(each).expanduser() for each in (*settings.data, *settings.read))
+    data = (cache_home(), Path("~/.cache").expanduser(), *caches.folders())
+    outside = (each for each in named if not each.is_relative_to(space.repository))
+    return _view(
+        space, settings, jail, python, name,
+        read_only=(*data, *outside),
+        kinds=("large", "ignored", "data"),
+        writable=writable,
+    )  # fmt: skip
 
 
 def data_environment(python: TaskPython, tree: Path) -> dict[str, str]:
     """Return the environment in which prepare.py runs: where its data is, and no credentials."""
-    kept = ("LANG", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "HF_HOME", "TZ")
+    kept = ("LANG", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
     values = {name: os.environ[name] for name in kept if name in os.environ}
     return (
         values
+        | caches.handed_on()
         | python.variables(tree)
         | {
             "PATH": python.search_path(os.environ.get("PATH")),
             "HOME": str(Path("~").expanduser()),
             "XDG_CACHE_HOME": str(cache_home()),
+            "HF_HUB_OFFLINE": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
         }
     )
+
+
+def _view(
+    space: Workspace,
+    settings: Settings,
+    jail: Jail,
+    python: TaskPython,
+    name: str,
+    *,
+    read_only: Sequence[Path],
+    kinds: tuple[Kind, ...],
+    links: Sequence[tuple[str, Path]] = (),
+    hidden: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
+    read: Sequence[Path] = (),
+) -> View:
+    place = _place(space, jail, name)
+    sources = (space.tree, space.ignored) if "ignored" in kinds else (space.tree,)
+    outside = [each for each in read if each.is_absolute()]
+    inside = [] if "ignored" in kinds else [part for each in read for part in _strange(space, each)]
+    placed = [(each.source, place / each.place) for each in space.beside if each.kind in kinds]
+    placed += [(space.repository / each, place / each) for each in inside]
+    unfit = [path for each in inside for path in unfit_below(space.repository / each)]
+    shown = (*python.shown, *read_only, *outside)
+    scratch_bytes = int(bounds(settings).scratch_mb * 2**20)
+    return View(
+        read_only=shown,
+        scratch=_scratch(space, jail, name, [place, *shown, *writable]),
+        scratch_bytes=scratch_bytes,
+        writable=tuple(writable),
+        hidden=(*space.hidden, *hidden, *unfit),
+        devices=True,
+        tree=Tree(place, sources, size_of(*sources)),
+        placed=tuple(placed),
+        links=(*links, *home_links(outside, [place for place, _ in links])),
+    )
+
+
+def _strange(space: Workspace, wanted: Path) -> Iterator[Path]:
+    """Yield what of the relative path `wanted` git does not know: the rest is in the tree."""
+    for each in () if wanted.is_absolute() else space.strange:
+        if each.is_relative_to(wanted) and not is_unfit(space.repository / each):
+            yield each
+        elif wanted.is_relative_to(each):
+            yield wanted
+
+
+def _place(space: Workspace, jail: Jail, name: str) -> Path:
+    """Return where the working folder is seen: in a jail, where the user's own repository lies outside, so that
+    whatever names that by its whole path finds the tree under test."""
+    if jail.name == "none":
+        return space.base / f"{name}-tree"
+    place = space.repository
+    needed = any(Path(each).is_relative_to(place) for each in (*_SYSTEM_FOLDERS, "/tmp", "/dev/shm"))
+    return space.tree if needed or in_system(place) or str(place).startswith(_KERNEL_FOLDERS) else place
+
+
+def _scratch(space: Workspace, jail: Jail, name: str, taken: Sequence[Path]) -> Path:
+    """Return a short path for a scratch folder, one that nothing shown lies at."""
+    if jail.name == "none":
+        return space.base / name
+    for number in range(100):
+        base = Path(f"/tmp/nocturne{number or ''}")
+        if not any(base.is_relative_to(each) or each.is_relative_to(base) for each in taken):
+            return base / name
+    return Path("/nocturne", name)

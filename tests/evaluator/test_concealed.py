@@ -6,6 +6,7 @@ import dataclasses
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from evaluator.jail.view import Limits, View
 from evaluator.settings import Settings
 from evaluator.starter import prepare
 from evaluator.starter_files import FOLDER
-from evaluator.training import concealed, export, views
+from evaluator.training import concealed, export
+from evaluator.workspace import Source, private_copy
 from tests.evaluator.jail.world import skip_unless_possible
 from tests.evaluator.pythons import running, running_task
 from tests.evaluator.runs import prepared
@@ -61,11 +63,13 @@ def exported() -> export.Exported:
 
 
 @pytest.fixture
-def view(tmp_path: Path, exported: export.Exported) -> View:
+def view(tmp_path: Path, exported: export.Exported) -> Iterator[View]:
     tree = tmp_path / "tree"
     tree.mkdir()
-    seen = views.candidate_view(running_task(tree), tree, tmp_path / "scratch", 64, ())
-    return concealed.conceal(seen, tree, exported, running())
+    with private_copy(Source(tree, tree)) as space:
+        settings = Settings(scratch_mb=64)
+        seen = concealed.seen(space, settings, choose("auto"), running_task(tree), exported)
+        yield concealed.conceal(seen, space, exported, running())
 
 
 @pytest.mark.long

@@ -267,7 +267,7 @@ def test_a_repository_is_never_changed_and_lends_no_credentials(tmp_path: Path) 
     last = score(repo, STEPS, env={"GITHUB_TOKEN": "x", "ANTHROPIC_API_KEY": "x"}).last
     assert last["reason"] == "train.py ended without calling evaluate_bpb"
     assert (last["event"], last["class"]) == ("failed", "error")
-    assert "NOCTURNE_SEED" in last["log_tail"] and last["log_tail"].count("Read-only file system") == 2
+    assert "NOCTURNE_SEED" in last["log_tail"] and "Read-only" not in last["log_tail"]
     assert "TOKEN" not in last["log_tail"] and "KEY" not in last["log_tail"]
     assert (repo / "train.py").read_text() == text
     assert not (repo / "new").exists()

@@ -1,0 +1,144 @@
+"""The working folder of a jail: a copy that may be written to, within its bound, and that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evaluator.jail import bubblewrap, namespaces, unjailed
+from evaluator.jail.mounts import mounts
+from evaluator.jail.view import Jail, Limits, Tree, View
+from tests.evaluator.jail.world import skip_unless_possible
+
+MIB = 1 << 20
+KINDS = ("bubblewrap", "namespaces", "none")
+PLACE = "/home/somebody/their repository"
+
+
+def jail_of(kind: str) -> Jail:
+    skip_unless_possible(kind)
+    if kind == "bubblewrap":
+        found = bubblewrap.find_bubblewrap()
+        assert found is not None
+        return found
+    return namespaces.Namespaces() if kind == "namespaces" else unjailed.Unjailed()
+
+
+def run(
+    jail: Jail, view: View, line: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a shell in the working folder of `view`."""
+    assert view.tree is not None
+    words = ("/bin/sh", "-c", line)
+    launch = jail.launch(words, env=env or {}, folder=view.tree.place, view=view, limits=Limits())
+    try:
+        return subprocess.run(
+            launch.argv, env=dict(launch.env), cwd=launch.folder, pass_fds=launch.fds, capture_output=True,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        launch.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("tree/pkg", "more/pkg", "large/inner"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "tree/pkg/code.py").write_text("first")
+    (tmp_path / "tree/run.sh").write_text("#!/bin/sh\necho ran\n")
+    (tmp_path / "tree/run.sh").chmod(0o755)
+    os.utime(tmp_path / "tree/run.sh", (1e9, 1e9))
+    (tmp_path / "tree/out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "more/pkg/code.py").write_text("second")
+    (tmp_path / "more/pkg/data.txt").write_text("data")
+    (tmp_path / "large/inner/big").write_text("big")
+    return tmp_path
+
+
+def view_of(folder: Path, kind: str, size: int = 64 << 10, **more: object) -> View:
+    place = folder / "place" if kind == "none" else Path(PLACE)
+    scratch = folder / "scratch" if kind == "none" else Path("/tmp/nocturne/run")
+    placed = (
+        (folder / "large", place / "pkg" / "large"),
+        (folder / "large", place / "out" / "large"),
+        (folder / "large", place / "pkg" / "code.py"),
+        (folder / "gone", place / "gone"),
+    )
+    tree = Tree(place, (folder / "tree", folder / "more"), size)
+    return View(read_only=(), scratch=scratch, scratch_bytes=MIB, tree=tree, placed=placed, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_begins_as_a_copy_and_may_be_changed(folder: Path, kind: str) -> None:
+    line = (
+        "cat pkg/code.py pkg/data.txt pkg/large/inner/big && ./run.sh && stat -c %Y run.sh && readlink out"
+        " && echo changed > pkg/code.py && mkdir -p ckpt/1 && echo x > ckpt/1/model.pt && rm run.sh && ls gone"
+    )
+    done = run(jail_of(kind), view_of(folder, kind), line)
+    assert done.stdout == f"firstdatabigran\n1000000000\n{folder}/elsewhere\n"
+    assert "gone" in done.stderr and done.stderr.count("\n") == 1
+    assert (folder / "tree/pkg/code.py").read_text() == "first" and (folder / "tree/run.sh").exists()
+    assert not (folder / "tree/ckpt").exists() and not (folder / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_each_jail_has_its_own_and_what_is_placed_stays_as_it_is(folder: Path, kind: str) -> None:
+    view = view_of(folder, kind)
+    first = run(jail_of(kind), view, "echo planted > pkg/code.py; echo x > pkg/large/inner/big")
+    assert "Read-only file system" in first.stderr and first.stderr.count("\n") == 1
+    assert run(jail_of(kind), view, "cat pkg/code.py; ls pkg").stdout == "firstcode.py\ndata.txt\nlarge\n"
+    assert (folder / "large/inner/big").read_text() == "big"
+    assert not Path(PLACE).exists()
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_it_holds_the_bound_besides_what_it_began_with(folder: Path, kind: str) -> None:
+    jail = jail_of(kind)
+    if isinstance(jail, bubblewrap.Bubblewrap) and not jail.holds_quota:
+        pytest.skip("this bubblewrap holds no quota")
+    (folder / "tree/weights").write_bytes(bytes(2 * MIB))
+    view = view_of(folder, kind, 2 * MIB + (64 << 10))
+    loop = 'while head -c 4096 /dev/zero > "f$i"; do i=$((i+1)); test $i -lt 600 || break; done'
+    fill = f"i=0; {loop} 2>/dev/null; echo $i"
+    written = int(run(jail, view, fill).stdout)
+    assert 200 < written < 300, written
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_the_command_gets_the_environment_that_was_given_and_no_more(folder: Path, kind: str) -> None:
+    done = run(jail_of(kind), view_of(folder, kind), "exec /usr/bin/env", {"ONLY": "this", "OLDPWD": "/x"})
+    given = {line for line in done.stdout.splitlines() if not line.startswith(("PWD=", "_=", "SHLVL="))}
+    assert given == {"ONLY=this", "OLDPWD=/x"}
+
+
+def test_what_is_hidden_is_never_copied_in(folder: Path) -> None:
+    with pytest.raises(ValueError, match="can't be hidden"):
+        mounts(view_of(folder, "namespaces", hidden=(folder / "tree/pkg/code.py",)))
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path, kind: str) -> None:
+    outer = folder / "outer"
+    (outer / "repository" / ".venv").mkdir(parents=True)
+    (outer / "repository" / ".venv" / "tool").write_text("tool")
+    (outer / "repository" / "own").write_text("the user's own copy")
+    (outer / "near.txt").write_text("near")
+    tree = Tree(outer / "repository", (folder / "more",), 64 << 10)
+    shown = (outer, outer / "repository" / ".venv")
+    view = View(read_only=shown, scratch=Path("/tmp/nocturne/run"), scratch_bytes=MIB, tree=tree)
+    done = run(jail_of(kind), view, "cat .venv/tool ../near.txt pkg/code.py; ls -A; echo x > .venv/y")
+    assert done.stdout == "toolnearsecond.venv\npkg\n"
+    assert "Read-only" in done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_links_lead_out_of_the_scratch_folder(folder: Path, kind: str) -> None:
+    links = ((".cache/hub/models--a", folder / "large"), (".cache/hub/models--b", folder / "gone"))
+    view = view_of(folder, kind, links=links)
+    if kind != "none":
+        view = View(**{**vars(view), "read_only": (folder / "large",)})
+    line = f"cd '{view.scratch}' && cat .cache/hub/models--a/inner/big && touch .cache/hub/.lock && ls .cache/hub"
+    assert run(jail_of(kind), view, line).stdout == "bigmodels--a\nmodels--b\n"
