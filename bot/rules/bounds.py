@@ -7,10 +7,9 @@ them added up. `evaluator.bounds` has the same bound for what is measured.
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
-
-from bot.text import clean
 
 LARGEST = 1e30  # a score, a metric or a loss, in magnitude: a diverged one is beyond it
 LONGEST = 1e9  # seconds of one run, or dollars of one call
@@ -21,6 +20,7 @@ METRICS = 1_000
 MEASURES = 64  # of a reference
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "str": str, "bool": bool}
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # categories of Unicode
 _VERDICT = ("effect", "half_width", "sigma", "score", "against")
 
 
@@ -45,6 +45,11 @@ def is_number(value: object) -> TypeGuard[float]:
 def measurable(value: object) -> bool:
     """Say whether `value` can be a score, a metric or a loss: a number, finite, and of a size that means something."""
     return is_number(value) and abs(value) <= LARGEST
+
+
+def is_seen(text: str) -> bool:
+    """Say whether all of `text` is seen, on one line: no control, format or separating character is in it."""
+    return not any(unicodedata.category(each) in _UNSEEN for each in text)
 
 
 def too_large(value: float) -> str:
@@ -105,7 +110,7 @@ def check_run(run: Any) -> None:
     for name, text in words.items():
         if not isinstance(text, str) or len(text) > TEXT:
             raise ValueError(f"{name} is {shown(text)}, no text of at most {TEXT:,} characters")
-        if clean(text) != text or "\n" in text:
+        if not is_seen(text):
             raise ValueError(f"{name} is {shown(text)}: it holds characters that can't be seen")
 
 
@@ -113,7 +118,7 @@ def _check_measures(measured: object) -> None:
     if not isinstance(measured, Mapping) or len(measured) > MEASURES:
         raise ValueError(f"reference is no object of at most {MEASURES} entries")
     for name, value in measured.items():
-        text = isinstance(value, str) and len(value) <= TEXT and clean(value) == value
+        text = isinstance(value, str) and len(value) <= TEXT and is_seen(value)
         if not isinstance(name, str) or len(name) > TEXT or not (text or measurable(value)):
             raise ValueError(f"reference.{shown(name)} is {shown(value)}: no number and no short text")
 
