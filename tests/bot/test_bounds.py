@@ -25,7 +25,7 @@ from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule, decide
 from bot.rules.schedule import run_id, seed_of
-from bot.rules.statistics import pooled_noise
+from bot.rules.variation import Known, Scored
 from evaluator import bounds as measured
 from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
 from tests.bot.repositories import CONFIG, make_repository, nocturne
@@ -184,12 +184,16 @@ def test_the_largest_measurements_overflow_nothing(direction: ev.Direction) -> N
                 night.experiment(number, "improved" if number == 1 else "inconclusive", "x", score=score)
             of = figures(night.campaign(), now=NOW, prior_sigma=SIGMA)
             assert report_html(of) and report_markdown(of)
-            noise = pooled_noise([[first, second]], prior_sigma=5e-324, prior_degrees=3)
+            mine, theirs = (
+                [Scored(x, i, float(i)) for i, x in enumerate(xs)]
+                for xs in ((first, second), (second, first))
+            )
+            known = Known((mine,), 1e-100, 3)
             for net_lines in (-1, 1):
                 assert decide(
-                    [first, second],
-                    [second, first],
-                    noise,
+                    mine,
+                    theirs,
+                    known,
                     direction=direction,
                     rule=Rule(),
                     net_lines=net_lines,
