@@ -116,13 +116,16 @@ def mounts(view: View) -> tuple[Mount, ...]:
 
 def covers(view: View) -> tuple[tuple[str, str], ...]:
     """Return what covers the hidden and replaced paths of `view`, where it is done before all else: each path
-    itself, and the file that appears there ("" for an empty folder)."""
+    itself, and the file that appears there ("" for an empty folder). Files come first: what appears in their place may
+    lie in a folder that is hidden."""
     hidden = _outermost(os.path.realpath(each) for each in view.hidden if _exists(each))
     empty = os.path.realpath(_EMPTY)
     replaced = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
+    folders = [path for path in hidden if Path(path).is_dir()]
     return (
-        *((path, "" if Path(path).is_dir() else empty) for path in hidden),
+        *((path, empty) for path in hidden if path not in folders),
         *((old, new) for old, new in replaced.items() if not any(_within(old, outer) for outer in hidden)),
+        *((path, "") for path in folders),
     )
 
 
