@@ -23,7 +23,7 @@ VERSION = 1
 _LARGEST_FILE = 1 << 16
 
 # Measures of one machine at two times differ by so much; where others are at work, our estimate of it does too.
-_STARTUP_PART, _IN_COMPANY_PART = 1.15, 1.25
+_STARTUP_PART, _STARTUP_WALL_PART, _IN_COMPANY_PART = 1.15, 1.25, 1.5
 _COMPANY = 0.1
 # Processors that share caches and clock with others' work take more time for the same.
 _CROWDED = 0.7
@@ -90,7 +90,10 @@ class Now:
 def longer_on_the_wall(reference: Reference, now: Now, *, late: bool = False) -> float:
     """Return how many times longer than the reference's the same work takes now, by the clock."""
     then = reference.others_late if late else reference.others
-    company = stretch(now.others, reference.demand) / stretch(then, reference.demand)
+    if then > _COMPANY:  # what it keeps busy when it is alone is not known: so it takes all that others leave
+        company = stretch(now.others, 1.0) / stretch(then, 1.0)
+    else:
+        company = stretch(now.others, reference.demand)
     if now.others > _COMPANY:
         company = max(1.0, company) * _IN_COMPANY_PART
     return min(max(1.0, company) * _own_pace(reference, now), _MOST_WALL)
@@ -110,7 +113,7 @@ def free_startup(reference: Reference, now: Now) -> float:
     # By the clock it is reading files too, as the data jail's start-up is, which ended before this one began.
     reading = 1.0 if now.ready_wall is None else now.ready_wall / max(reference.ready_wall, 0.01)
     longer = max(longer_on_the_wall(reference, now), min(reading, _MOST_WALL))
-    return _IN_COMPANY_PART * reference.startup * longer
+    return _STARTUP_WALL_PART * reference.startup * longer
 
 
 def _own_pace(reference: Reference, now: Now) -> float:
