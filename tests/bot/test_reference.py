@@ -190,7 +190,7 @@ print("METRIC loss=%f" % (1.0 + 0.1 * changed))
 def test_a_run_lost_to_the_machine_is_made_again(tmp_path: Path) -> None:
     script = BROKEN.format(when='changed and int(os.environ["NOCTURNE_SEED"]) % 1000 < 3')
     repo = make_repository(tmp_path / "repo", config=CONFIG, files={"score.py": script})
-    nocturne(repo, "run", "--experiments", "1")
+    nocturne(repo, "run", "-n", "1")
     runs = [e for e in events(repo) if e["kind"] == "run_finished" and e["experiment"] == 1]
     assert [(e["failure"] or {}).get("class") for e in runs] == ["infrastructure", "infrastructure", None]
     decided = [e for e in events(repo) if e["kind"] == "experiment_decided"]
@@ -202,7 +202,7 @@ def test_a_candidate_whose_runs_are_all_lost_is_told_as_lost(tmp_path: Path) -> 
     repo = make_repository(
         tmp_path / "repo", config=CONFIG, files={"score.py": BROKEN.format(when="changed")}
     )
-    nocturne(repo, "run", "--experiments", "1")
+    nocturne(repo, "run", "-n", "1")
     decided = [e for e in events(repo) if e["kind"] == "experiment_decided"]
     assert [e["verdict"] for e in decided] == ["lost"] and "machine lost 3 runs" in decided[0]["reason"]
 
@@ -210,7 +210,7 @@ def test_a_candidate_whose_runs_are_all_lost_is_told_as_lost(tmp_path: Path) -> 
 @pytest.mark.long
 def test_a_machine_that_loses_the_incumbents_runs_asks_for_a_human(tmp_path: Path) -> None:
     repo = make_repository(tmp_path / "repo", config=CONFIG, files={"score.py": BROKEN.format(when="True")})
-    nocturne(repo, "run", "--experiments", "1")
+    nocturne(repo, "run", "-n", "1")
     stopped = [e for e in events(repo) if e["kind"] == "loop_stopped"]
     assert stopped[-1]["reason"] == "machine" and "nothing is said" in stopped[-1]["detail"]
     assert len([e for e in events(repo) if e["kind"] == "run_finished"]) == 3
@@ -229,7 +229,7 @@ def test_a_campaign_measures_its_reference_and_charges_candidates_by_it(tmp_path
     made = starter(tmp_path / "starter")
     files = {name: (made / name).read_text() for name in ("train.py", "prepare.py")}
     repo = make_repository(tmp_path / "repo", config=TIMED, files=files)
-    nocturne(repo, "run", "--experiments", "1", timeout=900)
+    nocturne(repo, "run", "-n", "1", timeout=900)
     runs = [e for e in events(repo) if e["kind"] == "run_finished"]
     baseline, mine = [[e for e in runs if (e["experiment"] == 1) is own] for own in (False, True)]
     assert mine and all(e["reference"] is None for e in mine)
