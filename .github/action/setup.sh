@@ -10,7 +10,7 @@ fail() {
 
 # The one input that Python can't read, since it names Python: a program's name or path, never a word of the shell.
 case $NOCTURNE_PYTHON in
--* | *[!A-Za-z0-9._/+\ -]*) fail "python: not the name or the path of a program: name the Python of this runner" ;;
+-* | *[!A-Za-z0-9._/+~\ -]*) fail "python: not the name or the path of a program: name the Python of this runner" ;;
 esac
 # Nocturne's own Python: the runner's, or else the task's. What the task needs (torch, above all) is not looked for
 # here: the task runs in a Python of its own.
@@ -30,10 +30,15 @@ for name in python3 python "$NOCTURNE_PYTHON" "$NOCTURNE_PYTHON/bin/python"; do
 done
 [ -n "$python" ] || fail "python: ${old:-there is no python3 on this runner}: Nocturne needs Python 3.10 or newer with venv"
 
+# What this Python has already is taken as it is, in its own versions; only what is missing is fetched.
+list='import json, sys; from importlib import metadata
+print(json.dumps(sorted({(each.metadata["Name"] or "").lower().replace("_", "-") for each in metadata.distributions()})))'
+
 cd "$NOCTURNE_ACTION"
 key=$(
     {
         "$python" -c "import sys; print(sys.version, sys.prefix)"
+        "$python" -c "$list"
         find pyproject.toml .github/requirements.lock bot evaluator -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum | cut -c 1-16
 )
@@ -47,8 +52,17 @@ if [ ! -f "$environment/ready" ]; then
     rm -rf "$environment"
     "$python" -m venv "$environment"
     touch "$environment/nocturne-action" # no task means this one by `python`
+    "$python" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
+        >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/runner.pth"
+    "$environment/bin/python" - "$("$python" -c "$list")" <<'PYTHON' >"$environment/constraints.txt"
+import json, sys
+there = set(json.loads(sys.argv[1]))
+for line in open(".github/requirements.lock"):
+    if line.split("==")[0].strip().lower() not in there:
+        print(line, end="")
+PYTHON
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint .github/requirements.lock "$NOCTURNE_ACTION"
+        --constraint "$environment/constraints.txt" "$NOCTURNE_ACTION"
     echo "::endgroup::"
 fi
 touch "$environment/ready"

@@ -5,7 +5,7 @@
        from the folder of the first editable file up to the top
     3. the conda environment that `environment.yml` names
     4. an active environment: VIRTUAL_ENV, CONDA_PREFIX
-    5. the Python that runs Nocturne, unless it is a tool's own (`uv tool`, `pipx`, the action)
+    5. the Python that runs Nocturne; where it is a tool's own (`uv tool`, `pipx`, the action), it comes last
     6. `python3`, `python` on PATH
 
 The first that fits is taken. To train it needs torch and numpy. A `command` needs no more than Python 3.10.
@@ -171,14 +171,13 @@ def _places(checkout: Path, home: Path, settings: Settings, remarks: list[str]) 
             inside = _interpreter_in(Path(folder)) or Path(folder, "bin", "python")
             yield _Place(inside, f"the active environment, {name}", meant=True)
     mine = _Place(ours, "the Python that runs Nocturne")
-    if settings.kind == "train" or not _is_tool():
+    if not _is_tool():
         yield mine
     for name in ("python3", "python"):
         found = shutil.which(name)
         if found and not _same(Path(found).parent, ours.parent):
             yield _Place(Path(found), f"{name} on PATH")
-    if settings.kind != "train":
-        yield mine
+    yield mine
 
 
 def _of_repository(checkout: Path, home: Path, settings: Settings, remarks: list[str]) -> Iterator[_Place]:

@@ -20,8 +20,10 @@ UNIX = ("fcntl", "resource", "pwd", "grp", "termios", "pty", "tty")
 ELSEWHERE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import anthropic, asyncio, ctypes, github, httpx2, importlib, libcst, multiprocessing, PIL.Image, pydantic, requests
-import rich.console, rich.live, rich.table, slack_sdk, subprocess, yaml, zoneinfo
+import importlib
+if sys.argv[2] == "bot" and sys.argv[3] not in ("run", "demo", "iterate", "train", "doctor"):
+    import anthropic, asyncio, ctypes, github, httpx2, libcst, multiprocessing, PIL.Image, pydantic, requests
+    import rich.console, rich.live, rich.table, slack_sdk, subprocess, yaml, zoneinfo
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name in {UNIX!r}:
@@ -53,6 +55,7 @@ def test_what_trains_needs_linux(tmp_path: Path, system: str, words: tuple[str, 
     assert "WSL2" in done.stderr and "init, status, show and report work here" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_what_is_only_read_or_written_works(tmp_path: Path, system: str) -> None:
     top = make_repository(tmp_path / "repo")
