@@ -125,7 +125,8 @@ class TaskPython:
 
     def _names(self) -> Path:
         """Return a folder where `python` and `python3` are this Python, made where it is missing."""
-        folder = cache_home() / "nocturne" / "pythons" / f"bin-{_hash(self.executable)}"
+        # Not below what jails hide of our cache.
+        folder = cache_home() / "nocturne-python" / _hash(self.executable)
         text = f'#!/bin/sh\nexec "{self.executable}" "$@"\n'
         for name in ("python", "python3"):
             path = folder / name
