@@ -24,6 +24,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from bot.errors import UserError
@@ -125,8 +126,15 @@ class Evaluator(_Section):
     """Most that a run may write, in MiB; null takes a share of the machine's memory."""
     processes: Annotated[int, Field(ge=1)] = 512
     """Most processes and threads of a run."""
-    eval_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Validation tokens to score; null takes EVAL_TOKENS of the repository's prepare.py."""
+    eval_tokens: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    """Validation tokens to score; `all` scores EVAL_TOKENS of the repository's prepare.py, null as many of them as
+    take about a minute. How many that are is told with the first score."""
+    train: str | None = None
+    """For `kind: train`: the script that is trained; null takes the editable train.py, or the only editable Python
+    file. It runs in the folder of the prepare.py beside it or above it."""
+    launch: Annotated[list[str], Field(max_length=64)] = []
+    """For `kind: train`: the words of a program that starts the script in several processes, such as
+    `[torchrun, --nproc-per-node, "2"]`. Each is served training data of its own, and the first one's model counts."""
 
 
 class VerdictRule(_Section):
@@ -311,6 +319,36 @@ class Config(_Section):
                 raise ValueError(f"deadline {stop.deadline!r} is no date and time ({error})") from None
         return stop
 
+    @property
+    def script(self) -> str | None:
+        """The path of the script that is trained; None where `kind` is command."""
+        if self.evaluator.kind != "train":
+            return None
+        if self.evaluator.train is not None:
+            return self.evaluator.train
+        python = [path for path in self.editable if path.endswith(".py")]
+        usual = [path for path in python if PurePosixPath(path).name == "train.py"]
+        return next((found[0] for found in (usual, python) if len(found) == 1), "train.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _script_is_editable(cls, data: Any) -> Any:
+        """Where only the script is named, it is what may be edited."""
+        given = data.get("evaluator") if isinstance(data, Mapping) else None
+        named = given.get("train") if isinstance(given, Mapping) else None
+        if isinstance(named, str) and "editable" not in data:
+            return {**data, "editable": [named]}
+        return data
+
+    @model_validator(mode="after")
+    def _one_script(self) -> Config:
+        if self.evaluator.kind == "train" and self.script == "train.py" and self.evaluator.train is None:
+            python = [path for path in self.editable if path.endswith(".py")]
+            if "train.py" not in self.editable and len(python) != 1:
+                names = ", ".join(python) or "none"
+                raise ValueError(f"evaluator.train: name the script that is trained (editable: {names})")
+        return self
+
     @field_validator("editable")
     @classmethod
     def _paths(cls, paths: list[str]) -> list[str]:
@@ -327,6 +365,11 @@ class Config(_Section):
             raise ValueError("kind: command needs the key `command`")
         if evaluator.kind == "train" and (evaluator.produce or evaluator.repeats > 1):
             raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")
+        if evaluator.kind == "command" and evaluator.launch:
+            raise ValueError("`launch` goes with kind: train; put the words into `command` or `produce`")
+        path = PurePosixPath(evaluator.train or "train.py")
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"train: {evaluator.train!r} is not a path inside the repository")
         return evaluator
 
 

@@ -5,7 +5,7 @@ What only its pull request says stands in `bot.pulls`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.pulls.safe import title
 from bot.rules.campaign import Campaign, Experiment
@@ -39,6 +39,19 @@ def is_our_label(name: str) -> bool:
 def number(value: float) -> str:
     """Write a score: six significant digits."""
     return f"{value:.6g}"
+
+
+def tokens_scored(metrics: Mapping[str, float]) -> str:
+    """Say how many of the repository's validation tokens a score is made of; "" where it is no such score."""
+    scored, whole = int(metrics.get("eval_tokens", 0)), int(metrics.get("eval_tokens_of", 0))
+    if not scored or not whole:
+        return ""
+    if scored >= whole:
+        return f"scores are made of all {scored:,} validation tokens"
+    return (
+        f"scores are made of {scored:,} of the repository's {whole:,} validation tokens"
+        " (`evaluator: {eval_tokens: all}` takes all of them)"
+    )
 
 
 def better(effect: float, direction: Direction) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from evaluator import settings, starter_files
 from evaluator.errors import Interrupted, UserError
-from evaluator.stream import Stream, encode
+from evaluator.stream import Stream, encode, tokens_line
 
 if TYPE_CHECKING:
     from evaluator.interpreter.task_python import TaskPython
@@ -98,6 +98,8 @@ def _prepare(args: argparse.Namespace) -> int:
         "vocabulary": len(exported.token_bytes),
         "bytes": int(exported.token_bytes[exported.targets].sum()),
         "time_budget": exported.time_budget,
+        "eval_tokens": exported.eval_tokens,
+        "eval_tokens_of": exported.eval_tokens_of,
     }
     if args.json:
         print(encode({"event": "prepared", **facts}), flush=True)
@@ -105,6 +107,7 @@ def _prepare(args: argparse.Namespace) -> int:
         print(
             f"{count} rows of {columns} tokens ({facts['bytes']:,} bytes), vocabulary {facts['vocabulary']}"
         )
+        print(tokens_line(exported.eval_tokens, exported.eval_tokens_of))
         print(f"time budget: {exported.time_budget:g} s")
         print(f"fingerprint: {exported.fingerprint}")
     return 0
@@ -152,8 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     score = commands.add_parser("score", help="train the tree in REPO once and score it")
-    score.add_argument("repo", type=Path, metavar="REPO", help="folder with train.py and prepare.py")
-    score.add_argument("--train", type=Path, metavar="FILE", help="take this file for train.py")
+    score.add_argument("repo", type=Path, metavar="REPO", help="folder of a repository")
+    score.add_argument(
+        "--train", type=Path, metavar="FILE", help="take this file for the script that is trained"
+    )
     score.add_argument(
         "--reference",
         type=Path,

@@ -22,8 +22,12 @@ _NOT_FINITE = re.compile(
     r"\bloss\b.{0,40}(\bnan\b|\binf\b|not finite)|non-?finite loss|^FAIL$", re.IGNORECASE
 )
 
+_RANK = re.compile(r"^\[?rank\d+\]?:\s?")  # what torch puts before the lines of a process that failed
+_LAUNCHERS = re.compile(r"^(torch\.distributed\.\S*ChildFailedError|subprocess\.CalledProcessError)\b")
+
 _SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
 _IMPORT = {"ImportError", "ModuleNotFoundError"}
+_UNPORTABLE = "Unportable"
 
 
 def diagnose(
@@ -49,6 +53,8 @@ def diagnose(
         return CandidateFailed("syntax", line, traceback)
     if error in _IMPORT:
         return CandidateFailed("import", line, traceback)
+    if error == _UNPORTABLE:
+        return CandidateFailed("unportable", message, traceback)
     if traceback and _NO_MEMORY.search(line):
         return CandidateFailed("out_of_memory", line, traceback)
     if returncode == -signal.SIGKILL and around is not None:  # else it would be the machine's
@@ -69,9 +75,14 @@ def diagnose(
 def last_traceback(lines: Sequence[str], tree: str) -> str | None:
     """Return the last traceback in `lines`, without frames of the shim and with paths below `tree` made
     relative, or None."""
-    start = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].strip() == _HEAD), None)
-    if start is None:
+    lines = [_RANK.sub("", line) for line in lines]
+    starts = [at for at, line in enumerate(lines) if line.strip() == _HEAD]
+    # A launcher of several processes adds a traceback of its own, which only says that one of them failed.
+    while len(starts) > 1 and any(_LAUNCHERS.match(line) for line in lines[starts[-1] :]):
+        lines = lines[: starts.pop()]
+    if not starts:
         return None
+    start = starts[-1]
     kept, skipping = [lines[start]], False
     for line in lines[start + 1 :]:
         frame = _FRAME.match(line)

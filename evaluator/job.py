@@ -13,6 +13,7 @@ from evaluator.errors import CandidateFailed, UserError
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
 from evaluator.log import Log
+from evaluator.script import USUAL, script_path
 from evaluator.settings import Settings
 from evaluator.stream import Event
 from evaluator.workspace import Source
@@ -46,8 +47,8 @@ class Job:
         """Where the run's tree comes from."""
         return source_of(self.repo, self.settings)
 
-    def started(self, budget: Mapping[str, Any], fingerprint: str) -> Event:
-        """Return the first event of the run."""
+    def started(self, budget: Mapping[str, Any], fingerprint: str, **more: Any) -> Event:
+        """Return the first event of the run; `more` is what else is known when it begins."""
         return {
             "event": "started",
             "kind": self.settings.kind,
@@ -56,6 +57,7 @@ class Job:
             "budget": dict(budget),
             "fingerprint": fingerprint,
             "python": self.python.facts(),
+            **more,
         }
 
 
@@ -68,7 +70,8 @@ def source_of(repo: Path, settings: Settings, train: Path | None = None) -> Sour
     if not repository.is_dir():
         raise UserError(f"repository: {repository}: no such folder")
     largest = int(bounds(settings).scratch_mb * 2**20) // 2
-    return Source(repo, repository.resolve(), settings.data, train, largest)
+    script = script_path(settings) if settings.kind == "train" else settings.train or USUAL
+    return Source(repo, repository.resolve(), settings.data, train, largest, script)
 
 
 def scored(job: Job, score: float, metrics: Mapping[str, float], fingerprint: str, log: Log) -> Event:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evaluator.errors import UserError
@@ -38,7 +38,10 @@ class Settings:
 
     `startup_seconds` is free before the first batch, and the end of it; None takes what the reference needed.
     `warmup_seconds` of a training are not counted; None takes what the reference needed beyond its budget.
-    `eval_tokens` None stands for the repository's EVAL_TOKENS (see `evaluator.export` for the cap).
+    `eval_tokens` None stands for the repository's EVAL_TOKENS up to a cap (see `evaluator.training.export`), "all"
+    for all of them.
+    `train` is the script that is trained, where it is not plain from `editable`; `launch` are the words of a program
+    that starts it, such as torchrun.
     `timeout_seconds` bounds a command, and a training whose budget counts steps.
     `data` are files and folders that only the repository's own prepare.py or `command` may read, besides the cache
     folder; `read` are those that a candidate may read too. Both are relative to `repository`, or absolute.
@@ -59,7 +62,7 @@ class Settings:
     evaluation_seconds: float = 120.0
     timeout_seconds: float = 600.0
     threads: int | None = None
-    eval_tokens: int | None = None
+    eval_tokens: int | str | None = None
     memory_mb: int | None = None
     scratch_mb: int | None = None
     processes: int = 512
@@ -74,6 +77,8 @@ class Settings:
     editable: tuple[str, ...] = ("train.py",)
     python: str | None = None
     repository: str | None = None
+    train: str | None = None
+    launch: tuple[str, ...] = ()
 
 
 def load(repo: Path, source: str | None) -> Settings:
@@ -121,6 +126,8 @@ def parse(raw: object, where: str) -> Settings:
     values: dict[str, Any] = {}
     for key, value in given.items():
         values[key] = _PARSERS[key](value, f"{where}: {key}")
+    if "train" in values and values["train"] is not None and "editable" not in values:
+        values["editable"] = (values["train"],)
     settings = Settings(**values)
     if settings.version != VERSION:
         raise UserError(
@@ -128,6 +135,8 @@ def parse(raw: object, where: str) -> Settings:
         )
     if settings.kind == "command" and not settings.command:
         raise UserError(f"{where}: command: must be given where kind is command, such as [python, bench.py]")
+    if settings.kind == "command" and settings.launch:
+        raise UserError(f"{where}: launch: goes with kind train; put the words into command or produce")
     if settings.kind == "train" and settings.metric != Metric():
         raise UserError(f"{where}: metric: can be chosen where kind is command; train measures val_bpb")
     return settings
@@ -214,6 +223,19 @@ def _metric(value: object, where: str) -> Metric:
     )
 
 
+def _tokens(value: object, where: str) -> int | None:
+    if isinstance(value, str):
+        raise UserError(f"{where}: must be a whole number or all, not {_named(value)}")
+    return _optional_count(value, where)
+
+
+def _inside(value: object, where: str) -> str:
+    path = PurePosixPath(_name(value, where))
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{where}: must be a path inside the repository, not {_named(value)}")
+    return str(path)
+
+
 def _optional_count(value: object, where: str) -> int | None:
     return None if value is None else _count(value, where)
 
@@ -227,7 +249,7 @@ _PARSERS: dict[str, Any] = {
     "evaluation_seconds": _positive,
     "timeout_seconds": _positive,
     "threads": _optional_count,
-    "eval_tokens": _optional_count,
+    "eval_tokens": lambda value, where: value if value == "all" else _tokens(value, where),
     "memory_mb": _optional_count,
     "scratch_mb": _optional_count,
     "processes": _count,
@@ -242,4 +264,6 @@ _PARSERS: dict[str, Any] = {
     "editable": _names,
     "python": lambda value, where: None if value is None else _name(value, where),
     "repository": lambda value, where: None if value is None else _name(value, where),
+    "train": lambda value, where: None if value is None else _inside(value, where),
+    "launch": _names,
 }

@@ -45,6 +45,8 @@ class Stream:
         if name == "started":
             said = f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
             said += _python(event["python"])
+            if "eval_tokens" in event:
+                said += f"\n{tokens_line(event['eval_tokens'], event['eval_tokens_of'])}"
             return f"{said}\n{REFERENCE_RUN}" if event.get("is_reference") else said
         if name == "reference":
             return str(event["said"])
@@ -67,6 +69,17 @@ class Stream:
                 f"\n{event['traceback']}" if event["traceback"] else ""
             )
         return ""
+
+
+def tokens_line(scored: int, whole: int) -> str:
+    """Return how many of the repository's EVAL_TOKENS are scored, and how to have all of them scored."""
+    if scored >= whole:
+        return f"scores all {scored:,} validation tokens (EVAL_TOKENS {whole:,})"
+    part = f"{100 * scored / whole:.2g} %"
+    return (
+        f"scores {scored:,} of the repository's {whole:,} validation tokens ({part});"
+        " `evaluator: {eval_tokens: all}` scores all of them"
+    )
 
 
 def encode(event: Mapping[str, Any]) -> str:

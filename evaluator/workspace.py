@@ -72,13 +72,14 @@ class Workspace:
 @dataclass(frozen=True)
 class Source:
     """Where a workspace comes from: the tree to run, `repository`, which is the user's own (the same folder where
-    the user has named no other), `data` as the settings name it, and a file that takes the place of train.py."""
+    the user has named no other), `data` as the settings name it, and a file that takes the place of `script`."""
 
     repo: Path
     repository: Path
     data: tuple[str, ...] = ()
     train: Path | None = None
     largest: int = 1 << 30
+    script: str = "train.py"
 
 
 @contextlib.contextmanager
@@ -159,8 +160,8 @@ def _filled(source: Source, folder: Path) -> Workspace:
     plan.unfit = lambda place: own and _is_secret(place, secrets)
     plan.carry_out([Path()])
     if source.train is not None:
-        (tree / "train.py").unlink(missing_ok=True)
-        shutil.copyfile(source.train, tree / "train.py")
+        (tree / source.script).unlink(missing_ok=True)
+        shutil.copyfile(source.train, tree / source.script)
     more = _Plan(
         source.repository, ignored, "ignored", _MOST_IGNORED_BYTES, _MOST_IGNORED_FILES, source.largest,
         _LARGE,

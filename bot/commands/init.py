@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bot.actions.caller import (
     COMMANDS_PATH,
@@ -55,14 +55,26 @@ def run(*, directory: Path, starter: bool, github: Form | None, action: str | No
         print(f"wrote {path}")
     if not wrote:
         print(f"{CONFIG_PATH} is there already: left as it is")
-    for needed in ("train.py", "prepare.py", "program.md"):
-        if not (git.top / needed).exists():
-            print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
+    for needed in _missing(git.top):
+        print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
     if github is None:
         print("next: git add -A && git commit -m 'Add Nocturne' && nocturne run")
     else:
         print(_REMAINS.format(labels=runs_on, path=WORKFLOW_PATH))
     return 0
+
+
+def _missing(top: Path) -> list[str]:
+    """Return which of the files that the configuration asks for are not there."""
+    text = (top / CONFIG_PATH).read_text(errors="replace")
+    _, config = parse(text, campaign=campaigns(text)[0])
+    needed = [*config.editable, config.program]
+    if config.script is not None:
+        folders = PurePosixPath(config.script).parents
+        places = [str(folder / "prepare.py") for folder in folders]
+        found = next((path for path in places if (top / path).exists()), places[0])
+        needed = [config.script, found, *needed]
+    return [path for path in dict.fromkeys(needed) if not (top / path).exists()]
 
 
 def write_config(top: Path, *, more: str = "") -> list[str]:

@@ -13,19 +13,21 @@ from bot.loop.measure import measure, require_commit
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of
+from bot.words import tokens_scored
 
 NEEDED = 2
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One run: its seed, its score or why there is none, and how long it took."""
+    """One run: its seed, its score or why there is none, how long it took, and what its score is made of."""
 
     seed: int
     score: float | None
     failure: str
     seconds: float
     fresh: bool = False
+    tokens: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _recorded(
     for run in campaign.runs_of(commit, runner=only):
         if run.score is not None:
             found = groups.setdefault((run.runner, run.fingerprint), [])
-            found.append(Draw(run.seed, run.score, "", run.seconds))
+            found.append(Draw(run.seed, run.score, "", run.seconds, tokens=tokens_scored(run.metrics)))
     if not groups:
         return mine, []
     best = max(groups, key=lambda key: (len(groups[key]), key[0] == mine))
@@ -97,7 +99,8 @@ def _recorded_run(desk: Desk, commit: str) -> Draw | None:
     if run is None:
         return None
     reason = (run.failure or {}).get("reason", "")
-    return Draw(run.seed, run.score, reason or "failed", run.seconds, fresh=True)
+    tokens = tokens_scored(run.metrics)
+    return Draw(run.seed, run.score, reason or "failed", run.seconds, fresh=True, tokens=tokens)
 
 
 def _kept_run(desk: Desk, commit: str, replicate: int) -> Draw:
@@ -114,4 +117,5 @@ def _kept_run(desk: Desk, commit: str, replicate: int) -> Draw:
     if outcome.score is None:
         shutil.rmtree(desk.runs.folder / order.run, ignore_errors=True)
     reason = (outcome.failure or {}).get("reason", "")
-    return Draw(seed, outcome.score, reason or "failed", outcome.seconds, fresh=bool(heard))
+    tokens = tokens_scored(outcome.metrics)
+    return Draw(seed, outcome.score, reason or "failed", outcome.seconds, fresh=bool(heard), tokens=tokens)

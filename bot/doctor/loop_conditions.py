@@ -80,6 +80,8 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
         f"{where}: {words.number(first)} and {words.number(second)} with seeds {seeds}, {apart:.2g} apart"
         f" where noise allows {allowed:.2g}{_origin(drawn)}"
     )
+    tokens = drawn.runs[-1].tokens
+    said += f"; {tokens}" if tokens else ""
     if apart <= allowed:
         return green(VERIFIED, said)
     if apart <= HOPELESS * level:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot import words
 from bot.errors import UserError
 from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now, stamp
@@ -70,6 +71,7 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     if not measure_reference(desk, commit):
         return None
     campaign = desk.ledger.known()
+    first = not any(each.score is not None for each in campaign.runs.values())
     replicate = next_replicate(campaign, commit)
     run = run_id(commit, replicate)
     subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"
@@ -122,6 +124,9 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     )
     desk.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
     desk.display.run_finished(finished)
+    tokens = words.tokens_scored(finished.metrics)
+    if tokens and first:
+        desk.display.note(tokens)  # with the first score of the campaign
     desk.runs.prune()
     return finished
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
@@ -43,7 +43,7 @@ def check_tree(desk: Desk, commit: str) -> None:
     config = desk.config
     needed = list(config.editable)
     if config.evaluator.kind == "train":
-        needed += ["train.py", "prepare.py"]
+        needed += [config.script or "train.py", _prepare(desk, commit)]
     for path in dict.fromkeys(needed):
         content = desk.git.read_blob(commit, path)
         if content is None:
@@ -57,6 +57,14 @@ def check_tree(desk: Desk, commit: str) -> None:
                 raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None
 
 
+def _prepare(desk: Desk, commit: str) -> str:
+    """Return the path of the prepare.py beside the script that is trained, or in a folder above it."""
+    places = [
+        str(folder / "prepare.py") for folder in PurePosixPath(desk.config.script or "train.py").parents
+    ]
+    return next((path for path in places if desk.git.read_blob(commit, path) is not None), places[0])
+
+
 def _missing(desk: Desk, path: str) -> str:
     if (desk.git.top / path).is_file():
         return f"{path} is not committed on {desk.base}: run `git add {path} && git commit`"
@@ -68,7 +76,9 @@ def _missing(desk: Desk, path: str) -> str:
 
 def _check_working_tree(desk: Desk) -> None:
     """What runs is what is committed: refuse while the campaign's files differ from it."""
-    paths = [*desk.config.editable, "prepare.py", desk.config.program, CONFIG_PATH, FOLDER]
+    script = PurePosixPath(desk.config.script or "train.py")
+    prepare = [str(folder / "prepare.py") for folder in script.parents]
+    paths = [*desk.config.editable, str(script), *prepare, desk.config.program, CONFIG_PATH, FOLDER]
     words = (*desk.config.evaluator.produce, *desk.config.evaluator.command)
     paths += [path for word in words if (path := _own_file(desk.git.top, word)) is not None]
     dirty = desk.git.is_dirty(paths)

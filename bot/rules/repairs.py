@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-REPAIRABLE = frozenset({"syntax", "import", "out_of_memory", "nan", "error", "killed"})
+REPAIRABLE = frozenset({"syntax", "import", "out_of_memory", "nan", "error", "killed", "unportable"})
 """Failure classes that a small mend may cure. What was refused, or ran out of its time, says no to the change."""
 
 

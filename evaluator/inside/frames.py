@@ -18,13 +18,18 @@ raw arrays; nothing is unpickled by the scorer. Standard library only.
     scorer -> data        TELL       (empty) answer with SERVED
     data -> scorer        HELLO      JSON: fingerprint, seconds of processor time and of the wall to be ready
                           SERVED     batches u64, tokens u64
-    candidate -> data     CALL       JSON: name, args, kwargs of a method of the tokenizer
-                          LOADER     JSON: rows, columns, args, kwargs
+    candidate -> data     (bodies as `values.packed`, but for NEXT and AGAIN)
+                          CALL       object, name, args, kwargs, called: an attribute or method of an object
+                          LOADER     args, kwargs of make_dataloader
                           NEXT       loader u32
-                          LENGTHS    (empty) the bytes of each token
-    data -> candidate     ANSWER     JSON
+                          AGAIN      object u32: a new iterator over it
+                          LENGTHS    args, kwargs of get_token_bytes
+                          NAMES      names of prepare.py whose values are wanted
+                          JOIN       rank, world: a line of its own for one of several processes
+    data -> candidate     ANSWER     a value (`values.packed`)
                           ERROR      JSON: type, message
-                          BATCH      JSON header u32 length, JSON, raw arrays
+                          ENDED      (empty) the loader has come to its end
+                          LINE       (empty) a descriptor comes along
 """
 
 from __future__ import annotations
@@ -43,8 +48,8 @@ COUNTS = struct.Struct("<QQ")
 EVALUATE, MODEL, SHIPPED, READY, LOGITS = 1, 2, 3, 4, 5
 TOKENS, SCORE, PROBES, TAKEN, BEGIN = 17, 18, 19, 20, 21
 HELLO, SERVED, TELL = 33, 34, 35
-CALL, LOADER, NEXT, LENGTHS = 49, 50, 51, 52
-ANSWER, ERROR, BATCH = 65, 66, 67
+CALL, LOADER, NEXT, LENGTHS, AGAIN, NAMES, JOIN = 49, 50, 51, 52, 53, 54, 55
+ANSWER, ERROR, ENDED, LINE = 65, 66, 67, 68
 
 PIECE = 1 << 22  # bytes of a model in one message
 SLOTS = 2  # halves of the buffer for logits: one is filled while the other is read

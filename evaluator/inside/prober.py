@@ -3,7 +3,8 @@
 It starts while the exam goes on, and runs nothing of the candidate's until that jail is gone: two that are alive
 at once could whisper to each other, by locks on files that both may only read.
 
-main(scorer's socket, the model's descriptor, the logits' buffer, vocabulary)      (working directory: the tree)
+main(scorer's socket, the model's descriptor, the logits' buffer, vocabulary, the tree of the repository)
+(working directory: the folder of prepare.py)
 """
 
 from __future__ import annotations
@@ -16,28 +17,27 @@ from typing import Any
 
 import torch
 
-from . import frames, logits, repository, shipping
+from . import elsewhere, frames, logits, repository, shipping
 from .frames import Channel, Gone
+from .standin import StandIn, Unportable
+
+_ABSENT = "is not there where a model is only asked for logits"
 
 
-def main(scorer: str, model: str, buffer: str, vocabulary: str) -> None:
+def main(scorer: str, model: str, buffer: str, vocabulary: str, tree: str) -> None:
     channel = Channel(int(scorer))
     try:
         channel.receive()
     except Gone:
         return
-    sys.modules["prepare"] = repository.stand_in(
-        repository.load_prepare(Path.cwd()),
-        make_dataloader=_nothing,
-        evaluate_bpb=_nothing,
-        Tokenizer=_nothing,
-    )
+    elsewhere.began(Path(tree))
+    prepare = repository.load_prepare(Path.cwd(), lambda names: {})
+    for name in ("make_dataloader", "evaluate_bpb", "get_token_bytes", "Tokenizer"):
+        setattr(prepare, name, StandIn(f"prepare.{name}", _ABSENT))
     settings = json.loads(os.environ["NOCTURNE_NUMERICS"])
     rows = int(os.environ["NOCTURNE_ROWS"])
     with shipping.apply(settings), os.fdopen(int(model), "rb") as file:
-        asked = shipping.unpack(file)
-        if settings["compiled"] and settings["device"] != "cpu":
-            asked = torch.compile(asked)  # bfloat16 rounds otherwise where kernels are fused
+        asked = _rebuilt(file, settings, rows, int(vocabulary))
         slots = logits.Buffer(int(buffer), channel, int(vocabulary))
         channel.say(frames.READY, {})
         while True:
@@ -53,5 +53,17 @@ def main(scorer: str, model: str, buffer: str, vocabulary: str) -> None:
             slots.settle()
 
 
-def _nothing(*args: Any, **kwargs: Any) -> Any:
-    raise PermissionError("a model is only asked for logits here")
+def _rebuilt(file: Any, settings: dict[str, Any], rows: int, vocabulary: int) -> Any:
+    """Return the model, after it has answered once to tokens that mean nothing; what fails is told in one line."""
+    try:
+        model = shipping.unpack(file)
+        if settings["compiled"] and settings["device"] != "cpu":
+            model = torch.compile(model)  # bfloat16 rounds otherwise where kernels are fused
+        columns = int(os.environ["NOCTURNE_COLUMNS"])
+        tokens = torch.zeros((rows, columns), dtype=torch.long, device=settings["device"])
+        logits.ask(model, tokens, vocabulary)
+    except Exception as error:
+        said = str(error) if isinstance(error, Unportable) else f"{type(error).__name__}: {error}"
+        print(f"{' '.join(said.split())}"[:400], flush=True)
+        sys.exit(1)
+    return model

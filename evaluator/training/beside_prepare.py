@@ -7,9 +7,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from evaluator import untracked
+from evaluator.script import prepare_folder, script_path
 from evaluator.settings import Settings
 from evaluator.workspace import Source, places_of
 
@@ -21,7 +22,7 @@ _WORD = re.compile(r"[\w.-]+")
 def signature(source: Source, settings: Settings) -> Iterator[str]:
     """Yield lines that change with whatever prepare.py is likely to read: the modules that it imports, files of the
     tree that its text names, what git ignores in the user's repository, and `data`."""
-    modules = _modules(source.repo)
+    modules = _modules(source.repo / prepare_folder(source.repo, PurePosixPath(script_path(settings))))
     text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in modules)
     words = set(_WORD.findall(text))
     own = source.repo == source.repository
@@ -42,9 +43,9 @@ def signature(source: Source, settings: Settings) -> Iterator[str]:
         yield f"{path} {_times(path)}"
 
 
-def _modules(repo: Path) -> list[Path]:
-    """Return prepare.py and the files of the repository that it imports, themselves or by others."""
-    found = [repo / "prepare.py"]
+def _modules(home: Path) -> list[Path]:
+    """Return the prepare.py in `home` and the files beside it that it imports, themselves or by others."""
+    found = [home / "prepare.py"]
     for path in found:
         try:
             tree = ast.parse(path.read_bytes())
@@ -55,7 +56,7 @@ def _modules(repo: Path) -> list[Path]:
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
             for name in names:
-                place = repo / name.replace(".", "/")
+                place = home / name.replace(".", "/")
                 for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
                     if file.is_file() and file not in found and file.name != "train.py":
                         found.append(file)

@@ -13,6 +13,7 @@ from evaluator.errors import CandidateFailed, UserError
 from evaluator.inside import frames
 from evaluator.job import Job
 from evaluator.log import Log
+from evaluator.script import Script
 from evaluator.training import views
 from evaluator.training.clock import Clock
 from evaluator.training.wire import FROM_DATA, Wire
@@ -25,9 +26,9 @@ _READY_SECONDS = 1800.0
 class DataJail:
     """A running data jail. `theirs` is the candidate's end of it, to be passed on and closed."""
 
-    def __init__(self, job: Job, space: Workspace) -> None:
-        """Start it on the repository of `job`, whose prepare.py is trusted with its own data."""
-        self._repo = space.repository
+    def __init__(self, job: Job, space: Workspace, script: Script) -> None:
+        """Start it on the repository of `job`, whose prepare.py beside `script` is trusted with its own data."""
+        self._repo = script.home(space.repository)
         self._log = Log()
         self.said: dict[str, Any] = {}  # with its hello
         self._closed = False
@@ -46,7 +47,7 @@ class DataJail:
             job.python.words("data_server", server.fileno(), control.fileno()),
             jail=job.jail,
             view=view,
-            folder=folder,
+            folder=script.home(folder),
             env=environment,
             log=self._log,
             bounds=limits,

@@ -18,7 +18,7 @@ from evaluator.training.wire import Frame, Wire, nonsense
 
 _NUMERICS = {
     "device": str, "autocast": bool, "autocast_dtype": str, "default_dtype": str, "matmul": str,
-    "deterministic": bool, "compiled": bool,
+    "deterministic": bool, "compiled": bool, "default_device": str,
 }  # fmt: skip
 
 
@@ -98,12 +98,12 @@ def let_end(line: Wire, clock: Clock) -> None:
             if failure.kind != "timeout":
                 raise
             raise CandidateFailed(
-                "refused", "train.py went on after evaluate_bpb instead of ending", defence="clock"
+                "refused", "the script went on after evaluate_bpb instead of ending", defence="clock"
             ) from None
 
 
 def died() -> CandidateFailed:
-    return CandidateFailed("error", "train.py ended while its model was being evaluated")
+    return CandidateFailed("error", "the script ended while its model was being evaluated")
 
 
 def called_again() -> CandidateFailed:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,17 @@ from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail
 from evaluator.job import source_of
 from evaluator.log import Log
+from evaluator.script import prepare_folder, script_path
 from evaluator.settings import Settings
 from evaluator.training import beside_prepare, scoring, views
 from evaluator.workspace import Source, Workspace, private_copy
 
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 EXPORT_SECONDS = 1800.0
 
 # Where the settings name no eval_tokens, the repository's EVAL_TOKENS are taken up to this many logits (8 GiB
-# through the socket): autoresearch's own 21 million tokens would take longer to score than to train.
+# through the buffer): autoresearch's own 21 million tokens would take longer to score than to train. How many that
+# are is told with each score.
 LOGITS_CAP = 1 << 31
 
 
@@ -45,7 +47,8 @@ class Exported:
 
     `time_budget` is the repository's own, `fingerprint` changes with anything a score depends on. `folder` also
     holds the index of the text that no candidate may read, windows.npz; `on_this_machine` says that copies of
-    that text are likely to lie about.
+    that text are likely to lie about. `eval_tokens` are scored, of `eval_tokens_of` that the repository itself would
+    score.
     """
 
     inputs: NDArray[np.int32]
@@ -56,6 +59,11 @@ class Exported:
     fingerprint: str
     folder: Path
     on_this_machine: bool
+    eval_tokens_of: int
+
+    @property
+    def eval_tokens(self) -> int:
+        return int(self.inputs.size)
 
 
 def load_or_make(
@@ -65,13 +73,9 @@ def load_or_make(
 
     Raises `UserError` where prepare.py is missing or fails.
     """
-    if not (repo / "prepare.py").is_file():
-        raise UserError(
-            f"{repo}: no prepare.py: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
-            " writes an example)"
-        )
+    home = prepare_folder(repo, PurePosixPath(script_path(settings)))
     source = source_of(repo, settings)
-    folder = cache_home() / "nocturne" / "exports" / _key(source, settings, python.interpreter.version)
+    folder = cache_home() / "nocturne" / "exports" / _key(source, home, settings, python.interpreter.version)
     if not again:
         found = _read(folder)
         if found is not None:
@@ -79,10 +83,10 @@ def load_or_make(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
-        _export(source, made, settings, jail, python)
+        _export(source, home, made, settings, jail, python)
         _index_texts(made)
         if _read(made) is None:
-            raise UserError(f"{repo}/prepare.py: the validation rows could not be exported from it")
+            raise UserError(f"{repo}/{home}/prepare.py: the validation rows could not be exported from it")
         _replace(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -92,8 +96,8 @@ def load_or_make(
     return found
 
 
-def _key(source: Source, settings: Settings, version: tuple[int, ...]) -> str:
-    digest = hashlib.sha256((source.repo / "prepare.py").read_bytes())
+def _key(source: Source, home: str, settings: Settings, version: tuple[int, ...]) -> str:
+    digest = hashlib.sha256((source.repo / home / "prepare.py").read_bytes())
     digest.update(repr((EXPORT_VERSION, windows.FORMAT, LOGITS_CAP, settings.eval_tokens, version)).encode())
     for line in beside_prepare.signature(source, settings):
         digest.update(f"\0{line}".encode(errors="surrogateescape"))
@@ -124,19 +128,24 @@ def _read(folder: Path) -> Exported | None:
             fingerprint=digest.hexdigest(),
             folder=folder,
             on_this_machine=bool(meta["on_this_machine"]),
+            eval_tokens_of=int(meta["eval_tokens_of"]),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
 
 
-def _export(source: Source, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
-    """Run the repository's prepare.py in its jail, where it may build its own cache and fill `made`."""
+def _export(
+    source: Source, home: str, made: Path, settings: Settings, jail: Jail, python: TaskPython
+) -> None:
+    """Run the prepare.py in the folder `home` in its jail, where it may build its own cache and fill `made`."""
     with private_copy(source, short=jail.name == "none") as space:
-        _run_export(space, made, settings, jail, python)
+        _run_export(space, home, made, settings, jail, python)
 
 
-def _run_export(space: Workspace, made: Path, settings: Settings, jail: Jail, python: TaskPython) -> None:
-    repo = space.repository
+def _run_export(
+    space: Workspace, home: str, made: Path, settings: Settings, jail: Jail, python: TaskPython
+) -> None:
+    repo = space.repository / home
     log = Log()
     arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
     view = views.data_view(space, settings, jail, python, "export", writable=(cache_home(),))
@@ -145,7 +154,7 @@ def _run_export(space: Workspace, made: Path, settings: Settings, jail: Jail, py
         python.words("export_rows", *arguments),
         jail=jail,
         view=view,
-        folder=folder,
+        folder=folder / home,
         env=views.data_environment(python, folder) | {"TMPDIR": str(view.scratch)},
         log=log,
         bounds=bounds(settings),

@@ -22,6 +22,7 @@ from evaluator.inside import frames
 from evaluator.jail.view import View
 from evaluator.job import Job
 from evaluator.log import Log
+from evaluator.script import Script
 from evaluator.training import views
 from evaluator.training.audit import Audit, Finding, Probes
 from evaluator.training.buffer import Buffer
@@ -36,29 +37,35 @@ class SecondJail:
     """A running audit jail, which waits until it is told to begin."""
 
     def __init__(
-        self, job: Job, view: View, exported: Exported, handed_in: HandedIn, model: ModelFile
+        self, job: Job, view: View, script: Script, exported: Exported, handed_in: HandedIn, model: ModelFile
     ) -> None:
+        """Start it beside the `script`'s prepare.py, in the tree that `view` shows."""
         self._job, self._exported, self._rows = job, exported, handed_in.rows
         self._log = Log()
         self._buffer = Buffer(len(exported.token_bytes))
         ours, theirs = socket.socketpair()
         end = model.reading_end()
         descriptors = (theirs.fileno(), end, self._buffer.descriptor)
+        tree = views.folder(view)
         env = environment(
             job.settings,
             job.python,
-            tree=views.folder(view),
+            tree=tree,
             seed=job.seed,
             scratch=view.scratch,
             amount=1.0,
             jailed=job.jail.name != "none",
         )
-        env |= {"NOCTURNE_NUMERICS": json.dumps(handed_in.numerics), "NOCTURNE_ROWS": str(handed_in.rows)}
+        env |= {
+            "NOCTURNE_NUMERICS": json.dumps(handed_in.numerics),
+            "NOCTURNE_ROWS": str(handed_in.rows),
+            "NOCTURNE_COLUMNS": str(exported.inputs.shape[1]),
+        }
         self._process = Candidate(
-            job.python.words("prober", *descriptors, len(exported.token_bytes)),
+            job.python.words("prober", *descriptors, len(exported.token_bytes), tree),
             jail=job.jail,
             view=view,
-            folder=views.folder(view),
+            folder=script.home(tree),
             env=env,
             log=self._log,
             bounds=bounds(job.settings),
@@ -113,9 +120,8 @@ class SecondJail:
         fault = faults.of_the_machine(status, list(self._log.lines), last, around)
         if fault is not None:
             raise CandidateFailed("infrastructure", f"in the audit: {fault}")
-        raise CandidateFailed(
-            "refused", f"the model can't be rebuilt in a fresh process: {last}", defence="audit"
-        )
+        # Nothing was found against it, and it did not cheat as far as anybody knows: it can't be judged.
+        raise CandidateFailed("unportable", f"the model can't be rebuilt in a fresh process: {last}")
 
     def _ask(self, probes: Probes, targets: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the losses (n,) at the probes' targets, in nats."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 
 from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds, environment
-from evaluator.errors import CandidateFailed, UserError
+from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
+from evaluator.script import Script, located, script_path
 from evaluator.smoke import SmokeOver, smoked, told_amount
 from evaluator.stream import Event
 from evaluator.training import concealed, exam, export, reference, views
@@ -38,21 +40,23 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
 
     Raises `UserError` for what is not the candidate's fault.
     """
-    if not (space.tree / "train.py").is_file():
-        raise UserError(f"{job.repo}: no train.py: it is what is trained and scored")
+    script = located(space.tree, job.settings)
     exported = export.load_or_make(job.repo, job.settings, job.jail, job.python)
     amount = job.settings.budget.amount or exported.time_budget
     mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
     measured_by = _reference(job, space, amount)
     timed = job.settings.budget.kind != "steps" and job.smoke is None
-    started = job.started({"kind": job.settings.budget.kind, "amount": amount}, mark)
+    tokens = {"eval_tokens": exported.eval_tokens, "eval_tokens_of": exported.eval_tokens_of}
+    budget = {"kind": job.settings.budget.kind, "amount": amount}
+    started = job.started(budget, mark, **tokens, script=script.path, folder=script.folder)
     say(started | ({"is_reference": measured_by is None} if timed else {}))
     known: dict[str, float] = {}
     try:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
-        score, audit, measures = _measure(job, space, log, say, exported, amount, measured_by, known)
+        known.update(tokens)
+        score, audit, measures = _measure(job, space, script, log, say, exported, amount, measured_by, known)
         result = scored(job, score, known, mark, log)
-        result["audit"] = audit
+        result |= {"audit": audit, **tokens}
         if measures is not None:
             result["reference"] = measures.to_json()
     except CandidateFailed as failure:
@@ -72,7 +76,9 @@ def _reference(job: Job, space: Workspace, amount: float) -> Reference | None:
     if given is None or job.smoke is not None or job.settings.budget.kind == "steps":
         return None
     reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=views.has_gpu())
-    unchanged = given.files == reference.digest_of(space.tree, job.settings.editable)
+    unchanged = given.files == reference.digest_of(
+        space.tree, (*job.settings.editable, script_path(job.settings))
+    )
     return None if unchanged else given
 
 
@@ -84,6 +90,7 @@ def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
 def _measure(
     job: Job,
     space: Workspace,
+    script: Script,
     log: Log,
     say: Say,
     exported: Exported,
@@ -93,7 +100,9 @@ def _measure(
 ) -> tuple[float, Mapping[str, Any], Reference | None]:
     """Return the score, what the audit found, and what the run took where it is one of the reference; `known`
     receives the run's metrics, however it ends."""
-    files = reference.digest_of(space.tree, job.settings.editable)  # before it may change them
+    files = reference.digest_of(
+        space.tree, (*job.settings.editable, script_path(job.settings))
+    )  # before it may change them
     limits = bounds(job.settings)
     vocabulary = len(exported.token_bytes)
     read = readable.named(job.settings, job.source)
@@ -101,7 +110,7 @@ def _measure(
     view = concealed.conceal(seen, space, exported, job.python.interpreter)
     folder = views.folder(view)
     with contextlib.ExitStack() as stack:
-        data = DataJail(job, space)
+        data = DataJail(job, space, script)
         stack.callback(data.close)
         if job.settings.budget.kind == "wall" and job.smoke is None:
             data.wait_until_ready(exported.prepare_fingerprint)
@@ -112,12 +121,13 @@ def _measure(
         ours, theirs = socket.socketpair()
         stack.callback(ours.close)
         descriptors = (theirs.fileno(), data.theirs.fileno(), buffer.descriptor)
-        arguments = ("train.py", *descriptors, exported.inputs.shape[1], vocabulary)
+        home = script.home(folder)
+        arguments = (script.name, folder, *descriptors, exported.inputs.shape[1], vocabulary)
         process = Candidate(
-            job.python.words("shim", *arguments),
+            _starting(job, arguments),
             jail=job.jail,
             view=view,
-            folder=folder,
+            folder=home,
             env=environment(
                 job.settings,
                 job.python,
@@ -153,7 +163,7 @@ def _measure(
         try:
             handed_in = exam.hand_in(line, clock, model, catch_up)
             if handed_in is None:
-                raise _ended(clock, folder)
+                raise _ended(clock, folder, script)
         finally:
             process.drain()
             known.update(clock.metrics(), cpu_seconds=round(process.cpu_seconds, 3))
@@ -165,7 +175,7 @@ def _measure(
         data.close()
         log.close("the evaluation began here; what is printed after it is not kept")
         say({"event": "scoring"})
-        second = SecondJail(job, views.elsewhere(view, job.jail, "audit"), exported, handed_in, model)
+        second = SecondJail(job, views.elsewhere(view, job.jail, "audit"), script, exported, handed_in, model)
         stack.callback(second.close)
         began = time.monotonic()
         try:
@@ -182,7 +192,15 @@ def _measure(
         return score, finding.metrics(), clock.measures(files) if clock.is_measured else None
 
 
-def _ended(clock: Clock, folder: Path) -> CandidateFailed:
+def _starting(job: Job, arguments: Sequence[object]) -> list[str]:
+    """Return the words that run the script: by itself, or by the words of a launcher."""
+    launch = job.settings.launch
+    if launch:
+        return job.python.words("ranks", json.dumps(launch), *arguments)
+    return job.python.words("shim", *arguments)
+
+
+def _ended(clock: Clock, folder: Path, script: Script) -> CandidateFailed:
     """Return why a candidate failed that ended before it was evaluated."""
     process = clock.process
     while process.returncode is None:  # it has closed its socket
@@ -193,6 +211,6 @@ def _ended(clock: Clock, folder: Path) -> CandidateFailed:
         list(process.log.lines),
         process.log.progress,
         str(folder),
-        "train.py ended without calling evaluate_bpb",
+        f"{script.path} ended without calling evaluate_bpb",
         process.around(),
     )
