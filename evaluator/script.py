@@ -49,28 +49,28 @@ def script_path(settings: Settings) -> str:
     )
 
 
-def located(repo: Path, settings: Settings) -> Script:
-    """Return the script of the repository in `repo`. Its working folder is its own where prepare.py lies beside it, or
-    the nearest folder above it that has one.
+def located(repo: Path, settings: Settings, *, shown: Path | None = None) -> Script:
+    """Return the script of the repository in `repo`, which is called `shown` in messages. Its working folder is its own
+    where prepare.py lies beside it, or the nearest folder above it that has one.
 
     Raises `UserError` where the script or prepare.py is missing.
     """
     path = PurePosixPath(script_path(settings))
     if not (repo / path).is_file():
         raise UserError(
-            f"{repo}: no {path}: it is what is trained and scored (`editable: [FILE]`, or `evaluator: {{train: FILE}}`,"
-            " names another)"
+            f"{shown or repo}: no {path}: it is what is trained and scored (`editable: [FILE]`, or"
+            " `evaluator: {train: FILE}`, names another)"
         )
-    return Script(str(path), prepare_folder(repo, path))
+    return Script(str(path), prepare_folder(repo, path, shown=shown))
 
 
-def prepare_folder(repo: Path, path: PurePosixPath) -> str:
+def prepare_folder(repo: Path, path: PurePosixPath, *, shown: Path | None = None) -> str:
     """Return the folder of the prepare.py that belongs to the script at `path`. Raises `UserError` for none."""
     for folder in path.parents:
         if (repo / folder / PREPARE).is_file():
             return str(folder)
     beside = "" if len(path.parts) == 1 else f" beside {path} or above it"
     raise UserError(
-        f"{repo}: no {PREPARE}{beside}: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
+        f"{shown or repo}: no {PREPARE}{beside}: it gives data, tokenizer and metric (`nocturne-evaluator starter DIR`"
         " writes an example)"
     )

@@ -40,7 +40,7 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
 
     Raises `UserError` for what is not the candidate's fault.
     """
-    script = located(space.tree, job.settings)
+    script = located(space.tree, job.settings, shown=job.repo)
     exported = export.load_or_make(job.repo, job.settings, job.jail, job.python)
     amount = job.settings.budget.amount or exported.time_budget
     mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
