@@ -43,6 +43,19 @@ def _guard(text: str) -> str:
     return text
 
 
+_Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _one_group(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression ({error})") from None
+    if groups != 1:
+        raise ValueError(f"must have one group, around the number, such as 'loss ([0-9.]+)'; it has {groups}")
+    return text
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -71,6 +84,13 @@ class Metric(_Section):
     """The score's name; for `kind: command` the name that the command prints."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether lower or higher is better."""
+    pattern: (
+        Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_group)] | None
+    ) = None
+    """For `kind: command`: a regular expression that finds the score in what the command prints, with one group
+    around the number, such as `'val loss ([0-9.]+)'`; null looks for METRIC lines and JSON."""
+    take: Literal["last", "min", "max"] = "last"
+    """Which number counts if the command prints several."""
 
 
 class Evaluator(_Section):
@@ -111,7 +131,8 @@ class Evaluator(_Section):
     evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
     """When an evaluation is given up."""
     threads: Annotated[int, Field(ge=1)] | None = None
-    """CPU threads a run may use; null leaves it to the machine."""
+    """CPU threads a run may use: it is bound to so many cores, and runs side by side to different ones as far as there
+    are enough. null leaves it to the machine."""
     python: Annotated[str, StringConstraints(min_length=1)] | None = None
     """The Python that the task runs with: a path (relative to the repository, absolute, or with `~`), the folder of
     an environment, such as `.venv`, or a name on PATH. null finds it: the repository's `.venv` or `venv`, the conda
@@ -276,8 +297,15 @@ class Config(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the search and of the runs."""
     proposer: Literal["offline", "claude"] = "offline"
-    """Who proposes. `offline`: a search over the constants of the editable files. `claude`: a model of
+    """Who proposes. `offline`: a search over the settings in the editable files (Python, JSON, YAML, TOML, C, shell).
+    `claude`: a model of
     Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    turn: Annotated[list[_Constant], Field(max_length=200)] = []
+    """Constants that the offline search may turn whatever their names say, as `LR`, `--lr`, `train.py:LR` or a
+    pattern such as `model.*`. `nocturne doctor` lists what it turns."""
+    leave: Annotated[list[_Constant], Field(max_length=200)] = []
+    """Constants that it leaves alone, named likewise. A name beats a pattern: `leave: ['*']` with names under `turn`
+    turns only these."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
     """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
     reviewer: Literal["rules", "claude"] = "rules"
@@ -363,6 +391,10 @@ class Config(_Section):
     def _command(cls, evaluator: Evaluator) -> Evaluator:
         if evaluator.kind == "command" and not evaluator.command:
             raise ValueError("kind: command needs the key `command`")
+        if evaluator.kind == "train" and (evaluator.metric.pattern or evaluator.metric.take != "last"):
+            raise ValueError(
+                "`metric.pattern` and `metric.take` go with kind: command; train measures val_bpb"
+            )
         if evaluator.kind == "train" and (evaluator.produce or evaluator.repeats > 1):
             raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")
         if evaluator.kind == "command" and evaluator.launch:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator import caches, faults, proctree
+from evaluator import caches, cores, faults, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.view import Jail, Limits, View
@@ -97,12 +97,18 @@ class Candidate:
         log: Log,
         bounds: Bounds,
         fds: Sequence[int] = (),
+        threads: int | None = None,
     ) -> None:
-        """Start `command` in `folder`; raise `OSError` where it can't be started."""
+        """Start `command` in `folder`, bound to as many cores as `threads` says if it is given.
+
+        Raises `OSError` if it can't be started.
+        """
         proctree.become_subreaper()
         self.log = log
         self.bounds = bounds
-        limits = Limits(file_bytes=int(bounds.scratch_mb * 2**20))
+        limits = Limits(
+            file_bytes=int(bounds.scratch_mb * 2**20), cores=cores.claim(threads) if threads else None
+        )
         launch = jail.launch(command, env=env, folder=folder, view=view, limits=limits, fds=fds)
 
         def start() -> None:
@@ -129,6 +135,7 @@ class Candidate:
         os.set_blocking(self._output, False)
         self._output_open = True
         self._jailed = jail.name != "none"
+        self._of_the_jail = 2 if self._jailed else 0  # who waits outside, and process 1 inside
         self._given = frozenset(os.fstat(fd).st_ino for fd in fds)
         self._files_mb = 0.0
         self._files_at = 0.0
@@ -180,10 +187,11 @@ class Candidate:
                 f"used {memory_mb:.0f} MiB of memory; {self.bounds.memory_mb:.0f} are allowed",
                 defence="limits",
             )
-        if used.processes > self.bounds.processes:
+        started = used.processes - self._of_the_jail
+        if started > self.bounds.processes:
             raise CandidateFailed(
                 "refused",
-                f"started {used.processes} processes; {self.bounds.processes} are allowed (`processes`)",
+                f"started {started} processes; {self.bounds.processes} are allowed (`processes`)",
                 defence="limits",
             )
         return used

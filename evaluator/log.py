@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from evaluator.progress import Progress
 
 FILE_CAP = 20 * 2**20  # bytes
 TAIL_CHARACTERS = 4000
 _KEPT_LINES = 400
-_KEPT_METRICS = 2000
 _LONGEST_LINE = 2000
 
 # `legible` is the one cleaning for text by others, the same as `bot.text.clean`: the reasons stand there. Its first
@@ -52,18 +51,22 @@ def legible(text: str) -> str:
     return _LOOSE_JOINERS.sub("", _UNSEEN.sub("", clean(text)))
 
 
+class Listener(Protocol):
+    """Who hears all that is printed, such as `evaluator.command.metrics.Reader`."""
+
+    def add(self, data: bytes) -> None: ...
+
+
 class Log:
     """Takes bytes as they come; `closed` is set once nothing more may be kept.
 
-    `lines` are the last of them, cleaned; `metric_lines`, kept where `keep_metrics` is set, those that may
-    state a metric (see `evaluator.command.metrics`).
+    `lines` are the last of them, cleaned. `listener`, if there is one, is told every byte.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.progress = Progress()
         self.closed = False
-        self.keep_metrics = False
-        self.metric_lines: list[str] = []
+        self.listener: Listener | None = None
         self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._file: BinaryIO | None = path.open("wb") if path else None
         self._written = 0
@@ -74,6 +77,8 @@ class Log:
         if self.closed:
             return
         self._write(data)
+        if self.listener is not None:
+            self.listener.add(data)
         *whole, self._rest = re.split(rb"[\r\n]", self._rest + data)
         for line in whole:
             self._line(line)
@@ -105,8 +110,6 @@ class Log:
         if not text.strip():
             return
         self.lines.append(text)
-        if self.keep_metrics and text.lstrip().startswith(("METRIC", "{")):
-            self.metric_lines = [*self.metric_lines[-_KEPT_METRICS:], text]
         self.progress.read(text)
 
     def _write(self, data: bytes) -> None:

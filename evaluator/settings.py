@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -28,8 +29,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Metric:
+    """What is measured. `pattern` is a regular expression with one group that finds the number in what a command
+    prints; `take` says which of several counts: last, min or max."""
+
     name: str = "val_bpb"
     direction: str = "minimize"
+    pattern: str | None = None
+    take: str = "last"
 
 
 @dataclass(frozen=True)
@@ -220,6 +226,8 @@ def _metric(value: object, where: str) -> Metric:
         direction=_choice(
             given.get("direction", "minimize"), f"{where}: direction", ("minimize", "maximize")
         ),
+        pattern=None if given.get("pattern") is None else _pattern(given["pattern"], f"{where}: pattern"),
+        take=_choice(given.get("take", "last"), f"{where}: take", ("last", "min", "max")),
     )
 
 
@@ -234,6 +242,19 @@ def _inside(value: object, where: str) -> str:
     if path.is_absolute() or ".." in path.parts:
         raise UserError(f"{where}: must be a path inside the repository, not {_named(value)}")
     return str(path)
+
+
+def _pattern(value: object, where: str) -> str:
+    text = _name(value, where)
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise UserError(f"{where}: is no regular expression: {error}") from None
+    if groups != 1:
+        raise UserError(
+            f"{where}: must have one group, around the number, such as 'loss ([0-9.]+)', not {groups}"
+        )
+    return text
 
 
 def _optional_count(value: object, where: str) -> int | None:

@@ -86,7 +86,7 @@ def _aim_of(change: Change) -> Aim:
     way = 0
     if not isinstance(new, str | None) and not isinstance(old, str | None):
         way = (new > old) - (new < old)
-    return Aim(words_of(change.name) | frozenset(re.findall(r"\[\d+\]", change.name)), value, way)
+    return Aim(words_of(change.local) | frozenset(re.findall(r"\[\d+\]", change.local)), value, way)
 
 
 def _same(left: Aim, right: Aim) -> bool:

@@ -52,11 +52,16 @@ def _changes(text: str, constants: Sequence[Constant]) -> tuple[Change, ...]:
 
 def _names(constant: Constant, constants: Sequence[Constant]) -> tuple[str, ...]:
     """Return what a constant may be called: a field also by its own name, where no other has it."""
-    short = constant.name.rpartition(".")[2]
+    short = _short(constant)
     others = (other for other in constants if other is not constant)
-    if short == constant.name or any(other.name.rpartition(".")[2] == short for other in others):
+    if short == constant.name or any(_short(other) == short for other in others):
         return (constant.name,)
     return (short, constant.name)
+
+
+def _short(constant: Constant) -> str:
+    """Return what a constant is called beside others: `n_layer` of `GPTConfig.n_layer`, `lr` of `--lr`."""
+    return constant.local.rpartition(".")[2].lstrip("-")
 
 
 def _fitted(literal: str, like: Value) -> str | None:
@@ -80,7 +85,9 @@ def _proposal(files: Mapping[str, str], idea: Idea, changes: tuple[Change, ...])
         expected_effect="What the idea hopes for: a better score. Nothing else predicts its size.",
         risk="The values were taken as they are named; nobody has looked whether they go together.",
         files={
-            path: rewrite(files[path], {change.name: change.new for change in changes if change.file == path})
+            path: rewrite(
+                files[path], {change.name: change.new for change in changes if change.file == path}, path
+            )
             for path in sorted({change.file for change in changes})
         },
         changes=changes,

@@ -7,16 +7,42 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.agents.constants import Constant, Number, Value, constants_of
+from bot.agents.constants import Constant, Number, Value, constants_of, literal_value
+from bot.agents.formats.site import last_part
 from bot.agents.usage import Usage, usage_of
 
-# Never ours to turn: seeds, what the evaluator fixes, where and how it runs, what is only shown.
+# Never ours to turn: seeds, what measures, where and how it runs, what is only shown. Parts of names.
+_MEASURES = (
+    r"seeds?|evals?|evaluat\w+|val|valid|validation|test|tests|testing|bench|benchmarks?|scores?|scoring|metrics?"
+    r"|repeats?|trials?|n_runs|num_runs|expected|golden|tol|tolerances?|atol|rtol"
+)
+_TIMES = (
+    r"time|times|timeouts?|budget|seconds|secs|minutes|hours|ms|deadline|clock|duration|runtime|wall|walltime"
+)
+_SHOWS = (
+    r"log|logs|logg\w+|print|prints|verbose|debug|report|reporting|snapshots?|display|show|plots?|plotting|monitor"
+    r"|tensorboard|wandb|mlflow|progress|checkpoint|checkpoints|checkpointing|ckpt|ckpts|save|saves|saving|resume"
+)
+_FIXED = (
+    r"seq|sequence|vocab|dtype|precision|version|versions|flops|tokenizer|bos|eos|pad|ignore_index|exclude|startup"
+    r"|world_size|backend|port|id|ids|uuid"
+)
+_MEMORY = re.compile(r"(?:^|_)(?:mem|memory|ram|vram)(?:_|$)")
+_BOUND = re.compile(r"(?:^|_)(?:max|limit|cap|peak|slack|free|fraction|[mg]i?b|bytes)(?:_|$)")
 _FORBIDDEN = re.compile(
-    r"(^|_)(seeds?|evals?|val|valid|validation|test|time|budget|seconds|minutes|deadline|clock|timeout"
-    r"|seq|sequence|context|block_size|vocab|dtype|precision|log|logs|print|verbose|debug|interval|every|version"
-    r"|path|paths|dir|dirs|file|files|folder|url|host|port|name|names|workers|threads|flops|tokenizer|bos|eos"
-    r"|pad|ignore_index|exclude|startup|checkpoint|ckpt|save|resume|wandb|rank|world_size|backend)(_|$)"
-    r"|^__"
+    rf"(?:^|_)(?P<why>{_MEASURES}|{_TIMES}|{_SHOWS}|{_FIXED})(?:_|$)|^__|^(?:(?:local|global|node)_)?rank$"
+)
+# These name a place if they end a name or are worth a text; `dir_depth = 2` is a number of something.
+_PLACES = re.compile(
+    r"(?:^|_)(?:path|paths|dir|dirs|file|files|folder|folders|url|urls|host|hosts|name|names|device|devices|gpus?|nodes)$"
+)
+_PLACE_TEXTS = re.compile(
+    r"(?:^|_)(?:path|paths|dir|dirs|file|files|folder|url|host|name|names|device)(?:_|$)"
+)
+# A section of settings that is about measuring or showing, whatever the settings in it are called.
+_SECTIONS = re.compile(
+    r"(?:^|_)(?:evals?|evaluation|val|valid|validation|test|tests|testing|log|logs|logging|logger|wandb|checkpoint"
+    r"|checkpoints|paths|version|versions|dependencies|requires|hydra|benchmark|metrics?)(?:_|$)"
 )
 
 
@@ -68,6 +94,7 @@ _CLASSES = (
     Class(r"optim|muon|adam|sched", 0.4, "optimization", "log"),
 )
 _UNKNOWN = Class("", 0.15, "other", "log")
+UNREAD = "nothing reads it"
 _FRACTION = re.compile(r"ratio|frac|fraction|pct|prob|rate$|dropout|smoothing|warmup|warmdown|cooldown")
 _ZERO_START = {"weight_decay": 0.1, "clip": 1.0, "label_smoothing": 0.05}
 
@@ -93,33 +120,87 @@ class Knob:
 
 
 def knobs_of(files: Mapping[str, str]) -> tuple[Knob, ...]:
-    """Return what may be turned in `files`, in the order of the source."""
+    """Return what may be turned in `files`, in the order of the source, as far as these files tell."""
     usage = usage_of(files)
-    return tuple(knob for constant in constants_of(files) if (knob := _knob(constant, usage)) is not None)
+    return tuple(
+        found for constant in constants_of(files) if isinstance(found := knob_of(constant, usage), Knob)
+    )
 
 
 def bare(name: str) -> str:
-    """Return the last component in lower case without an index: `GPTConfig.n_layer` -> `n_layer`."""
-    return re.sub(r"\[\d+\]$", "", name.rsplit(".", 1)[-1]).lower()
+    """Return the last component in lower case without an index: `GPTConfig.nLayer` -> `n_layer`, `--lr` -> `lr`."""
+    last = last_part(name)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower()
 
 
-def _knob(constant: Constant, usage: Usage) -> Knob | None:
-    name, value = bare(constant.name), constant.value
-    is_field = "." in constant.name
-    last = re.sub(r"\[\d+\]$", "", constant.name.rsplit(".", 1)[-1])
-    if _FORBIDDEN.search(name) or last not in usage.read or constant.name.split("[")[0] in usage.dead_fields:
-        return None
-    if not is_field and last in usage.rebound:
-        return None
+def knob_of(constant: Constant, usage: Usage, *, forced: bool = False, read: bool = False) -> Knob | str:
+    """Return how a constant is turned, or why it is left alone, in a few words.
+
+    `forced`: a human says that it may be turned, whatever its name and its use. `read`: somebody reads it.
+    """
+    name = bare(constant.local)
+    if not forced:
+        why = _not_ours(constant, name) or _not_alive(constant, usage)
+        if why and not (read and why == UNREAD):
+            return why
     found = next((known for known in _CLASSES if re.search(known.pattern, name)), _UNKNOWN)
-    weight, category = found.weight, found.category
-    if isinstance(value, bool):
-        return Knob(constant, "choice", min(weight, 0.3), category, 0.0, choices=(False, True))
-    if isinstance(value, str):
-        choices = _choices(constant, usage.choices.get(name, ()))
-        if len(choices) < 2 or re.search(r"device|cuda|/|\\", name + value):
-            return None
-        return Knob(constant, "choice", max(weight, 0.3), category, 0.0, choices=choices)
+    if isinstance(constant.value, bool):
+        weight = min(found.weight, 0.3)
+        return Knob(constant, "choice", weight, found.category, 0.0, choices=(False, True))
+    choices = _choices(constant, usage.choices.get(name, ()))
+    if isinstance(constant.value, str) or len(choices) >= 2:
+        return _choosing(constant, choices, found, forced)
+    return _number(constant, name, constant.value, found, forced)
+
+
+def _not_ours(constant: Constant, name: str) -> str:
+    """Return why a constant's name forbids to turn it, empty if it doesn't."""
+    forbidden = _FORBIDDEN.search(name)
+    if forbidden and not (name.endswith("_rank") or re.search(r"(?:^|_)(?:flash|lora)_", name)):
+        word = forbidden["why"] or name
+        return f"{word}: it measures, limits or names"
+    if _MEMORY.search(name) and _BOUND.search(name):
+        return "memory: it measures, limits or names"
+    places = _PLACE_TEXTS if isinstance(constant.value, str) else _PLACES
+    if places.search(name):
+        return "it names a place or a thing"
+    above = constant.local.removeprefix("--").rpartition(".")[0].split(".")
+    section = next((part for part in above if part and _SECTIONS.search(bare(part))), None)
+    return f"{section}: a part that measures, shows or names" if section else ""
+
+
+def _not_alive(constant: Constant, usage: Usage) -> str:
+    """Return why turning a constant would change nothing as far as the sources tell, empty if it may."""
+    key, first = constant.key or last_part(constant.local), constant.local.split("[")[0]
+    known = key in usage.read or key in usage.outside
+    if first in usage.dead_fields:
+        return "every call gives another value"
+    if re.search(r"eps(?:ilon)?", bare(constant.local)) and key in usage.compared:
+        return "it is what a comparison allows"
+    if constant.kind == "variable":
+        if (constant.file, key) in usage.rebound:
+            return "it is set more than once"
+        return "" if known else UNREAD
+    if constant.kind in ("field", "option", "setting"):
+        alive = known or key in usage.keys or usage.dynamic
+        return "" if alive or constant.owner in usage.outside or usage.words[key] else UNREAD
+    if constant.kind == "local":
+        return "" if known else UNREAD
+    if constant.kind == "macro":
+        return "" if known or usage.words[key] > 1 else UNREAD
+    return ""
+
+
+def _choosing(constant: Constant, choices: tuple[Value, ...], found: Class, forced: bool) -> Knob | str:
+    if len(choices) < 2:
+        return "a text, and no comment beside it lists others, such as `# relu, gelu`"
+    names_a_place = re.search(r"device|cuda|/|\\", f"{bare(constant.local)}{constant.value}")
+    if names_a_place and not forced:
+        return "it names a place or a thing"
+    return Knob(constant, "choice", max(found.weight, 0.3), found.category, 0.0, choices=choices)
+
+
+def _number(constant: Constant, name: str, value: Number, found: Class, forced: bool) -> Knob | str:
     low, high = _bounds(constant.comment, float(value))
     kind, zero = _kind(name, value, found.kind), None
     if kind == "unit":
@@ -131,8 +212,10 @@ def _knob(constant: Constant, usage: Usage) -> Knob | None:
     elif value == 0:
         zero = next((start for key, start in _ZERO_START.items() if key in name), None)
         if zero is None or type(value) is int:
-            return None
-    return Knob(constant, kind, weight, category, found.lean, low, high, zero_start=zero)
+            if not forced:
+                return "0: how large a step would be is not known"
+            zero = 1.0
+    return Knob(constant, kind, found.weight, found.category, found.lean, low, high, zero_start=zero)
 
 
 def _kind(name: str, value: Number, promised: str) -> str:
@@ -152,12 +235,19 @@ def _kind(name: str, value: Number, promised: str) -> str:
 
 
 def _choices(constant: Constant, compared: tuple[str, ...]) -> tuple[Value, ...]:
+    """Return what a constant may be: as declared, else as its comment lists it, else what code compares it with."""
     value = constant.value
+    declared = tuple(worth for text in constant.choices if (worth := literal_value(text)) is not None)
+    if declared:
+        fitting = tuple(dict.fromkeys(worth for worth in declared if type(worth) is type(value)))
+        return fitting if value in fitting else ()
+    if not isinstance(value, str):
+        return ()
     said = re.split(r"\s*(?:,|\||/|\bor\b|;)\s*", re.sub(r"^[^:]*:\s*", "", constant.comment))
     words = [re.sub(r"^['\"`(]+|['\"`).]+$", "", word.strip()) for word in said]
     if len(words) >= 2 and value in words and all(re.fullmatch(r"[\w.+-]+", word) for word in words):
         return tuple(dict.fromkeys(words))
-    return tuple(dict.fromkeys([*compared, str(value)])) if compared else ()
+    return tuple(dict.fromkeys([*compared, value])) if compared else ()
 
 
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"

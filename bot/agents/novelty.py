@@ -8,20 +8,16 @@ setting that was tried is a repeat on a newer incumbent too, and who wants it ag
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import libcst as cst
-
 from bot.agents.aims import Aim, Value, aims_of_changes, same_aims, same_value, value_of, words_of
 from bot.agents.constants import rewrite
+from bot.agents.formats.plain import plain_text
 from bot.agents.reading import aims_of_text
-from bot.agents.review import without_docstrings
-from bot.agents.sources import tree_of
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 Kind = Literal["edit", "constants", "words", "direction"]
@@ -87,7 +83,7 @@ def twin(changes: Sequence[Change], edit: str, history: Sequence[PastExperiment]
 
 
 def _values(changes: Sequence[Change]) -> dict[tuple[str, str], Value]:
-    return {(change.file, change.name): value_of(change.new) for change in changes}
+    return {(change.file, change.local): value_of(change.new) for change in changes}
 
 
 def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:
@@ -100,8 +96,8 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
         literals = {change.name: change.new for change in changes if change.file == path}
         old = before.get(path, "")
         try:
-            expected = rewrite(old, literals) if literals else old
-        except (KeyError, ValueError, RecursionError, cst.ParserSyntaxError):
+            expected = rewrite(old, literals, path) if literals else old
+        except (KeyError, ValueError, RecursionError):
             expected = old
         gone, come = _plain_lines(path, expected), _plain_lines(path, after[path])
         for sign, lines in (("-", gone - come), ("+", come - gone)):
@@ -112,12 +108,7 @@ def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Se
 
 
 def _plain_lines(path: str, text: str) -> Counter[str]:
-    if path.endswith(".py"):
-        # What does not parse is told apart by its text.
-        tree, _ = tree_of(text)
-        if tree is not None:
-            text = ast.unparse(without_docstrings(tree))
-    return Counter(line.strip() for line in text.splitlines() if line.strip())
+    return Counter(line.strip() for line in plain_text(path, text).splitlines() if line.strip())
 
 
 @dataclass(frozen=True)
@@ -165,7 +156,7 @@ def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int)
 def _ways(changes: Sequence[Change]) -> dict[str, int]:
     """Return which way each constant moves; empty where one of them has no more or less."""
     aims = aims_of_changes(changes)
-    ways = {change.name: aim.way for change, aim in zip(changes, aims, strict=True)}
+    ways = {f"{change.file}:{change.local}": aim.way for change, aim in zip(changes, aims, strict=True)}
     return ways if all(ways.values()) else {}
 
 

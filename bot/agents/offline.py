@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.agents.belief import Belief, believe, expected_gain
-from bot.agents.constants import constants_of, rewrite
+from bot.agents.constants import Constant, rewrite
 from bot.agents.follow import follow
-from bot.agents.knobs import Knob, knobs_of
+from bot.agents.knobs import Knob
 from bot.agents.lessons import Lessons, lessons_of
 from bot.agents.moves import Candidate, Search
+from bot.agents.space import Rules, space_of
 from bot.agents.steps import divisions, literal
 from bot.agents.wording import words_for
 from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
@@ -31,18 +33,21 @@ def propose(
     seed: int,
     number: int,
     ideas: Sequence[Idea] = (),
+    rules: Rules | None = None,
 ) -> Proposal | None:
-    """Return the next change to try on the incumbent's `files`, or None where the space is exhausted.
+    """Return the next change to try on the incumbent's `files`, None if the space is empty or exhausted.
 
     An idea of a human that can be followed comes before the search.
     """
     followed = follow(files, ideas)
     if followed is not None:
         return followed
-    constants = constants_of(files)
-    knobs = {knob.name: knob for knob in knobs_of(files)}
+    space = space_of(files, rules)
+    constants = space.constants
+    knobs = {knob.name: knob for knob in space.knobs}
     if not knobs:
         return None
+    history = _in_present_names(history, constants)
     rng = random.Random(f"{seed}/{number}")
     lessons = lessons_of(constants, tuple(knobs.values()), history)
     values = {constant.name: constant.value for constant in constants}
@@ -68,11 +73,35 @@ def propose(
         expected_effect=effect,
         risk=risk,
         files={
-            path: rewrite(files[path], {change.name: change.new for change in changes if change.file == path})
+            path: rewrite(
+                files[path], {change.name: change.new for change in changes if change.file == path}, path
+            )
             for path in sorted({change.file for change in changes})
         },
         changes=changes,
     )
+
+
+def _in_present_names(
+    history: Sequence[PastExperiment], constants: Sequence[Constant]
+) -> Sequence[PastExperiment]:
+    """Return the past with the names that constants have now: one that gets a namesake in another file gets its
+    file's name before its own."""
+    names = {(constant.file, constant.local): constant.name for constant in constants}
+    if all(local == name for (_, local), name in names.items()) and not any(
+        change.name != change.local for past in history for change in past.changes
+    ):
+        return history
+    return [
+        replace(
+            past,
+            changes=tuple(
+                replace(change, name=names.get((change.file, change.local), change.name))
+                for change in past.changes
+            ),
+        )
+        for past in history
+    ]
 
 
 def _choose(

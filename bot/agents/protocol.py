@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.agents.memory import Memory
 from bot.agents.skills import Skill
+from bot.agents.space import Rules
 from bot.rules.proposal import Idea, PastExperiment, Proposal
 
 
@@ -83,7 +84,8 @@ class Question:
 
     `library` answers what it wants to know beyond that; with `revision` it is asked to mend, not to begin.
     `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
-    follow it leaves to another proposer. `try_out` is there where candidates may be run.
+    follow it leaves to another proposer. `try_out` is there where candidates may be run. `rules` say what a search
+    may turn.
     """
 
     files: Mapping[str, str]
@@ -95,6 +97,7 @@ class Question:
     revision: Revision | None = None
     ideas: Sequence[Idea] = ()
     try_out: TryOut | None = None
+    rules: Rules = field(default_factory=Rules)
 
 
 class Proposer(Protocol):
@@ -103,6 +106,13 @@ class Proposer(Protocol):
     def propose(self, question: Question) -> Proposal | None:
         """Return the next change to try, None where nothing is left to try."""
         ...
+
+
+@runtime_checkable
+class Searcher(Proposer, Protocol):
+    """A proposer that searches a space: whether there is anything in it can be said before anything is paid."""
+
+    searches: bool
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.agents.constants import changes_between
+from bot.agents.formats.plain import plain_text, without_docstrings
+from bot.agents.formats.site import last_part
 from bot.agents.sources import tree_of
 
 BANNED_IMPORTS = frozenset(
@@ -42,12 +45,13 @@ class Review:
 def fingerprint(files: Mapping[str, str]) -> str:
     """Return a digest that changes of comments, docstrings and format leave as it is.
 
-    Python files count by their syntax tree, others (and Python that does not parse) by their text.
+    Python files count by their syntax tree, others (and Python that does not parse) by their text without
+    comments, as far as their format is known.
     """
     digest = hashlib.sha256()
     for path in sorted(files):
         tree = tree_of(files[path])[0] if path.endswith(".py") else None
-        body = files[path] if tree is None else ast.dump(without_docstrings(tree))
+        body = plain_text(path, files[path]) if tree is None else ast.dump(without_docstrings(tree))
         digest.update(f"{path}\0{len(body)}\0{body}\0".encode(errors="surrogatepass"))
     return digest.hexdigest()
 
@@ -98,17 +102,8 @@ def review(
     after = unchanged + [tree for _, tree in new]
     reasons += _new_powers(old, after)
     reasons += _new_seeds(old, after)
+    reasons += _reseeded(before, changed, reasons)
     return Review(not reasons, tuple(reasons))
-
-
-def without_docstrings(tree: ast.Module) -> ast.Module:
-    """Take the docstrings out of `tree` and return it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] if isinstance(first.value.value, str) else node.body
-    return tree
 
 
 def _sameness(before: Mapping[str, str], after: Mapping[str, str], tried: Mapping[str, int]) -> Iterator[str]:
@@ -182,6 +177,14 @@ def _new_seeds(old: Sequence[ast.Module], new: Sequence[ast.Module]) -> Iterator
         fresh = after[name] - before.get(name, frozenset())
         if fresh and (name in before or name.endswith("()")):
             yield f"It changes a seed: {name} {', '.join(sorted(fresh))}. Luck is not an improvement."
+
+
+def _reseeded(before: Mapping[str, str], changed: Mapping[str, str], said: Sequence[str]) -> Iterator[str]:
+    """Object to seeds among the constants of any format: options, entries of data files, C."""
+    for change in changes_between({path: before.get(path, "") for path in changed}, changed):
+        sentence = f"It changes a seed: {change.local} {change.new}. Luck is not an improvement."
+        if _SEED.search(last_part(change.local)) and sentence not in said:
+            yield sentence
 
 
 def _seeds(trees: Sequence[ast.Module]) -> dict[str, frozenset[str]]:

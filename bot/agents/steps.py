@@ -80,19 +80,20 @@ def divisions(knobs: Sequence[Knob], files: Mapping[str, str]) -> tuple[tuple[st
 
     From asserts in the source, and guessed from names; only pairs that hold at present count.
     """
-    values = {c.name: c.value for c in constants_of(files) if type(c.value) is int and c.value > 0}
+    whole = {c.name: c for c in constants_of(files) if type(c.value) is int and c.value > 0}
     guessed = {("total_batch", "device_batch"), ("n_head", "n_kv_head"), ("heads", "kv_heads")}
     usage = usage_of(files)
     widths, parts = ("n_embd", "d_model", "model_dim", "embed_dim", "hidden", "width"), ("head",)
     guessed |= {(width, part) for width in widths for part in parts}
     turned = {knob.name for knob in knobs}
     pairs = []
-    for big, big_value in values.items():
-        for small, small_value in values.items():
-            if big == small or not {big, small} & turned or {big, small} & usage.dead_fields:
+    for big, one in whole.items():
+        for small, other in whole.items():
+            if big == small or not {big, small} & turned or {one.local, other.local} & usage.dead_fields:
                 continue
-            named = any(a in bare(big) and b in bare(small) for a, b in guessed)
-            if (named or (bare(big), bare(small)) in usage.divides) and _holds(big_value, small_value):
+            names = (bare(one.local), bare(other.local))
+            named = any(a in names[0] and b in names[1] for a, b in guessed)
+            if (named or names in usage.divides) and _holds(one.value, other.value):
                 pairs.append((big, small))
     return tuple(pairs)
 
@@ -134,7 +135,8 @@ def _divides(pair: tuple[str, str], new: Mapping[str, Value], old: Mapping[str, 
     # Rotary embeddings need an even head dimension: keep even what is even.
     before = [old[pair[0]], old[pair[1]]]
     was_even = all(isinstance(v, int) for v in before) and (int(before[0]) // int(before[1])) % 2 == 0
-    is_heads = "head" in bare(pair[1]) and "dim" not in bare(pair[1]) and "head" not in bare(pair[0])
+    big_name, small_name = (bare(name.rpartition(":")[2]) for name in pair)
+    is_heads = "head" in small_name and "dim" not in small_name and "head" not in big_name
     return not (was_even and is_heads) or (big // small) % 2 == 0
 
 

@@ -30,6 +30,8 @@ from bot.terminal import PlainDisplay, TerminalDisplay
 class OfflineProposer:
     """The offline search behind the proposer's protocol."""
 
+    searches = True
+
     def propose(self, question: Question) -> Proposal | None:
         if question.revision is not None:
             return None  # its changes are values: there is no wording of them to mend
@@ -41,6 +43,7 @@ class OfflineProposer:
             seed=question.seed,
             number=question.number,
             ideas=question.ideas,
+            rules=question.rules,
         )
 
 

@@ -20,6 +20,7 @@ from bot.doctor.loop_conditions import (
     verified,
 )
 from bot.doctor.plan import plan_of
+from bot.doctor.search import FILES, SEARCH, files, search
 from bot.doctor.slack_checks import SLACK, slack
 from bot.errors import UserError
 from bot.forge.github import GitHubForge
@@ -53,7 +54,13 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
     local = examine(TOOLS, lambda: tools(desk.config.evaluator, desk.git.top, desk.evaluator_settings()))
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
-        findings += _conditions(desk, campaign, stops, train=train and able, able=able)
+        found = campaign
+        begins = examine(FILES, lambda: files(desk, found))
+        if all(finding.colour != "red" for finding in begins):
+            begins += examine(SEARCH, lambda: search(desk, found))
+        findings += begins
+        ready = able and all(finding.colour != "red" for finding in begins)
+        findings += _conditions(desk, campaign, stops, train=train and ready, able=able)
     told = examine(SLACK, lambda: slack(desk.config.slack, environ))
     return [*findings, *local, *_github(desk, environ), *told]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.agents.constants import constant_values, rewrite, same_value
+from bot.agents.constants import constants_of, rewrite, same_value
 from bot.git import Git
 from bot.rules.proposal import Change
 
@@ -34,16 +34,32 @@ def _by_constants(
     *, base: Mapping[str, str], changed: Mapping[str, str], onto: Mapping[str, str], changes: Sequence[Change]
 ) -> dict[str, str] | None:
     """Return `onto` with the constants set, None where the change is more than that or somebody was there."""
-    values, old = constant_values(onto), constant_values(base)
     carried: dict[str, str] = {}
     for path, text in changed.items():
         mine = [change for change in changes if change.file == path]
         if not mine or path not in onto or path not in base:
             return None
-        new = {change.name: change.new for change in mine}
-        if not new.keys() <= old.keys() or rewrite(base[path], new) != text:
+        new = {change.local: change.new for change in mine}
+        if not new.keys() <= _values(path, base[path]).keys() or _rewritten(path, base[path], new) != text:
             return None
-        if not all(c.name in values and same_value(values[c.name], c.old) for c in mine):
+        values = _values(path, onto[path])
+        if not all(c.local in values and same_value(values[c.local], c.old) for c in mine):
             return None
-        carried[path] = rewrite(onto[path], new)
+        landed = _rewritten(path, onto[path], new)
+        if landed is None:
+            return None
+        carried[path] = landed
     return carried
+
+
+def _values(path: str, text: str) -> dict[str, str]:
+    """Return the literals of one file by their names in it."""
+    return {constant.local: constant.literal for constant in constants_of({path: text})}
+
+
+def _rewritten(path: str, text: str, new: Mapping[str, str]) -> str | None:
+    """Return the file with new values, None if it can't spell one of them."""
+    try:
+        return rewrite(text, new, path)
+    except ValueError:
+        return None

@@ -10,12 +10,15 @@ from bot import words
 from bot.agents.constants import changes_between
 from bot.agents.novelty import edit_beside
 from bot.agents.protocol import Question, Revision
+from bot.agents.space import space_of
 from bot.errors import UserError
 from bot.loop.carry import carry
 from bot.loop.desk import Desk
+from bot.loop.files import editable_files
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import DeskLibrary
 from bot.loop.measure import require_commit
+from bot.loop.search_space import rules_of, why_nothing
 from bot.loop.trying_out import try_out_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import (
@@ -42,7 +45,7 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         proposal = ask(desk, campaign, experiment, files, ideas=ideas)
         tell_of_passed(desk, campaign, ideas, proposal)
         if proposal is None:
-            _give_up(desk, campaign, experiment)
+            _give_up(desk, experiment, files)
             return
         campaign = _record(desk, experiment, proposal, files)
         if campaign.experiments[experiment.number].proposal is not None:
@@ -75,6 +78,7 @@ def ask(
             revision=revision,
             ideas=ideas,
             try_out=try_out_of(desk, campaign, experiment),
+            rules=rules_of(desk, experiment.claimed_on, files),
         )
     )
 
@@ -130,9 +134,10 @@ def _kept(number: int, revision: int, path: str) -> str:
     return f"revisions/{number:06d}-{revision}/{path}" if revision else f"experiments/{number:06d}/{path}"
 
 
-def _give_up(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def _give_up(desk: Desk, experiment: Experiment, files: Mapping[str, str]) -> None:
     """Nothing is left to try: the number is given back as `lost`, and the loop ends."""
-    reason = "the proposer has nothing left to try"
+    space = space_of(files, rules_of(desk, experiment.claimed_on, files))
+    reason, told = why_nothing(desk, space, files)
     if experiment.reverts is not None:
         reason = f"experiment {experiment.reverts} can't be taken out: later changes stand on it"
     elif experiment.retries is not None:
@@ -144,7 +149,8 @@ def _give_up(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         ExperimentFinished(experiment.number),
     ]
     if not experiment.asked_for:
-        detail = f"{reason}; widen the program, then `nocturne resume`"
+        campaign = desk.ledger.known()
+        detail = f"{told}; then `nocturne resume`"
         events.append(LoopStopped("exhausted", detail, len(campaign.order) + 1, campaign.commands))
     desk.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
 
@@ -286,19 +292,6 @@ def ensure_commit(desk: Desk, experiment: Experiment) -> None:
         parent, round = experiment.candidate.parent, experiment.candidate.round
         _commit_candidate(desk, experiment, parent=parent, files=files, round=round)
     require_commit(desk, experiment.candidate.commit)
-
-
-def editable_files(desk: Desk, commit: str) -> dict[str, str]:
-    """Return the editable files of a commit as text; those that it lacks are left out."""
-    found: dict[str, str] = {}
-    for path in desk.config.editable:
-        content = desk.git.read_blob(commit, path)
-        if content is not None:
-            try:
-                found[path] = content.decode()
-            except UnicodeDecodeError:
-                raise UserError(f"{path}: is not UTF-8 text: save it as UTF-8 and commit it") from None
-    return found
 
 
 def _text(desk: Desk, commit: str, path: str) -> str:

@@ -12,8 +12,9 @@ from bot.loop import packages
 from bot.loop.auditing import draw
 from bot.loop.by_hand import heed_pull, pushed_words
 from bot.loop.desk import Desk
+from bot.loop.files import editable_files
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
-from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.proposing import ensure_commit
 from bot.loop.repeated import tried_here
 from bot.loop.reviewing import ask_reviewer, reviewed_event
 from bot.loop.scope import objections

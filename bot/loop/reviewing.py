@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from bot.agents.protocol import Case, Opinion
 from bot.loop.desk import Desk
+from bot.loop.files import editable_files
 from bot.loop.library import DeskLibrary
-from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.proposing import ensure_commit
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Reviewed
 from bot.text import clean, one_line

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from bot.agents.protocol import Revision
 from bot.loop.desk import Desk
+from bot.loop.files import editable_files
 from bot.loop.measure import require_commit
-from bot.loop.proposing import as_recorded, ask, editable_files, ensure_commit, kept_files
+from bot.loop.proposing import as_recorded, ask, ensure_commit, kept_files
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import ProposalRevised
 from bot.rules.outcome import decision_of

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.loop.desk import Desk, limits
 from bot.loop.measure import measure
-from bot.loop.start import ensure_started
+from bot.loop.start import ensure_ready
 from bot.loop.taking_in import awaited
 from bot.loop.work import begin, choose, prepare, reconcile, record_stop, work_on
 from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait, title_of
@@ -30,7 +30,7 @@ class Until:
 
 def run_loop(desk: Desk, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
-    ensure_started(desk)
+    ensure_ready(desk)
     desk = replace(desk, may_run=True)
     finished, waited_for = 0, frozenset[int]()
     while True:

@@ -12,7 +12,7 @@ from bot.loop.auditing import record
 from bot.loop.desk import Desk, limits
 from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
-from bot.loop.start import ensure_started
+from bot.loop.start import ensure_ready, ensure_started
 from bot.loop.work import (
     HELD,
     STAGE_ORDER,
@@ -44,7 +44,7 @@ def propose_next(
     was made already and got lost on the way.
     """
     with looking(desk):
-        ensure_started(desk)
+        ensure_ready(desk)
         campaign = reconcile(desk)
     desk = _for_the_trainer(desk, campaign)
     if finish_first:

@@ -10,19 +10,21 @@ from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.loop.desk import Desk
+from bot.loop.files import editable_files
+from bot.loop.search_space import check_names, require_space
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved
 
 
 def ensure_started(desk: Desk) -> Campaign:
     """Return the campaign, begun if it is new. Raises UserError where the repository isn't ready for one."""
-    _check_working_tree(desk)
+    check_working_tree(desk)
     campaign = desk.ledger.refresh()
     base = desk.git.resolve(desk.base)
     if base is None:
         raise UserError(f"branch {desk.base!r} has no commit yet: run `git add -A && git commit` first")
     if campaign.started is None:
-        check_tree(desk, base)
+        check_begin(desk, campaign, base)
         event = CampaignStarted(
             campaign=desk.name,
             base_branch=desk.base,
@@ -38,12 +40,34 @@ def ensure_started(desk: Desk) -> Campaign:
     return campaign
 
 
+def ensure_ready(desk: Desk) -> Campaign:
+    """Return the campaign as `ensure_started` does, if there is something to propose on its incumbent."""
+    campaign = ensure_started(desk)
+    require_space(desk, campaign, campaign.incumbent, editable_files(desk, campaign.incumbent))
+    return campaign
+
+
+def check_begin(desk: Desk, campaign: Campaign, base: str) -> None:
+    """Check that a campaign can begin on the commit `base`: its files are there, and there is something to try."""
+    check_files(desk, base)
+    files = editable_files(desk, base)
+    check_names(desk, base, files)
+    require_space(desk, campaign, base, files)
+
+
+def check_files(desk: Desk, base: str) -> None:
+    """Check that a commit has all that a new campaign needs: what `check_tree` looks for, and the program."""
+    check_tree(desk, base)
+    if desk.git.read_blob(base, desk.config.program) is None:
+        raise UserError(_missing(desk, desk.config.program, "write into it what shall be explored"))
+
+
 def check_tree(desk: Desk, commit: str) -> None:
     """Check that a commit has what a campaign needs, and that its editable Python files parse."""
     config = desk.config
     needed = list(config.editable)
     if config.evaluator.kind == "train":
-        needed += [config.script or "train.py", _prepare(desk, commit)]
+        needed += needed_to_train(desk, commit)
     for path in dict.fromkeys(needed):
         content = desk.git.read_blob(commit, path)
         if content is None:
@@ -57,24 +81,26 @@ def check_tree(desk: Desk, commit: str) -> None:
                 raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None
 
 
-def _prepare(desk: Desk, commit: str) -> str:
-    """Return the path of the prepare.py beside the script that is trained, or in a folder above it."""
-    places = [
-        str(folder / "prepare.py") for folder in PurePosixPath(desk.config.script or "train.py").parents
-    ]
-    return next((path for path in places if desk.git.read_blob(commit, path) is not None), places[0])
+def needed_to_train(desk: Desk, commit: str) -> list[str]:
+    """Return the files that `kind: train` runs: the script, and the prepare.py beside it or in a folder above it."""
+    script = desk.config.script or "train.py"
+    places = [str(folder / "prepare.py") for folder in PurePosixPath(script).parents]
+    there = (path for path in places if desk.git.read_blob(commit, path) is not None)
+    return [script, next(there, places[0])]
 
 
-def _missing(desk: Desk, path: str) -> str:
+def _missing(desk: Desk, path: str, mend: str = "") -> str:
     if (desk.git.top / path).is_file():
         return f"{path} is not committed on {desk.base}: run `git add {path} && git commit`"
     return (
         f"{path} is missing in {desk.git.top}: add it, or name the files to edit under `editable:` in"
         f" {CONFIG_PATH}, or write a starter with `nocturne init --starter`"
+        if not mend
+        else f"{path} is missing in {desk.git.top}: {mend}, or name another file under `program:` in {CONFIG_PATH}"
     )
 
 
-def _check_working_tree(desk: Desk) -> None:
+def check_working_tree(desk: Desk) -> None:
     """What runs is what is committed: refuse while the campaign's files differ from it."""
     script = PurePosixPath(desk.config.script or "train.py")
     prepare = [str(folder / "prepare.py") for folder in script.parents]

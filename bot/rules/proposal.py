@@ -8,16 +8,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """One constant that changes; `old` and `new` are source literals such as `3e-4` or `"gelu"`.
+    """One constant that changes; `old` and `new` are Python literals such as `3e-4` or `"gelu"`, whatever the file.
 
-    `name` is the module-level name (`MATRIX_LR`), a dataclass field (`GPTConfig.n_layer`), or one element
-    of a tuple (`ADAM_BETAS[0]`).
+    `name` is a variable (`MATRIX_LR`), a field (`GPTConfig.n_layer`), an option (`--lr`), an entry of a data
+    file (`model.depth`), or one element of a list (`ADAM_BETAS[0]`); with its file before it (`train.py:LR`) if
+    several files have one of that name.
     """
 
     file: str
     name: str
     old: str
     new: str
+
+    @property
+    def local(self) -> str:
+        """The name within its file."""
+        return self.name.removeprefix(f"{self.file}:")
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
     try:
         return Candidate(
             part.command, jail=job.jail, view=part.view, folder=part.folder, env=part.env, log=log,
-            bounds=bounds(job.settings), fds=fds,
+            bounds=bounds(job.settings), fds=fds, threads=job.settings.threads,
         )  # fmt: skip
     except OSError as error:
         raise UserError(f"command: {part.command[0]}: can't be started: {error.strerror}") from None

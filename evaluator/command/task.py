@@ -160,18 +160,16 @@ def _measure(
             title=f"command{which}" if produced is not None or which else "",
         )
         programs.require("command", words, view, env, jailed=job.jail.name != "none")
-        log.keep_metrics, log.metric_lines = True, []
+        log.listener = reader = metrics.Reader(job.settings.metric)
         run_part(job, part, log, say, bill.command)
-        lines = log.metric_lines
-        found.append(metrics.read_metrics(lines))
+        log.listener = None
+        reader.close()
+        found.append(reader.found)
         if name not in found[-1]:
-            if metrics.is_stated(lines, name):
+            if reader.is_not_finite:
                 said = f"the metric {name!r} is not a finite number{which}"
                 raise CandidateFailed("nan", said, defence="scoring")
-            said = (
-                f"the command printed no finite metric {name!r} (as METRIC {name}=1.5, or in a JSON object)"
-            )
-            raise diagnosed(0, part, log, f"{said}{which}")
+            raise diagnosed(0, part, log, f"{reader.missing()}{which}")
     return metrics.medians(found)
 
 

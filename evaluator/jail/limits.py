@@ -20,6 +20,8 @@ def set_limits(limits: Limits) -> None:
     _lower(resource.RLIMIT_CORE, 1)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     _lower(resource.RLIMIT_FSIZE, limits.file_bytes)
+    if limits.cores:
+        os.sched_setaffinity(0, limits.cores)
     _be_killed_first()
 
 

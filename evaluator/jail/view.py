@@ -54,10 +54,12 @@ class View:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits that the kernel holds for each process: open files, size of one file, and no core dumps."""
+    """Limits that the kernel holds for each process: open files, size of one file, the processor cores that it may
+    run on (None: all of ours), and no core dumps."""
 
     open_files: int = 4096
     file_bytes: int = 1 << 40
+    cores: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)

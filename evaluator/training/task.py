@@ -141,6 +141,7 @@ def _measure(
             log=log,
             bounds=limits,
             fds=descriptors,
+            threads=job.settings.threads,
         )
         stack.callback(process.close)
         theirs.close()

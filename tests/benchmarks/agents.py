@@ -26,7 +26,8 @@ from pathlib import Path
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.desk import Desk, open_desk
-from bot.loop.proposing import ask, editable_files
+from bot.loop.files import editable_files
+from bot.loop.proposing import ask
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile

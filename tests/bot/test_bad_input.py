@@ -67,6 +67,59 @@ def test_missing_prepare_py(tmp_path: Path) -> None:
     assert "prepare.py is missing in" in refused(folder, "run")
 
 
+def test_missing_program(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo", config="program: aims.md\n" + CONFIG)
+    said = refused(folder, "run")
+    assert "aims.md is missing in" in said and "under `program:` in .github/nocturne.yml" in said
+    assert said.strip().removeprefix("nocturne: ") in " ".join(
+        nocturne(folder, "doctor", "--quick", code=1).stdout.split()
+    )
+
+
+@pytest.mark.parametrize(
+    "train", ["import os\n", "SEED = 3\nPATH = 'x'\nuse(SEED, PATH)\n", "def f(): pass\n"]
+)
+def test_nothing_to_turn_is_said_before_anything_is_paid_and_is_no_experiment(
+    tmp_path: Path, train: str
+) -> None:
+    folder = make_repository(tmp_path / "repo", files={"train.py": train})
+    for command in (("run", "-n", "1"), ("iterate",), ("propose",)):
+        said = refused(folder, *command)
+        assert "the offline search finds nothing to turn in train.py" in said
+        assert "`turn:`" in said and "ANTHROPIC_API_KEY" in said
+    assert git(folder, "for-each-ref", "--format=%(refname)", "refs/heads/nocturne").strip() == ""
+    doctor = " ".join(nocturne(folder, "doctor", "--quick", code=1).stdout.split())
+    assert " ".join(said.split()).removeprefix("nocturne: ") in doctor
+    assert "lost" not in nocturne(folder, "status").stdout
+
+
+def test_a_campaign_that_began_is_refused_likewise_and_goes_on_when_there_is_something(
+    tmp_path: Path,
+) -> None:
+    folder = make_repository(
+        tmp_path / "repo",
+        files={"train.py": "SEED = 3\nuse = SEED\n", "score.py": "print('METRIC loss=1')\n"},
+    )
+    refused(folder, "run", "-n", "1")
+    (folder / ".github/nocturne.yml").write_text(CONFIG + "turn: [SEED]\n")
+    git(folder, "commit", "--quiet", "--all", "--message", "Turn it")
+    assert "SEED from 3 to" in nocturne(folder, "run", "-n", "1").stdout
+    (folder / ".github/nocturne.yml").write_text(CONFIG)
+    git(folder, "commit", "--quiet", "--all", "--message", "Leave it")
+    assert "finds nothing to turn in train.py" in refused(folder, "run", "-n", "1")
+    assert status(folder)["experiments"]["lost"] == 0
+
+
+def test_turn_and_leave_that_name_nothing(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo", config=CONFIG + "leave: [LERNING_RATE]\n")
+    said = refused(folder, "run")
+    assert (
+        ".github/nocturne.yml: leave: `LERNING_RATE` names nothing in train.py: did you mean `LEARNING_RATE`?"
+        in said
+    )
+    assert "did you mean `LEARNING_RATE`?" in nocturne(folder, "doctor", "--quick", code=1).stdout
+
+
 def test_train_py_that_does_not_parse(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"train.py": "a = 1\nb = = 2\n"})
     assert "train.py: line 2 does not parse (invalid syntax): mend it and commit" in refused(folder, "run")

@@ -17,7 +17,8 @@ from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.errors import UserError
 from bot.loop.desk import Desk, open_desk
-from bot.loop.proposing import ask, editable_files
+from bot.loop.files import editable_files
+from bot.loop.proposing import ask
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal

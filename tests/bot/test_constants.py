@@ -125,8 +125,12 @@ def test_reads_every_form_of_assignment_and_leaves_doubtful_ones() -> None:
     assert comments["TOTAL_BATCH_SIZE"] == "tokens"
 
 
-def test_a_name_in_two_files_or_a_broken_file_gives_nothing() -> None:
-    assert constant_values({"a.py": "LR = 1\n", "b.py": "LR = 2\nWD = 3\n"}) == {"WD": "3"}
+def test_a_name_in_two_files_is_two_constants_and_a_broken_file_has_none() -> None:
+    files = {"a.py": "LR = 1\n", "b.py": "LR = 2\nWD = 3\n"}
+    assert constant_values(files) == {"a.py:LR": "1", "b.py:LR": "2", "WD": "3"}
+    assert rewrite(files["b.py"], {"b.py:LR": "8", "WD": "6"}, "b.py") == "LR = 8\nWD = 6\n"
+    (change,) = changes_between(files, {"b.py": "LR = 4\nWD = 3\n"})
+    assert (change.file, change.name, change.local, change.new) == ("b.py", "b.py:LR", "LR", "4")
     assert constant_values({"a.py": "LR = (\n"}) == {}
 
 

@@ -35,6 +35,7 @@ PLANNED = CONFIG + "stop: {experiments: 40, gpu_hours: 1}\n"
 REPEATS, VERIFIED = "the task repeats", "verification is automatic"
 HOURS, MONEY = (f"the budget absorbs the waste: {what}" for what in ("machine time", "money"))
 JAIL, LOGS, GPU, PYTHON = (f"real tools: {what}" for what in ("jail", "logs", "GPU", "Python"))
+FILES, SEARCH = "the campaign's files", "what the search may turn"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 STEADY = Plan(40, "stop.experiments", 2.5, True, 360.0, 0.0)  # 15 minutes an experiment, 10 hours in all
 
@@ -70,7 +71,7 @@ def test_a_healthy_repository_is_green_and_its_runs_are_not_lost(tmp_path: Path)
     top = make_repository(tmp_path / "repo", config=PLANNED)
     found = doctor(top)
     assert set(colours(found).values()) == {"green"}
-    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU}
+    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU, FILES, SEARCH}
     assert (
         "with seeds 1 and 2" in found[VERIFIED]["measured"]
         and "2 runs made now" in found[VERIFIED]["measured"]
@@ -159,7 +160,7 @@ def test_a_remote_that_is_gone_is_red_and_nothing_is_trained(tmp_path: Path) -> 
 def test_lines_for_people(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=CONFIG + "stop: {experiments: 3}\n")
     lines = nocturne(top, "doctor", "--quick").stdout.splitlines()
-    assert len(lines) == 7 and {line.split()[0] for line in lines} == {"green", "amber"}
+    assert len(lines) == 9 and {line.split()[0] for line in lines} == {"green", "amber"}
     assert (
         lines[0].startswith(f"amber  {REPEATS}: 3 experiments to come")
         and " -> raise stop.experiments" in lines[0]
@@ -252,7 +253,7 @@ def test_runs_that_do_not_agree(tmp_path: Path, score: str, colour: str, said: s
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=PLANNED + "editable: [model.py]\n")
-    found = doctor(top, code=1)[VERIFIED]
+    found = doctor(top, code=1)[FILES]
     assert found["colour"] == "red" and "model.py is missing" in found["measured"]
 
 

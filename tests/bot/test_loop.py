@@ -344,7 +344,9 @@ def test_baseline_that_fails_stops_with_its_reason_and_a_mend_goes_on(tmp_path: 
 def test_search_that_is_exhausted_stops_and_says_so(tmp_path: Path) -> None:
     files = {"train.py": "FLAG = True\nflag = FLAG\n", "score.py": "print('METRIC loss=1.0')\n"}
     folder = make_repository(tmp_path / "repo", files=files)
-    assert "(exhausted)" in nocturne(folder, "run").stdout
+    said = nocturne(folder, "run").stdout
+    assert "(exhausted)" in said and "everything was tried: every step of FLAG" in said
+    assert "widen the program" not in said
     assert "(exhausted)" in nocturne(folder, "run").stdout
     known = status(folder)["experiments"]
     assert known["total"] == 2 and known["lost"] == 1

@@ -12,8 +12,9 @@ from bot.agents.novelty import repeats
 from bot.agents.protocol import Question, Revision
 from bot.claude.proposer import Workbench
 from bot.claude.tools import Answer
+from bot.loop.files import editable_files
 from bot.loop.library import DeskLibrary
-from bot.loop.proposing import editable_files, ensure_commit
+from bot.loop.proposing import ensure_commit
 from bot.loop.run import Until, run_loop
 from tests.bot.repositories import TRAIN, make_repository, nocturne, status
 from tests.bot.test_stages import Script, desk_for, proposal
