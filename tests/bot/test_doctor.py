@@ -160,7 +160,7 @@ def test_a_remote_that_is_gone_is_red_and_nothing_is_trained(tmp_path: Path) -> 
 def test_lines_for_people(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=CONFIG + "stop: {experiments: 3}\n")
     lines = nocturne(top, "doctor", "--quick").stdout.splitlines()
-    assert len(lines) == 9 and {line.split()[0] for line in lines} == {"green", "amber"}
+    assert len(lines) == 11 and {line.split()[0] for line in lines} == {"green", "amber"}
     assert (
         lines[0].startswith(f"amber  {REPEATS}: 3 experiments to come")
         and " -> raise stop.experiments" in lines[0]
