@@ -118,12 +118,17 @@ def size_of(*folders: Path) -> int:
     return total
 
 
+def expanded(word: str) -> Path:
+    """Return a path with `~` for the user's home folder; one of a user that is not known stays as it is."""
+    return Path(os.path.expanduser(word))  # noqa: PTH111  (Path.expanduser raises there)
+
+
 def places_of(word: str, source: Source) -> Iterator[tuple[Path, Path]]:
     """Yield where a path of the settings may lie: its place in the tree and on this machine, the tree first.
 
     What lies outside of the repository has an absolute place, its own. Links are not followed.
     """
-    place = Path(os.path.normpath(source.repository / Path(word).expanduser()))
+    place = Path(os.path.normpath(source.repository / expanded(word)))
     if not place.is_relative_to(source.repository):
         if place.is_relative_to(source.repo):
             yield place.relative_to(source.repo), place

@@ -115,7 +115,9 @@ def check_working_tree(desk: Desk) -> None:
 
 def _own_file(top: Path, word: str) -> str | None:
     """Return the path below `top` of the file that a word of a command names; None if it names none there."""
-    place = Path(os.path.normpath(top / Path(word).expanduser())) if "\0" not in word else top
+    if "\0" in word:
+        return None
+    place = Path(os.path.normpath(top / os.path.expanduser(word)))  # noqa: PTH111  (which never raises)
     own = place.is_relative_to(top) and os.path.isfile(place)  # noqa: PTH113  (never raises, however long)
     return place.relative_to(top).as_posix() if own else None
 

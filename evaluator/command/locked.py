@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evaluator.errors import UserError
 from evaluator.job import Job
-from evaluator.workspace import places_of
+from evaluator.workspace import expanded, places_of
 
 _NOT_MEASURING = {".git", "__pycache__", ".venv", "venv", "node_modules"}
 _FOR_PEOPLE = {".md", ".rst", ".adoc"}
@@ -126,7 +126,7 @@ def _named_files(job: Job, place: Path) -> Iterator[Path]:
 
 def _place(job: Job, word: str) -> Path:
     """Return where a word would lie in the tree, if it is a path of the user's repository."""
-    place = Path(os.path.normpath(job.source.repository / Path(word).expanduser()))
+    place = Path(os.path.normpath(job.source.repository / expanded(word)))
     if place.is_relative_to(job.source.repository):
         return job.repo / place.relative_to(job.source.repository)
     return place

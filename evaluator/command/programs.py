@@ -11,6 +11,7 @@ from evaluator.command import words as command_words
 from evaluator.errors import UserError
 from evaluator.jail.mounts import in_system
 from evaluator.jail.view import View
+from evaluator.workspace import expanded
 
 # Programs that are one file and need nothing beside it.
 _ALONE = ("uv", "uvx", "just")
@@ -77,7 +78,7 @@ def _fault_of_interpreter(script: Path, view: View, path: str, jailed: bool) -> 
 def _candidates(word: str, path: str, folder: Path) -> Iterator[Path]:
     """Yield where a program may lie, as the kernel and shells look for it."""
     if "/" in word:
-        yield Path(os.path.normpath(folder / Path(word).expanduser()))
+        yield Path(os.path.normpath(folder / expanded(word)))
         return
     for each in path.split(os.pathsep):
         found = Path(each or ".", word)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluator.workspace import Source
+from evaluator.workspace import Source, expanded
 
 _ASSIGNED = re.compile(r"(-{1,2}[\w.-]+|[A-Za-z_][\w.]*)=(.+)", re.DOTALL)
 _LONGEST = 4000  # characters of a path
@@ -65,7 +65,7 @@ def _path(word: str, source: Source) -> tuple[str, Path | None]:
         return option, None
     if len(value) > _LONGEST or "\0" in value or "\n" in value:
         return option, None
-    path = Path(os.path.normpath(source.repository / Path(value).expanduser()))
+    path = Path(os.path.normpath(source.repository / expanded(value)))
     in_tree = path.is_relative_to(source.repository)
     exists = os.path.lexists(source.repo / path.relative_to(source.repository)) if in_tree else False
     return option, path if exists or os.path.exists(path) else None  # noqa: PTH110  (never raises)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from evaluator.jail.view import Jail, Tree, View
 from evaluator.readable import home_links
 from evaluator.settings import Settings
 from evaluator.untracked import is_unfit, unfit_below
-from evaluator.workspace import Kind, Workspace, size_of
+from evaluator.workspace import Kind, Workspace, expanded, size_of
 
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/etc", "/dev", "/proc", "/sys")
 _KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/pts")
@@ -50,7 +51,7 @@ def candidate_view(
         read_only=(*packages.shown, *more),
         links=packages.links,
         kinds=kinds,
-        hidden=(*hidden, *held, *(() if ignored else space.unknown), cache_home() / "nocturne"),
+        hidden=(*hidden, *held, *(() if ignored else space.unknown), *_ours()),
         read=read,
     )  # fmt: skip
 
@@ -74,7 +75,7 @@ def locked_view(
         read_only=(*packages.shown, *more),
         links=packages.links,
         kinds=("large", "ignored", "data"),
-        hidden=(cache_home() / "nocturne",),
+        hidden=tuple(_ours()),
         read=read,
     )  # fmt: skip
 
@@ -107,7 +108,7 @@ def data_view(
 ) -> View:
     """Return what prepare.py sees: its data too, but nothing of a candidate's but the tree it lies in."""
     # Not everybody who prepares data heeds the XDG specification.
-    named = (space.repository / Path(each).expanduser() for each in (*settings.data, *settings.read))
+    named = (space.repository / expanded(each) for each in (*settings.data, *settings.read))
     data = (cache_home(), Path("~/.cache").expanduser(), *caches.folders())
     outside = (each for each in named if not each.is_relative_to(space.repository))
     return _view(
@@ -171,6 +172,13 @@ def _view(
         placed=tuple(placed),
         links=(*links, *home_links(outside, [place for place, _ in links])),
     )
+
+
+def _ours() -> Iterator[Path]:
+    """Yield what we keep in the user's cache folder and no candidate may see, whatever else it is shown: prepared
+    data, validation rows among them. Names for the task's Python are there to be seen."""
+    with contextlib.suppress(OSError):
+        yield from (each for each in sorted((cache_home() / "nocturne").iterdir()) if each.name != "pythons")
 
 
 def _strange(space: Workspace, wanted: Path) -> Iterator[Path]:
