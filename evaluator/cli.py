@@ -134,6 +134,8 @@ def _python(args: argparse.Namespace) -> int:
 def _python_of(repo: Path, chosen: settings.Settings, modules: Sequence[str] = ()) -> TaskPython:
     from evaluator.interpreter.choice import choose_python
 
+    if chosen.repository is not None and not Path(chosen.repository).is_dir():
+        raise UserError(f"repository: {chosen.repository}: no such folder")
     return choose_python(repo, chosen, modules)
 
 
