@@ -51,8 +51,8 @@ def attempt(shape: Shape, folder: Path) -> Outcome:
     build(shape, folder)
     began = time.monotonic()
     try:
-        found = _first_verdict(shape, folder)
-        said = "" if found in MEASURED else f"the experiment ended as {found}"
+        found, last = _first_verdict(folder, shape)
+        said = "" if found in MEASURED else f"the experiment ended as {found}: {last}"
     except Stuck as stuck:
         found, said = "", str(stuck)
     return Outcome(shape, found if found in MEASURED else None, said, time.monotonic() - began)
@@ -80,8 +80,8 @@ def build(shape: Shape, folder: Path) -> None:
     do(folder, ["git", "status", "--short"])
 
 
-def _first_verdict(shape: Shape, folder: Path) -> str:
-    """Type what the README says, and return the experiment's verdict."""
+def _first_verdict(folder: Path, shape: Shape) -> tuple[str, str]:
+    """Type what the README says, and return the experiment's verdict and the last line of the run."""
     do(folder, ["nocturne", "init"])
     if shape.told:
         with (folder / "repository" / CONFIG).open("a") as config:
@@ -91,7 +91,8 @@ def _first_verdict(shape: Shape, folder: Path) -> str:
     do(folder, ["git", "add", "--all"])
     do(folder, ["git", "commit", "--quiet", "--message", "Add Nocturne"])
     do(folder, ["nocturne", "doctor", "--quick"], pick="red")
-    return verdict(folder, do(folder, ["nocturne", "run", "-n", "1"]))
+    ran = do(folder, ["nocturne", "run", "-n", "1"])
+    return verdict(folder, ran), _last(ran)
 
 
 def verdict(folder: Path, ran: str) -> str:
