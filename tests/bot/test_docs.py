@@ -59,8 +59,9 @@ def test_commands_are_ones_that_we_have(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_configurations_are_valid(page: Path) -> None:
-    for block in blocks(page.read_text(), "yaml"):
-        assert parse(block)[0] == "main"
+    text = page.read_text()
+    for block in blocks(text, "yaml") + re.findall(r"^\| `((?:editable|evaluator): [^`]+)` \|", text, re.M):
+        assert parse(block)[0] == "main", block
 
 
 def test_shapes_that_the_page_names_are_there() -> None:
