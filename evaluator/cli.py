@@ -1,4 +1,4 @@
-"""The command line: nocturne-evaluator prepare | score | python | starter | jail.
+"""The command line: nocturne-evaluator prepare | score | python | reader | starter | jail.
 
 What scores is imported where it is needed: it needs Linux, and other systems are to hear so.
 """
@@ -146,6 +146,21 @@ def _jail(args: argparse.Namespace) -> int:
     return 0
 
 
+def _reader(args: argparse.Namespace) -> int:
+    from evaluator.training.trial import try_reader
+
+    repo = _folder(args.repo)
+    chosen = settings.load(repo, args.settings)
+    found = try_reader(chosen, _python_of(repo, chosen))
+    print(f"copied: {found.copied:.9f} in {found.copied_seconds:.1f} s")
+    print(f"read:   {found.read:.9f} in {found.read_seconds:.1f} s")
+    if found.agrees:
+        print("they agree: on this machine's GPU logits are read where they lie from now on (`logits: auto`)")
+        return SCORED
+    print("they differ: logits are copied here, as before")
+    return FAILED
+
+
 def _starter(args: argparse.Namespace) -> int:
     for path in starter_files.write(args.dir, force=args.force):
         print(f"wrote {path}")
@@ -204,6 +219,13 @@ def _parser() -> argparse.ArgumentParser:
     jail = commands.add_parser("jail", help="say which jail works here, or how to get one")
     jail.add_argument("kind", choices=settings.JAILS, nargs="?", default="auto", help="only try this one")
     jail.set_defaults(run=_jail)
+
+    reader = commands.add_parser(
+        "reader", help="try whether logits can be read on this machine's GPU, and use that from then on"
+    )
+    reader.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=starter_files.FOLDER)
+    reader.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+    reader.set_defaults(run=_reader)
 
     starter = commands.add_parser("starter", help="write the bundled task into DIR")
     starter.add_argument("dir", type=Path, metavar="DIR")

@@ -13,6 +13,7 @@ from typing import Any
 from evaluator.errors import UserError
 
 VERSION = 1
+LOGITS = ("auto", "copied", "read")
 JAILS = ("auto", "bubblewrap", "namespaces", "none")
 
 
@@ -48,6 +49,8 @@ class Settings:
     for all of them.
     `train` is the script that is trained, where it is not plain from `editable`; `launch` are the words of a program
     that starts it, such as torchrun.
+    `logits` are "copied" out of the jail, or "read" on the GPU by a process of ours; "auto" reads them if a trial on
+    this machine has given the same score (`nocturne-evaluator reader`).
     `timeout_seconds` bounds a command, and a training whose budget counts steps.
     `data` are files and folders that only the repository's own prepare.py or `command` may read, besides the cache
     folder; `read` are those that a candidate may read too. Both are relative to `repository`, or absolute.
@@ -69,6 +72,7 @@ class Settings:
     timeout_seconds: float = 600.0
     threads: int | None = None
     eval_tokens: int | str | None = None
+    logits: str = "auto"
     memory_mb: int | None = None
     scratch_mb: int | None = None
     processes: int = 512
@@ -271,6 +275,7 @@ _PARSERS: dict[str, Any] = {
     "timeout_seconds": _positive,
     "threads": _optional_count,
     "eval_tokens": lambda value, where: value if value == "all" else _tokens(value, where),
+    "logits": lambda value, where: _choice(value, where, LOGITS),
     "memory_mb": _optional_count,
     "scratch_mb": _optional_count,
     "processes": _count,

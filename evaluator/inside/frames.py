@@ -15,6 +15,10 @@ raw arrays; nothing is unpickled by the scorer. Standard library only.
                           PROBES     as TOKENS, then int32 (rows,): the position that is asked for in each row
     scorer -> both        TAKEN      slot u32: it may be filled again
 
+    reader -> scorer      READY      JSON: rows, positions that a slot holds
+                          NATS       float64 (positions,): the loss at each
+    scorer -> reader      READ       slot u32, positions u32, then int32 (positions,): the targets
+
     scorer -> data        TELL       (empty) answer with SERVED
     data -> scorer        HELLO      JSON: fingerprint, seconds of processor time and of the wall to be ready
                           SERVED     batches u64, tokens u64
@@ -50,6 +54,7 @@ TOKENS, SCORE, PROBES, TAKEN, BEGIN = 17, 18, 19, 20, 21
 HELLO, SERVED, TELL = 33, 34, 35
 CALL, LOADER, NEXT, LENGTHS, AGAIN, NAMES, JOIN = 49, 50, 51, 52, 53, 54, 55
 ANSWER, ERROR, ENDED, LINE = 65, 66, 67, 68
+READ, NATS = 81, 82
 
 PIECE = 1 << 22  # bytes of a model in one message
 SLOTS = 2  # halves of the buffer for logits: one is filled while the other is read

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import os
+import socket
 from typing import Any
 
 import torch
@@ -10,14 +12,15 @@ import torch
 from . import frames
 from .frames import Channel
 
+LENT = "NOCTURNE_LEND"  # the variable that names the socket to whoever reads logits on the GPU
+
 
 class Buffer:
-    """Our end of the buffer that the scorer made: `SLOTS` slots of float32, filled in turn."""
+    """Our end of what logits go through: `SLOTS` slots of float32 in the memory `values`, filled in turn."""
 
-    def __init__(self, descriptor: int, channel: Channel, vocabulary: int) -> None:
+    def __init__(self, values: torch.Tensor, channel: Channel, vocabulary: int) -> None:
         self._channel = channel
-        memory = mmap.mmap(descriptor, 0)
-        values = torch.frombuffer(memory, dtype=torch.float32)
+        self._on_device = values.is_cuda
         rows = len(values) // frames.SLOTS // vocabulary
         if rows < 1:
             raise ValueError(f"a vocabulary of {vocabulary} tokens is larger than this evaluator can score")
@@ -34,6 +37,8 @@ class Buffer:
             while not self._taken[self._turn]:
                 self._wait()
             self._slots[self._turn][: len(part)].copy_(part)  # to float32, and to this memory, in one move
+            if self._on_device:
+                torch.cuda.synchronize()  # another process reads it now
             self._taken[self._turn] = False
             self._channel.send(frames.LOGITS, frames.SLOT.pack(self._turn, len(part)))
             self._turn = (self._turn + 1) % frames.SLOTS
@@ -48,6 +53,25 @@ class Buffer:
         if kind != frames.TAKEN:
             raise RuntimeError("the scorer's messages are out of order")
         self._taken[int.from_bytes(body[:4], "little")] = True
+
+
+def shared(descriptor: int) -> torch.Tensor:
+    """Return the memory that the scorer made."""
+    return torch.frombuffer(mmap.mmap(descriptor, 0), dtype=torch.float32)
+
+
+def lent() -> torch.Tensor | None:
+    """Return memory on the GPU that is lent to a reader of the scorer's; None if there is no such reader."""
+    if LENT not in os.environ:
+        return None
+    from . import device_memory
+    from .reader import LENT_VALUES
+
+    values, descriptor = device_memory.lend(frames.SLOTS * LENT_VALUES)
+    with socket.socket(fileno=int(os.environ.pop(LENT))) as reader:
+        socket.send_fds(reader, [b"m"], [descriptor])
+    os.close(descriptor)
+    return values
 
 
 def ask(model: Any, tokens: torch.Tensor, vocabulary: int) -> torch.Tensor:

@@ -195,7 +195,7 @@ def _triton(obj: Any) -> Any:
 def _kernel(function: Any, given: dict[str, Any]) -> Any:
     import inspect
 
-    import triton  # type: ignore[import-untyped]
+    import triton
 
     known = inspect.signature(triton.jit).parameters
     return triton.jit(**{name: value for name, value in given.items() if name in known})(function)

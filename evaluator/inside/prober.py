@@ -38,7 +38,7 @@ def main(scorer: str, model: str, buffer: str, vocabulary: str, tree: str) -> No
     rows = int(os.environ["NOCTURNE_ROWS"])
     with shipping.apply(settings), os.fdopen(int(model), "rb") as file:
         asked = _rebuilt(file, settings, rows, int(vocabulary))
-        slots = logits.Buffer(int(buffer), channel, int(vocabulary))
+        slots = logits.Buffer(logits.shared(int(buffer)), channel, int(vocabulary))
         channel.say(frames.READY, {})
         while True:
             try:

@@ -121,13 +121,15 @@ class Shim:
         self.scorer.say(frames.SHIPPED, shipping.numerics(model, device.type))
         if isinstance(model, torch.nn.parallel.DistributedDataParallel):
             model = pickler.unwrapped(model)  # the others are not asked, and would be waited for
-        buffer = logits.Buffer(self.buffer, self.scorer, self.vocabulary)
+        lent = logits.lent() if device.type == "cuda" else None
+        memory = logits.shared(self.buffer) if lent is None else lent
+        buffer = logits.Buffer(memory, self.scorer, self.vocabulary)
         # Once with tokens that mean nothing: what goes wrong here can still be told in full.
         tokens = torch.zeros((rows, self.columns), dtype=torch.long, device=device)
         logits.ask(model, tokens, self.vocabulary)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.scorer.say(frames.READY, {})
+        self.scorer.say(frames.READY, {"lent": lent is not None})
         while True:
             kind, body = self.scorer.receive()
             if kind == frames.SCORE:

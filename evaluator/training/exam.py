@@ -9,10 +9,10 @@ from typing import Any
 
 from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
-from evaluator.training.buffer import Buffer
 from evaluator.training.clock import Clock
 from evaluator.training.export import Exported
 from evaluator.training.model import ModelFile
+from evaluator.training.reading import Reading
 from evaluator.training.scoring import Tally
 from evaluator.training.wire import Frame, Wire, nonsense
 
@@ -24,10 +24,14 @@ _NUMERICS = {
 
 @dataclass(frozen=True)
 class HandedIn:
-    """How the model is to be asked: in batches of `rows`, under the numerical settings it was trained with."""
+    """How the model is to be asked: in batches of `rows`, under the numerical settings it was trained with.
+
+    `lent` tells whether its logits lie in memory on the GPU that it has lent.
+    """
 
     rows: int
     numerics: dict[str, Any]
+    lent: bool
 
 
 def hand_in(line: Wire, clock: Clock, model: ModelFile, catch_up: Callable[[], None]) -> HandedIn | None:
@@ -53,13 +57,13 @@ def hand_in(line: Wire, clock: Clock, model: ModelFile, catch_up: Callable[[], N
             numerics = _numerics(frame)
             clock.handed_in()
         elif frame.kind == frames.READY and rows is not None and numerics is not None:
-            return HandedIn(rows, numerics)
+            return HandedIn(rows, numerics, frame.json().get("lent") is True)
         else:
             raise _out_of_order()
 
 
-def ask(line: Wire, clock: Clock, exported: Exported, handed_in: HandedIn, buffer: Buffer) -> Tally:
-    """Send the validation rows and take the logits; raise `CandidateFailed` for anything else that comes."""
+def ask(line: Wire, clock: Clock, exported: Exported, handed_in: HandedIn, reading: Reading) -> Tally:
+    """Send the validation rows and read the logits; raise `CandidateFailed` for anything else that comes."""
     tally = Tally(exported.targets.reshape(-1), exported.token_bytes)
     for start in range(0, len(exported.inputs), handed_in.rows):
         batch = exported.inputs[start : start + handed_in.rows]
@@ -73,10 +77,10 @@ def ask(line: Wire, clock: Clock, exported: Exported, handed_in: HandedIn, buffe
                 raise called_again()
             if frame.kind != frames.LOGITS:
                 raise _out_of_order()
-            slot, logits = buffer.view(bytes(frame.body), left)
-            tally.add(logits)
+            slot, nats = reading.read(bytes(frame.body), tally.wanted(left))
+            tally.take(nats)
             line.send(frames.TAKEN, slot.to_bytes(4, "little"))
-            left -= len(logits)
+            left -= len(nats)
             clock.look()
     return tally
 

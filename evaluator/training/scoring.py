@@ -41,9 +41,16 @@ class Tally:
 
         Raises `CandidateFailed` (nan) for logits that give the target no finite probability.
         """
-        part = slice(self._done, self._done + len(logits))
-        self.nats[part] = finite(cross_entropy(logits, self.targets[part]))
-        self._done += len(logits)
+        self.take(cross_entropy(logits, self.wanted(len(logits))))
+
+    def wanted(self, most: int) -> NDArray[np.int32]:
+        """Return the targets of the next positions, `most` at the most."""
+        return self.targets[self._done : self._done + most]
+
+    def take(self, nats: NDArray[np.float64]) -> None:
+        """Take the losses (n,) of the next n positions; raise `CandidateFailed` (nan) if one is not finite."""
+        self.nats[self._done : self._done + len(nats)] = finite(nats)
+        self._done += len(nats)
 
     def bits_per_byte(self) -> float:
         """Return the score, once all positions were added."""

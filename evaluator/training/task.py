@@ -22,7 +22,7 @@ from evaluator.log import Log
 from evaluator.script import Script, located, script_path
 from evaluator.smoke import SmokeOver, smoked, told_amount
 from evaluator.stream import Event
-from evaluator.training import concealed, exam, export, reference, views
+from evaluator.training import concealed, exam, export, reading, reference, views
 from evaluator.training.buffer import Buffer
 from evaluator.training.clock import Clock
 from evaluator.training.data import DataJail
@@ -120,6 +120,7 @@ def _measure(
         stack.callback(model.close)
         ours, theirs = socket.socketpair()
         stack.callback(ours.close)
+        lender, borrower = reading.lending(job, stack)
         descriptors = (theirs.fileno(), data.theirs.fileno(), buffer.descriptor)
         home = script.home(folder)
         arguments = (script.name, folder, *descriptors, exported.inputs.shape[1], vocabulary)
@@ -137,15 +138,18 @@ def _measure(
                 amount=told_amount(job, amount),
                 jailed=job.jail.name != "none",
             )
-            | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {}),
+            | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {})
+            | ({reading.LENT: str(lender.fileno())} if lender else {}),
             log=log,
             bounds=limits,
-            fds=descriptors,
+            fds=(*descriptors, *([lender.fileno()] if lender else [])),
             threads=job.settings.threads,
         )
         stack.callback(process.close)
         theirs.close()
         data.theirs.close()
+        if lender:
+            lender.close()
         clock = Clock(
             process, job.settings, amount, say, load=Load(lambda: process.cpu_seconds + data.cpu_seconds),
             on_gpu=views.has_gpu(), reference=measured_by, smoke=job.smoke,
@@ -179,8 +183,14 @@ def _measure(
         second = SecondJail(job, views.elsewhere(view, job.jail, "audit"), script, exported, handed_in, model)
         stack.callback(second.close)
         began = time.monotonic()
+        reads: reading.Reading = reading.Copied(buffer)
+        if reading.is_wanted(job):
+            reads = reader = reading.Reader(
+                job, space, buffer, borrower if handed_in.lent else None, clock.look
+            )
+            stack.callback(reader.close)
         try:
-            tally = exam.ask(line, clock, exported, handed_in, buffer)
+            tally = exam.ask(line, clock, exported, handed_in, reads)
             clock.examined()
             score = tally.bits_per_byte()
             line.send(frames.SCORE, np.array(score, "<f8").tobytes())

@@ -138,6 +138,16 @@ def data_environment(python: TaskPython, tree: Path) -> dict[str, str]:
     )
 
 
+def reader_view(space: Workspace, settings: Settings, jail: Jail, python: TaskPython) -> View:
+    """Return what our own reader of logits sees: the system, Python and our programs, and nothing of the repository."""
+    return View(
+        read_only=python.shown,
+        scratch=_scratch(space, jail, "reader", python.shown),
+        scratch_bytes=int(bounds(settings).scratch_mb * 2**20),
+        devices=True,
+    )
+
+
 def _view(
     space: Workspace,
     settings: Settings,

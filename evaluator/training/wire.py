@@ -20,6 +20,7 @@ FROM_CANDIDATE = {
     frames.LOGITS: frames.SLOT.size,
 }
 FROM_AUDIT = {frames.READY: SMALL, frames.LOGITS: frames.SLOT.size}
+FROM_READER = {frames.READY: SMALL, frames.NATS: 1 << 24}
 FROM_DATA = {frames.HELLO: SMALL, frames.SERVED: frames.COUNTS.size}
 
 
