@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path
+
+from evaluator.cache import cache_home
 
 _locks: dict[int, int] = {}  # by core; they last as long as this process
 
@@ -32,12 +33,12 @@ def claim(count: int) -> frozenset[int] | None:
 
 def _folder() -> Path | None:
     """Return the folder of the locks, None if this machine has none for us."""
-    folder = Path(tempfile.gettempdir(), f"nocturne-cores-{os.getuid()}")
+    folder = cache_home() / "nocturne" / "cores"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder if folder.stat().st_uid == os.getuid() and not folder.is_symlink() else None
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
+    return folder
 
 
 def _lock(core: int) -> bool:
