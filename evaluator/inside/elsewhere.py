@@ -87,7 +87,7 @@ def reduced(module: types.ModuleType) -> Any:
     if isinstance(file, str) and Path(file).is_file():
         if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)):
             content = None if _stays(file) else Path(file).read_bytes()
-            return _extension, (name, file, content)
+            return _extension, (name, file if content is not None else _lying(file), content)
         if _stays(file) and sys.modules.get(name) is module:
             return _loaded_again, (name, *_above(name))
     about = {key: getattr(module, key, None) for key in ("__doc__", "__package__", "__path__", "__file__")}
@@ -140,8 +140,16 @@ def _above(name: str) -> tuple[list[tuple[str, str, list[str] | None]]]:
         file = getattr(module, "__file__", None)
         if module is not None and isinstance(file, str):
             path = getattr(module, "__path__", None)
-            found.append((module.__name__, file, None if path is None else list(path)))
+            found.append(
+                (module.__name__, _lying(file), None if path is None else [*map(os.path.realpath, path)])
+            )
     return (found,)
+
+
+def _lying(file: str) -> str:
+    """Return the path of `file` without the links that lead to its folder: a cache is linked into the home of one
+    process, and lies at the same place for both. The file itself may be a link, whose name tells what it is."""
+    return os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))  # noqa: PTH118, PTH119, PTH120
 
 
 def _loaded_again(name: str, chain: Sequence[tuple[str, str, list[str] | None]]) -> Any:
