@@ -457,17 +457,18 @@ def peak(machine: Machine) -> str:
 
 
 def logits(machine: Machine) -> str:
-    """What it takes to bring logits from the GPU to the scorer: two evaluations that differ by so much."""
+    """What it takes to bring logits from the GPU to the scorer: two evaluations, audits included, that differ by so
+    much."""
+    if not machine.gpu:
+        raise NotTried("no GPU: on a CPU it is the model that takes the time")
     size = machine.size
-    few, many = (1, 16) if machine.gpu else (1, 8)
-    per_row = size.length * size.vocabulary * 4
-    unit = max(16, round((GIB / 8 if machine.gpu else GIB / 64) / per_row)) * size.length
+    unit = max(16, round(GIB / 8 / (size.length * size.vocabulary * 4))) * size.length
     repo = machine.repository("logits", machine.train(), budget=2.0)
     took = []
-    for times in (few, many):
+    for times in (1, 16):
         settings = {"eval_tokens": unit * times, "evaluation_seconds": 300}
         took.append(machine.score(repo, settings=settings)["metrics"]["evaluation_seconds"])
-    gib = unit * (many - few) * size.vocabulary * 4 / GIB
+    gib = unit * 15 * size.vocabulary * 4 / GIB
     whole = 20_971_520 * 8192 * 4 / GIB
     per_gib = max(0.0, took[1] - took[0]) / gib
     return (
