@@ -282,7 +282,7 @@ def test_what_is_not_ours_stays_on_our_branches(world: World) -> None:
     first, second = world.start()
     number = world.forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
     mine = world.commit(second, "by a human")
-    world.again().push_branch(EXP, mine)
+    world.forge.push_branch(EXP, mine)
     side = world.commit(first, "side")
     assert world.forge.replace_branch(EXP, side, ours=(second, side)) == mine
     assert world.forge.delete_branch(EXP, ours=(second, side)) == mine

@@ -35,6 +35,7 @@ PLANNED = CONFIG + "stop: {experiments: 40, gpu_hours: 1}\n"
 REPEATS, VERIFIED = "the task repeats", "verification is automatic"
 HOURS, MONEY = (f"the budget absorbs the waste: {what}" for what in ("machine time", "money"))
 JAIL, LOGS, GPU, PYTHON = (f"real tools: {what}" for what in ("jail", "logs", "GPU", "Python"))
+TRUSTED = "the score is measured apart"
 FILES, SEARCH = "the campaign's files", "what the search may turn"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 STEADY = Plan(40, "stop.experiments", 2.5, True, 360.0, 0.0)  # 15 minutes an experiment, 10 hours in all
@@ -70,8 +71,9 @@ def test_a_healthy_repository_is_green_and_its_runs_are_not_lost(tmp_path: Path)
     """Two runs are made, kept out of the ledger, and taken up by the second examination and by the loop."""
     top = make_repository(tmp_path / "repo", config=PLANNED)
     found = doctor(top)
-    assert set(colours(found).values()) == {"green"}
-    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU, FILES, SEARCH}
+    # What measures imports what is edited here, and that is all there is to say against it.
+    assert {name for name, colour in colours(found).items() if colour != "green"} == {TRUSTED}
+    assert set(found) == {REPEATS, VERIFIED, TRUSTED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU, FILES, SEARCH}
     assert (
         "with seeds 1 and 2" in found[VERIFIED]["measured"]
         and "2 runs made now" in found[VERIFIED]["measured"]
@@ -96,6 +98,7 @@ def test_quick_trains_nothing_and_says_so(tmp_path: Path) -> None:
         REPEATS,
         VERIFIED,
         HOURS,
+        TRUSTED,
     }
     assert found[VERIFIED]["measured"].startswith("not measured")
     assert results(top) == {}
@@ -161,10 +164,8 @@ def test_lines_for_people(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=CONFIG + "stop: {experiments: 3}\n")
     lines = nocturne(top, "doctor", "--quick").stdout.splitlines()
     assert len(lines) == 11 and {line.split()[0] for line in lines} == {"green", "amber"}
-    assert (
-        lines[0].startswith(f"amber  {REPEATS}: 3 experiments to come")
-        and " -> raise stop.experiments" in lines[0]
-    )
+    (repeats,) = (line for line in lines if line.startswith(f"amber  {REPEATS}"))
+    assert "3 experiments to come" in repeats and " -> raise stop.experiments" in repeats
 
 
 def test_marks_on_a_terminal(tmp_path: Path) -> None:
@@ -330,8 +331,10 @@ def path_with(folder: Path, **programs: str) -> dict[str, str]:
 def test_no_jail_is_red_with_the_way_to_one(tmp_path: Path) -> None:
     config = PLANNED.replace("evaluator:\n", "evaluator:\n  jail: bubblewrap\n")
     top = make_repository(tmp_path / "repo", config=config)
-    found = doctor(top, env=path_with(tmp_path / "bin"), code=1)
-    assert colours(found)[JAIL] == "red" and "apt install bubblewrap" in found[JAIL]["measured"]
+    broken = path_with(tmp_path / "bin", bwrap="echo 'setting up uid map: Permission denied' >&2; exit 1")
+    found = doctor(top, env=broken, code=1)
+    assert colours(found)[JAIL] == "red"
+    assert "uid map: Permission denied" in found[JAIL]["measured"] and "jail: none" in found[JAIL]["measured"]
     assert colours(found)[VERIFIED] == "amber" and results(top) == {}
 
 

@@ -105,7 +105,7 @@ def check_that_pull_requests_tell_the_verdicts(night: Night) -> None:
     (promoted,) = night.events("promotion_opened")
     promotion = night.repository.pull(int(str(promoted["pull"])))
     assert promotion.pull is not None and promotion.pull.base == "main" and promotion.state == "open"
-    assert promotion.pull.head_sha == landed[2] and "1 confirmed change" in promotion.title
+    assert promotion.pull.head_sha == landed[2] and "1 self-reported change" in promotion.title
     assert set(promotion.labels) == {"nocturne", "nocturne:promotion"}
     heads = [ref for ref in contents.refs if ref.startswith("refs/heads/")]
     assert sorted(heads) == ["refs/heads/main", "refs/heads/nocturne/ledger", "refs/heads/nocturne/main"]

@@ -146,9 +146,9 @@ FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 SCORE = """\
 import os, runpy
 better = runpy.run_path("train.py")["LEARNING_RATE"] == 0.004
-odd = int(os.environ["NOCTURNE_SEED"]) % 2
+first = os.environ["NOCTURNE_SEED"] == "1"
 print("METRIC loss=%.4f" % (0.5 - 0.1 * better))
-print("METRIC swings=%d" % (100 if not better else 90 if odd else 190))
+print("METRIC swings=%d" % (100 if not better else 90 if first else 190))
 """
 
 
@@ -156,9 +156,9 @@ print("METRIC swings=%d" % (100 if not better else 90 if odd else 190))
     ("guard", "verdict", "runs", "said"),
     [
         pytest.param(
-            "loss <= incumbent", "improved", 2, "better with 95% confidence", marks=pytest.mark.long
+            "loss <= incumbent", "improved", 3, "better with 95% confidence", marks=pytest.mark.long
         ),
-        ("swings <= 1.1 * incumbent", "discarded", 2, "swings 140 is above 1.1 * incumbent (110)"),
+        ("swings <= 1.1 * incumbent", "discarded", 3, "swings 190 is above 1.1 * incumbent (110)"),
         ("speed >= 1", "discarded", 1, "speed is guarded and the candidate's runs do not report it"),
         ("loss >= 0.45", "discarded", 1, "loss 0.4 is below 0.45"),
     ],

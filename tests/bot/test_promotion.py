@@ -148,15 +148,15 @@ def test_it_opens_at_the_first_merge_and_is_kept_up_to_date(home: Home) -> None:
         "main",
         first,
     )
-    assert opened.title == "Nocturne: loss 1.100 → 1.003, 1 confirmed change"
+    assert opened.title == "Nocturne: loss 1.1000 → 1.0033, 1 confirmed change"
     assert opened.labels == ("nocturne", "nocturne:promotion")
     second = home.win(2, 0.004, score=0.9)
     known = home.promotion()
     assert (known.number, known.head_sha, known.state) == (opened.number, second, "open")
-    assert known.title == "Nocturne: loss 1.100 → 0.903, 2 confirmed changes"
+    assert known.title == "Nocturne: loss 1.1000 → 0.9033, 2 confirmed changes"
     assert LINKED.findall(known.body) == ["1", "2"] and "Set LEARNING\\_RATE to 0.004" in known.body
     # The runs that won don't count: 0.91 after the win, 1.1 before.
-    assert "**Gain, corrected for bias: better by 0.190 ± " in known.body
+    assert "**Gain, corrected for bias: better by 0.1900 ± " in known.body
     assert "- `train.py`: +1 −1" in known.body
     assert home.base() == base, "nobody moves the base branch unasked"
     before = len(recorded(home.top if home.github is None else ledger(home), ev.PromotionShown))

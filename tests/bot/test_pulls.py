@@ -174,14 +174,14 @@ def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(playe
     assert "| `LEARNING_RATE` | `0.001` | `0.004` |" in body
     assert "- `train.py`: 1 line added, 1 removed" in body and "+LEARNING_RATE = 0.004\n" in body
     assert re.search(r"\| measured \| -0\.04\d+ ± 0\.\d+ loss, better \|", body)
-    assert re.search(r"^loss 1\.\d+, -0\.04\d+ ± 0\.\d+ vs 1\.\d+ \(2\+2 runs\)\.$", body, re.MULTILINE)
+    assert re.search(r"^loss 1\.\d+, -0\.04\d+ ± 0\.\d+ vs 1\.\d+ \([23]\+3 runs\)\.$", body, re.MULTILINE)
     low, high = re.findall(r"between (-[\d.]+) and (-[\d.]+), each end with 95% confidence", body)[0]
     assert float(low) == pytest.approx(decision.effect - decision.half_width, abs=1e-4)
     assert float(high) == pytest.approx(decision.effect + decision.half_width, abs=1e-4)
     rows = re.findall(
         r"^\| (candidate|incumbent) \d `\w{7}` \| (\d+) \| (\S+) \| (.+) \|$", body, re.MULTILINE
     )
-    runs = [run for run in played.campaign.runs.values() if run.experiment in (None, MERGED)][:4]
+    runs = [run for run in played.campaign.runs.values() if run.experiment in (None, MERGED)][:5]
     assert sorted((row[0], int(row[1])) for row in rows) == sorted(
         ("incumbent" if run.experiment is None else "candidate", run.seed) for run in runs
     )

@@ -14,7 +14,6 @@ from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.python import python_paths
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = Path(next(path for path in sys.path if path.endswith("site-packages")))
 # What torch and numpy need, and nothing else: no cloudpickle above all.
 TO_TRAIN = (
     *("torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions.py", "sympy", "mpmath"),
@@ -48,7 +47,7 @@ def environment(
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     site = next((folder / "lib").glob("python3*")) / "site-packages"
     left_out = ("__pycache__", "_nocturne", "_editable", "nocturne", "__editable__", *without)
-    for entry in INSTALLED.iterdir():
+    for entry in Path(next(path for path in sys.path if path.endswith("site-packages"))).iterdir():
         wanted = names is None or entry.name in names or _of_dist(entry.name, names)
         if wanted and not entry.name.startswith(left_out):
             (site / entry.name).symlink_to(entry)

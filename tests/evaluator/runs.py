@@ -108,13 +108,15 @@ def start_score(repo: Path, settings: Mapping[str, Any], *more: str) -> subproce
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def processes_with(marker: str, *, in_environment: str = "") -> list[int]:
-    """Return the processes whose command line holds `marker`, and whose environment holds the other text."""
+def processes_with(marker: str, *, in_environment: str = "", program: str = "") -> list[int]:
+    """Return the processes whose command line holds `marker`, whose environment holds the other text, and whose
+    program's path does hold `program`: what makes a jail has the command that it starts in its own command line."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                named = marker.encode() in (entry / "cmdline").read_bytes()
+                line = (entry / "cmdline").read_bytes()
+                named = marker.encode() in line and program.encode() in line.split(b"\0")[0]
                 if named and in_environment.encode() in (entry / "environ").read_bytes():
                     found.append(int(entry.name))
             except OSError:

@@ -149,13 +149,15 @@ def test_the_fingerprint_covers_folders_that_are_named_what_produces_and_how_oft
     (repo / "exam").mkdir()
     (repo / "exam" / "labels.txt").write_text("a\n")
     produce = ["python", "-c", "pass"]
-    seen = [mark(), mark(repeats=2), mark(produce=produce), mark(data=["exam"])]
-    seen.append(mark(command=["python", "bench.py", "exam"]))
+    seen = [mark(), mark(repeats=2), mark(produce=produce), mark(command=["python", "bench.py", "exam"])]
+    assert mark(data=["exam"]) == seen[0]  # every locked file counts, named or not
     (repo / "exam" / "labels.txt").write_text("b\n")
     seen += [mark(data=["exam"]), mark(command=["python", "bench.py", "exam"])]
     assert len(set(seen)) == len(seen)
+    now = mark()
+    assert now not in seen[:4]
     (repo / "notes.md").write_text("not named\n")
-    assert mark() == seen[0]
+    assert mark() == now
 
 
 @pytest.mark.parametrize("checkout", [False, True])
@@ -164,7 +166,7 @@ def test_the_fingerprint_covers_every_locked_file_that_can_measure(tmp_path: Pat
 
     def mark() -> str:
         chosen = settings.parse({**SETTINGS, "command": ["sh", "-c", "python bench.py"]}, "settings")
-        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed()))
+        return fingerprint(Job(repo, chosen, seed=0, began=0.0, jail=Unjailed(), python=running_task(repo)))
 
     repo = bench(tmp_path / "repo", "import helper\n")
     (repo / "lib").mkdir()

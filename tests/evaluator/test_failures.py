@@ -147,8 +147,8 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
     repo = with_train(tmp_path / "repo", text)
 
     def candidates() -> list[int]:
-        """Ours alone: other tests run candidates at the same time, with other temporary folders."""
-        return processes_with("inside/launch.py\0shim", in_environment=str(temporary))
+        """Ours alone: other tests run candidates at the same time, of other repositories."""
+        return processes_with(f"launch.py\0-\0shim\0train.py\0{repo}\0", program="python")
 
     process = start_score(repo, STEPS)
     assert eventually(lambda: len(candidates()) == 2, seconds=90)

@@ -268,7 +268,7 @@ def test_a_repository_is_never_changed_and_lends_no_credentials(tmp_path: Path) 
     assert last["reason"] == "train.py ended without calling evaluate_bpb"
     assert (last["event"], last["class"]) == ("failed", "error")
     assert "NOCTURNE_SEED" in last["log_tail"] and "Read-only" not in last["log_tail"]
-    assert "TOKEN" not in last["log_tail"] and "KEY" not in last["log_tail"]
+    assert "GITHUB_TOKEN" not in last["log_tail"] and "API_KEY" not in last["log_tail"]
     assert (repo / "train.py").read_text() == text
     assert not (repo / "new").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.actions.auditors import audit, check_schema
 from tests.bot.repositories import make_repository, nocturne
 from tests.remarks.conftest import ACTION, PERMISSIONS
 
-OURS = Path(__file__).parents[2] / ".github" / "workflows" / "commands.yml"
+ROOT = Path(__file__).parents[2]
+OURS = ROOT / ".github" / "workflows" / "commands.yml"
 
 
 def test_both_are_valid_and_auditors_find_nothing(tmp_path: Path) -> None:
@@ -43,13 +45,20 @@ def test_nothing_of_the_event_reaches_a_script() -> None:
 
 
 def test_the_last_step_runs_the_verb_with_and_without_a_campaign(tmp_path: Path) -> None:
-    script = yaml.safe_load(OURS.read_text())["jobs"]["answer"]["steps"][-1]["run"]
+    step = yaml.safe_load(OURS.read_text())["jobs"]["answer"]["steps"][-1]
+    (tmp_path / ".nocturne").symlink_to(ROOT)  # where the job checks the action out
     (tmp_path / "nocturne").write_text('#!/bin/sh\nfor word; do echo "<$word>"; done\n')
     (tmp_path / "nocturne").chmod(0o755)
-    for campaign, words in (("", ["<answer>"]), ("a b", ["<answer>", "<--campaign>", "<a b>"])):
-        environ = {"PATH": "/usr/bin:/bin", "NOCTURNE_BIN": str(tmp_path), "NOCTURNE_CAMPAIGN": campaign}
+    for campaign, words in (("", ["<answer>"]), ("a-b", ["<answer>", "<--campaign>", "<a-b>"])):
+        environ = {"PATH": os.environ["PATH"], "NOCTURNE_BIN": str(tmp_path), "NOCTURNE_CAMPAIGN": campaign}
+        environ |= {name: text for name, text in step["env"].items() if name == "NOCTURNE_COMMAND"}
         done = subprocess.run(
-            ["bash", "-e", "-c", script], env=environ, capture_output=True, text=True, timeout=30
+            ["bash", "-e", "-c", step["run"]],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
         assert (done.returncode, done.stdout.splitlines()) == (0, words)
 
