@@ -84,14 +84,13 @@ def clean_diff(diff: str) -> Clean:
 def fenced(text: Clean, language: str, longest: int | None = None) -> list[str]:
     """Return a block of Markdown as lines, its fence longer than any within it.
 
-    A line of more than `longest` characters is cut.
+    A line of more than `longest` characters is cut. One that begins with a fence of its own is indented by a space:
+    not every reader of Markdown counts backticks.
     """
     ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, ticks + 1)
-    cut = (
-        line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
-        for line in text.split("\n")
-    )
+    lines = (f" {line}" if line.startswith("```") else line for line in text.split("\n"))
+    cut = (line if longest is None or len(line) <= longest else line[: longest - 1] + "…" for line in lines)
     return [f"{fence}{language}", *cut, fence]
 
 

@@ -160,6 +160,8 @@ def _checked(
         experiment.candidate.commit: number,
     }
     runs = []
+    # What measures is locked, and the base branch is what this job has for certain.
+    apart = desk.self_reported(desk.git.resolve(desk.base) or campaign.incumbent)
     for each in record["runs"]:
         run = from_json(each).event
         if not isinstance(run, RunFinished):
@@ -167,7 +169,7 @@ def _checked(
         _check_run(desk, commits, run)
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
-        runs.append(dataclasses.replace(run, self_reported=desk.self_reported(run.commit) is not None))
+        runs.append(dataclasses.replace(run, self_reported=apart is not None))
     logs: dict[str, str] = {str(name): clean(str(text)) for name, text in record["logs"].items()}
     return number, runs, logs
 
