@@ -27,13 +27,17 @@ _ALWAYS = (
     *("--hostname", "jail"),
 )
 _MANY = 20  # covers that bubblewrap makes by itself as quickly
-# Fills the working folder before the command begins: SOURCE PLACE ... -- COMMAND. No Python need be in sight.
+# Fills the working folder, and goes where the command is to begin: FOLDER SOURCE PLACE ... -- COMMAND. No Python need
+# be in sight.
 _FILL = """
+folder=$1
+shift
 while [ "$1" != -- ]; do
   /bin/cp -RP --preserve=mode,timestamps "$1/." "$2" 2>/dev/null || /bin/cp -RP "$1/." "$2" || exit 126
   shift 2
 done
 shift
+cd -- "$folder" || exit 126
 exec "$@"
 """
 _FILLED_FROM = "/.tree"  # where its sources stand in the jail, read-only
@@ -84,7 +88,8 @@ class Bubblewrap:
         _refuse_null((str(folder), *env, *env.values(), *(step.source + step.target for step in steps)))
         fills = [step for step in steps if step.kind == "fill"]
         own: list[int] = []
-        words = [*_ALWAYS, *(self.options - {"--size"}), "--chdir", str(folder)]
+        # A folder of the tree is there once that is filled.
+        words = [*_ALWAYS, *(self.options - {"--size"}), "--chdir", "/" if fills else str(folder)]
         rules = program()
         if rules:
             own.append(memory_file(rules))
@@ -94,7 +99,7 @@ class Bubblewrap:
         for variable, value in env.items():
             words += ["--setenv", variable, value]
         own.append(memory_file(b"".join(os.fsencode(word) + b"\0" for word in words)))
-        argv = (self.bwrap, "--args", str(own[-1]), "--", *_filled(fills), *_without_pwd(env), *command)
+        argv = (self.bwrap, "--args", str(own[-1]), "--", *_filled(fills, folder), *_without_pwd(env), *command)
         if staged:
             own.append(memory_file(json.dumps(staged).encode()))
             argv = (*_STAGE, str(own[-1]), *argv)
@@ -169,13 +174,13 @@ def _seen_at(source: str) -> str:
     return f"{_FILLED_FROM}{hashlib.sha256(os.fsencode(source)).hexdigest()[:8]}"
 
 
-def _filled(fills: Sequence[Mount]) -> tuple[str, ...]:
-    """Return the words that fill the working folder, and go on with those behind them."""
+def _filled(fills: Sequence[Mount], folder: Path) -> tuple[str, ...]:
+    """Return the words that fill the working folder, and go on with those behind them in `folder`."""
     if not fills:
         return ()
     # The last first: cp replaces what is there, and what the first of them holds is to stay.
     pairs = [word for fill in reversed(fills) for word in (_seen_at(fill.source), fill.target)]
-    return ("/bin/sh", "-c", _FILL, "sh", *pairs, "--")
+    return ("/bin/sh", "-c", _FILL, "sh", str(folder), *pairs, "--")
 
 
 def _without_pwd(env: Mapping[str, str]) -> tuple[str, ...]:

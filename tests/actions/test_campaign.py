@@ -17,7 +17,7 @@ from tests.bot.repositories import CONFIG, git
 
 EXPERIMENTS = 6
 LIMITED = f"{CONFIG}stop: {{experiments: {EXPERIMENTS}}}\n"
-CALLS_ON_AVERAGE, CALLS_AT_MOST = 16, 25
+CALLS_ON_AVERAGE, CALLS_AT_MOST = 17, 25
 
 
 def events(runner: Runner, kind: str) -> list[dict[str, Any]]:

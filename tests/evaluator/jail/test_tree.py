@@ -28,12 +28,12 @@ def jail_of(kind: str) -> Jail:
 
 
 def run(
-    jail: Jail, view: View, line: str, env: dict[str, str] | None = None
+    jail: Jail, view: View, line: str, env: dict[str, str] | None = None, below: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a shell in the working folder of `view`."""
+    """Run a shell in the working folder of `view`, or in the folder `below` it."""
     assert view.tree is not None
     words = ("/bin/sh", "-c", line)
-    launch = jail.launch(words, env=env or {}, folder=view.tree.place, view=view, limits=Limits())
+    launch = jail.launch(words, env=env or {}, folder=view.tree.place / below, view=view, limits=Limits())
     try:
         return subprocess.run(
             launch.argv, env=dict(launch.env), cwd=launch.folder, pass_fds=launch.fds, capture_output=True,
