@@ -85,6 +85,13 @@ def test_it_begins_as_a_copy_and_may_be_changed(folder: Path, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
+def test_a_command_may_begin_in_a_folder_of_it(folder: Path, kind: str) -> None:
+    done = run(jail_of(kind), view_of(folder, kind), "pwd && cat code.py", below="pkg")
+    place = folder / "place" if kind == "none" else Path(PLACE)
+    assert done.stdout == f"{place}/pkg\nfirst", done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
 def test_each_jail_has_its_own_and_what_is_placed_stays_as_it_is(folder: Path, kind: str) -> None:
     view = view_of(folder, kind)
     first = run(jail_of(kind), view, "echo planted > pkg/code.py; echo x > pkg/large/inner/big")
