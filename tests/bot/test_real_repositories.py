@@ -80,7 +80,7 @@ def test_a_shape_without_a_verdict_is_told_and_ends_with_one(
     said = capsys.readouterr().out
     assert "NO VERDICT" in said
     assert "no_such" in said.split("NO VERDICT")[1].split("─")[0]
-    assert "nocturne run -n 1" in (tmp_path / "kept" / shape.name / "log.txt").read_text()
+    assert "$ nocturne " in (tmp_path / "kept" / shape.name / "log.txt").read_text()
 
 
 @pytest.mark.long

@@ -60,7 +60,7 @@ def test_a_run_without_a_reference_is_one_and_is_refused_nothing(tmp_path: Path)
     # Without habits in the reference, it would have been far over its time.
     habitless = reference_file(tmp_path, "wall", 2.0)
     third = score(repo, WALL, "--train", str(other), "--reference", habitless).last
-    assert (third["class"], third["defence"]) == ("refused", "clock")
+    assert third["class"] in ("refused", "timeout") and third["defence"] == "clock"
     # What did not change is the reference, whatever was measured.
     unchanged = {**made, "training": 2.0, "exam": 0.0, "startup": 0.0}
     file.write_text(json.dumps(unchanged))
@@ -76,7 +76,7 @@ def test_another_train_file_is_measured_by_the_repositorys_own_which_runs_first(
     outcome = score(repo, WALL, "--train", str(late), "--reference", str(file))
     said = [event for event in outcome.events if event["event"] == "reference"]
     assert "runs first" in said[0]["said"] and json.loads(file.read_text()) == said[-1]["reference"]
-    assert (outcome.last["class"], outcome.last["defence"]) == ("refused", "clock")
+    assert outcome.last["class"] in ("refused", "timeout") and outcome.last["defence"] == "clock"
     assert "over the time budget" in outcome.last["reason"]
 
 

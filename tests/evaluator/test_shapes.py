@@ -122,16 +122,13 @@ def test_a_launcher_starts_several_processes_and_the_first_one_counts(tmp_path: 
 
 
 def test_a_model_that_cant_be_rebuilt_is_no_cheat(tmp_path: Path) -> None:
-    asks = TRAIN.replace("self.o = ", "self.f = open(__file__); self.o = ").replace(
-        "return self.o", "self.f.seek(0); return self.o"
+    asks = TRAIN.replace("self.o = ", "import socket; self.f = socket.socket(); self.o = ").replace(
+        "return self.o", "self.f.fileno(); return self.o"
     )
     repo = write(tmp_path / "repo", train_py=asks, prepare_py=PREPARE)
     last = score(repo, SETTINGS).last
     assert (last["event"], last["class"], last["defence"]) == ("failed", "unportable", None)
-    assert (
-        "the model uses a _io.TextIOWrapper" in last["reason"]
-        and "keep it out of the model" in last["reason"]
-    )
+    assert "socket" in last["reason"] and "keep it out of the model" in last["reason"]
 
 
 def test_data_that_prepare_reads_when_it_is_imported_stays_hidden(tmp_path: Path) -> None:
@@ -141,7 +138,7 @@ def test_data_that_prepare_reads_when_it_is_imported_stays_hidden(tmp_path: Path
     )
     train = TRAIN.replace(
         "evaluate_bpb\n",
-        "evaluate_bpb, STEP\nassert STEP == 3\nimport os; assert not os.listdir('data')\n",
+        "evaluate_bpb, STEP\nassert STEP == 3\nimport os; assert not os.path.exists('data/n.txt')\n",
         1,
     )
     repo = write(tmp_path / "repo", train_py=train, prepare_py=text, data__n="3\n")
