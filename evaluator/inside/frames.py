@@ -57,6 +57,7 @@ ANSWER, ERROR, ENDED, LINE = 65, 66, 67, 68
 READ, NATS = 81, 82
 
 PIECE = 1 << 22  # bytes of a model in one message
+LENT = "NOCTURNE_LEND"  # the variable that names a candidate's socket to whoever reads logits on the GPU
 SLOTS = 2  # halves of the buffer for logits: one is filled while the other is read
 
 

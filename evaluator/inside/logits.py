@@ -12,8 +12,6 @@ import torch
 from . import frames
 from .frames import Channel
 
-LENT = "NOCTURNE_LEND"  # the variable that names the socket to whoever reads logits on the GPU
-
 
 class Buffer:
     """Our end of what logits go through: `SLOTS` slots of float32 in the memory `values`, filled in turn."""
@@ -62,13 +60,13 @@ def shared(descriptor: int) -> torch.Tensor:
 
 def lent() -> torch.Tensor | None:
     """Return memory on the GPU that is lent to a reader of the scorer's; None if there is no such reader."""
-    if LENT not in os.environ:
+    if frames.LENT not in os.environ:
         return None
     from . import device_memory
     from .reader import LENT_VALUES
 
     values, descriptor = device_memory.lend(frames.SLOTS * LENT_VALUES)
-    with socket.socket(fileno=int(os.environ.pop(LENT))) as reader:
+    with socket.socket(fileno=int(os.environ.pop(frames.LENT))) as reader:
         socket.send_fds(reader, [b"m"], [descriptor])
     os.close(descriptor)
     return values

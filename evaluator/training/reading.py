@@ -30,10 +30,6 @@ from evaluator.training.scoring import METRIC_VERSION, cross_entropy
 from evaluator.training.wire import FROM_READER, Wire
 from evaluator.workspace import Workspace
 
-LENT = (
-    "NOCTURNE_LEND"  # the variable that tells a candidate to whom it lends memory (`evaluator.inside.logits`)
-)
-
 _START_SECONDS = 120.0  # to import torch and to begin on the GPU
 _READ_SECONDS = 60.0  # for one slot
 

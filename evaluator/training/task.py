@@ -139,7 +139,7 @@ def _measure(
                 jailed=job.jail.name != "none",
             )
             | ({"NOCTURNE_GPU": "1"} if views.has_gpu() else {})
-            | ({reading.LENT: str(lender.fileno())} if lender else {}),
+            | ({frames.LENT: str(lender.fileno())} if lender else {}),
             log=log,
             bounds=limits,
             fds=(*descriptors, *([lender.fileno()] if lender else [])),
