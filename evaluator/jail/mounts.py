@@ -7,6 +7,7 @@ mount elsewhere.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -139,14 +140,17 @@ def in_system(path: Path) -> bool:
     return any(_within(_plain(path), each.target) for each in _system())
 
 
-def _system() -> Iterator[Mount]:
+@functools.cache
+def _system() -> tuple[Mount, ...]:
     local = (str(path) for glob in _SYSTEM_GLOBS for path in sorted(Path("/usr/local").glob(glob)))
+    steps = []
     for name in (*_SYSTEM, *local):
         path = Path(name)
         if path.is_symlink():
-            yield Mount("link", name, str(path.readlink()))
+            steps.append(Mount("link", name, str(path.readlink())))
         elif path.is_dir():
-            yield Mount("bind", name, name)
+            steps.append(Mount("bind", name, name))
+    return tuple(steps)
 
 
 def _binds(paths: Iterable[str], kind: str) -> Iterator[Mount]:

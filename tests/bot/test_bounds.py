@@ -36,7 +36,10 @@ RUN: dict[str, Any] = {
     "seed": seed_of(0, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f", "jail": "namespaces",
     "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
-DESK: Any = types.SimpleNamespace(config=types.SimpleNamespace(seed=0))
+DESK: Any = types.SimpleNamespace(
+    config=types.SimpleNamespace(seed=0), name="main", base="main",
+    git=types.SimpleNamespace(resolve=lambda _: None), self_reported=lambda _: None,
+)  # fmt: skip
 MANY: int = 10**400
 ESCAPE = "\x1b]0;x\x07<!channel> @everyone"
 
@@ -122,7 +125,7 @@ def test_a_file_that_is_no_handover_is_named_in_one_line(text: str, tmp_path: Pa
     path = tmp_path / "h.json"
     path.write_text(text)
     ledger = types.SimpleNamespace(refresh=Campaign)
-    desk: Any = types.SimpleNamespace(config=DESK.config, name="main", ledger=ledger)
+    desk: Any = types.SimpleNamespace(**vars(DESK), ledger=ledger)
     for call in (
         lambda: handover.accept(desk, path),
         lambda: handover.take_in(desk, text, "artifact handover-1", of=1),
@@ -155,7 +158,7 @@ def test_what_is_around_the_runs_is_held_to_its_types(
     night.experiment(1, "discarded", "x", finish=False)
     campaign = night.campaign()
     ledger = types.SimpleNamespace(refresh=lambda: campaign)
-    desk: Any = types.SimpleNamespace(config=DESK.config, name="main", ledger=ledger)
+    desk: Any = types.SimpleNamespace(**vars(DESK), ledger=ledger)
     record = {"version": 1, "campaign": "main", "experiment": 1, "runs": [], "logs": {}}
     path = tmp_path / "h.json"
     path.write_text(json.dumps(record))

@@ -115,7 +115,7 @@ def test_a_transcript_is_read_as_it_was_written(tmp_path: Path) -> None:
     talk = talk_of(path.read_text())
     assert talk.role == "proposer" and talk.left_out == 0
     ((speaker, text),) = talk.parts
-    assert speaker == "Nocturne" and text.startswith("## Claude\n```\n# Experiment 9: x\n````\n*** ")
+    assert speaker == "Nocturne" and text.startswith("## Claude\n ```\n# Experiment 9: x\n ````\n*** ")
     assert HOSTILE[0] in text and text.endswith("*a verdict*")
 
 

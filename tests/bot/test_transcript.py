@@ -143,7 +143,7 @@ def test_it_reads_like_a_conversation_and_holds_no_secret(tmp_path: Path) -> Non
         "## Instructions", "## Nocturne", "## Claude", "## Nocturne", "## Claude",
     ]  # fmt: skip
     assert f"Model: {MODEL}. Tools: look, propose." in text
-    assert "````text\n# Log\n```\nkey: [secret]\n```\nEnd of the log.\n````" in text
+    assert "````text\n# Log\n ```\nkey: [secret]\n ```\nEnd of the log.\n````" in text
     assert "what:\nprint('[secret]')\nprint(2)\n" in text and f"I know {HIDDEN}." in text
     assert f"which failed:\n\n```text\nfound {HIDDEN}\n```" in text
     assert "Ended with tool_use;" in text and "Ended with refusal;" in text and "tokens read" in text
