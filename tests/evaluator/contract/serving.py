@@ -25,7 +25,7 @@ def served_by(folder: Path, text: str, *, hidden: tuple[str, ...] = ()) -> Itera
     ours, theirs = socket.socketpair()
     scorer, control = socket.socketpair()
     process = subprocess.Popen(
-        [sys.executable, "-B", str(LAUNCH), "data_server", str(theirs.fileno()), str(control.fileno())],
+        [sys.executable, "-B", str(LAUNCH), "-", "data_server", str(theirs.fileno()), str(control.fileno())],
         cwd=folder,
         pass_fds=(theirs.fileno(), control.fileno()),
     )
