@@ -171,7 +171,7 @@ class VerdictRule(_Section):
     """Runs after which a candidate is inconclusive."""
     remeasure_every: Annotated[int, Field(ge=1)] = 10
     """The incumbent runs once more after this many experiments: machines drift."""
-    prior_sigma: Annotated[float, Field(gt=0)] | None = None
+    prior_sigma: Annotated[float, Field(ge=1e-30, le=1e30)] | None = None
     """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
 
 

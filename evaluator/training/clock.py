@@ -25,6 +25,8 @@ from evaluator.training.reference import Now, Reference
 # A budget may be overrun by a step of the reference, a twentieth, and a bit. One that goes on is ended a while later.
 _GRACE_PART, _GRACE_CPU, _GRACE_WALL = 0.05, 0.3, 1.0
 _END_PART, _END_SECONDS = 0.5, 5.0
+# What takes so many times what is allowed is nobody else's delay, however crowded the machine is.
+_MOST_DELAYED = 2.0
 # CPU seconds take longer on the wall where the machine is shared.
 _WALL_PER_CPU, _WALL_EXTRA = 20.0, 60.0
 # Nothing but hanging ends the reference: so many budgets, and so many times an evaluation's seconds.
@@ -265,9 +267,14 @@ class Clock:
         told = f"trained for {used:.1f} {unit} of {self.amount:g} (at most {allowed:.4g})"
         if reference.uncounted > 0:
             told += f" beyond the {self._most_uncounted():.1f} that the reference needs besides"
-        raise CandidateFailed(
-            "refused", ", ".join([f"over the time budget: {told}", *parts]), defence="clock"
-        )
+        told = ", ".join([told, *parts])
+        if (
+            not cpu
+            and used <= _MOST_DELAYED * allowed
+            and references.too_crowded(reference, self._now("training"))
+        ):
+            raise CandidateFailed("infrastructure", f"others kept this machine too busy to tell: {told}")
+        raise CandidateFailed("refused", f"over the time budget: {told}", defence="clock")
 
     def _measured(self) -> float:
         self.process.measure()

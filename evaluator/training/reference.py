@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from evaluator.errors import UserError
-from evaluator.training.load import stretch
+from evaluator.training.load import processors, stretch
 
 VERSION = 1
 _LARGEST_FILE = 1 << 16
@@ -25,6 +25,8 @@ _LARGEST_FILE = 1 << 16
 # Measures of one machine at two times differ by so much; where others are at work, our estimate of it does too.
 _STARTUP_PART, _STARTUP_WALL_PART, _IN_COMPANY_PART = 1.15, 1.25, 1.5
 _COMPANY = 0.1
+# More than the machine has, by what others use and the reference needs: then no clock can tell whose the delay was.
+_TOO_CROWDED = 1.1
 # Processors that share caches and clock with others' work take more time for the same.
 _CROWDED = 0.7
 _MOST_WALL, _MOST_CPU, _MOST_OWN = 10.0, 3.0, 2.0
@@ -104,6 +106,11 @@ def longer_of_the_processor(reference: Reference, now: Now, *, late: bool = Fals
     then = reference.others_late if late else reference.others
     crowded = (1 + _CROWDED * now.others) / (1 + _CROWDED * then)
     return min(max(1.0, crowded, _own_pace(reference, now)), _MOST_CPU)
+
+
+def too_crowded(reference: Reference, now: Now) -> bool:
+    """Whether others leave less of the machine than the reference needs, so that a delay proves nothing."""
+    return now.others + max(reference.demand, 1 / processors()) > _TOO_CROWDED
 
 
 def free_startup(reference: Reference, now: Now) -> float:

@@ -22,7 +22,7 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 import importlib
 if sys.argv[2] == "bot" and sys.argv[3] not in ("run", "demo", "iterate", "train", "doctor"):
-    import anthropic, asyncio, ctypes, github, httpx2, libcst, multiprocessing, PIL.Image, pydantic, requests
+    import anthropic, asyncio, ctypes, github, httpx2, multiprocessing, PIL.Image, pydantic, requests
     import rich.console, rich.live, rich.table, slack_sdk, subprocess, yaml, zoneinfo
 class Missing:
     def find_spec(self, name, path=None, target=None):

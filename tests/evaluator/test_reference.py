@@ -13,6 +13,7 @@ from evaluator.errors import UserError
 from evaluator.training import reference
 from evaluator.training.load import Load, Pool, Reading, stretch
 from evaluator.training.reference import Now, Reference
+from tests.benchmarks.clock_under_load import company
 from tests.evaluator.references import EASY, reference_file
 from tests.evaluator.runs import STEPS, score, with_train
 from tests.evaluator.test_training import TINY
@@ -143,6 +144,32 @@ def test_company_stretches_the_wall_as_far_as_it_takes_processors_away() -> None
     measured_so = dataclasses.replace(alone, demand=0.2, others=four_busy)
     assert reference.longer_on_the_wall(measured_so, now(others=four_busy)) <= 1.5
     assert reference.longer_on_the_wall(measured_so, now(others=0.9)) > 2
+
+
+def test_a_delay_proves_nothing_where_others_leave_too_little() -> None:
+    two = dataclasses.replace(QUIET, demand=1.0)  # it keeps the whole machine busy
+    assert not reference.too_crowded(two, now(others=0.05))
+    assert reference.too_crowded(two, now(others=0.2))
+    assert reference.too_crowded(
+        dataclasses.replace(QUIET, demand=0.0), now(others=1.0)
+    )  # measured in company
+    assert not reference.too_crowded(dataclasses.replace(QUIET, demand=0.0), now(others=0.05))
+
+
+@pytest.mark.long
+def test_what_is_late_on_a_crowded_machine_is_the_machines_failure(tmp_path: Path) -> None:
+    repo = with_train(tmp_path / "repo", TINY)
+    late = "\nimport time\nbatches, end = make_dataloader(tokenizer, 4, 128, 'train'), time.time() + {}\n"
+    late += "while time.time() < end:\n    next(batches)\n    time.sleep(0.05)\n" + HAND_IN
+    reference_of = reference_file(tmp_path, "wall", 2, demand=1.0, others=0.0)
+    ends = {}
+    for name, seconds in (("by a little", 3.8), ("by far", 20.0)):
+        (repo / "train.py").write_text(TINY + late.format(seconds))
+        with company(4):
+            ends[name] = score(repo, WALL, "--reference", reference_of).last
+    little = ends["by a little"]
+    assert little["class"] == "infrastructure" and "too busy" in little["reason"], little
+    assert ends["by far"]["class"] in ("refused", "timeout"), ends["by far"]
 
 
 def test_what_slows_everything_has_an_end() -> None:
