@@ -324,23 +324,26 @@ class Machine:
             raise Failed(f"{last.get('class', 'no event')}: {last.get('reason', err.strip()[-300:])}")
         return dict(last)
 
-    def evaluator(self, *words: str) -> str:
-        """Return what another of the evaluator's commands says. Raises Failed if it fails."""
+    def evaluator(self, *words: str, seconds: float = 60.0, told: str = "", lasting: bool = False) -> str:
+        """Return what another of the evaluator's commands says on `told`; what is `lasting` uses the user's own cache.
+        Raises Failed if it fails."""
         command = [sys.executable, "-s", "-m", "evaluator", *words]
-        code, out, err = _run(command, self._environment(), "", 60, self.folder)
+        code, out, err = _run(command, self._environment(lasting=lasting), told, seconds, self.folder)
+        if code is None:
+            raise Failed(f"it did not end in {seconds:.0f} s")
         if code:
-            raise Failed((err.strip().splitlines() or ["no message"])[-1][:300])
+            raise Failed(((err.strip() or out.strip()).splitlines() or ["no message"])[-1][:300])
         return out.strip()
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, *, lasting: bool = False) -> dict[str, str]:
         kept = {
             name: value
             for name, value in os.environ.items()
             if name not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME")
         }
         path = [str(ROOT), *([str(self.borrowed)] if self.borrowed else [])]
-        cache = str(self.folder / "cache")
-        return kept | {"PYTHONPATH": os.pathsep.join(path), "XDG_CACHE_HOME": cache, "HF_HUB_OFFLINE": "1"}
+        mine = {} if lasting else {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        return kept | {"PYTHONPATH": os.pathsep.join(path), "HF_HUB_OFFLINE": "1"} | mine
 
 
 def _run(
@@ -477,6 +480,16 @@ def logits(machine: Machine) -> str:
     )
 
 
+def reader(machine: Machine) -> str:
+    """Logits that are read on the GPU give the score that copied ones give; if so, this machine reads them from now
+    on."""
+    if not machine.gpu:
+        raise NotTried("no GPU")
+    settings = json.dumps({"python": sys.executable})
+    said = machine.evaluator("reader", "--settings", "-", seconds=120, told=settings, lasting=True)
+    return said.splitlines()[-1]
+
+
 def triton(machine: Machine) -> str:
     """A Triton kernel that is defined in the script goes with the model to the audit."""
     if not machine.gpu:
@@ -512,7 +525,7 @@ def starter(machine: Machine) -> str:
 
 
 CHECKS: tuple[Callable[[Machine], str], ...] = (
-    jail, compiled, audit, accumulation, reference, peak, logits, triton, torchrun, starter,
+    jail, compiled, audit, accumulation, reference, peak, logits, reader, triton, torchrun, starter,
 )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def test_a_python_without_torch_is_told_in_one_line() -> None:
 
 def test_every_check_says_what_it_is_for() -> None:
     assert {check.__name__ for check in check_gpu.CHECKS} >= {
-        "jail", "starter", "compiled", "accumulation", "audit", "peak", "logits", "reference",
+        "jail", "starter", "compiled", "accumulation", "audit", "peak", "logits", "reader", "reference",
     }  # fmt: skip
     assert all(check.__doc__ for check in check_gpu.CHECKS)
 
@@ -47,12 +47,24 @@ def test_it_imports_nothing_that_a_machine_with_torch_may_lack() -> None:
 @pytest.mark.timeout(600)
 def test_without_a_gpu_it_says_so_and_what_it_did_not_try() -> None:
     code, said = _run(
-        "--only", "jail", "--only", "accumulation", "--only", "peak", "--only", "triton", "--only", "audit"
+        "--only",
+        "jail",
+        "--only",
+        "accumulation",
+        "--only",
+        "peak",
+        "--only",
+        "triton",
+        "--only",
+        "audit",
+        "--only",
+        "reader",
     )
     assert code == 0, said
     rows = {line[10:].split()[0]: line[:9].strip() for line in said.splitlines()[1:-1]}
     assert rows == {
-        "jail": "ok", "accumulation": "ok", "audit": "not tried", "peak": "not tried", "triton": "not tried",
+        "jail": "ok", "accumulation": "ok", "audit": "not tried", "peak": "not tried", "reader": "not tried",
+        "triton": "not tried",
     }  # fmt: skip
     assert said.startswith("no GPU that torch can use")
     assert "nothing was measured on a GPU" in said.splitlines()[-1]
