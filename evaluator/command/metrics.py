@@ -1,9 +1,10 @@
 """Metrics out of what a command prints.
 
 A metric is stated by a line `METRIC name=1.5`, wherever on its line that stands (behind a logger's prefix, or
-behind a progress bar that another stream left unfinished), by an object of JSON on one line or on several, or
-by what a pattern of the configuration finds. Output is read as it comes and nothing of it is kept but the
-numbers, the object at hand and the line that was nearest to stating what is looked for.
+behind a progress bar that another stream left unfinished), by an object of JSON on one line or on several, by a
+dictionary as Python prints it on one line, or by what a pattern of the configuration finds. Output is read as it
+comes and nothing of it is kept but the numbers, the object at hand and the line that was nearest to stating what is
+looked for.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _SHOWN = 100
 _NAME = r"[A-Za-z_][\w.\-/]{0,79}"
 _METRIC = re.compile(rf"(?<![A-Za-z_])METRIC\s+({_NAME})\s*=\s*(\S{{1,40}})\s*$")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+# An entry of a dictionary as `print` shows it; numbers of libraries may be wrapped: np.float64(0.5), tensor(0.5).
+_ENTRY = re.compile(
+    rf"'({_NAME})'\s*:\s*(?:[a-z][\w.]{{0,30}}\()?([-+]?(?:nan|inf)|{_NUMBER.pattern})\)?\s*(?=[,}}])"
+)
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -153,7 +158,7 @@ class Reader:
             return
         first = not plain[:start].strip()
         closed = plain.rstrip().endswith("}")  # to try what isn't would cost more than all the rest
-        if closed and self._read(plain[start:], first=first):
+        if closed and (self._read(plain[start:], first=first) or self._printed(plain[start:], first=first)):
             return
         if first or plain.rstrip().endswith("{"):
             self._object_first = first
@@ -194,6 +199,13 @@ class Reader:
         if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
             self._note(1, text, "the value is a text: print it as a number, without quotes")
         return True
+
+    def _printed(self, text: str, *, first: bool) -> bool:
+        """Take up the numbers of a dictionary as Python prints it; return whether there are any."""
+        entries = _ENTRY.findall(text.rstrip()) if len(text) <= _LONGEST_TEXT else []
+        for name, value in entries:
+            self._state(name, _worth(value), first=first)
+        return bool(entries)
 
     # -- what nearly states it -------------------------------------------------------------------------
 
@@ -241,7 +253,7 @@ def _lacks(line: str, name: str) -> Iterator[tuple[int, str]]:
             yield 0, _lacking_number(rest)
         return
     if re.search(rf"'{re.escape(name)}'\s*:", line) and line.strip().endswith("}"):
-        yield 2, "print it as JSON (json.dumps), with double quotes"
+        yield 2, "the value is no number: print it as one, without quotes"
         return
     plain = re.search(rf"(?i)(?<![\w.]){re.escape(name)}\s*(?:[:=]|is|\s)\s*({_NUMBER.pattern})", line)
     if plain:

@@ -44,6 +44,9 @@ def heard(output: bytes, metric: Metric = M, size: int = 7) -> Reader:
         json.dumps({"m": 2.5, "folds": [0.123456] * 20_000}).encode(),
         json.dumps({"folds": [0.123456] * 300, "m": 2.5, "more": {"m": 9}}, indent=4).encode(),
         json.dumps({"m": 2.5}, indent=2).encode().replace(b"\n", b"\r\n"),
+        b"{'m': 2.5, 'epoch': 1.0}\n",
+        b"INFO:trainer:{'loss': 0.1, 'note': 'm, 3', 'm': np.float64(2.5)}\n{'m': '3'}\n",
+        b"{'m': nan}\n{'m': tensor(2.5)}\n",
         b"{ not json [\n" + b'{"m": 2.5}\n',
         b"METRIC m=2.5\n" + b'{"step": 1, "loss": 2.0}\n' * 5000,
         b"METRIC m=1\nMETRIC m=nan\nMETRIC m=2.5\n",
@@ -88,7 +91,7 @@ def test_a_pattern_reads_what_scripts_print_today(take: str, value: float) -> No
         ("METRIC M=2.5", "write m for M"),
         ("METRIC m=2.5 (best)", "without '(best)': 2.5"),
         ("m: 2.5", "print METRIC m=2.5, or set evaluator.metric.pattern"),
-        ("{'m': 2.5}", "print it as JSON (json.dumps)"),
+        ("{'m': '2.5'}", "print it as one, without quotes"),
         ('{"m": "2.5"}', "the value is a text"),
         ("METRIC mm=3", "it printed mm"),
     ],
@@ -103,6 +106,7 @@ def test_what_nearly_was_one_is_shown_with_what_it_lacks(line: str, said: str) -
 def test_numbers_that_are_not_finite_are_told_apart_from_none() -> None:
     assert heard(b"METRIC m=nan\n").is_not_finite
     assert heard(b'{"m": 1e999}\n').is_not_finite
+    assert heard(b"{'m': -inf, 'n': 1}\n").is_not_finite
     assert not heard(b"METRIC m=soon\n").is_not_finite
     assert not heard(b"METRIC m=inf\nMETRIC m=2\n").is_not_finite
 
