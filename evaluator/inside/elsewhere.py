@@ -3,7 +3,8 @@
 The audit's process begins as the candidate's did: the same Python, the same search path, the same files. What was
 found that way is named. The rest is handed over: modules of the candidate's own tree with all that is in them,
 because they may have been changed since they were imported; modules that lie in a package cache by their path; and
-compiled ones that were built for the run as bytes.
+compiled ones that were built for the run as bytes. An environment that lies in the tree, as `.venv` does, is none of
+it: both processes run from it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import sysconfig
 import tempfile
 import types
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ def began(tree: Path) -> None:
     repository."""
     global _path, _finders, _tree
     _tree = os.path.realpath(tree)
-    _path = tuple(each for each in sys.path if not _within(each, _tree))
+    _path = tuple(each for each in sys.path if not _in_tree(each))
     _finders = tuple(sys.meta_path)
     named.cache_clear()
     _same.cache_clear()
@@ -197,8 +199,16 @@ def _filled(module: types.ModuleType, state: dict[str, Any]) -> None:
     vars(module).update(state)
 
 
-def _in_tree(file: str) -> bool:
-    return bool(_tree) and _within(os.path.realpath(file), _tree)
+def _in_tree(path: str) -> bool:
+    real = os.path.realpath(path)
+    return bool(_tree) and _within(real, _tree) and not any(_within(real, each) for each in _libraries())
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """Return where this Python's own modules and its packages lie."""
+    named = (sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return tuple({os.path.realpath(each) for each in named if each})
 
 
 def _within(path: str, folder: str) -> bool:

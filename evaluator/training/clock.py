@@ -273,7 +273,9 @@ class Clock:
             and used <= _MOST_DELAYED * allowed
             and references.too_crowded(reference, self._now("training"))
         ):
-            raise CandidateFailed("infrastructure", f"others kept this machine too busy to tell: {told}")
+            raise CandidateFailed(
+                "infrastructure", f"others kept this machine too busy to tell: {told}", defence="clock"
+            )
         raise CandidateFailed("refused", f"over the time budget: {told}", defence="clock")
 
     def _measured(self) -> float:

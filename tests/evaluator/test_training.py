@@ -188,7 +188,7 @@ def test_training_beyond_the_budget_is_refused_however_it_is_spent(tmp_path: Pat
 @pytest.mark.long
 def test_a_budget_on_the_wall_counts_waiting_and_may_have_a_warm_up(tmp_path: Path) -> None:
     wait = (
-        "import time\ntime.sleep(6)\nbatches = make_dataloader(tokenizer, 4, 128, 'train')\n"
+        "import time\ntime.sleep(10)\nbatches = make_dataloader(tokenizer, 4, 128, 'train')\n"
         "for _ in range(30): next(batches)\nevaluate_bpb(model, tokenizer, 4)\n"
     )
     settings = {**STEPS, "budget": {"kind": "wall", "amount": 3}}
