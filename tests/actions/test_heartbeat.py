@@ -54,9 +54,9 @@ def test_a_heartbeat_while_a_chain_runs_begins_no_other(github: GitHub, tmp_path
 @pytest.mark.parametrize(
     ("form", "last"),
     [
-        pytest.param("three", "propose", marks=long),
+        pytest.param("three", "propose", marks=pytest.mark.slow),
         pytest.param("three", "train", marks=long),
-        pytest.param("three", "decide", marks=long),
+        pytest.param("three", "decide", marks=pytest.mark.slow),
         pytest.param("one", "iterate", marks=long),
     ],
 )

@@ -10,10 +10,17 @@ import pytest
 from tests.benchmarks.clock_under_load import ACCUMULATIONS, BUDGETS, company, loops_per_second, tried, write
 from tests.benchmarks.clock_under_load import score as measured
 
+IN_CI = (("wall", 16), ("cpu", 4))
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", BUDGETS)
-@pytest.mark.parametrize("accumulation", ACCUMULATIONS)
+
+@pytest.mark.parametrize(
+    ("kind", "accumulation"),
+    [
+        pytest.param(kind, count, marks=pytest.mark.long if (kind, count) in IN_CI else pytest.mark.slow)
+        for kind in BUDGETS
+        for count in ACCUMULATIONS
+    ],
+)
 def test_a_reference_is_scored_whoever_else_is_at_work(tmp_path: Path, kind: str, accumulation: int) -> None:
     repo = write(tmp_path / "repo", accumulation, loops_per_second())
     settings = {"budget": {"kind": kind, "amount": 2.0}, "threads": 1}
