@@ -107,7 +107,9 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[
     "cheat",
     [
         pytest.param(
-            each, id=each.name, marks=[] if each.quick else pytest.mark.corpus if at % 12 else pytest.mark.long
+            each,
+            id=each.name,
+            marks=[] if each.quick else pytest.mark.corpus if at % 12 else pytest.mark.long,
         )
         for at, each in enumerate(CORPUS)
     ],
