@@ -156,7 +156,7 @@ print("METRIC swings=%d" % (100 if not better else 90 if first else 190))
     ("guard", "verdict", "runs", "said"),
     [
         pytest.param(
-            "loss <= incumbent", "improved", 3, "better with 95% confidence", marks=pytest.mark.long
+            "loss <= incumbent", "improved", 3, "the metric repeats exactly", marks=pytest.mark.long
         ),
         ("swings <= 1.1 * incumbent", "discarded", 3, "swings 190 is above 1.1 * incumbent (110)"),
         ("speed >= 1", "discarded", 1, "speed is guarded and the candidate's runs do not report it"),
