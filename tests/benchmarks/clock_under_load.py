@@ -194,8 +194,8 @@ def main() -> None:
             budgets=args.budget or BUDGETS,
         ):
             print(
-                f"{kind:<6}  {accumulation:12d}  {what:<12}  {line.scored:6d}  {line.refused:7d}  {line.again:5d}  {line.failed:6d}"
-                f"  {line.most:.2f}",
+                f"{kind:<6}  {accumulation:12d}  {what:<12}  {line.scored:6d}  {line.refused:7d}  {line.again:5d}"
+                f"  {line.failed:6d}  {line.most:.2f}",
                 flush=True,
             )
 
