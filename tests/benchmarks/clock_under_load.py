@@ -1,7 +1,7 @@
 """An unchanged reference, and the same script with another constant, scored again and again while other processes keep
 the machine busy: how often are they refused for their time?
 
-    python -m tests.benchmarks.clock_under_load [--runs 20] [--busy 4] [--seconds 3]
+    python -m tests.benchmarks.clock_under_load [--runs 20] [--changed 5] [--busy 4] [--seconds 3] [--budget wall]
 
 For budgets on the wall and of the processor, with gradient accumulation over 1, 4 and 16 batches and slow first steps
 that the script does not count. The reference is measured once, with nobody else at work. What changed is charged by
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,13 @@ print("val_bpb:", evaluate_bpb(model, tokenizer, 16))
 
 @dataclass(frozen=True)
 class Line:
-    """What became of so many runs of one script. `most` is the largest part of its budget that a run used."""
+    """What became of so many runs of one script: `again` were lost to the machine, and would be made again. `most` is
+    the largest part of its budget that a run used."""
 
     runs: int
     scored: int
     refused: int
+    again: int
     failed: int
     most: float
 
@@ -136,17 +138,20 @@ def tried(repo: Path, settings: dict[str, Any], runs: int, *words: str) -> Line:
     amount = settings["budget"]["amount"]
     ends = [score(repo, settings, *words) for _ in range(runs)]
     refused = [end for end in ends if end.get("class") in ("refused", "timeout")]
+    again = sum(end.get("class") == "infrastructure" for end in ends)
     for end in refused:
         print(f"    {end['reason']}", flush=True)
     scored = sum(end["event"] == "score" for end in ends)
     most = max(end["metrics"].get("training_seconds", 0.0) / amount for end in ends)
-    return Line(runs, scored, len(refused), runs - scored - len(refused), most)
+    return Line(runs, scored, len(refused), again, runs - scored - len(refused) - again, most)
 
 
-def table(folder: Path, *, runs: int, busy: int, seconds: float) -> Iterator[tuple[str, int, str, Line]]:
+def table(
+    folder: Path, *, runs: int, changed: int, busy: int, seconds: float, budgets: Sequence[str]
+) -> Iterator[tuple[str, int, str, Line]]:
     """Yield budget, accumulation, what was scored, and what became of it."""
     speed = loops_per_second()
-    for kind in BUDGETS:
+    for kind in budgets:
         for accumulation in ACCUMULATIONS:
             repo = write(folder / f"{kind}-{accumulation}", accumulation, speed)
             file, other = folder / f"{kind}-{accumulation}.json", folder / f"{kind}-{accumulation}.py"
@@ -161,28 +166,36 @@ def table(folder: Path, *, runs: int, busy: int, seconds: float) -> Iterator[tup
                 yield kind, accumulation, "unchanged", tried(repo, settings, runs, *charged)
                 yield (
                     kind, accumulation, "one constant",
-                    tried(repo, settings, runs, *charged, "--train", str(other)),
+                    tried(repo, settings, changed, *charged, "--train", str(other)),
                 )  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--changed", type=int, default=5, help="runs with another constant (5)")
+    parser.add_argument("--budget", choices=BUDGETS, action="append", help="both, unless one is named")
     parser.add_argument("--busy", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3.0)
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     print(
-        f"{args.runs} runs of each, {args.busy} busy processes on {cores} processors, budget {args.seconds:g} s"
+        f"{args.runs} unchanged runs, {args.changed} changed ones, {args.busy} busy processes on {cores} processors,"
+        f" budget {args.seconds:g} s"
     )
-    print("budget  accumulation  script        scored  refused  failed  largest part of the budget")
+    print("budget  accumulation  script        scored  refused  again  failed  largest part of the budget")
     with tempfile.TemporaryDirectory() as folder:
         for kind, accumulation, what, line in table(
-            Path(folder), runs=args.runs, busy=args.busy, seconds=args.seconds
+            Path(folder),
+            runs=args.runs,
+            changed=args.changed,
+            busy=args.busy,
+            seconds=args.seconds,
+            budgets=args.budget or BUDGETS,
         ):
             print(
-                f"{kind:<6}  {accumulation:12d}  {what:<12}  {line.scored:6d}  {line.refused:7d}  {line.failed:6d}"
-                f"  {line.most:.2f}",
+                f"{kind:<6}  {accumulation:12d}  {what:<12}  {line.scored:6d}  {line.refused:7d}  {line.again:5d}"
+                f"  {line.failed:6d}  {line.most:.2f}",
                 flush=True,
             )
 
