@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def home_links(paths: Iterable[Path], taken: Iterable[str]) -> Iterator[tuple[st
             if path != home and path.is_relative_to(home):
                 yield from _links(str(Path(below) / path.relative_to(home)), path, known, _LEVELS)
                 break
+
+
+def key_for_missing(said: str, home: str) -> str:
+    """Return which key would show what is missing in a jail whose home is `home`, if `said` names a file in there that
+    this user's home has; "" if not."""
+    missing = re.search(r"No such file or directory: '([^']+)'", said)
+    if missing is None or not Path(missing[1]).is_relative_to(home):
+        return ""
+    place = Path(missing[1]).relative_to(home)
+    if place.parts[:1] == (".cache",):
+        own, place = cache_home(), place.relative_to(".cache")
+    else:
+        own = Path.home()
+    if not place.parts or any(part.startswith(".") for part in place.parts) or not (own / place).exists():
+        return ""
+    folder = own / place.parts[0]
+    shown = f"~/{folder.relative_to(Path.home())}" if folder.is_relative_to(Path.home()) else str(folder)
+    return f"a run does not see your home folder: name what it needs, as in `evaluator: {{read: [{shown}]}}`"
 
 
 def _links(place: str, path: Path, known: list[str], levels: int) -> Iterator[tuple[str, Path]]:

@@ -85,7 +85,9 @@ def diagnosed(
     lines = list(log.lines)
     heads = [place for place, line in enumerate(lines) if line == f"{_HEAD}{part.title}"]
     own = lines[heads[-1] + 1 :] if heads else lines
-    return crash.diagnose(status, own, log.progress, str(part.folder), otherwise, around)
+    return crash.diagnose(
+        status, own, log.progress, str(part.folder), otherwise, around, part.env.get("HOME")
+    )
 
 
 def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:

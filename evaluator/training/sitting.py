@@ -175,6 +175,7 @@ class Sitting:
             str(self._folder),
             f"{self._script.path} ended without calling evaluate_bpb",
             process.around(),
+            str(self._view.scratch),
         )
 
 

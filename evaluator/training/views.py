@@ -73,7 +73,7 @@ def locked_view(
     return _view(
         space, settings, jail, python, name,
         read_only=(*packages.shown, *more),
-        links=packages.links,
+        links=(*packages.links, *home_links(more, [place for place, _ in packages.links])),
         kinds=("large", "ignored", "data"),
         hidden=tuple(_ours()),
         read=read,

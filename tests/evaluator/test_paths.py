@@ -385,3 +385,37 @@ def test_a_repository_below_the_jails_own_folders_is_as_good(jail: str) -> None:
             assert told(outcome)["own"] == 2
         finally:
             shutil.rmtree("/tmp/nocturne" if place.parts[1] == "tmp" else place)
+
+
+HOMELY = """\
+import pathlib
+print("METRIC value=" + (pathlib.Path.home() / "{place}").read_text())
+"""
+
+
+@pytest.mark.parametrize("place", [".cache/lab/rows.txt", "corpora/rows.txt"])
+def test_what_a_script_looks_for_in_the_home_is_named_with_the_key_that_shows_it(
+    tmp_path: Path, home: Path, place: str
+) -> None:
+    (home / place).parent.mkdir(parents=True)
+    (home / place).write_text("7")
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "bench.py").write_text(HOMELY.format(place=place))
+    missing = measured(repo, "python", "bench.py", home=home)
+    named = f"~/{place.rpartition('/')[0]}"
+    assert missing.last["class"] == "error"
+    assert f"`evaluator: {{read: [{named}]}}`" in missing.last["reason"]
+    for key in ("read", "data"):
+        assert measured(repo, "python", "bench.py", home=home, **{key: [named]}).last["score"] == 7
+
+
+def test_what_no_home_has_or_what_looks_like_a_secret_is_not_offered(tmp_path: Path, home: Path) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws" / "credentials").write_text("7")
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    for place in (".aws/credentials", "nowhere/rows.txt"):
+        (repo / "bench.py").write_text(HOMELY.format(place=place))
+        reason = measured(repo, "python", "bench.py", home=home).last["reason"]
+        assert "FileNotFoundError" in reason and "read:" not in reason

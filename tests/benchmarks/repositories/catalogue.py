@@ -133,6 +133,7 @@ SHAPES = (
         evaluator:
           kind: command
           command: [python, -m, scripts.base_train]
+          read: [~/.cache/nanochat]
           metric: {name: val_bpb, pattern: 'Validation bpb: ([\d.]+)'}
         """,
     ),
