@@ -140,11 +140,11 @@ def _measure(
     count, name = job.settings.repeats, job.settings.metric.name
     words = job.settings.command
     read = readable.named(job.settings, job.source)
-    more = (*_outside(job, words, held), *held.outside, *([] if produced is None else [produced]))
+    more = (*_outside(job, words, held), *([] if produced is None else [produced]))
     found = []
     for turn in range(1, count + 1):
         view = views.locked_view(
-            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, more=more,
+            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, data=held.outside, more=more,
             datasets=produced is not None,
         )  # fmt: skip
         folder = views.folder(view)
