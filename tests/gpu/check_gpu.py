@@ -399,20 +399,20 @@ def compiled(machine: Machine) -> str:
     _require_compiler(machine)
     repo = machine.repository("compiled", machine.train(compiled=True))
     known = machine.score(repo)
-    machine.known["compiled"] = known["metrics"]
+    machine.known["compiled"] = known["audit"]
     return f"val_bpb {known['score']:.4f}, {_cost(known)}"
 
 
 def audit(machine: Machine) -> str:
     """What the audit's copy of the compiled bfloat16 model said is what the trained one said."""
-    metrics = machine.known.get("compiled")
-    if metrics is None:
+    found = machine.known.get("compiled")
+    if found is None:
         raise NotTried("the compiled model got no score")
-    if not metrics.get("probes"):
+    if not found.get("probes"):
         raise Failed("the score says nothing of an audit")
     return (
-        f"{metrics['probes']:.0f} positions asked again: gain at most {metrics['upper_bpb']:.6f} bpb,"
-        f" answers {metrics['rms_nats']:.4f} nats apart"
+        f"{found['probes']:.0f} positions asked again: gain at most {found['upper_bpb']:.6f} bpb,"
+        f" answers {found['rms_nats']:.4f} nats apart"
     )
 
 
