@@ -29,9 +29,7 @@ _NAME = r"[A-Za-z_][\w.\-/]{0,79}"
 _METRIC = re.compile(rf"(?<![A-Za-z_])METRIC\s+({_NAME})\s*=\s*(\S{{1,40}})\s*$")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # An entry of a dictionary as `print` shows it; numbers of libraries may be wrapped: np.float64(0.5), tensor(0.5).
-_ENTRY = re.compile(
-    rf"'({_NAME})'\s*:\s*(?:[a-z][\w.]{{0,30}}\()?([-+]?(?:nan|inf)|{_NUMBER.pattern})\)?\s*(?=[,}}])"
-)
+_ENTRY = re.compile(rf"'({_NAME})'\s*:\s*(?:[a-z][\w.]{{0,30}}\()?([-+.\w]{{1,40}})\)?\s*[,}}]")
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -156,13 +154,13 @@ class Reader:
         start = plain.find("{")
         if start < 0:
             return
-        first = not plain[:start].strip()
+        first, whole = not plain[:start].strip(), plain[start:]
         closed = plain.rstrip().endswith("}")  # to try what isn't would cost more than all the rest
-        if closed and (self._read(plain[start:], first=first) or self._printed(plain[start:], first=first)):
+        if closed and (self._read(whole, first=first) or self._printed(whole, first=first)):
             return
         if first or plain.rstrip().endswith("{"):
             self._object_first = first
-            self._grow(plain[start:] if first else plain[plain.rindex("{") :])
+            self._grow(whole if first else plain[plain.rindex("{") :])
 
     def _grow(self, plain: str) -> None:
         self._object.append(plain)
@@ -202,10 +200,11 @@ class Reader:
 
     def _printed(self, text: str, *, first: bool) -> bool:
         """Take up the numbers of a dictionary as Python prints it; return whether there are any."""
-        entries = _ENTRY.findall(text.rstrip()) if len(text) <= _LONGEST_TEXT else []
-        for name, value in entries:
-            self._state(name, _worth(value), first=first)
-        return bool(entries)
+        entries = _ENTRY.findall(text) if len(text) <= _LONGEST_TEXT else []
+        numbers = [(name, value) for name, said in entries if (value := _worth(said)) is not None]
+        for name, value in numbers:
+            self._state(name, value, first=first)
+        return bool(numbers)
 
     # -- what nearly states it -------------------------------------------------------------------------
 

@@ -111,6 +111,12 @@ def test_numbers_that_are_not_finite_are_told_apart_from_none() -> None:
     assert not heard(b"METRIC m=inf\nMETRIC m=2\n").is_not_finite
 
 
+def test_a_flood_of_digits_in_a_dictionary_holds_nobody_up() -> None:
+    """A line that a pattern goes over again for each of its digits would take seconds, and this test its time limit."""
+    flood = b"{'m': " + b"1" * 9_900 + b"x}\n"
+    assert heard(flood * 300 + b"{'m': 2.5}\n", size=1 << 16).found == {"m": 2.5}
+
+
 def test_memory_is_bounded_whatever_is_printed() -> None:
     tracemalloc.start()
     reader = Reader(M)
@@ -196,7 +202,7 @@ def test_threads_bind_cores_and_one_process_is_one(tmp_path: Path) -> None:
 def test_runs_side_by_side_get_different_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import subprocess
 
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # not the cores of other tests
     code = "import sys; from evaluator import cores; print(*cores.claim(1), flush=True); sys.stdin.read()"
     there = len(os.sched_getaffinity(0))
     runs = [
