@@ -53,7 +53,11 @@ class Hub:
         return launcher.returncode
 
     def _connect(self, end: socket.socket) -> None:
-        said = json.loads(end.recv(_HELLO).decode() or "{}")
+        hello = _heard(end)
+        if not hello:
+            end.close()
+            return
+        said = json.loads(hello.decode())
         rank, world = int(said["rank"]), int(said["world"])
         line = self._line(rank, world)
         given = [line, self.scorer, self.buffer] if rank == 0 else [line]
@@ -70,9 +74,9 @@ class Hub:
         return socket.recv_fds(self.data.socket, 1, 1)[1][0]
 
     def _hear(self, end: socket.socket) -> None:
-        """Pass on the score that the first process has; where one has gone, nobody waits for it."""
+        """Pass on the score that the first process has; if one has gone, nobody waits for it."""
         rank = next(rank for rank, each in self.processes.items() if each is end)
-        said = end.recv(_HELLO)
+        said = _heard(end)
         if rank == 0:
             for other, each in self.processes.items():
                 if other:
@@ -80,6 +84,14 @@ class Hub:
                         each.sendall(said or _FAILED)
         if not said:
             self.processes.pop(rank).close()
+
+
+def _heard(end: socket.socket) -> bytes:
+    """Return what a process says; nothing if it has gone, even in the middle of what it was told."""
+    try:
+        return end.recv(_HELLO)
+    except ConnectionResetError:
+        return b""
 
 
 def main(words: str, name: str, tree: str, scorer: str, data: str, buffer: str, *shape: str) -> None:
