@@ -6,7 +6,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from evaluator import faults, readable
+from evaluator import faults
 from evaluator.errors import CandidateFailed
 from evaluator.progress import Progress
 
@@ -37,19 +37,15 @@ def diagnose(
     tree: str,
     otherwise: str,
     around: faults.Around | None = None,
-    home: str | None = None,
 ) -> CandidateFailed:
     """Return why a candidate that ended by itself failed.
 
     `lines` is the end of its log, `tree` the folder whose path is cut from file names, and `otherwise` the
-    reason where it ended well (exit status 0) and yet without a score. `around` is what was so around it, `home` the
-    home folder that it had.
+    reason where it ended well (exit status 0) and yet without a score. `around` is what was so around it.
     """
     traceback = last_traceback(lines, tree)
     error, message = _last_error(traceback)
     line = f"{error}: {message}" if message else error
-    key = readable.key_for_missing(line, home) if home else ""
-    line = f"{line}; {key}" if key else line
     fault = faults.of_the_machine(returncode, lines, line, around)
     if fault is not None:
         return CandidateFailed("infrastructure", fault, traceback)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator import crash
+from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.faults import Around
@@ -85,9 +85,9 @@ def diagnosed(
     lines = list(log.lines)
     heads = [place for place, line in enumerate(lines) if line == f"{_HEAD}{part.title}"]
     own = lines[heads[-1] + 1 :] if heads else lines
-    return crash.diagnose(
-        status, own, log.progress, str(part.folder), otherwise, around, part.env.get("HOME")
-    )
+    found = crash.diagnose(status, own, log.progress, str(part.folder), otherwise, around)
+    key = readable.key_for_missing(found.reason, part.env["HOME"])
+    return CandidateFailed(found.kind, f"{found.reason}; {key}", found.traceback) if key else found
 
 
 def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:

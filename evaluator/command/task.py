@@ -139,12 +139,12 @@ def _measure(
     """Run the command as often as asked, each time in a fresh jail, and return the medians."""
     count, name = job.settings.repeats, job.settings.metric.name
     words = job.settings.command
-    read = readable.named(job.settings, job.source)
+    read = (*readable.named(job.settings, job.source), *held.outside)
     more = (*_outside(job, words, held), *([] if produced is None else [produced]))
     found = []
     for turn in range(1, count + 1):
         view = views.locked_view(
-            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, data=held.outside, more=more,
+            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, more=more,
             datasets=produced is not None,
         )  # fmt: skip
         folder = views.folder(view)

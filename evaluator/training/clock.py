@@ -268,14 +268,10 @@ class Clock:
         if reference.uncounted > 0:
             told += f" beyond the {self._most_uncounted():.1f} that the reference needs besides"
         told = ", ".join([told, *parts])
-        if (
-            not cpu
-            and used <= _MOST_DELAYED * allowed
-            and references.too_crowded(reference, self._now("training"))
-        ):
-            raise CandidateFailed(
-                "infrastructure", f"others kept this machine too busy to tell: {told}", defence="clock"
-            )
+        short = not cpu and used <= _MOST_DELAYED * allowed
+        if short and references.too_crowded(reference, self._now("training")):
+            said = f"others kept this machine too busy to tell whose delay it was: {told}"
+            raise CandidateFailed("infrastructure", said, defence="clock")
         raise CandidateFailed("refused", f"over the time budget: {told}", defence="clock")
 
     def _measured(self) -> float:

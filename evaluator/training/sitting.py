@@ -16,7 +16,7 @@ from evaluator.inside import frames
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.script import Script
-from evaluator.smoke import told_amount
+from evaluator.smoke import SmokeOver, told_amount
 from evaluator.training import concealed, exam, reading, views
 from evaluator.training.buffer import Buffer
 from evaluator.training.clock import Clock
@@ -83,10 +83,16 @@ class Sitting:
         self._line = Wire(ours, FROM_CANDIDATE, self._wait)
 
     def hand_in(self) -> HandedIn:
-        """Let it train until its model is here; raise `CandidateFailed` if it ends before."""
+        """Let it train until its model is here.
+
+        Raises `CandidateFailed` if it ends before, and `SmokeOver` in a smoke run, which ends with that.
+        """
         handed_in = exam.hand_in(self._line, self.clock, self._model, self._catch_up)
         if handed_in is None:
             raise self._ended()
+        if self._job.smoke is not None:
+            batch = (handed_in.rows, self._exported.inputs.shape[1])
+            raise SmokeOver("handed_in", {"tokens": batch, "logits": (*batch, self._buffer.vocabulary)})
         return handed_in
 
     def seal(self) -> None:
@@ -175,7 +181,6 @@ class Sitting:
             str(self._folder),
             f"{self._script.path} ended without calling evaluate_bpb",
             process.around(),
-            str(self._view.scratch),
         )
 
 

@@ -11,11 +11,10 @@ from typing import Any
 from evaluator.errors import CandidateFailed
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
-from evaluator.script import Script, located, script_path
+from evaluator.script import located
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
 from evaluator.training import concealed, export, reference, views
-from evaluator.training.export import Exported
 from evaluator.training.reference import Reference
 from evaluator.training.sitting import Sitting
 from evaluator.workspace import Workspace
@@ -30,7 +29,8 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     exported = export.load_or_make(job.repo, job.settings, job.jail, job.python)
     amount = job.settings.budget.amount or exported.time_budget
     mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
-    measured_by = _reference(job, space, amount)
+    files = reference.digest_of(space.tree, (*job.settings.editable, script.path))
+    measured_by = _reference(job, files, amount)
     timed = job.settings.budget.kind != "steps" and job.smoke is None
     tokens = {"eval_tokens": exported.eval_tokens, "eval_tokens_of": exported.eval_tokens_of}
     budget = {"kind": job.settings.budget.kind, "amount": amount}
@@ -40,11 +40,13 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     try:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
         known.update(tokens)
-        score, audit, measures = _measure(job, space, script, log, say, exported, amount, measured_by, known)
+        with contextlib.ExitStack() as stack:
+            sitting = Sitting(job, space, script, log, say, exported, amount, measured_by, stack)
+            score, audit = _measure(sitting, say, known)
         result = scored(job, score, known, mark, log)
         result |= {"audit": audit, **tokens}
-        if measures is not None:
-            result["reference"] = measures.to_json()
+        if sitting.clock.is_measured:
+            result["reference"] = sitting.clock.measures(files).to_json()
     except CandidateFailed as failure:
         result = failed(job, failure, known, mark, log)
     except SmokeOver as over:
@@ -53,19 +55,17 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     return result
 
 
-def _reference(job: Job, space: Workspace, amount: float) -> Reference | None:
-    """Return what this run is measured by; None where it is a run of the reference itself, or counts no time.
+def _reference(job: Job, files: str, amount: float) -> Reference | None:
+    """Return what this run is measured by; None if it is a run of the reference itself, or counts no time. `files` is
+    the digest of the editable files.
 
-    Raises `UserError` where the reference is of another budget.
+    Raises `UserError` if the reference is of another budget.
     """
     given = job.reference
     if given is None or job.smoke is not None or job.settings.budget.kind == "steps":
         return None
     reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=views.has_gpu())
-    unchanged = given.files == reference.digest_of(
-        space.tree, (*job.settings.editable, script_path(job.settings))
-    )
-    return None if unchanged else given
+    return None if given.files == files else given
 
 
 def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
@@ -73,37 +73,21 @@ def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
     return hashlib.sha256(f"{fingerprint} {kind} {amount!r}".encode()).hexdigest()
 
 
-def _measure(
-    job: Job,
-    space: Workspace,
-    script: Script,
-    log: Log,
-    say: Say,
-    exported: Exported,
-    amount: float,
-    measured_by: Reference | None,
-    known: dict[str, float],
-) -> tuple[float, Mapping[str, Any], Reference | None]:
-    """Return the score, what the audit found, and what the run took where it is one of the reference; `known`
-    receives the run's metrics, however it ends."""
-    # Before the candidate may change them.
-    files = reference.digest_of(space.tree, (*job.settings.editable, script_path(job.settings)))
-    with contextlib.ExitStack() as stack:
-        sitting = Sitting(job, space, script, log, say, exported, amount, measured_by, stack)
-        try:
-            handed_in = sitting.hand_in()
-        finally:
-            sitting.process.drain()
-            known.update(sitting.clock.metrics(), cpu_seconds=round(sitting.process.cpu_seconds, 3))
-        if job.smoke is not None:
-            batch = (handed_in.rows, exported.inputs.shape[1])
-            raise SmokeOver("handed_in", {"tokens": batch, "logits": (*batch, len(exported.token_bytes))})
-        sitting.seal()
-        say({"event": "scoring"})
-        second = sitting.second(handed_in)
-        began = time.monotonic()
-        tally, score = sitting.examine(handed_in)
-        finding = second.audit(tally, sitting.clock.evaluation_seconds())
-        known["evaluation_seconds"] = round(time.monotonic() - began, 1)
-        measures = sitting.clock.measures(files) if sitting.clock.is_measured else None
-        return score, finding.metrics(), measures
+def _measure(sitting: Sitting, say: Say, known: dict[str, float]) -> tuple[float, Mapping[str, Any]]:
+    """Return the score and what the audit found; `known` receives the run's metrics, however it ends.
+
+    Raises `CandidateFailed`, and `SmokeOver` if this is a smoke run.
+    """
+    try:
+        handed_in = sitting.hand_in()
+    finally:
+        sitting.process.drain()
+        known.update(sitting.clock.metrics(), cpu_seconds=round(sitting.process.cpu_seconds, 3))
+    sitting.seal()
+    say({"event": "scoring"})
+    second = sitting.second(handed_in)
+    began = time.monotonic()
+    tally, score = sitting.examine(handed_in)
+    finding = second.audit(tally, sitting.clock.evaluation_seconds())
+    known["evaluation_seconds"] = round(time.monotonic() - began, 1)
+    return score, finding.metrics()

@@ -64,17 +64,16 @@ def locked_view(
     name: str,
     *,
     read: Sequence[Path] = (),
-    data: Sequence[Path] = (),
     more: Sequence[Path] = (),
     datasets: bool,
 ) -> View:
-    """Return what a locked command sees: what a candidate does, `data` of the tree and outside of it, and `more`; data
-    sets of package caches only where no candidate runs beside it."""
+    """Return what a locked command sees: what a candidate does, `data`, and `more`; data sets of package caches
+    only where no candidate runs beside it."""
     packages = caches.found(datasets=datasets)
     return _view(
         space, settings, jail, python, name,
-        read_only=(*packages.shown, *data, *more),
-        links=(*packages.links, *home_links(data, [place for place, _ in packages.links])),
+        read_only=(*packages.shown, *more),
+        links=packages.links,
         kinds=("large", "ignored", "data"),
         hidden=tuple(_ours()),
         read=read,
