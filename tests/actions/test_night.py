@@ -36,9 +36,8 @@ def polled(calls: list[Call]) -> list[str]:
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize(
-    "experiments", [pytest.param(8, marks=pytest.mark.slow), pytest.param(NIGHT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("experiments", [8, NIGHT])
 def test_a_night_stays_within_the_limits(github: GitHub, tmp_path: Path, experiments: int) -> None:
     assert github.limits.workflow == ALL  # of one hour: one call more would be refused
     work = Workplace(github, tmp_path, "three", f"{CONFIG}seed: 1\n{STOP % experiments}", name="octo/night")
