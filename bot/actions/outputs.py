@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.actions.files import add_summary, set_outputs
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.proposing import ensure_commit
 from bot.pulls.body import pull_body
 from bot.rules.campaign import Experiment
 
 
-def tell(environ: Mapping[str, str], desk: Desk, number: int, **more: object) -> Experiment:
+def tell(environ: Mapping[str, str], context: Context, number: int, **more: object) -> Experiment:
     """Set the outputs of an experiment, and `more`; add its story to the summary once it is finished."""
-    campaign = desk.ledger.known()
+    campaign = context.ledger.known()
     experiment = campaign.experiments[number]
     set_outputs(environ, outputs(experiment) | more)
     if experiment.finished_at is not None and experiment.candidate is not None:
-        ensure_commit(desk, experiment)
-        diff = desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+        ensure_commit(context, experiment)
+        diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
         head = f"## Experiment {number}: {experiment.verdict}"
         if experiment.pull is not None and experiment.pull.url.startswith(("http://", "https://")):
             head += f" ([#{experiment.pull.pull}]({experiment.pull.url}))"
-        add_summary(environ, f"{head}\n\n{pull_body(campaign, experiment, diff, rule=desk.rule())}")
+        add_summary(environ, f"{head}\n\n{pull_body(campaign, experiment, diff, rule=context.rule())}")
     return experiment
 
 

@@ -9,7 +9,7 @@ from bot.errors import UserError
 from bot.forge.github_artifacts import left_files
 from bot.forge.github_client import GitHubClient
 from bot.loop import handover
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 
 FILE = "nocturne-handover.json"  # as .github/action/run.sh calls it
 
@@ -19,22 +19,24 @@ def artifact_name(experiment: int) -> str:
     return f"handover-{experiment}"
 
 
-def pick_up(desk: Desk, client: GitHubClient, environ: Mapping[str, str], experiment: int) -> bool:
+def pick_up(context: Context, client: GitHubClient, environ: Mapping[str, str], experiment: int) -> bool:
     """Put the runs of an experiment on the ledger that an earlier run of this workflow left as an artifact.
 
     Returns whether there were any. They are checked as everything that is handed over; what fails that, such
     as runs from before the experiment was rebased, is left where it is.
     """
-    link = this_link(environ, desk.name)
+    link = this_link(environ, context.name)
     name = artifact_name(experiment)
     for content in left_files(client, name, FILE, f".github/workflows/{link.workflow}"):
-        before = len(desk.ledger.known().runs)
+        before = len(context.ledger.known().runs)
         try:
-            handover.take_in(desk, content.decode(errors="replace"), f"artifact {name}", of=experiment)
+            handover.take_in(context, content.decode(errors="replace"), f"artifact {name}", of=experiment)
         except UserError as error:
-            desk.display.note(str(error))
+            context.display.note(str(error))
             continue
-        if len(desk.ledger.known().runs) > before:
-            desk.display.note(f"the runs of experiment {experiment} that an earlier job left are picked up")
+        if len(context.ledger.known().runs) > before:
+            context.display.note(
+                f"the runs of experiment {experiment} that an earlier job left are picked up"
+            )
             return True
     return False

@@ -16,49 +16,49 @@ from bot.claude.reviewer import ClaudeReviewer
 from bot.claude.settings import caps, prices, unpriced
 from bot.claude.spending import Purse
 from bot.claude.transcript import conversations
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.library import project_skills
 from bot.redact import Redactor
 
 Role = Literal["proposer", "reviewer"]
 
 
-def with_claude(desk: Desk, fallback: Proposer, environ: Mapping[str, str]) -> Desk:
-    """Return `desk` with the agents of its configuration, `fallback` where a model does not answer.
+def with_claude(context: Context, fallback: Proposer, environ: Mapping[str, str]) -> Context:
+    """Return `context` with the agents of its configuration, `fallback` where a model does not answer.
 
     Raises UserError where a model is asked for and no key is there.
     """
-    config = desk.config
-    project_skills(desk)  # a mistake in one shall be said now, not after the first runs
-    claude = Claude(environ, note=desk.display.note)
+    config = context.config
+    project_skills(context)  # a mistake in one shall be said now, not after the first runs
+    claude = Claude(environ, note=context.display.note)
     missing = unpriced(config)
     if missing is not None:
-        desk.display.note(missing)
-    made: Callable[[Role, str], Line] = partial(_line, desk, claude, environ)
+        context.display.note(missing)
+    made: Callable[[Role, str], Line] = partial(_line, context, claude, environ)
     if config.proposer == "claude":
-        maker = ClaudeProposer(made("proposer", config.models.proposer), fallback, desk.display.note)
-        desk = replace(desk, proposer=maker)
+        maker = ClaudeProposer(made("proposer", config.models.proposer), fallback, context.display.note)
+        context = replace(context, proposer=maker)
     if config.reviewer == "claude":
-        checker = ClaudeReviewer(made("reviewer", config.models.reviewer), desk.display.note)
-        desk = replace(desk, reviewer=checker)
-    return desk
+        checker = ClaudeReviewer(made("reviewer", config.models.reviewer), context.display.note)
+        context = replace(context, reviewer=checker)
+    return context
 
 
-def _line(desk: Desk, claude: Claude, environ: Mapping[str, str], role: Role, model: str) -> Line:
+def _line(context: Context, claude: Claude, environ: Mapping[str, str], role: Role, model: str) -> Line:
     redact = Redactor(environ)
-    transcripts = conversations(desk.git.common_dir, desk.name, environ, redact)
+    transcripts = conversations(context.git.common_dir, context.name, environ, redact)
 
     def purse(experiment: int) -> Purse:
         return Purse(
             experiment=experiment,
             role=role,
-            caps=caps(desk.config),
-            state=desk.ledger.refresh,
-            record=lambda called: desk.ledger.append(lambda _: [called]),
-            prices=prices(desk.config),
+            caps=caps(context.config),
+            state=context.ledger.refresh,
+            record=lambda called: context.ledger.append(lambda _: [called]),
+            prices=prices(context.config),
         )
 
     def listener(experiment: int, conversation: str) -> Listener:
         return transcripts.begin(experiment, role, conversation)
 
-    return Line(claude, model, purse, listener, redact, desk.config.models.effort)
+    return Line(claude, model, purse, listener, redact, context.config.models.effort)

@@ -32,14 +32,14 @@ def run(*, repo: Path, campaign: str | None) -> int:
             raise UserError(
                 f"GITHUB_EVENT_PATH: {name} is in {event.repository}, and this is {forge.client.repository}"
             )
-        desks = [session.desk for session in sessions]
-        said = answer(desks, forge, event) if isinstance(event, Remark) else hear(desks, forge, event)
+        contexts = [session.context for session in sessions]
+        said = answer(contexts, forge, event) if isinstance(event, Remark) else hear(contexts, forge, event)
         sessions[0].say(f"{name}: {said}")
     return 0
 
 
 def _campaigns(repo: Path) -> list[str | None]:
-    """Return the names of all campaigns, as committed; [None] leaves it to the desk to say what is wrong."""
+    """Return the names of all campaigns, as committed; [None] leaves it to the context to say what is wrong."""
     git = Git.open(repo.absolute())
     content = git.read_blob(git.default_branch(), CONFIG_PATH)
     return [None] if content is None else [*campaigns(content.decode(errors="replace"))]

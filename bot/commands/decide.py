@@ -12,8 +12,8 @@ from bot.loop.single import decide_experiment
 
 def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:
     with campaign_session(repo, campaign) as session:
-        decided, trained = decide_experiment(session.desk, number, handover)
-        experiment = tell(os.environ, session.desk, decided, trained=trained)
+        decided, trained = decide_experiment(session.context, number, handover)
+        experiment = tell(os.environ, session.context, decided, trained=trained)
         said = "is finished" if experiment.finished_at else "needs another run: `nocturne train`"
         if experiment.is_held:
             said = "waits until somebody has read earlier merges: `nocturne status` lists them"

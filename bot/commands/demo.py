@@ -46,14 +46,14 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
     print(f"A new repository with the bundled task: {directory}", flush=True)
     call_evaluator("prepare", str(directory), timeout=900)  # snapshots the text, once for this machine
     with campaign_session(directory, None) as session:
-        desk = session.desk
-        session.say_end(run_loop(desk, Until()))
-        campaign = desk.ledger.refresh()
+        context = session.context
+        session.say_end(run_loop(context, Until()))
+        campaign = context.ledger.refresh()
         confirmation = None
         if campaign.incumbent != campaign.baseline:
             session.say("Measuring head and baseline again, three new seeds each.")
-            confirmation = confirm(desk, campaign)
-        desk.display.close()
+            confirmation = confirm(context, campaign)
+        context.display.close()
         _say_result(session, campaign, directory, confirmation, as_json=as_json)
     return 0
 
@@ -96,7 +96,7 @@ def _empty_repository(directory: Path, experiments: int, seed: int, *, jail: str
 def _say_result(
     session: Session, campaign: Campaign, directory: Path, confirmation: Confirmation | None, *, as_json: bool
 ) -> None:
-    known = figures_of(session.desk, campaign, details=True)
+    known = figures_of(session.context, campaign, details=True)
     page = directory / "report.html"
     write_text(page, report_html(known))
     write_text(directory / "results.tsv", results_tsv(campaign))
@@ -121,4 +121,4 @@ def _say_result(
         "No experiment was merged: nothing beat the baseline beyond the noise. That happens; try --seed 1."
     ))  # fmt: skip
     session.say(f"Report: {os.path.relpath(page)}")
-    session.say(f"History: git -C {os.path.relpath(directory)} log {session.desk.branch}")
+    session.say(f"History: git -C {os.path.relpath(directory)} log {session.context.branch}")

@@ -12,7 +12,7 @@ from bot.actions.files import harmless
 from bot.commands.session import OfflineProposer
 from bot.doctor.examination import examination
 from bot.doctor.finding import Colour, Finding
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.terminal import PlainDisplay, plain
 
 MARKS: dict[Colour, tuple[str, str]] = {
@@ -29,7 +29,7 @@ def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
             "looking around; where the incumbent lacks runs it is trained twice, `--quick` leaves that out"
         )
     findings = examination(
-        lambda: open_desk(repo.absolute(), campaign, display, os.environ, OfflineProposer()),
+        lambda: open_context(repo.absolute(), campaign, display, os.environ, OfflineProposer()),
         os.environ,
         train=not quick,
     )

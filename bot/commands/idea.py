@@ -11,6 +11,6 @@ from bot.loop.ideas import give_idea, idea_text
 
 def run(*, repo: Path, campaign: str | None, text: Sequence[str]) -> int:
     with campaign_session(repo, campaign) as session:
-        state = give_idea(session.desk, idea_text(" ".join(text)))
+        state = give_idea(session.context, idea_text(" ".join(text)))
         session.say(f"idea {state.given.number} is noted: the next experiments try it")
     return 0

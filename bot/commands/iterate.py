@@ -13,10 +13,10 @@ from bot.loop.run import Until, run_loop
 
 def run(*, repo: Path, campaign: str | None) -> int:
     with campaign_session(repo, campaign, thinks=True) as session:
-        before = len(session.desk.ledger.refresh().order)
-        stop = run_loop(session.desk, Until(experiments=1, is_the_end=False))
-        for experiment in session.desk.ledger.known().finished()[before:]:
-            tell(os.environ, session.desk, experiment.number)
+        before = len(session.context.ledger.refresh().order)
+        stop = run_loop(session.context, Until(experiments=1, is_the_end=False))
+        for experiment in session.context.ledger.known().finished()[before:]:
+            tell(os.environ, session.context, experiment.number)
         set_outputs(os.environ, {"stop": "" if stop.reason == "requested" else stop.reason})
         if stop.reason != "requested":
             session.say_end(stop)

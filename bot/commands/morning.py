@@ -31,30 +31,30 @@ def run(*, repo: Path, campaign: str | None, day: date | None, dry_run: bool) ->
 
 
 def _one(session: Session, day: date | None, *, dry_run: bool) -> None:
-    desk = session.desk
-    notifier = None if dry_run else desk.notifier
-    told = morning(desk, notifier, day)
+    context = session.context
+    notifier = None if dry_run else context.notifier
+    told = morning(context, notifier, day)
     if told.message is None:
-        session.say(f"{desk.name}: nothing new to tell")
+        session.say(f"{context.name}: nothing new to tell")
         return
     text = markdown(told.message)
     add_summary(os.environ, text)
     if notifier is not None and told.outcome is not None:
         said = _SAID[told.outcome].format(channel=notifier.channel)
-        session.say(f"{desk.name}: the summary {told.message.key.partition(':')[2]} {said}")
+        session.say(f"{context.name}: the summary {told.message.key.partition(':')[2]} {said}")
         return
     print(text)
     if dry_run:
         return
-    kept = MarkdownNotifier(desk.git.common_dir / "nocturne" / desk.name / "messages")
+    kept = MarkdownNotifier(context.git.common_dir / "nocturne" / context.name / "messages")
     file = kept.find(told.message.key, since=now()) or kept.post(told.message)
     if file is not None and told.png is not None:
         kept.show_chart(file, told.message, told.png)
-    session.say(f"Slack is not set up; the summary is in .git/nocturne/{desk.name}/messages/{file}")
+    session.say(f"Slack is not set up; the summary is in .git/nocturne/{context.name}/messages/{file}")
 
 
 def _campaigns(repo: Path) -> list[str | None]:
-    """Return the names of all campaigns, as committed; [None] leaves it to the desk to say what is wrong."""
+    """Return the names of all campaigns, as committed; [None] leaves it to the context to say what is wrong."""
     git = Git.open(repo.absolute())
     content = git.read_blob(git.default_branch(), CONFIG_PATH)
     return [None] if content is None else [*campaigns(content.decode(errors="replace"))]

@@ -17,21 +17,21 @@ ATTEMPTS = 3
 
 def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
     with campaign_session(repo, campaign) as session:
-        desk = session.desk
+        context = session.context
         client = session.github.client
-        link = this_link(os.environ, desk.name)
-        stop = stop_now(desk)
+        link = this_link(os.environ, context.name)
+        stop = stop_now(context)
         set_outputs(os.environ, {"continues": stop is None, "stop": stop.reason if stop else ""})
         if stop is not None:
             session.say_end(stop)
         elif attempt >= ATTEMPTS:
             lost = f"{attempt} runs in a row ended without a training"
-            ask(desk, "trainings", lost)
+            ask(context, "trainings", lost)
             raise UserError(
                 f"{lost}: see what the training job says; the chain ends here, and the workflow's schedule begins"
                 " another one"
             )
-        elif start_next(client, link, desk.name, os.environ.get("GITHUB_RUN_ID"), attempt):
+        elif start_next(client, link, context.name, os.environ.get("GITHUB_RUN_ID"), attempt):
             session.say(f"{link.workflow} goes on")
         else:
             session.say(f"{link.workflow} goes on by itself: its next run waits already")

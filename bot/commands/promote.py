@@ -10,5 +10,5 @@ from bot.loop.promoting import promote
 
 def run(*, repo: Path, campaign: str | None, merge: bool) -> int:
     with campaign_session(repo, campaign) as session:
-        session.say(promote(session.desk, merge=merge).text)
+        session.say(promote(session.context, merge=merge).text)
     return 0

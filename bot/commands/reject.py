@@ -13,7 +13,7 @@ from bot.text import one_line
 def run(*, repo: Path, campaign: str | None, number: int, reason: Sequence[str]) -> int:
     with campaign_session(repo, campaign) as session:
         text = one_line(" ".join(reason), TEXT_LIMIT)
-        after = give_experiment_command(session.desk, "reject", number, text)
+        after = give_experiment_command(session.context, "reject", number, text)
         ended = after.stopped is not None or after.paused
         more = " `nocturne run` closes it" if ended else " the loop closes it with its next step"
         session.say(f"experiment {number} is rejected: nothing of it is merged;{more}")

@@ -14,8 +14,8 @@ from bot.report.results import results_tsv
 
 def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None) -> int:
     with campaign_session(repo, campaign) as session:
-        state = session.desk.ledger.refresh()
-        known = figures_of(session.desk, state, details=html is not None)
+        state = session.context.ledger.refresh()
+        known = figures_of(session.context, state, details=html is not None)
         if html is not None:
             write_text(html, report_html(known))
             session.say(f"wrote {html}")

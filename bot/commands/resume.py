@@ -9,6 +9,6 @@ from bot.commands.session import campaign_session, give_command
 
 def run(*, repo: Path, campaign: str | None) -> int:
     with campaign_session(repo, campaign) as session:
-        give_command(session.desk, "resume")
+        give_command(session.context, "resume")
         session.say("resumed: `nocturne run` goes on")
     return 0

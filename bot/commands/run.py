@@ -12,5 +12,5 @@ from bot.loop.run import Until, deadline_today, run_loop
 def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str | None) -> int:
     deadline = deadline_today(until, now()) if until else None
     with campaign_session(repo, campaign, thinks=True) as session:
-        session.say_end(run_loop(session.desk, Until(experiments, deadline)))
+        session.say_end(run_loop(session.context, Until(experiments, deadline)))
     return 0

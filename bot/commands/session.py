@@ -1,4 +1,4 @@
-"""What the commands share: a desk for a repository, a display, and the last words."""
+"""What the commands share: a context for a repository, a display, and the last words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.display import Display
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.loop.asking import ask_for_permission
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.rules.campaign import Campaign
 from bot.rules.events import CommandGiven, ExperimentCommand
 from bot.rules.human import objection
@@ -51,23 +51,23 @@ class OfflineProposer:
 class Session:
     """A command at work on one campaign."""
 
-    desk: Desk
+    context: Context
 
     @property
     def github(self) -> GitHubForge:
         """The forge, for what only GitHub has; UserError where the campaign's remote is not there."""
-        if not isinstance(self.desk.forge, GitHubForge):
+        if not isinstance(self.context.forge, GitHubForge):
             raise UserError(
                 "remote: not on GitHub, or GITHUB_TOKEN is not set: this command works in a workflow"
             )
-        return self.desk.forge
+        return self.context.forge
 
     def say(self, text: str) -> None:
-        self.desk.display.note(text)
+        self.context.display.note(text)
 
     def say_end(self, stop: Stop) -> None:
         """Say why the loop ended, and what to look at now."""
-        self.desk.display.note(words.stopped(stop))
+        self.context.display.note(words.stopped(stop))
 
 
 @contextmanager
@@ -85,34 +85,36 @@ def campaign_session(
     elif sys.stdout.isatty() and not quiet:
         shown = TerminalDisplay()
     try:
-        desk = open_desk(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
+        context = open_context(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
         try:
-            yield Session(_with_agents(desk) if thinks else desk)
+            yield Session(_with_agents(context) if thinks else context)
         except NotAllowed as error:
             if in_actions(os.environ):
-                ask_for_permission(desk, error)
+                ask_for_permission(context, error)
             raise
     finally:
         shown.close()
 
 
-def _with_agents(desk: Desk) -> Desk:
-    """Return the desk with the agents that its configuration asks for."""
-    if "claude" not in (desk.config.proposer, desk.config.reviewer):
-        return desk
+def _with_agents(context: Context) -> Context:
+    """Return the context with the agents that its configuration asks for."""
+    if "claude" not in (context.config.proposer, context.config.reviewer):
+        return context
     from bot.claude.minds import with_claude  # only where a model is asked for
 
-    return with_claude(desk, desk.proposer, os.environ)
+    return with_claude(context, context.proposer, os.environ)
 
 
-def give_command(desk: Desk, command: Literal["pause", "resume", "stop"]) -> None:
+def give_command(context: Context, command: Literal["pause", "resume", "stop"]) -> None:
     """Write a human's command to the ledger."""
-    if desk.ledger.refresh().started is None:
-        raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
-    desk.ledger.append(lambda c: [CommandGiven(c.commands + 1, command)])
+    if context.ledger.refresh().started is None:
+        raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
+    context.ledger.append(lambda c: [CommandGiven(c.commands + 1, command)])
 
 
-def give_experiment_command(desk: Desk, command: ExperimentCommand, number: int, text: str = "") -> Campaign:
+def give_experiment_command(
+    context: Context, command: ExperimentCommand, number: int, text: str = ""
+) -> Campaign:
     """Write a human's command about one experiment to the ledger; UserError where it can't be done."""
     why: str | None = None
 
@@ -121,7 +123,7 @@ def give_experiment_command(desk: Desk, command: ExperimentCommand, number: int,
         why = objection(campaign, command, number, call="nocturne")
         return [] if why else [CommandGiven(campaign.commands + 1, command, number, text=text)]
 
-    campaign = desk.ledger.append(make)
+    campaign = context.ledger.append(make)
     if why is not None:
         raise UserError(f"{why}; `nocturne status` lists the experiments")
     return campaign

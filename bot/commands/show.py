@@ -8,7 +8,7 @@ from bot.claude.kept import conversations_of
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.forge import Forge
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.proposing import ensure_commit
 from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
@@ -20,21 +20,21 @@ from bot.text import clean_diff
 
 def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = False) -> int:
     with campaign_session(repo, campaign) as session:
-        state = session.desk.ledger.refresh()
+        state = session.context.ledger.refresh()
         experiment = state.experiments.get(number)
         if experiment is None:
             last = max(state.experiments, default=0)
             raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
         if conversation:
-            print("\n".join(plain_lines(_conversations(session.desk, experiment))))
+            print("\n".join(plain_lines(_conversations(session.context, experiment))))
             return 0
-        lines = [*_head(experiment), *_pull(session.desk.forge, experiment)]
+        lines = [*_head(experiment), *_pull(session.context.forge, experiment)]
         if experiment.candidate is not None:
             lines += ["", *runs_lines(state, experiment)]
-            lines += ["", *verdict_lines(state, experiment, session.desk.rule())]
-            why = session.desk.self_reported(experiment.candidate.commit)
+            lines += ["", *verdict_lines(state, experiment, session.context.rule())]
+            why = session.context.self_reported(experiment.candidate.commit)
             lines += ["", f"The score is {why}."] if why is not None else []
-        lines += ["", *_diff(session.desk, experiment)]
+        lines += ["", *_diff(session.context, experiment)]
         print("\n".join(plain_lines(lines)))
     return 0
 
@@ -44,9 +44,9 @@ def plain_lines(lines: list[str]) -> list[str]:
     return [plain(part.replace("\t", "    ")) for line in lines for part in line.split("\n")]
 
 
-def _conversations(desk: Desk, experiment: Experiment) -> list[str]:
+def _conversations(context: Context, experiment: Experiment) -> list[str]:
     """Return what was said about an experiment, as far as this clone has it."""
-    found = conversations_of(desk.git.common_dir, desk.name, experiment.number)
+    found = conversations_of(context.git.common_dir, context.name, experiment.number)
     if not found:
         by = f", proposed by {experiment.proposal.proposer}," if experiment.proposal else ""
         raise UserError(
@@ -95,12 +95,12 @@ def _pull(forge: Forge, experiment: Experiment) -> list[str]:
     return lines
 
 
-def _diff(desk: Desk, experiment: Experiment) -> list[str]:
+def _diff(context: Context, experiment: Experiment) -> list[str]:
     if experiment.candidate is None:
         return []
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     return [
         "## Diff",
         "",
-        clean_diff(desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)),
+        clean_diff(context.git.diff(experiment.candidate.parent, experiment.candidate.commit)),
     ]

@@ -13,7 +13,7 @@ from bot.report.terminal import experiment_table, headline
 
 def run(*, repo: Path, campaign: str | None, as_json: bool) -> int:
     with campaign_session(repo, campaign, quiet=as_json) as session:
-        known = figures_of(session.desk, session.desk.ledger.refresh())
+        known = figures_of(session.context, session.context.ledger.refresh())
         if as_json:
             print(json.dumps(status_json(known), indent=2))
             return 0

@@ -16,12 +16,12 @@ def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path 
         if handover is not None:
             if number is None:
                 raise UserError("--handover: name the experiment: `nocturne train N --handover FILE`")
-            made = train_apart(session.desk, number, handover.absolute())
+            made = train_apart(session.context, number, handover.absolute())
             set_outputs(os.environ, {"experiment": number, "handover": handover.read_text().strip()})
             session.say(f"{made} run{'s' if made != 1 else ''} of experiment {number} are in {handover}")
             return 0
-        trained = advance(session.desk, number, first_stage="publish", last_stage="audit")
-        experiment = session.desk.ledger.known().experiments[trained]
+        trained = advance(session.context, number, first_stage="publish", last_stage="audit")
+        experiment = session.context.ledger.known().experiments[trained]
         if experiment.sent_back is not None and experiment.decision is None:
             session.say(f"experiment {trained} crashed and goes back to its maker: `nocturne propose`")
         else:

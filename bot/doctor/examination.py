@@ -27,7 +27,7 @@ from bot.forge.github import GitHubForge
 from bot.git import Damaged
 from bot.git.remote import github_token, is_github
 from bot.ledger import now
-from bot.loop.desk import Desk, limits
+from bot.loop.context import Context, limits
 from bot.process import ProcessFailed
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits, why_stop
@@ -35,11 +35,13 @@ from bot.rules.stopping import Limits, why_stop
 SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"
 
 
-def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, train: bool) -> list[Finding]:
+def examination(
+    open_context: Callable[[], Context], environ: Mapping[str, str], *, train: bool
+) -> list[Finding]:
     """Return all findings; what can't be looked at is a finding too. `train` makes runs that are missing."""
     try:
-        desk = open_desk()
-        stops = limits(desk.config)
+        context = open_context()
+        stops = limits(context.config)
     except (UserError, Damaged, ProcessFailed, OSError) as error:
         missing = red(SETUP, " ".join(str(error).split()))
         return [missing, *examine(TOOLS, lambda: tools(Evaluator(), None, {}))]
@@ -47,57 +49,61 @@ def examination(open_desk: Callable[[], Desk], environ: Mapping[str, str], *, tr
 
     def read() -> list[Finding]:
         nonlocal campaign
-        campaign = desk.ledger.refresh()
+        campaign = context.ledger.refresh()
         return []
 
     findings = examine(LEDGER, read)
-    local = examine(TOOLS, lambda: tools(desk.config.evaluator, desk.git.top, desk.evaluator_settings()))
+    local = examine(
+        TOOLS, lambda: tools(context.config.evaluator, context.git.top, context.evaluator_settings())
+    )
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
         found = campaign
-        begins = examine(FILES, lambda: files(desk, found))
+        begins = examine(FILES, lambda: files(context, found))
         if all(finding.colour != "red" for finding in begins):
-            begins += examine(SEARCH, lambda: search(desk, found))
+            begins += examine(SEARCH, lambda: search(context, found))
         findings += begins
         ready = able and all(finding.colour != "red" for finding in begins)
-        findings += _conditions(desk, campaign, stops, train=train and ready, able=able)
-    told = examine(SLACK, lambda: slack(desk.config.slack, environ))
-    return [*findings, *local, *_github(desk, environ), *told]
+        findings += _conditions(context, campaign, stops, train=train and ready, able=able)
+    told = examine(SLACK, lambda: slack(context.config.slack, environ))
+    return [*findings, *local, *_github(context, environ), *told]
 
 
-def _conditions(desk: Desk, campaign: Campaign, stops: Limits, *, train: bool, able: bool) -> list[Finding]:
+def _conditions(
+    context: Context, campaign: Campaign, stops: Limits, *, train: bool, able: bool
+) -> list[Finding]:
     """Judge whether the task repeats, can be verified, and can be paid."""
     drawn: Draws | None = None
     known = campaign
 
     def verify() -> list[Finding]:
         nonlocal drawn, known
-        drawn = draws(desk, campaign, train=train)
+        drawn = draws(context, campaign, train=train)
         if drawn.fresh:
-            known = desk.ledger.refresh()
+            known = context.ledger.refresh()
         if not able and len(drawn.runs) < 2:
             return [amber(VERIFIED, "not measured: the tools are not ready", "mend what is red below")]
-        return [verified(drawn, campaign, desk.config)]
+        return [verified(drawn, campaign, context.config)]
 
     checked = examine(VERIFIED, verify)
     seconds = drawn.seconds if drawn is not None else None
-    plan = plan_of(known, desk.config, stops, now=now(), run_seconds=seconds)
+    plan = plan_of(known, context.config, stops, now=now(), run_seconds=seconds)
     stop = why_stop(known, stops, now=now())
-    planned = examine(REPEATS, lambda: [repeats(plan, stop, desk.config)])
-    checked += examine(TRUSTED, lambda: trusted(desk, drawn.commit) if drawn is not None else [])
-    return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, desk.config))]
+    planned = examine(REPEATS, lambda: [repeats(plan, stop, context.config)])
+    checked += examine(TRUSTED, lambda: trusted(context, drawn.commit) if drawn is not None else [])
+    return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, context.config))]
 
 
-def _github(desk: Desk, environ: Mapping[str, str]) -> list[Finding]:
+def _github(context: Context, environ: Mapping[str, str]) -> list[Finding]:
     """Examine the remote where it is on GitHub; nothing is found where it isn't."""
     token = github_token(environ)
-    if isinstance(desk.forge, GitHubForge) and token is not None:
-        client, allowed = desk.forge.client, desk.config.github.allow_public_runner
-        return github(client, token, base=desk.base, campaign=desk.name, allow_public_runner=allowed)
-    origin = desk.git.remote_url("origin")
+    if isinstance(context.forge, GitHubForge) and token is not None:
+        client, allowed = context.forge.client, context.config.github.allow_public_runner
+        return github(client, token, base=context.base, campaign=context.name, allow_public_runner=allowed)
+    origin = context.git.remote_url("origin")
     if (
-        desk.remote.kind == "embedded"
-        and desk.config.remote is None
+        context.remote.kind == "embedded"
+        and context.config.remote is None
         and origin
         and is_github(origin, environ)
     ):

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from bot.errors import UserError
 from bot.evaluation import RunOrder
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.measure import measure, require_commit
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
@@ -50,7 +50,7 @@ class Draws:
         return fmean(taken) if taken else None
 
 
-def draws(desk: Desk, campaign: Campaign, *, train: bool) -> Draws:
+def draws(context: Context, campaign: Campaign, *, train: bool) -> Draws:
     """Return the newest two runs of the incumbent, and make those that are missing where `train`.
 
     In a campaign that has begun, a new run goes to the ledger under its lease, as the loop's own do. Before
@@ -58,24 +58,24 @@ def draws(desk: Desk, campaign: Campaign, *, train: bool) -> Draws:
     no run is paid for twice. Raises `UserError` where a run can't be made at all.
     """
     begun = campaign.started is not None
-    commit = campaign.incumbent if begun else desk.git.resolve(desk.base)
+    commit = campaign.incumbent if begun else context.git.resolve(context.base)
     if commit is None:
-        raise UserError(f"branch {desk.base!r} has no commit yet: run `git add -A && git commit` first")
-    runner, known = _recorded(campaign, commit, desk.runner)
+        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
+    runner, known = _recorded(campaign, commit, context.runner)
     if len(known) >= NEEDED or not train:
         return Draws(commit, runner, tuple(known[-NEEDED:]), 0)
-    _, known = _recorded(campaign, commit, desk.runner, only=desk.runner)
-    require_commit(desk, commit)
-    check_tree(desk, commit)
+    _, known = _recorded(campaign, commit, context.runner, only=context.runner)
+    require_commit(context, commit)
+    check_tree(context, commit)
     made: list[Draw] = []
     while len(known) + len(made) < NEEDED:
-        run = _recorded_run(desk, commit) if begun else _kept_run(desk, commit, len(made) + 1)
+        run = _recorded_run(context, commit) if begun else _kept_run(context, commit, len(made) + 1)
         if run is None:
             break
         made.append(run)
         if run.score is None:
             break
-    return Draws(commit, desk.runner, (*known, *made)[-NEEDED:], sum(run.fresh for run in made))
+    return Draws(commit, context.runner, (*known, *made)[-NEEDED:], sum(run.fresh for run in made))
 
 
 def _recorded(
@@ -93,9 +93,9 @@ def _recorded(
     return best[0], groups[best]
 
 
-def _recorded_run(desk: Desk, commit: str) -> Draw | None:
+def _recorded_run(context: Context, commit: str) -> Draw | None:
     """Make a run as the loop makes it; None where another loop makes it at this moment."""
-    run = measure(desk, commit, experiment=None, title="incumbent (for the doctor)")
+    run = measure(context, commit, experiment=None, title="incumbent (for the doctor)")
     if run is None:
         return None
     reason = (run.failure or {}).get("reason", "")
@@ -103,19 +103,19 @@ def _recorded_run(desk: Desk, commit: str) -> Draw | None:
     return Draw(run.seed, run.score, reason or "failed", run.seconds, fresh=True, tokens=tokens)
 
 
-def _kept_run(desk: Desk, commit: str, replicate: int) -> Draw:
+def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     """Make the run that the loop would make first, and leave its result where the loop looks for it.
 
     A failure is not left there: it may be this machine's, and mended before the loop begins.
     """
-    seed = seed_of(desk.config.seed, replicate)
+    seed = seed_of(context.config.seed, replicate)
     heard: list[object] = []  # nothing where the result of an earlier examination is picked up
-    with desk.runs.scratch() as scratch:
-        desk.git.export(commit, scratch.tree)
-        order = RunOrder(run_id(commit, replicate), scratch, seed, desk.evaluator_settings())
-        outcome = desk.runs.evaluate(order, heard.append)
+    with context.runs.scratch() as scratch:
+        context.git.export(commit, scratch.tree)
+        order = RunOrder(run_id(commit, replicate), scratch, seed, context.evaluator_settings())
+        outcome = context.runs.evaluate(order, heard.append)
     if outcome.score is None:
-        shutil.rmtree(desk.runs.folder / order.run, ignore_errors=True)
+        shutil.rmtree(context.runs.folder / order.run, ignore_errors=True)
     reason = (outcome.failure or {}).get("reason", "")
     tokens = tokens_scored(outcome.metrics)
     return Draw(seed, outcome.score, reason or "failed", outcome.seconds, fresh=bool(heard), tokens=tokens)

@@ -11,7 +11,7 @@ from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
 from bot.doctor.plan import Plan
-from bot.loop.desk import PRIOR_DEGREES, PRIOR_SHARE, Desk
+from bot.loop.context import PRIOR_DEGREES, PRIOR_SHARE, Context
 from bot.rules.campaign import Campaign
 from bot.rules.self_reported import MEND
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
@@ -52,9 +52,9 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
     return green(REPEATS, said)
 
 
-def trusted(desk: Desk, commit: str) -> list[Finding]:
+def trusted(context: Context, commit: str) -> list[Finding]:
     """Say where candidates' code runs where its score is measured; nothing where a wall is between them."""
-    why = desk.self_reported(commit)
+    why = context.self_reported(commit)
     return [] if why is None else [amber(TRUSTED, f"the score is {why}", MEND)]
 
 

@@ -6,7 +6,7 @@ from bot.agents.space import Space, reasons, space_of
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.files import editable_files
 from bot.loop.measure import require_commit
 from bot.loop.search_space import check_names, require_space, rules_of
@@ -19,27 +19,27 @@ _NAMED = 8
 _LEFT = 5
 
 
-def files(desk: Desk, campaign: Campaign) -> list[Finding]:
+def files(context: Context, campaign: Campaign) -> list[Finding]:
     """Look for what `run` looks for before it begins; what is missing is said in the same words."""
-    commit = _commit(desk, campaign)
-    check_working_tree(desk)
+    commit = _commit(context, campaign)
+    check_working_tree(context)
     if campaign.started is None:
-        check_files(desk, commit)
+        check_files(context, commit)
     else:
-        check_tree(desk, commit)
-    count = len(desk.config.editable)
+        check_tree(context, commit)
+    count = len(context.config.editable)
     named = "the editable file" if count == 1 else f"all {count} editable files"
     return [green(FILES, f"{named} and what goes with them are committed, and their Python parses")]
 
 
-def search(desk: Desk, campaign: Campaign) -> list[Finding]:
+def search(context: Context, campaign: Campaign) -> list[Finding]:
     """Say how many things the offline search will turn, the first of them, and what it leaves alone and why."""
-    commit = _commit(desk, campaign)
-    texts = editable_files(desk, commit)
-    space = space_of(texts, rules_of(desk, commit, texts))
+    commit = _commit(context, campaign)
+    texts = editable_files(context, commit)
+    space = space_of(texts, rules_of(context, commit, texts))
     if campaign.started is None:
-        check_names(desk, commit, texts)
-    if desk.config.proposer == "claude":
+        check_names(context, commit, texts)
+    if context.config.proposer == "claude":
         if space.knobs:
             return [
                 green(SEARCH, f"Claude proposes; where it doesn't, the offline search turns {_told(space)}")
@@ -47,7 +47,7 @@ def search(desk: Desk, campaign: Campaign) -> list[Finding]:
         said = "Claude proposes; the offline search, which goes on where it doesn't, finds nothing to turn"
         return [amber(SEARCH, said, f"name constants under `turn:` in {CONFIG_PATH}")]
     try:
-        require_space(desk, campaign, commit, texts)
+        require_space(context, campaign, commit, texts)
     except UserError as error:
         return [red(SEARCH, str(error))]
     if not space.knobs:
@@ -73,12 +73,12 @@ def _told(space: Space) -> str:
     return said + (f"; nothing is read from {one_line(', '.join(unread), 200)}" if unread else "")
 
 
-def _commit(desk: Desk, campaign: Campaign) -> str:
+def _commit(context: Context, campaign: Campaign) -> str:
     """Return the commit that a run would begin with. Raises UserError if it is not there."""
     if campaign.started is not None:
-        require_commit(desk, campaign.incumbent)
+        require_commit(context, campaign.incumbent)
         return campaign.incumbent
-    commit = desk.git.resolve(desk.base)
+    commit = context.git.resolve(context.base)
     if commit is None:
-        raise UserError(f"branch {desk.base!r} has no commit yet: run `git add -A && git commit` first")
+        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
     return commit

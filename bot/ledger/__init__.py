@@ -1,5 +1,5 @@
 """The ledger: typed events in, a campaign out, kept in git where any number of loops may write."""
 
-from bot.ledger.book import Ledger, now, stamp
+from bot.ledger.ledger import Ledger, now, stamp
 
 __all__ = ["Ledger", "now", "stamp"]

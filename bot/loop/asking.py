@@ -10,7 +10,7 @@ from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.forge import NotFound
 from bot.issues.need import issue_body, issue_key, issue_title, mended
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.measure import give_back, take_lease
 from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason
 from bot.rules.campaign import Campaign
@@ -21,14 +21,14 @@ from bot.words import LABEL_NEEDS_HUMAN
 _DETAIL = 1000  # characters
 
 
-def ask_after_stop(desk: Desk, stop: Stop) -> None:
+def ask_after_stop(context: Context, stop: Stop) -> None:
     """Ask for a human where the loop ended for a reason that only one can mend."""
     for reason in get_args(Reason):
         if stop.reason == reason:
-            ask(desk, reason, stop.detail)
+            ask(context, reason, stop.detail)
 
 
-def ask(desk: Desk, reason: Reason, detail: str) -> None:
+def ask(context: Context, reason: Reason, detail: str) -> None:
     """Have the campaign's one issue say that a human is needed, and why.
 
     The wish is on the ledger first, so that it is told once, whoever dies on the way. Where it can't be told,
@@ -44,43 +44,43 @@ def ask(desk: Desk, reason: Reason, detail: str) -> None:
             return []
         return [HumanAsked(before.number, before.turn + 1, reason, words)]
 
-    asked = desk.ledger.append(make).asked
+    asked = context.ledger.append(make).asked
     if asked is None or asked.told:
         return
     try:
-        _tell(desk, asked)
+        _tell(context, asked)
     except UserError as error:
-        desk.display.note(f"no issue could be opened to say that a human is needed: {error}")
+        context.display.note(f"no issue could be opened to say that a human is needed: {error}")
 
 
-def _tell(desk: Desk, asked: Asked) -> None:
+def _tell(context: Context, asked: Asked) -> None:
     """Open the issue or bring it up to date, one loop at a time."""
     subject = f"human:{asked.number}"
-    if not take_lease(desk, subject):
+    if not take_lease(context, subject):
         return  # another loop is about it
-    campaign = desk.ledger.refresh()
+    campaign = context.ledger.refresh()
     now = campaign.asked
     if now is not None and not now.told:
-        issue, url = _write(desk, campaign, now)
+        issue, url = _write(context, campaign, now)
         told = HumanTold(now.number, now.turn, issue, url)
-        desk.ledger.append(lambda c: [told] if c.asked is not None and not c.asked.told else [])
-    give_back(desk, subject)
+        context.ledger.append(lambda c: [told] if c.asked is not None and not c.asked.told else [])
+    give_back(context, subject)
 
 
-def _write(desk: Desk, campaign: Campaign | None, asked: Asked) -> tuple[int, str]:
+def _write(context: Context, campaign: Campaign | None, asked: Asked) -> tuple[int, str]:
     """Return number and address of the issue, once it says what is asked."""
     body = issue_body(
         campaign,
         asked,
-        name=desk.name,
-        branch=desk.branch,
+        name=context.name,
+        branch=context.branch,
         config=CONFIG_PATH,
-        on_github=desk.remote.kind == "github",
+        on_github=context.remote.kind == "github",
         job=_job(),
     )
-    issue = desk.forge.upsert_issue(
-        issue_key(desk.name),
-        title=issue_title(desk.name, asked.reason),
+    issue = context.forge.upsert_issue(
+        issue_key(context.name),
+        title=issue_title(context.name, asked.reason),
         body=body,
         labels=(LABEL_NEEDS_HUMAN,),
     )
@@ -93,46 +93,46 @@ def _job() -> str | None:
     return "{}/{}/actions/runs/{}".format(*parts) if all(parts) else None
 
 
-def thank(desk: Desk, asked: Asked) -> None:
+def thank(context: Context, asked: Asked) -> None:
     """Close the issue: the loop goes on. May be repeated."""
     subject = f"human:{asked.number}"
-    if not take_lease(desk, subject):
+    if not take_lease(context, subject):
         return  # another loop is about it
-    campaign = desk.ledger.refresh()
-    if campaign.asked is not None and campaign.asked.mended and _close(desk, campaign, campaign.asked):
+    campaign = context.ledger.refresh()
+    if campaign.asked is not None and campaign.asked.mended and _close(context, campaign, campaign.asked):
         answered = HumanAnswered(asked.number)
-        desk.ledger.append(lambda c: [answered] if c.asked is not None and c.asked.mended else [])
-    give_back(desk, subject)
+        context.ledger.append(lambda c: [answered] if c.asked is not None and c.asked.mended else [])
+    give_back(context, subject)
 
 
-def _close(desk: Desk, campaign: Campaign, asked: Asked) -> bool:
+def _close(context: Context, campaign: Campaign, asked: Asked) -> bool:
     """Say on the issue that it is mended; False where that has to wait."""
     if asked.issue is None:
         return True  # nobody was told
     try:
-        desk.forge.upsert_comment(asked.issue, f"mended {asked.number}", mended(campaign))
-        desk.forge.close_issue(asked.issue, "completed")
+        context.forge.upsert_comment(asked.issue, f"mended {asked.number}", mended(campaign))
+        context.forge.close_issue(asked.issue, "completed")
     except NotFound:
-        desk.display.note(f"issue {asked.issue} is gone, which asked for a human")
+        context.display.note(f"issue {asked.issue} is gone, which asked for a human")
     except UserError as error:
-        desk.display.note(f"issue {asked.issue} can't be closed, and what it asks for is mended: {error}")
+        context.display.note(f"issue {asked.issue} can't be closed, and what it asks for is mended: {error}")
         return False
     return True
 
 
-def ask_for_permission(desk: Desk, error: UserError) -> None:
+def ask_for_permission(context: Context, error: UserError) -> None:
     """Say in the issue what GitHub has refused. Best effort: GitHub may well refuse this too."""
     with contextlib.suppress(UserError, NotFound):
-        if not _asked_by_ledger(desk, error):
-            _write(desk, None, Asked(0, 0, "permissions", one_line(str(error), _DETAIL)))
+        if not _asked_by_ledger(context, error):
+            _write(context, None, Asked(0, 0, "permissions", one_line(str(error), _DETAIL)))
 
 
-def _asked_by_ledger(desk: Desk, error: UserError) -> bool:
+def _asked_by_ledger(context: Context, error: UserError) -> bool:
     """Ask as always; False where the ledger is what can't be written, or is not begun."""
     try:
-        if desk.ledger.refresh().started is None:
+        if context.ledger.refresh().started is None:
             return False
-        ask(desk, "permissions", str(error))
+        ask(context, "permissions", str(error))
     except UserError:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.loop.desk import Desk, campaign_noise
+from bot.loop.context import Context, campaign_noise
 from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
 from bot.rules.campaign import Campaign, Experiment
@@ -12,38 +12,38 @@ from bot.rules.rejections import Outcome, RejectionDrawn, RejectionMeasured, is_
 from bot.rules.statistics import compare
 
 
-def draw(desk: Desk, reviewed: Reviewed) -> list[RejectionDrawn]:
+def draw(context: Context, reviewed: Reviewed) -> list[RejectionDrawn]:
     """Return the event that has a rejection measured; nothing for most of them, and where no model rejected."""
     final = not reviewed.approved and not reviewed.revise
-    if not final or desk.config.reviewer != "claude" or reviewed.reviewer.startswith("rules"):
+    if not final or context.config.reviewer != "claude" or reviewed.reviewer.startswith("rules"):
         return []
-    config, number = desk.config, reviewed.experiment
-    drawn = is_drawn(desk.name, config.seed, number, config.audit_share)
+    config, number = context.config, reviewed.experiment
+    drawn = is_drawn(context.name, config.seed, number, config.audit_share)
     return [RejectionDrawn(number)] if drawn else []
 
 
-def audit(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def audit(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Train the rejected candidate once, and write down what that showed."""
     candidate = experiment.candidate
     assert candidate is not None
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     for _ in range(AGAIN + 1):
-        if _telling(desk.ledger.known(), candidate.commit) is not None:
+        if _telling(context.ledger.known(), candidate.commit) is not None:
             break
         title = f"{experiment.title} (rejected; trained once to measure the review)"
-        measure(desk, candidate.commit, experiment=experiment.number, title=title)
-    record(desk, experiment)
+        measure(context, candidate.commit, experiment=experiment.number, title=title)
+    record(context, experiment)
 
 
-def record(desk: Desk, experiment: Experiment) -> bool:
+def record(context: Context, experiment: Experiment) -> bool:
     """Write down what the run of a rejected candidate showed; False where there is none yet."""
     assert experiment.candidate is not None
-    campaign = desk.ledger.known()
+    campaign = context.ledger.known()
     run = _telling(campaign, experiment.candidate.commit)
     if run is None:
         return False
-    event = _measured(desk, campaign, experiment, run)
-    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
+    event = _measured(context, campaign, experiment, run)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
     return True
 
 
@@ -53,15 +53,17 @@ def _telling(campaign: Campaign, commit: str) -> RunFinished | None:
     return next(told, None) or next(reversed(lost_for_good(campaign, commit)), None)
 
 
-def _measured(desk: Desk, campaign: Campaign, experiment: Experiment, run: RunFinished) -> RejectionMeasured:
+def _measured(
+    context: Context, campaign: Campaign, experiment: Experiment, run: RunFinished
+) -> RejectionMeasured:
     if run.score is None:
         refused = (run.failure or {}).get("class") == "refused"
         failed: Outcome = "refused" if refused else "crashed"
         return RejectionMeasured(experiment.number, run.run, failed, None, None)
     theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
     noise, confidence = (
-        campaign_noise(campaign, desk.config, run.runner, run.fingerprint),
-        desk.rule().confidence,
+        campaign_noise(campaign, context.config, run.runner, run.fingerprint),
+        context.rule().confidence,
     )
     result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
     return RejectionMeasured(

@@ -6,45 +6,45 @@ Each is a word: the experiment ends as rejected. Nothing of it is merged, and no
 from __future__ import annotations
 
 from bot.forge import NotFound, PullRequest
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import CommandGiven
 from bot.rules.human import BY_HAND
 from bot.text import one_line
 
 
-def heed(desk: Desk, experiment: Experiment) -> bool:
+def heed(context: Context, experiment: Experiment) -> bool:
     """Look what became of the experiment's pull request; True if a human ended it, which is then written down."""
     if experiment.pull is None:
         return False
     try:
-        pull = desk.forge.get_pull(experiment.pull.pull)
+        pull = context.forge.get_pull(experiment.pull.pull)
     except NotFound:  # a private copy of the ledger has no pull requests
         return False
-    return heed_pull(desk, experiment, pull)
+    return heed_pull(context, experiment, pull)
 
 
-def heed_pull(desk: Desk, experiment: Experiment, pull: PullRequest) -> bool:
+def heed_pull(context: Context, experiment: Experiment, pull: PullRequest) -> bool:
     """As `heed`, of a pull request that was seen just now."""
-    why = _why(desk, experiment, pull)
+    why = _why(context, experiment, pull)
     if why is None:
         return False
-    reject(desk, experiment, why)
+    reject(context, experiment, why)
     return True
 
 
-def reject(desk: Desk, experiment: Experiment, why: str) -> None:
+def reject(context: Context, experiment: Experiment, why: str) -> None:
     """Write down that a human ended the experiment, and how."""
     assert experiment.pull is not None
     source = f"{BY_HAND}{experiment.pull.pull}:{experiment.round}"
-    desk.display.note(f"experiment {experiment.number} ends: {why}")
+    context.display.note(f"experiment {experiment.number} ends: {why}")
 
     def make(campaign: Campaign) -> list[CommandGiven]:
         if campaign.experiments[experiment.number].landed is not None or source in campaign.said:
             return []
         return [CommandGiven(campaign.commands + 1, "reject", experiment.number, source, why)]
 
-    desk.ledger.append(make)
+    context.ledger.append(make)
 
 
 def pushed_words(branch: str, head: str) -> str:
@@ -52,15 +52,15 @@ def pushed_words(branch: str, head: str) -> str:
     return f"a commit that is not Nocturne's, {head[:12]}, was pushed onto {branch}, which is kept"
 
 
-def _why(desk: Desk, experiment: Experiment, pull: PullRequest) -> str | None:
+def _why(context: Context, experiment: Experiment, pull: PullRequest) -> str | None:
     assert experiment.pull is not None
     if pull.state == "merged":
         return None  # its commit is in the campaign's branch: that is met where the branch is looked at
-    head = desk.forge.branch_head(experiment.pull.branch)
+    head = context.forge.branch_head(experiment.pull.branch)
     foreign = head is not None and head not in experiment.commits
     kept = f"; {pushed_words(experiment.pull.branch, head)}" if foreign and head is not None else ""
     if pull.state == "closed":
-        return f"closed by {one_line(desk.forge.closer(pull.number) or 'a human', 60)}{kept}"
+        return f"closed by {one_line(context.forge.closer(pull.number) or 'a human', 60)}{kept}"
     if head is None:
         return f"its branch {experiment.pull.branch} was deleted"
     return kept.removeprefix("; ") or None

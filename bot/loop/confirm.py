@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.evaluation import RunOrder
-from bot.loop.desk import PRIOR_DEGREES, Desk, campaign_noise
+from bot.loop.context import PRIOR_DEGREES, Context, campaign_noise
 from bot.loop.measure import charged_by, measure_reference
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import Comparison, compare, pooled_noise
@@ -27,7 +27,7 @@ class Confirmation:
     holds: bool
 
 
-def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
+def confirm(context: Context, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
     """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
 
     Raises `UserError` where a run fails, and where the two are measured by different tests or data.
@@ -42,7 +42,7 @@ def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
             (campaign.baseline, baseline, "baseline"),
             (campaign.incumbent, head, "head"),
         ):
-            score, fingerprint = _score(desk, commit, CONFIRMING_SEEDS + index, f"confirming: {what}")
+            score, fingerprint = _score(context, commit, CONFIRMING_SEEDS + index, f"confirming: {what}")
             scores.append(score)
             fingerprints.add(fingerprint)
     if len(fingerprints) > 1:
@@ -50,8 +50,8 @@ def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
             f"{campaign.baseline[:12]} and {campaign.incumbent[:12]} are measured by different tests or data: their"
             " scores can't be compared"
         )
-    scale = desk.runner, fingerprints.pop()
-    known = campaign_noise(campaign, desk.config, *scale)
+    scale = context.runner, fingerprints.pop()
+    known = campaign_noise(campaign, context.config, *scale)
     groups = [*campaign.score_groups(*scale), head, baseline]
     noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
     comparison = compare(head, baseline, noise, confidence=CONFIDENCE)
@@ -59,19 +59,21 @@ def confirm(desk: Desk, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
     return Confirmation(tuple(head), tuple(baseline), comparison, gain > comparison.half_width)
 
 
-def _score(desk: Desk, commit: str, seed: int, title: str) -> tuple[float, str | None]:
+def _score(context: Context, commit: str, seed: int, title: str) -> tuple[float, str | None]:
     """Run a commit and return its score and fingerprint."""
 
     def on_event(event: Mapping[str, Any]) -> None:
-        desk.display.run_progress(event)
+        context.display.run_progress(event)
 
-    measure_reference(desk, commit)
-    charged = charged_by(desk, desk.ledger.known(), commit)
-    desk.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
-    with desk.runs.scratch() as scratch:
-        desk.git.export(commit, scratch.tree)
-        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, desk.evaluator_settings(), charged)
-        outcome = desk.runs.evaluate(order, on_event)
+    measure_reference(context, commit)
+    charged = charged_by(context, context.ledger.known(), commit)
+    context.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
+    with context.runs.scratch() as scratch:
+        context.git.export(commit, scratch.tree)
+        order = RunOrder(
+            f"confirm-{commit[:12]}-{seed}", scratch, seed, context.evaluator_settings(), charged
+        )
+        outcome = context.runs.evaluate(order, on_event)
     if outcome.score is None:
         raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")
     return outcome.score, outcome.fingerprint

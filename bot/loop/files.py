@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.errors import UserError
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 
 
-def editable_files(desk: Desk, commit: str) -> dict[str, str]:
+def editable_files(context: Context, commit: str) -> dict[str, str]:
     """Return the editable files of a commit as text; those that it lacks are left out."""
     found: dict[str, str] = {}
-    for path in desk.config.editable:
-        content = desk.git.read_blob(commit, path)
+    for path in context.config.editable:
+        content = context.git.read_blob(commit, path)
         if content is not None:
             try:
                 found[path] = content.decode()

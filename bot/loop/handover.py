@@ -22,7 +22,7 @@ from bot.git.command import git_output
 from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
@@ -35,35 +35,35 @@ MOST = 100_000  # bytes that are written: what a job hands on passes through one
 
 
 @contextmanager
-def private_copy(desk: Desk, experiment: int) -> Iterator[Desk]:
-    """Give a desk whose remote is a copy of ours, with what the training of `experiment` needs."""
-    heads = [f"refs/heads/{name}" for name in (desk.branch, desk.experiment_branch(experiment))]
-    there = desk.git.fetch(desk.remote.name_or_url, [REF, *heads])
-    folder = desk.git.common_dir / "nocturne"
+def private_copy(context: Context, experiment: int) -> Iterator[Context]:
+    """Give a context whose remote is a copy of ours, with what the training of `experiment` needs."""
+    heads = [f"refs/heads/{name}" for name in (context.branch, context.experiment_branch(experiment))]
+    there = context.git.fetch(context.remote.name_or_url, [REF, *heads])
+    folder = context.git.common_dir / "nocturne"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="copy-", dir=folder) as scratch:
         path = Path(scratch, "copy.git")
-        create_bare(desk.git, path)
+        create_bare(context.git, path)
         git_output(["config", "receive.autogc", "false"], cwd=path)  # else tidying goes on while we remove it
-        desk.git.push(str(path), [RefUpdate(ref, sha, None) for ref, sha in there.items()])
-        store = LedgerStore(desk.git, str(path), desk.name)
+        context.git.push(str(path), [RefUpdate(ref, sha, None) for ref, sha in there.items()])
+        store = LedgerStore(context.git, str(path), context.name)
         yield dataclasses.replace(
-            desk,
+            context,
             remote=Remote(str(path), "git"),
-            ledger=Ledger(store, desk.holder, desk.display.note),
-            forge=LocalForge(desk.git, str(path)),
+            ledger=Ledger(store, context.holder, context.display.note),
+            forge=LocalForge(context.git, str(path)),
             notifier=None,  # what is told is written down on the real ledger
         )
 
 
-def write(desk: Desk, known: set[str], experiment: int, path: Path) -> int:
+def write(context: Context, known: set[str], experiment: int, path: Path) -> int:
     """Write the runs that are not among the `known` ones to `path`; return how many there are."""
-    campaign = desk.ledger.known()
+    campaign = context.ledger.known()
     runs = [run for name, run in campaign.runs.items() if name not in known]
-    logs = {run.run: desk.ledger.read_file(_log(run.run)) for run in runs if run.failure is not None}
+    logs = {run.run: context.ledger.read_file(_log(run.run)) for run in runs if run.failure is not None}
     record = {
         "version": VERSION,
-        "campaign": desk.name,
+        "campaign": context.name,
         "experiment": experiment,
         "runs": [{"kind": run.kind, **dataclasses.asdict(run)} for run in runs],
         "logs": {name: log.decode(errors="replace") for name, log in logs.items() if log},
@@ -90,7 +90,7 @@ def fitted(record: dict[str, Any]) -> str:
     return text
 
 
-def accept(desk: Desk, path: Path) -> int | None:
+def accept(context: Context, path: Path) -> int | None:
     """Put the runs of a handover on the ledger, and return its experiment; None where nothing was handed over.
 
     The same runs again change nothing. Raises `UserError` for what is not a handover of this campaign, or
@@ -104,10 +104,10 @@ def accept(desk: Desk, path: Path) -> int | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a handover of `nocturne train` ({_why(error)}): run it again") from None
-    return _take_in(desk, record, str(path))
+    return _take_in(context, record, str(path))
 
 
-def take_in(desk: Desk, text: str, name: str, *, of: int) -> int:
+def take_in(context: Context, text: str, name: str, *, of: int) -> int:
     """Put the runs of a handover of the experiment `of` on the ledger; `name` is for people. As `accept`."""
     try:
         record = json.loads(text)
@@ -115,23 +115,23 @@ def take_in(desk: Desk, text: str, name: str, *, of: int) -> int:
             raise ValueError(f"it is of experiment {shown(record['experiment'])}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{name}: not a handover of `nocturne train` ({_why(error)}): run it again") from None
-    return _take_in(desk, record, name)
+    return _take_in(context, record, name)
 
 
-def _take_in(desk: Desk, record: dict[str, Any], name: str) -> int:
-    campaign = desk.ledger.refresh()
+def _take_in(context: Context, record: dict[str, Any], name: str) -> int:
+    campaign = context.ledger.refresh()
     try:
-        number, runs, logs = _checked(desk, campaign, record)
+        number, runs, logs = _checked(context, campaign, record)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{name}: not a handover for this campaign ({_why(error)}): run `nocturne train` again"
         ) from None
     if any(run.run not in campaign.runs for run in runs):
-        _append(desk, runs, logs)
+        _append(context, runs, logs)
     return number
 
 
-def _append(desk: Desk, runs: Sequence[RunFinished], logs: Mapping[str, str]) -> None:
+def _append(context: Context, runs: Sequence[RunFinished], logs: Mapping[str, str]) -> None:
     """Write the runs that the ledger lacks, all in one go, with the logs of those that failed."""
 
     def lacking(campaign: Campaign) -> list[RunFinished]:
@@ -141,13 +141,13 @@ def _append(desk: Desk, runs: Sequence[RunFinished], logs: Mapping[str, str]) ->
         told = ((run.run, logs.get(run.run, "")) for run in lacking(campaign))
         return {_log(name): text.encode()[-8000:] for name, text in told if text}
 
-    desk.ledger.append(lacking, files)
+    context.ledger.append(lacking, files)
 
 
 def _checked(
-    desk: Desk, campaign: Campaign, record: dict[str, Any]
+    context: Context, campaign: Campaign, record: dict[str, Any]
 ) -> tuple[int, list[RunFinished], dict[str, str]]:
-    if (record["version"], record["campaign"]) != (VERSION, desk.name) or not _is_whole(record["version"]):
+    if (record["version"], record["campaign"]) != (VERSION, context.name) or not _is_whole(record["version"]):
         raise ValueError(f"version {shown(record['version'])} of campaign {shown(record['campaign'])}")
     number = record["experiment"]
     experiment = campaign.experiments.get(number) if _is_whole(number) else None
@@ -161,12 +161,12 @@ def _checked(
     }
     runs = []
     # What measures is locked, and the base branch is what this job has for certain.
-    apart = desk.self_reported(desk.git.resolve(desk.base) or campaign.incumbent)
+    apart = context.self_reported(context.git.resolve(context.base) or campaign.incumbent)
     for each in record["runs"]:
         run = from_json(each).event
         if not isinstance(run, RunFinished):
             raise ValueError(f"{shown(each['kind'])} is no run")
-        _check_run(desk, commits, run)
+        _check_run(context, commits, run)
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
         runs.append(dataclasses.replace(run, self_reported=apart is not None))
@@ -174,13 +174,15 @@ def _checked(
     return number, runs, logs
 
 
-def _check_run(desk: Desk, commits: Mapping[str, int | None], run: RunFinished) -> None:
+def _check_run(context: Context, commits: Mapping[str, int | None], run: RunFinished) -> None:
     """Raise ValueError for a run that `nocturne train` would not have made: `commits` are those of the
     experiment, the candidate's with its number."""
     check_run(run)
     if run.commit not in commits or run.experiment != commits[run.commit]:
         raise ValueError(f"run {shown(run.run)} is of another experiment")
-    if run.run != run_id(run.commit, run.replicate) or run.seed != seed_of(desk.config.seed, run.replicate):
+    if run.run != run_id(run.commit, run.replicate) or run.seed != seed_of(
+        context.config.seed, run.replicate
+    ):
         raise ValueError(f"run {shown(run.run)} has another name or seed than it should")
     if (run.score is None) == (run.failure is None):
         raise ValueError(f"run {shown(run.run)} must have a score or a failure")

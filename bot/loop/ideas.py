@@ -9,7 +9,7 @@ from bot.errors import UserError
 from bot.forge import NotFound
 from bot.git import RemoteUnreachable
 from bot.issues.idea import comment_key, noted, outcome, passed
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaGiven, IdeaPassed, IdeaState, IdeaWithdrawn
 from bot.rules.proposal import Idea, Proposal
@@ -25,12 +25,12 @@ def idea_text(*parts: str) -> str:
 
 
 def give_idea(
-    desk: Desk, text: str, *, source: str | None = None, giver: str = "", issue: int | None = None,
+    context: Context, text: str, *, source: str | None = None, giver: str = "", issue: int | None = None,
     labelled: bool = False, when: str = "",
 ) -> IdeaState:  # fmt: skip
     """Write an idea down, once for each `source`; without one it is new. Raises UserError where it says nothing."""
-    if desk.ledger.refresh().started is None:
-        raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
+    if context.ledger.refresh().started is None:
+        raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
     if not text:
         raise UserError("the idea says nothing: write what to try, such as LEARNING_RATE = 0.004")
     name = source or ""
@@ -41,42 +41,44 @@ def give_idea(
         name = source or f"command:{number}"
         return [IdeaGiven(number, text, name, giver, issue, labelled, when)]
 
-    state = desk.ledger.append(make).ideas.from_source(name)
+    state = context.ledger.append(make).ideas.from_source(name)
     assert state is not None
     return state
 
 
-def withdraw_idea(desk: Desk, issue: int, when: str) -> bool:
+def withdraw_idea(context: Context, issue: int, when: str) -> bool:
     """Write down that an issue is no idea any more; True where one was waiting."""
-    campaign = desk.ledger.refresh()
+    campaign = context.ledger.refresh()
     if campaign.started is None:
         return False
     waited = campaign.ideas.open_for(issue)
-    after = desk.ledger.append(lambda _: [IdeaWithdrawn(issue, when)])
+    after = context.ledger.append(lambda _: [IdeaWithdrawn(issue, when)])
     return waited and not after.ideas.open_for(issue)
 
 
-def tell_of_idea(desk: Desk, state: IdeaState) -> None:
+def tell_of_idea(context: Context, state: IdeaState) -> None:
     """Say on its issue that an idea is noted, as long as nothing has become of it."""
     if state.given.issue is not None and state.waits and not state.experiments and not state.passed_by:
-        desk.forge.upsert_comment(state.given.issue, comment_key(desk.name, state.given.number), noted(state))
+        context.forge.upsert_comment(
+            state.given.issue, comment_key(context.name, state.given.number), noted(state)
+        )
 
 
 def tell_of_passed(
-    desk: Desk, campaign: Campaign, offered: Sequence[Idea], proposal: Proposal | None
+    context: Context, campaign: Campaign, offered: Sequence[Idea], proposal: Proposal | None
 ) -> None:
     """Tell those who gave an idea, once, that this proposer passed it over: it took a later one, or none."""
     taken = proposal.idea if proposal is not None else None
-    proposer = desk.config.proposer
+    proposer = context.config.proposer
     for idea in offered:
         if idea.number == taken:
             return
         state = campaign.ideas.known[idea.number]
         if proposer in state.passed_by:
             continue
-        _say_on(desk, idea.issue, idea.number, passed(idea.number, proposer, _HINTS.get(proposer, "")))
+        _say_on(context, idea.issue, idea.number, passed(idea.number, proposer, _HINTS.get(proposer, "")))
         event = IdeaPassed(idea.number, proposer)
-        desk.ledger.append(_once(event))
+        context.ledger.append(_once(event))
 
 
 def _once(event: IdeaPassed) -> Callable[[Campaign], list[IdeaPassed]]:
@@ -100,7 +102,7 @@ def tries_of_its_idea(campaign: Campaign, experiment: Experiment) -> tuple[int, 
     return campaign.ideas.known[idea].experiments if idea is not None else ()
 
 
-def tell_outcome(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def tell_outcome(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Say on its issue what became of an idea, and close the issue where it was the idea. May be repeated."""
     proposal, decision = experiment.proposal, experiment.decision
     if proposal is None or proposal.idea is None or decision is None:
@@ -112,33 +114,37 @@ def tell_outcome(desk: Desk, campaign: Campaign, experiment: Experiment) -> None
     again = decision.verdict in ("crashed", "lost") and len(state.experiments) < TRIES
     said = outcome(campaign, experiment, state, again=again and not state.withdrawn)
     reason: Reason = "completed" if decision.verdict == "improved" else "not_planned"
-    forge = desk.forge
+    forge = context.forge
 
     def close() -> None:
         forge.close_issue(issue, reason)
 
-    heard = _say_on(desk, issue, state.given.number, said)
+    heard = _say_on(context, issue, state.given.number, said)
     if heard and state.given.labelled and not state.withdrawn and not again:
-        _gently(desk, issue, close)
+        _gently(context, issue, close)
 
 
-def _say_on(desk: Desk, issue: int | None, idea: int, text: str) -> bool:
+def _say_on(context: Context, issue: int | None, idea: int, text: str) -> bool:
     """Write the comment on an idea; False where that could not be done."""
     if issue is None:
         return False
-    return _gently(desk, issue, lambda: desk.forge.upsert_comment(issue, comment_key(desk.name, idea), text))
+    return _gently(
+        context, issue, lambda: context.forge.upsert_comment(issue, comment_key(context.name, idea), text)
+    )
 
 
-def _gently(desk: Desk, issue: int, act: Callable[[], object]) -> bool:
+def _gently(context: Context, issue: int, act: Callable[[], object]) -> bool:
     """Do something on an issue. A token that may not, or an issue that is gone, must not hold the loop up."""
     try:
         act()
     except RemoteUnreachable:
         raise
     except NotFound:
-        desk.display.note(f"there is no issue {issue} any more: what became of its idea is said nowhere else")
+        context.display.note(
+            f"there is no issue {issue} any more: what became of its idea is said nowhere else"
+        )
         return False
     except UserError as error:
-        desk.display.note(f"issue {issue} was not told what became of its idea: {error}")
+        context.display.note(f"issue {issue} was not told what became of its idea: {error}")
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import words
-from bot.loop.desk import Desk, campaign_noise, known_variation
+from bot.loop.context import Context, campaign_noise, known_variation
 from bot.loop.measure import measure
 from bot.loop.proposing import ensure_commit
 from bot.loop.repairing import sent_back
@@ -29,68 +29,72 @@ RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
 Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
 
 
-def train(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def train(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Run candidate and incumbent until the rule has its verdict, and write that down, or that it is to be mended."""
     candidate = experiment.candidate
     assert candidate is not None
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     if not campaign.runs_of(candidate.commit):
-        announce(desk, experiment)
-    _write_down(desk, experiment, _run_until_decided(desk, experiment, candidate))
+        announce(context, experiment)
+    _write_down(context, experiment, _run_until_decided(context, experiment, candidate))
 
 
-def announce(desk: Desk, experiment: Experiment) -> None:
+def announce(context: Context, experiment: Experiment) -> None:
     """Say that the training begins."""
     assert experiment.candidate is not None
-    for context in ("nocturne/train", "nocturne/score"):
-        desk.forge.set_status(
-            sha=experiment.candidate.commit, context=context, state="pending", description="training"
+    for name in ("nocturne/train", "nocturne/score"):
+        context.forge.set_status(
+            sha=experiment.candidate.commit, context=name, state="pending", description="training"
         )
 
 
-def settle(desk: Desk, campaign: Campaign, experiment: Experiment) -> bool:
+def settle(context: Context, campaign: Campaign, experiment: Experiment) -> bool:
     """Write the verdict down where the runs on the ledger allow one, or that it is to be mended; False where they
     don't. Trains nothing."""
-    outcome = judge(desk, campaign, experiment)
+    outcome = judge(context, campaign, experiment)
     if isinstance(outcome, ExperimentDecided):
-        _write_down(desk, experiment, outcome)
+        _write_down(context, experiment, outcome)
     return isinstance(outcome, ExperimentDecided)
 
 
-def _write_down(desk: Desk, experiment: Experiment, decision: ExperimentDecided) -> None:
+def _write_down(context: Context, experiment: Experiment, decision: ExperimentDecided) -> None:
     """Write the verdict down; a crash that its maker may mend is none yet."""
-    known = desk.ledger.known()
+    known = context.ledger.known()
     failed = _failed(known, experiment) if decision.verdict == "crashed" else None
-    crash = sent_back(desk, known, experiment, failed) if failed is not None else None
+    crash = sent_back(context, known, experiment, failed) if failed is not None else None
     if crash is not None:
-        desk.display.note(f"experiment {experiment.number} crashed ({crash.reason}): its maker may mend it")
+        context.display.note(
+            f"experiment {experiment.number} crashed ({crash.reason}): its maker may mend it"
+        )
 
     def make(campaign: Campaign) -> list[CrashSentBack | ExperimentDecided]:
         fresh = campaign.experiments[experiment.number]
         return [] if fresh.decision or fresh.sent_back else [crash or decision]
 
-    desk.ledger.append(make)
+    context.ledger.append(make)
 
 
-def _run_until_decided(desk: Desk, experiment: Experiment, candidate: CandidateBuilt) -> ExperimentDecided:
+def _run_until_decided(
+    context: Context, experiment: Experiment, candidate: CandidateBuilt
+) -> ExperimentDecided:
     """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
-    for _ in range(RUNS_PER_VERDICT * desk.rule().max_runs):
-        campaign = desk.ledger.known()
+    for _ in range(RUNS_PER_VERDICT * context.rule().max_runs):
+        campaign = context.ledger.known()
         if experiment.number in campaign.refused:
             return refusal(campaign, experiment)
-        outcome = judge(desk, campaign, experiment)
+        outcome = judge(context, campaign, experiment)
         if isinstance(outcome, ExperimentDecided):
             return outcome
         if outcome.of == "candidate":
-            measure(desk, candidate.commit, experiment=experiment.number, title=experiment.title)
+            measure(context, candidate.commit, experiment=experiment.number, title=experiment.title)
         else:
-            measure(desk, candidate.parent, experiment=None, title=f"incumbent ({outcome.why})")
+            measure(context, candidate.parent, experiment=None, title=f"incumbent ({outcome.why})")
     reason = "the incumbent could not be measured often enough"
     lesson = f"{experiment.title}: could not be compared."
     return decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)
 
 
-def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:
+def judge(context: Context, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:
     """Say what the runs on the ledger allow: a verdict, or which run is needed next. No effects."""
     candidate = experiment.candidate
     assert candidate is not None
@@ -108,7 +112,7 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
     theirs = _scored_runs(campaign, candidate.parent, runner, print_)
     # Of the machine that trained, which need not be this one.
     scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
-    known, rule = known_variation(campaign, desk.config, runner, print_, without=pair), desk.rule()
+    known, rule = known_variation(campaign, context.config, runner, print_, without=pair), context.rule()
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
             return NeedRun("candidate", "the new incumbent needs its runs")
@@ -117,14 +121,14 @@ def judge(desk: Desk, campaign: Campaign, experiment: Experiment) -> ExperimentD
         scored.get(candidate.commit, []), scored.get(candidate.parent, []), known,
         direction=campaign.direction, rule=rule, net_lines=candidate.added - candidate.removed,
     )  # fmt: skip
-    breaches = _breaches(desk, experiment, outcome, mine, theirs)
+    breaches = _breaches(context, experiment, outcome, mine, theirs)
     if breaches:
-        noise = campaign_noise(campaign, desk.config, runner, print_)
+        noise = campaign_noise(campaign, context.config, runner, print_)
         scores, others = [score for score, _ in mine], [score for score, _ in theirs]
         result = compare(scores, others, noise, confidence=rule.confidence) if others else None
         return _breached(experiment, breaches, result, campaign)
     if isinstance(outcome, NeedRun):
-        if runner != desk.runner:
+        if runner != context.runner:
             return NeedRun("candidate", f"this runner is another kind than {runner}")
         return outcome
     return _verdict(experiment, outcome, campaign)
@@ -147,7 +151,7 @@ def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | Non
 
 
 def _breaches(
-    desk: Desk, experiment: Experiment, outcome: Decided | NeedRun, mine: Measured, theirs: Measured
+    context: Context, experiment: Experiment, outcome: Decided | NeedRun, mine: Measured, theirs: Measured
 ) -> list[str]:
     """Return which guards stand between a candidate and its place: those that it breaks however often it is
     measured, or, where its score is good enough, those that it breaks on the whole."""
@@ -155,8 +159,8 @@ def _breaches(
         return []  # a human asked
     metrics = [each for _, each in mine], [each for _, each in theirs]
     if isinstance(outcome, NeedRun):
-        return clearly_broken(desk.guards(), *metrics)
-    return broken(desk.guards(), *metrics) if outcome.verdict == "improved" else []
+        return clearly_broken(context.guards(), *metrics)
+    return broken(context.guards(), *metrics) if outcome.verdict == "improved" else []
 
 
 def _breached(

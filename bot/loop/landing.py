@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.loop.by_hand import heed
-from bot.loop.desk import Desk, limits
+from bot.loop.context import Context, limits
 from bot.loop.proposing import ensure_commit
 from bot.loop.publishing import state_verdict
 from bot.rules.campaign import Campaign, Experiment
@@ -11,7 +11,7 @@ from bot.rules.events import ExperimentLanded, LandingBegun
 from bot.rules.unreviewed import waits
 
 
-def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Move the campaign's branch to exactly the commit that was tested, by fast-forward.
 
     That it is about to is written down first, unless a human has rejected the experiment meanwhile, or another one
@@ -19,12 +19,12 @@ def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     """
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
-    if heed(desk, experiment):
+    if heed(context, experiment):
         return
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     if not experiment.is_held:  # else it was said when it began to wait
-        state_verdict(desk, campaign, experiment)
-    limit = limits(desk.config).unread
+        state_verdict(context, campaign, experiment)
+    limit = limits(context.config).unread
 
     def make(fresh: Campaign) -> list[LandingBegun]:
         known = fresh.experiments[number]
@@ -32,18 +32,18 @@ def land(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         held = waits(fresh, known, limit)
         return [] if over or held or number in fresh.refused else [LandingBegun(number, candidate.round)]
 
-    if desk.ledger.append(make).experiments[number].landing != candidate.round:
+    if context.ledger.append(make).experiments[number].landing != candidate.round:
         return
-    if desk.forge.land(desk.branch, candidate.commit, candidate.parent) == "moved":
+    if context.forge.land(context.branch, candidate.commit, candidate.parent) == "moved":
         return  # the next step sees whose commit stands there, and measures again
-    record_landing(desk, experiment)
+    record_landing(context, experiment)
 
 
-def record_landing(desk: Desk, experiment: Experiment) -> None:
+def record_landing(context: Context, experiment: Experiment) -> None:
     """Write down that the experiment's commit is the branch's head now."""
     assert experiment.candidate is not None
     event = ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
-    desk.ledger.append(
+    context.ledger.append(
         lambda c: (
             [event]
             if c.experiments[experiment.number].landed is None and c.incumbent == event.previous

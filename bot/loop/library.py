@@ -11,7 +11,7 @@ from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
 from bot.errors import UserError
-from bot.loop.desk import Desk, campaign_noise
+from bot.loop.context import Context, campaign_noise
 from bot.loop.packages import objections, wished_of, wishes
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
@@ -29,14 +29,16 @@ _DIFF, _LOG = 8_000, 4_000  # characters
 _POINTS = 10  # of a curve
 _RUNS = 8
 
-LookAt = Callable[[Desk, Experiment], None]
+LookAt = Callable[[Context, Experiment], None]
 
 
-class DeskLibrary:
+class CampaignLibrary:
     """The look-ups of one experiment. `look_at` brings an experiment's commit into this clone."""
 
-    def __init__(self, desk: Desk, campaign: Campaign, experiment: Experiment, *, look_at: LookAt) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: Context, campaign: Campaign, experiment: Experiment, *, look_at: LookAt
+    ) -> None:
+        self._context = context
         self._campaign = campaign
         self._experiment = experiment
         self._look_at = look_at
@@ -48,11 +50,11 @@ class DeskLibrary:
         return memory.search(self._campaign, words)
 
     def skills(self) -> Sequence[Skill]:
-        return project_skills(self._desk)
+        return project_skills(self._context)
 
     def incumbent(self) -> str:
         """Return metric, direction, runs, noise and a curve of what an experiment must beat."""
-        campaign, desk = self._campaign, self._desk
+        campaign, context = self._campaign, self._context
         commit = self._experiment.parent
         scale = campaign.scale_of(commit)
         runs = [
@@ -63,7 +65,7 @@ class DeskLibrary:
         if not runs or scale is None:
             return "\n".join([*lines, "the incumbent has no score yet"])
         runner = scale[0]
-        noise = campaign_noise(campaign, desk.config, *scale)
+        noise = campaign_noise(campaign, context.config, *scale)
         scores = ", ".join(written(run.score) for run in runs[-_RUNS:] if run.score is not None)
         lines += [
             f"scores of the incumbent: {scores} on {one_line(runner, 60)}",
@@ -95,7 +97,7 @@ class DeskLibrary:
     def file(self, path: str) -> str | None:
         if path not in self._readable:
             return None
-        content = self._desk.git.read_blob(self._experiment.parent, path)
+        content = self._context.git.read_blob(self._experiment.parent, path)
         if content is None or len(content) > LARGEST_FILE:
             return None
         try:
@@ -111,16 +113,16 @@ class DeskLibrary:
         }
 
     def lacking(self, base: Mapping[str, str], proposed: Mapping[str, str]) -> Sequence[str]:
-        wished = wished_of(self._desk, self._experiment, base, proposed)
-        known = self._desk.ledger.known().wishes.by_module
+        wished = wished_of(self._context, self._experiment, base, proposed)
+        known = self._context.ledger.known().wishes.by_module
         if any(self._experiment.number not in known.get(module, ()) for module in wished):
-            self._desk.ledger.append(lambda _: wishes(self._experiment, wished))
+            self._context.ledger.append(lambda _: wishes(self._experiment, wished))
         return objections(wished)
 
     @cached_property
     def _readable(self) -> Collection[str]:
-        entries = self._desk.git.list_tree(self._experiment.parent)
-        hidden = (*self._desk.config.models.leave_out, *self._desk.config.evaluator.data)
+        entries = self._context.git.list_tree(self._experiment.parent)
+        hidden = (*self._context.config.models.leave_out, *self._context.config.evaluator.data)
         plain = [entry.path for entry in entries if entry.kind == "blob" and entry.mode.startswith("100")]
         return {path for path in plain if not left_out(path, hidden)}
 
@@ -138,31 +140,31 @@ class DeskLibrary:
         if known.candidate is None:
             return ""
         try:
-            self._look_at(self._desk, known)
+            self._look_at(self._context, known)
         except UserError as error:
             return f"its diff is not at hand: {error}"
         return shortened(
-            clean_diff(self._desk.git.diff(known.candidate.parent, known.candidate.commit)), _DIFF
+            clean_diff(self._context.git.diff(known.candidate.parent, known.candidate.commit)), _DIFF
         )
 
     def _log(self, run: RunFinished) -> str:
-        log = self._desk.ledger.read_file(f"logs/{run.run}.txt")
+        log = self._context.ledger.read_file(f"logs/{run.run}.txt")
         return "" if not log else f"end of the log of {run.run}:\n{log.decode(errors='replace')[-_LOG:]}"
 
 
-def project_skills(desk: Desk) -> Sequence[Skill]:
+def project_skills(context: Context) -> Sequence[Skill]:
     """Return the skills of the base branch as it stands: a human's words, out of a candidate's reach.
 
     Raises UserError where one of them can't be read as one.
     """
-    commit = desk.git.resolve(desk.base)
+    commit = context.git.resolve(context.base)
     if commit is None:
         return ()
-    entries = desk.git.list_tree(commit, FOLDER)
+    entries = context.git.list_tree(commit, FOLDER)
     paths = skill_paths(
         entry.path for entry in entries if entry.kind == "blob" and entry.mode.startswith("100")
     )
-    contents = desk.git.read_blobs(commit, paths) if paths else {}
+    contents = context.git.read_blobs(commit, paths) if paths else {}
     return read_skills({path: content for path, content in contents.items() if content is not None})
 
 

@@ -10,7 +10,7 @@ from bot import words
 from bot.errors import UserError
 from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now, stamp
-from bot.loop.desk import Desk, lease_until
+from bot.loop.context import Context, lease_until
 from bot.loop.scope import objections
 from bot.machine import is_dead
 from bot.rules import reference
@@ -20,47 +20,47 @@ from bot.rules.lost_runs import AGAIN, lost_for_good
 from bot.rules.schedule import next_replicate, run_id, seed_of
 
 
-def take_lease(desk: Desk, subject: str) -> bool:
+def take_lease(context: Context, subject: str) -> bool:
     """Take or renew the lease on `subject`; False where somebody else holds it."""
 
     def make(campaign: Campaign) -> list[LeaseTaken]:
         lease = campaign.leases.get(subject)
         moment = now()
-        free = lease is None or lease.holder == desk.holder or is_dead(lease.holder)
+        free = lease is None or lease.holder == context.holder or is_dead(lease.holder)
         if lease is not None and not free and lease.until > stamp(moment):
             return []
         if subject.removeprefix("run:") in campaign.runs:
             return []
         turn = campaign.lease_turns.get(subject, 0) + 1
-        return [LeaseTaken(subject, turn, desk.holder, stamp(lease_until(desk.config, moment)))]
+        return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, moment)))]
 
-    lease = desk.ledger.append(make).leases.get(subject)
-    return lease is not None and lease.holder == desk.holder
+    lease = context.ledger.append(make).leases.get(subject)
+    return lease is not None and lease.holder == context.holder
 
 
-def is_ours(desk: Desk, subject: str) -> bool:
+def is_ours(context: Context, subject: str) -> bool:
     """Whether we hold the lease on `subject` for half its time at least, so that it needs no renewal yet."""
-    lease = desk.ledger.known().leases.get(subject)
-    soon = now() + timedelta(minutes=desk.config.lease_minutes / 2)
-    return lease is not None and lease.holder == desk.holder and lease.until > stamp(soon)
+    lease = context.ledger.known().leases.get(subject)
+    soon = now() + timedelta(minutes=context.config.lease_minutes / 2)
+    return lease is not None and lease.holder == context.holder and lease.until > stamp(soon)
 
 
-def give_back(desk: Desk, subject: str) -> None:
+def give_back(context: Context, subject: str) -> None:
     """End our lease on `subject` early, so that another process may go on at once."""
-    known = desk.ledger.known().leases.get(subject)
-    if known is None or known.holder != desk.holder or known.until < stamp(now()):
+    known = context.ledger.known().leases.get(subject)
+    if known is None or known.holder != context.holder or known.until < stamp(now()):
         return  # whoever took it from us wrote that down, and so did we when we ended it
 
     def make(campaign: Campaign) -> list[LeaseTaken]:
         lease = campaign.leases.get(subject)
-        if lease is None or lease.holder != desk.holder:
+        if lease is None or lease.holder != context.holder:
             return []
-        return [LeaseTaken(subject, lease.turn + 1, desk.holder, stamp(now() - timedelta(seconds=1)))]
+        return [LeaseTaken(subject, lease.turn + 1, context.holder, stamp(now() - timedelta(seconds=1)))]
 
-    desk.ledger.append(make)
+    context.ledger.append(make)
 
 
-def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> RunFinished | None:
+def measure(context: Context, commit: str, *, experiment: int | None, title: str) -> RunFinished | None:
     """Make the commit's next run and record it.
 
     A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
@@ -68,42 +68,42 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
     plus editable files: the review has seen to that, but `editable` may have changed since. Where nobody has
     measured the reference on this machine yet, that is done first; None where it fails.
     """
-    if not measure_reference(desk, commit):
+    if not measure_reference(context, commit):
         return None
-    campaign = desk.ledger.known()
+    campaign = context.ledger.known()
     first = not any(each.score is not None for each in campaign.runs.values())
     replicate = next_replicate(campaign, commit)
     run = run_id(commit, replicate)
     subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"
     if experiment is None:
-        while not take_lease(desk, subject):
-            campaign = desk.ledger.refresh()
+        while not take_lease(context, subject):
+            campaign = context.ledger.refresh()
             if run in campaign.runs:
                 return None
             replicate += 1
             run = run_id(commit, replicate)
             subject = f"run:{run}"
-    seed = seed_of(desk.config.seed, replicate)
-    renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
+    seed = seed_of(context.config.seed, replicate)
+    renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
     def on_event(event: Mapping[str, Any]) -> None:
         nonlocal renew_at
-        desk.display.run_progress(event)
+        context.display.run_progress(event)
         if now() >= renew_at:
-            take_lease(desk, subject)
-            renew_at = now() + timedelta(minutes=desk.config.lease_minutes / 3)
+            take_lease(context, subject)
+            renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
-    desk.display.run_started(title=title, replicate=replicate, seed=seed)
-    outside = objections(desk, campaign, commit) if experiment is not None else ()
+    context.display.run_started(title=title, replicate=replicate, seed=seed)
+    outside = objections(context, campaign, commit) if experiment is not None else ()
     if outside:
         outcome = _refused(outside[0])
     else:
-        with desk.runs.scratch() as scratch:
-            desk.git.export(commit, scratch.tree)
+        with context.runs.scratch() as scratch:
+            context.git.export(commit, scratch.tree)
             order = RunOrder(
-                run, scratch, seed, desk.evaluator_settings(), charged_by(desk, campaign, commit)
+                run, scratch, seed, context.evaluator_settings(), charged_by(context, campaign, commit)
             )
-            outcome = desk.runs.evaluate(order, on_event)
+            outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
         commit=commit,
@@ -115,65 +115,69 @@ def measure(desk: Desk, commit: str, *, experiment: int | None, title: str) -> R
         metrics=outcome.metrics,
         fingerprint=outcome.fingerprint,
         jail=outcome.jail,
-        runner=desk.runner,
+        runner=context.runner,
         seconds=round(outcome.seconds, 3),
         gpu_seconds=round(outcome.seconds, 3),
         curve=outcome.curve,
-        reference=_measured(desk, campaign, commit, outcome),
-        self_reported=desk.self_reported(commit) is not None,
+        reference=_measured(context, campaign, commit, outcome),
+        self_reported=context.self_reported(commit) is not None,
     )
-    desk.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
-    desk.display.run_finished(finished)
+    context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
+    context.display.run_finished(finished)
     tokens = words.tokens_scored(finished.metrics)
     if tokens and first:
-        desk.display.note(tokens)  # with the first score of the campaign
-    desk.runs.prune()
+        context.display.note(tokens)  # with the first score of the campaign
+    context.runs.prune()
     return finished
 
 
-def charged_by(desk: Desk, campaign: Campaign, commit: str) -> dict[str, Any] | None:
+def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:
     """Return the measures by which the time of a run of `commit` is charged; None where it is the reference's own,
     or where no time is counted."""
-    settings = desk.reference_settings()
+    settings = context.reference_settings()
     if not settings or commit == campaign.reference:
         return None
-    return reference.measures(campaign, desk.runner, settings)
+    return reference.measures(campaign, context.runner, settings)
 
 
-def measure_reference(desk: Desk, commit: str) -> bool:
+def measure_reference(context: Context, commit: str) -> bool:
     """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False where it
     fails."""
     for _ in range(reference.TRIES + AGAIN + 1):
-        campaign, settings = desk.ledger.known(), desk.reference_settings()
-        if commit == campaign.reference or not reference.is_missing(campaign, desk.runner, settings):
+        campaign, settings = context.ledger.known(), context.reference_settings()
+        if commit == campaign.reference or not reference.is_missing(campaign, context.runner, settings):
             return True
-        failed = reference.failures(campaign, desk.runner)
-        if len(failed) >= reference.TRIES or lost_for_good(campaign, campaign.reference, runner=desk.runner):
+        failed = reference.failures(campaign, context.runner)
+        if len(failed) >= reference.TRIES or lost_for_good(
+            campaign, campaign.reference, runner=context.runner
+        ):
             break
-        require_commit(desk, campaign.reference)
+        require_commit(context, campaign.reference)
         title = "reference (time is charged at its measure)"
-        if measure(desk, campaign.reference, experiment=None, title=title) is None:
-            desk.ledger.refresh()  # another loop has made that run meanwhile
-    desk.display.note("the reference, by which time is charged, could not be measured on this machine")
+        if measure(context, campaign.reference, experiment=None, title=title) is None:
+            context.ledger.refresh()  # another loop has made that run meanwhile
+    context.display.note("the reference, by which time is charged, could not be measured on this machine")
     return False
 
 
-def require_commit(desk: Desk, commit: str) -> None:
+def require_commit(context: Context, commit: str) -> None:
     """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
-    if desk.git.resolve(commit) is None:
-        desk.git.fetch(desk.remote.name_or_url, [f"refs/heads/{desk.branch}"])
-    if desk.git.resolve(commit) is None:
+    if context.git.resolve(commit) is None:
+        context.git.fetch(context.remote.name_or_url, [f"refs/heads/{context.branch}"])
+    if context.git.resolve(commit) is None:
         raise UserError(
-            f"commit {commit[:12]} of campaign {desk.name!r} is nowhere to be found: push it again from the"
+            f"commit {commit[:12]} of campaign {context.name!r} is nowhere to be found: push it again from the"
             " clone that made it"
         )
 
 
-def _measured(desk: Desk, campaign: Campaign, commit: str, outcome: RunOutcome) -> dict[str, Any] | None:
+def _measured(
+    context: Context, campaign: Campaign, commit: str, outcome: RunOutcome
+) -> dict[str, Any] | None:
     """Return what a run of the reference took, as the ledger keeps it."""
     if outcome.reference is None or commit != campaign.reference:
         return None
-    return {**outcome.reference, reference.SETTINGS: desk.reference_settings()}
+    return {**outcome.reference, reference.SETTINGS: context.reference_settings()}
 
 
 def _refused(reason: str) -> RunOutcome:

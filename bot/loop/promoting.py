@@ -14,7 +14,7 @@ from bot import words
 from bot.errors import UserError
 from bot.forge import PullRequest
 from bot.git.merging import trees_between
-from bot.loop.desk import Desk, on_own_base
+from bot.loop.context import Context, on_own_base
 from bot.loop.own_branch import move_own_branch
 from bot.loop.render import figures_of
 from bot.loop.taking_in import held_by_content
@@ -63,55 +63,55 @@ class _Shown:
         return hashlib.sha256(f"{self.title}\n{self.body}".encode(errors="replace")).hexdigest()[:16]
 
 
-def promote(desk: Desk, *, merge: bool) -> Promoted:
+def promote(context: Context, *, merge: bool) -> Promoted:
     """Open the promotion or bring it up to date because somebody asked, and with `merge` move the base branch.
 
     May be repeated. Raises `UserError` where there is no campaign yet, or the base branch can't be moved: it
     got commits that the campaign has not measured, or is protected.
     """
-    campaign = desk.ledger.refresh()
+    campaign = context.ledger.refresh()
     if campaign.started is None:
-        raise UserError(f"campaign {desk.name!r} has not begun: `nocturne run` begins it")
-    desk = on_own_base(desk, campaign)
-    done = _bring_up(desk, campaign, asked=True)
-    return _merge(desk, desk.ledger.refresh(), done) if merge and done.pull is not None else done
+        raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
+    context = on_own_base(context, campaign)
+    done = _bring_up(context, campaign, asked=True)
+    return _merge(context, context.ledger.refresh(), done) if merge and done.pull is not None else done
 
 
-def keep_up(desk: Desk, campaign: Campaign) -> None:
+def keep_up(context: Context, campaign: Campaign) -> None:
     """Open the promotion, or bring it up to date, after a merge that it does not tell of yet."""
-    if _is_behind(desk, campaign):
-        _without_fail(desk, campaign, merge=False)
+    if _is_behind(context, campaign):
+        _without_fail(context, campaign, merge=False)
 
 
-def promote_at_stop(desk: Desk, campaign: Campaign, stop: Stop) -> None:
+def promote_at_stop(context: Context, campaign: Campaign, stop: Stop) -> None:
     """Let the promotion say how the night ended, and move the base branch where the bot may."""
-    merge = desk.config.promotion.merge == "bot" and stop.reason not in NOT_ENDS
+    merge = context.config.promotion.merge == "bot" and stop.reason not in NOT_ENDS
     known = campaign.promotion
-    wanted = _is_behind(desk, campaign) or (known is not None and known.state == "open")
+    wanted = _is_behind(context, campaign) or (known is not None and known.state == "open")
     if campaign.landed() and (wanted or (merge and (known is None or known.state != "closed"))):
-        _without_fail(desk, campaign, merge=merge)
+        _without_fail(context, campaign, merge=merge)
 
 
-def _without_fail(desk: Desk, campaign: Campaign, *, merge: bool) -> None:
+def _without_fail(context: Context, campaign: Campaign, *, merge: bool) -> None:
     """Do it, and only tell of what fails: the next merge or stop, or a human, tries again."""
-    desk = on_own_base(desk, campaign)
+    context = on_own_base(context, campaign)
     try:
-        done = _bring_up(desk, campaign, asked=merge)
+        done = _bring_up(context, campaign, asked=merge)
         if merge and done.pull is not None:
-            done = _merge(desk, desk.ledger.refresh(), done, by="bot")
+            done = _merge(context, context.ledger.refresh(), done, by="bot")
     except UserError as error:
-        desk.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
+        context.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
         return
     if done.did in ("opened", "merged"):
-        desk.display.note(done.text)
+        context.display.note(done.text)
 
 
-def _is_behind(desk: Desk, campaign: Campaign) -> bool:
+def _is_behind(context: Context, campaign: Campaign) -> bool:
     """Whether something was merged that no promotion tells of, and one should."""
     landed, known = campaign.landed(), campaign.promotion
     if not landed or landed[-1].landed is None or (known is not None and known.state == "closed"):
         return False
-    if (known is None or known.state != "open") and desk.config.promotion.open == "asked":
+    if (known is None or known.state != "open") and context.config.promotion.open == "asked":
         return False
     return known is None or _place(campaign, landed[-1].landed.commit) > _place(campaign, known.head)
 
@@ -121,41 +121,42 @@ def _place(campaign: Campaign, commit: str) -> int:
     return max((place for place, known in enumerate(campaign.incumbents) if known == commit), default=-1)
 
 
-def _bring_up(desk: Desk, campaign: Campaign, *, asked: bool) -> Promoted:
-    base = _base_head(desk)
-    known = _see_end(desk, campaign, base)
-    shown = _show(desk, campaign, base)
+def _bring_up(context: Context, campaign: Campaign, *, asked: bool) -> Promoted:
+    base = _base_head(context)
+    known = _see_end(context, campaign, base)
+    shown = _show(context, campaign, base)
     if not shown.changes:
-        return _nothing(desk, known)
+        return _nothing(context, known)
     if known is not None and known.state == "open":
-        pull, known = _update(desk, known, shown)
+        pull, known = _update(context, known, shown)
         if pull is None or pull.state == "open":
             did: Did = "unchanged" if pull is None else "updated"
             return Promoted(did, f"promotion {known.url}: {did}", known.pull, known.url)
-        known = _ended(desk, known, pull.state)
+        known = _ended(context, known, pull.state)
     if not asked and (known is not None and known.state == "closed"):
         return Promoted(
             "nothing", f"{known.url} was closed: `nocturne promote` opens another", None, known.url
         )
-    return _open(desk, known, shown)
+    return _open(context, known, shown)
 
 
-def _base_head(desk: Desk) -> str:
+def _base_head(context: Context) -> str:
     """Return where the base branch is on the remote; the embedded one gets ours first."""
-    head = desk.forge.branch_head(desk.base)
-    if desk.remote.kind == "embedded":
-        own = desk.git.resolve(desk.base)
+    head = context.forge.branch_head(context.base)
+    if context.remote.kind == "embedded":
+        own = context.git.resolve(context.base)
         if own is not None and own != head:
-            desk.forge.replace_branch(desk.base, own)
+            context.forge.replace_branch(context.base, own)
             head = own
     if head is None:
         raise UserError(
-            f"the remote has no branch {desk.base}: push it by `git push {desk.remote.name_or_url} {desk.base}`"
+            f"the remote has no branch {context.base}: push it by"
+            f" `git push {context.remote.name_or_url} {context.base}`"
         )
     return head
 
 
-def _see_end(desk: Desk, campaign: Campaign, base: str) -> Promotion | None:
+def _see_end(context: Context, campaign: Campaign, base: str) -> Promotion | None:
     """Return the newest promotion, its end written down where somebody merged or closed it.
 
     A merge moves the base branch, so that as long as this stands still nobody need be asked.
@@ -163,84 +164,88 @@ def _see_end(desk: Desk, campaign: Campaign, base: str) -> Promotion | None:
     known = campaign.promotion
     if known is None or known.state != "open" or base == known.base:
         return known
-    state = desk.forge.get_pull(known.pull).state
+    state = context.forge.get_pull(known.pull).state
     # Where the bot merges too, it may have been cut short before it wrote that down: nobody need have read it.
-    return known if state == "open" else _ended(desk, known, state, by=desk.config.promotion.merge)
+    return known if state == "open" else _ended(context, known, state, by=context.config.promotion.merge)
 
 
 def _ended(
-    desk: Desk, known: Promotion, state: Literal["open", "merged", "closed", "empty"], by: By = "human"
+    context: Context, known: Promotion, state: Literal["open", "merged", "closed", "empty"], by: By = "human"
 ) -> Promotion:
     assert state != "open"
     event = PromotionEnded(known.pull, state, known.head, by)
-    desk.ledger.append(
+    context.ledger.append(
         lambda c: [event] if any(p.pull == known.pull and p.state == "open" for p in c.promotions) else []
     )
     return replace(known, state=state)
 
 
-def _show(desk: Desk, campaign: Campaign, base: str) -> _Shown:
+def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     """Write the promotion as the ledger and git have it now."""
-    lacking = trees_between(desk.git, base, campaign.incumbent)
-    since = _since(desk, campaign, base, lacking)
-    figures = figures_of(desk, campaign)
+    lacking = trees_between(context.git, base, campaign.incumbent)
+    since = _since(context, campaign, base, lacking)
+    figures = figures_of(context, campaign)
     told = promotion_figures(campaign, figures, since, lacking)
-    diff = desk.git.diff(_from(desk, campaign, base, since), campaign.incumbent)
+    diff = context.git.diff(_from(context, campaign, base, since), campaign.incumbent)
     title = promotion_title(figures, told)
     body = promotion_body(
-        campaign, figures, told, files_of(diff), rule=desk.rule(), base=desk.base, branch=desk.branch,
-        on_github=desk.remote.kind == "github",
+        campaign, figures, told, files_of(diff), rule=context.rule(), base=context.base, branch=context.branch,
+        on_github=context.remote.kind == "github",
     )  # fmt: skip
     return _Shown(title, body, campaign.incumbent, base, len(told.changes))
 
 
-def _from(desk: Desk, campaign: Campaign, base: str, since: int) -> str:
+def _from(context: Context, campaign: Campaign, base: str, since: int) -> str:
     """Return the commit from which the combined change counts: the base branch itself where the campaign has
     it, else the last incumbent that it holds."""
-    return base if desk.git.is_ancestor(base, campaign.incumbent) else campaign.incumbents[since]
+    return base if context.git.is_ancestor(base, campaign.incumbent) else campaign.incumbents[since]
 
 
-def _since(desk: Desk, campaign: Campaign, base: str, lacking: dict[str, str]) -> int:
+def _since(context: Context, campaign: Campaign, base: str, lacking: dict[str, str]) -> int:
     """Return the place of the last incumbent that the base branch holds, by its history or by its content."""
     held = campaign.absorbed | {p.head for p in campaign.promotions if p.state == "merged"}
-    if not desk.git.is_ancestor(base, campaign.incumbent):
-        held |= {held_by_content(desk.git, campaign, base) or ""}
+    if not context.git.is_ancestor(base, campaign.incumbent):
+        held |= {held_by_content(context.git, campaign, base) or ""}
     for place in range(len(campaign.incumbents) - 1, 0, -1):
         commit = campaign.incumbents[place]
-        if commit in held or (commit not in lacking and desk.git.is_ancestor(commit, base)):
+        if commit in held or (commit not in lacking and context.git.is_ancestor(commit, base)):
             return place
     return 0
 
 
-def _nothing(desk: Desk, known: Promotion | None) -> Promoted:
+def _nothing(context: Context, known: Promotion | None) -> Promoted:
     """End an open promotion whose gains are all in the base branch, or were taken out again."""
     if known is not None and known.state == "open":
-        desk.forge.close_pull(known.pull)
-        _ended(desk, known, "empty")
-    text = f"nothing to promote: {desk.base} has all that was confirmed, or nothing was"
+        context.forge.close_pull(known.pull)
+        _ended(context, known, "empty")
+    text = f"nothing to promote: {context.base} has all that was confirmed, or nothing was"
     return Promoted("nothing", text)
 
 
-def _open(desk: Desk, last: Promotion | None, shown: _Shown) -> Promoted:
-    pull = desk.forge.open_pull(
-        head=desk.branch, base=desk.base, title=shown.title, body=shown.body, after=last.pull if last else 0
+def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
+    pull = context.forge.open_pull(
+        head=context.branch,
+        base=context.base,
+        title=shown.title,
+        body=shown.body,
+        after=last.pull if last else 0,
     )
     opened = PromotionOpened(pull.number, pull.url)
-    campaign = desk.ledger.append(
+    campaign = context.ledger.append(
         lambda c: [] if any(p.pull == pull.number for p in c.promotions) else [opened]
     )
     known = next(p for p in campaign.promotions if p.pull == pull.number)
     if pull.state != "open":  # by somebody who was quicker than our word on the ledger
-        _ended(desk, replace(known, head=shown.head), pull.state)
+        _ended(context, replace(known, head=shown.head), pull.state)
         return Promoted("nothing", f"{pull.url} is {pull.state} already", None, pull.url)
-    _update(desk, known, shown, seen=pull)
-    kind = WORD if desk.ledger.known().self_reported else "confirmed"
+    _update(context, known, shown, seen=pull)
+    kind = WORD if context.ledger.known().self_reported else "confirmed"
     count = f"{shown.changes} {kind} change{'s' if shown.changes != 1 else ''}"
     return Promoted("opened", f"promotion {pull.url} is open: {count}", pull.number, pull.url)
 
 
 def _update(
-    desk: Desk, known: Promotion, shown: _Shown, seen: PullRequest | None = None
+    context: Context, known: Promotion, shown: _Shown, seen: PullRequest | None = None
 ) -> tuple[PullRequest | None, Promotion]:
     """Put text, and the first time labels, on the pull request; None where it says all that already.
 
@@ -248,10 +253,10 @@ def _update(
     """
     if (known.digest, known.head) == (shown.digest, shown.head):
         if known.base != shown.base:
-            _write_shown(desk, known, shown)
+            _write_shown(context, known, shown)
         return None, known
     said = seen is not None and (seen.title, seen.body) == (shown.title, shown.body)
-    pull = desk.forge.edit_pull(
+    pull = context.forge.edit_pull(
         known.pull,
         title=None if said else shown.title,
         body=None if said else shown.body,
@@ -259,49 +264,49 @@ def _update(
     )
     if pull.state != "open":
         return pull, known
-    return pull, _write_shown(desk, known, shown)
+    return pull, _write_shown(context, known, shown)
 
 
-def _write_shown(desk: Desk, known: Promotion, shown: _Shown) -> Promotion:
+def _write_shown(context: Context, known: Promotion, shown: _Shown) -> Promotion:
     event = PromotionShown(known.pull, shown.head, shown.base, shown.digest, known.turn + 1)
-    campaign = desk.ledger.append(
+    campaign = context.ledger.append(
         lambda c: [event] if any(p.pull == known.pull and p.turn == known.turn for p in c.promotions) else []
     )
     return next(p for p in campaign.promotions if p.pull == known.pull)
 
 
-def _merge(desk: Desk, campaign: Campaign, done: Promoted, by: By = "human") -> Promoted:
+def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human") -> Promoted:
     """Move the base branch forward to the incumbent, and nowhere else."""
-    known, head, base = campaign.promotion, campaign.incumbent, _base_head(desk)
+    known, head, base = campaign.promotion, campaign.incumbent, _base_head(context)
     assert known is not None
-    if desk.forge.branch_head(desk.branch) != head or known.head != head:
-        raise UserError(f"{desk.branch} moves at this moment: run it again in a minute")
-    if not desk.git.is_ancestor(base, head):
+    if context.forge.branch_head(context.branch) != head or known.head != head:
+        raise UserError(f"{context.branch} moves at this moment: run it again in a minute")
+    if not context.git.is_ancestor(base, head):
         raise UserError(
-            f"{desk.base} has commits that {desk.branch} has not: the next experiment takes them in and measures"
+            f"{context.base} has commits that {context.branch} has not: the next experiment takes them in and measures"
             " them; promote again after it, or merge the pull request by hand"
         )
-    if len(campaign.scores_of(head)) < desk.rule().min_runs:
+    if len(campaign.scores_of(head)) < context.rule().min_runs:
         raise UserError(
             f"{head[:12]} is not measured yet: `nocturne run -n 1` measures it, then promote again"
         )
-    if desk.remote.kind == "embedded":
-        move_own_branch(desk.git, desk.base, head, base)
-        desk.forge.push_branch(desk.base, head)
+    if context.remote.kind == "embedded":
+        move_own_branch(context.git, context.base, head, base)
+        context.forge.push_branch(context.base, head)
     else:
-        _land(desk, known, head, base)
-    _ended(desk, known, "merged", by)
+        _land(context, known, head, base)
+    _ended(context, known, "merged", by)
     return Promoted(
-        "merged", f"{desk.base} is at {head[:12]} now: {known.url} is merged", known.pull, known.url
+        "merged", f"{context.base} is at {head[:12]} now: {known.url} is merged", known.pull, known.url
     )
 
 
-def _land(desk: Desk, known: Promotion, head: str, base: str) -> None:
+def _land(context: Context, known: Promotion, head: str, base: str) -> None:
     try:
-        landed = desk.forge.land(desk.base, head, base)
+        landed = context.forge.land(context.base, head, base)
     except UserError as error:
         raise UserError(
-            f"{desk.base} was not moved ({error}), or merge {known.url} by hand; nothing is lost"
+            f"{context.base} was not moved ({error}), or merge {known.url} by hand; nothing is lost"
         ) from None
     if landed == "moved":
-        raise UserError(f"{desk.base} was moved at this moment: run it again")
+        raise UserError(f"{context.base} was moved at this moment: run it again")

@@ -13,10 +13,10 @@ from bot.agents.protocol import Question, Revision
 from bot.agents.space import space_of
 from bot.errors import UserError
 from bot.loop.carry import carry
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.files import editable_files
 from bot.loop.ideas import tell_of_passed
-from bot.loop.library import DeskLibrary
+from bot.loop.library import CampaignLibrary
 from bot.loop.measure import require_commit
 from bot.loop.search_space import rules_of, why_nothing
 from bot.loop.trying_out import try_out_of
@@ -36,18 +36,18 @@ MAX_ROUNDS = 3
 ATTEMPTS = 5
 
 
-def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def propose(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Ask for a change and write it to the ledger, files and all, before anybody else sees it."""
-    require_commit(desk, experiment.claimed_on)
-    files = editable_files(desk, experiment.claimed_on)
+    require_commit(context, experiment.claimed_on)
+    files = editable_files(context, experiment.claimed_on)
     for _ in range(ATTEMPTS):
         ideas = campaign.ideas.waiting() if experiment.reverts is None else []
-        proposal = ask(desk, campaign, experiment, files, ideas=ideas)
-        tell_of_passed(desk, campaign, ideas, proposal)
+        proposal = ask(context, campaign, experiment, files, ideas=ideas)
+        tell_of_passed(context, campaign, ideas, proposal)
         if proposal is None:
-            _give_up(desk, experiment, files)
+            _give_up(context, experiment, files)
             return
-        campaign = _record(desk, experiment, proposal, files)
+        campaign = _record(context, experiment, proposal, files)
         if campaign.experiments[experiment.number].proposal is not None:
             return
     raise UserError(
@@ -57,28 +57,28 @@ def propose(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
 
 
 def ask(
-    desk: Desk, campaign: Campaign, experiment: Experiment, files: Mapping[str, str],
+    context: Context, campaign: Campaign, experiment: Experiment, files: Mapping[str, str],
     revision: Revision | None = None, ideas: Sequence[Idea] = (),
 ) -> Proposal | None:  # fmt: skip
     """Have the proposer's next change to `files`; with `revision` a better one of the same experiment."""
     if experiment.reverts is not None:
-        return _reverting(desk, campaign, experiment.reverts, files)
+        return _reverting(context, campaign, experiment.reverts, files)
     if experiment.retries is not None:
-        return _retrying(desk, campaign, experiment.retries, files)
-    program = desk.git.read_blob(experiment.claimed_on, desk.config.program) or b""
+        return _retrying(context, campaign, experiment.retries, files)
+    program = context.git.read_blob(experiment.claimed_on, context.config.program) or b""
     others = [past for past in campaign.history() if past.number != experiment.number]
-    return desk.proposer.propose(
+    return context.proposer.propose(
         Question(
             files=files,
             program=program.decode(errors="replace"),
             history=others,
-            seed=desk.config.seed,
+            seed=context.config.seed,
             number=experiment.number,
-            library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
+            library=CampaignLibrary(context, campaign, experiment, look_at=ensure_commit),
             revision=revision,
             ideas=ideas,
-            try_out=try_out_of(desk, campaign, experiment),
-            rules=rules_of(desk, experiment.claimed_on, files),
+            try_out=try_out_of(context, campaign, experiment),
+            rules=rules_of(context, experiment.claimed_on, files),
         )
     )
 
@@ -98,7 +98,9 @@ def as_recorded(proposal: Proposal, files: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mapping[str, str]) -> Campaign:
+def _record(
+    context: Context, experiment: Experiment, proposal: Proposal, files: Mapping[str, str]
+) -> Campaign:
     """Write the proposal down, unless another loop wrote the same one meanwhile."""
     event = ExperimentProposed(
         experiment=experiment.number,
@@ -121,7 +123,7 @@ def _record(desk: Desk, experiment: Experiment, proposal: Proposal, files: Mappi
         gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
         return [] if twice or gone or campaign.experiments[event.experiment].proposal is not None else [event]
 
-    return desk.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
+    return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
 
 
 def kept_files(number: int, revision: int, proposal: Proposal) -> dict[str, bytes]:
@@ -134,10 +136,10 @@ def _kept(number: int, revision: int, path: str) -> str:
     return f"revisions/{number:06d}-{revision}/{path}" if revision else f"experiments/{number:06d}/{path}"
 
 
-def _give_up(desk: Desk, experiment: Experiment, files: Mapping[str, str]) -> None:
+def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str]) -> None:
     """Nothing is left to try: the number is given back as `lost`, and the loop ends."""
-    space = space_of(files, rules_of(desk, experiment.claimed_on, files))
-    reason, told = why_nothing(desk, space, files)
+    space = space_of(files, rules_of(context, experiment.claimed_on, files))
+    reason, told = why_nothing(context, space, files)
     if experiment.reverts is not None:
         reason = f"experiment {experiment.reverts} can't be taken out: later changes stand on it"
     elif experiment.retries is not None:
@@ -149,21 +151,23 @@ def _give_up(desk: Desk, experiment: Experiment, files: Mapping[str, str]) -> No
         ExperimentFinished(experiment.number),
     ]
     if not experiment.asked_for:
-        campaign = desk.ledger.known()
+        campaign = context.ledger.known()
         detail = f"{told}; then `nocturne resume`"
         events.append(LoopStopped("exhausted", detail, len(campaign.order) + 1, campaign.commands))
-    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
 
 
-def _reverting(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
+def _reverting(
+    context: Context, campaign: Campaign, number: int, files: Mapping[str, str]
+) -> Proposal | None:
     """Return the proposal that takes a merged experiment out again; None where later changes stand on it."""
     merged = campaign.experiments[number]
     assert merged.landed is not None and merged.proposal is not None
-    require_commit(desk, merged.landed.commit)
-    before = {path: _text(desk, merged.parent, path) for path in merged.proposal.paths}
-    after = {path: _text(desk, merged.landed.commit, path) for path in merged.proposal.paths}
+    require_commit(context, merged.landed.commit)
+    before = {path: _text(context, merged.parent, path) for path in merged.proposal.paths}
+    after = {path: _text(context, merged.landed.commit, path) for path in merged.proposal.paths}
     undone = tuple(Change(c["file"], c["name"], old=c["new"], new=c["old"]) for c in merged.proposal.changes)
-    carried = carry(desk.git, base=after, changed=before, onto=files, changes=undone)
+    carried = carry(context.git, base=after, changed=before, onto=files, changes=undone)
     restored = {path: text for path, text in (carried or {}).items() if text != files.get(path)}
     if not restored:
         return None
@@ -179,15 +183,15 @@ def _reverting(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, 
     )
 
 
-def _retrying(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
+def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
     """Return the proposal of an earlier experiment, put on the present incumbent; None where it doesn't fit."""
     earlier = campaign.experiments[number]
     assert earlier.proposal is not None
-    require_commit(desk, earlier.claimed_on)
-    proposal, proposed = earlier.proposal, _proposed_files(desk, earlier)
+    require_commit(context, earlier.claimed_on)
+    proposal, proposed = earlier.proposal, _proposed_files(context, earlier)
     carried = carry(
-        desk.git,
-        base={path: _text(desk, earlier.claimed_on, path) for path in proposed},
+        context.git,
+        base={path: _text(context, earlier.claimed_on, path) for path in proposed},
         changed={path: content.decode(errors="replace") for path, content in proposed.items()},
         onto=files,
         changes=[Change(**change) for change in proposal.changes],
@@ -209,37 +213,39 @@ def _retrying(desk: Desk, campaign: Campaign, number: int, files: Mapping[str, s
     )
 
 
-def build(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def build(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Make the commit under test: the incumbent's tree plus the proposed files, and nothing else."""
     assert experiment.proposal is not None
-    proposed = _proposed_files(desk, experiment)
-    _commit_candidate(desk, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1)
+    proposed = _proposed_files(context, experiment)
+    _commit_candidate(
+        context, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1
+    )
 
 
-def _proposed_files(desk: Desk, experiment: Experiment) -> dict[str, bytes]:
+def _proposed_files(context: Context, experiment: Experiment) -> dict[str, bytes]:
     """Return the files of an experiment's proposal, as the ledger keeps them."""
     assert experiment.proposal is not None
     proposed: dict[str, bytes] = {}
     for path in experiment.proposal.paths:
         kept = _kept(experiment.number, experiment.revisions, path)
-        content = desk.ledger.read_file(kept)
+        content = context.ledger.read_file(kept)
         if content is None:
             raise UserError(f"the ledger lacks {kept}: restore the ledger branch")
         proposed[path] = content
     return proposed
 
 
-def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Put the change on the new incumbent, to be measured again; close it where it doesn't fit any more."""
     assert experiment.candidate is not None and experiment.proposal is not None
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     old, target = experiment.candidate, campaign.incumbent
     paths = experiment.proposal.paths
-    onto = {path: _text(desk, target, path) for path in paths}
+    onto = {path: _text(context, target, path) for path in paths}
     files = carry(
-        desk.git,
-        base={path: _text(desk, old.parent, path) for path in paths},
-        changed={path: _text(desk, old.commit, path) for path in paths},
+        context.git,
+        base={path: _text(context, old.parent, path) for path in paths},
+        changed={path: _text(context, old.commit, path) for path in paths},
         onto=onto,
         changes=[Change(**change) for change in experiment.proposal.changes],
     )
@@ -252,50 +258,50 @@ def rebase(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
         event = decision_of(
             experiment, "inconclusive", reason=reason, lesson=f"{experiment.title}: {reason}."
         )
-        desk.ledger.append(lambda c: [event] if not c.experiments[experiment.number].finished_at else [])
+        context.ledger.append(lambda c: [event] if not c.experiments[experiment.number].finished_at else [])
         return
-    _commit_candidate(desk, experiment, parent=target, files=_bytes(files), round=old.round + 1)
+    _commit_candidate(context, experiment, parent=target, files=_bytes(files), round=old.round + 1)
 
 
 def _commit_candidate(
-    desk: Desk, experiment: Experiment, *, parent: str, files: Mapping[str, bytes | None], round: int
+    context: Context, experiment: Experiment, *, parent: str, files: Mapping[str, bytes | None], round: int
 ) -> None:
     proposal = experiment.proposal
     assert proposal is not None
     message = words.commit_message(
-        experiment=experiment.number, campaign=desk.name, hypothesis=proposal.hypothesis,
+        experiment=experiment.number, campaign=context.name, hypothesis=proposal.hypothesis,
         category=proposal.category, reason=proposal.reason, expected=proposal.expected_effect,
         proposer=proposal.proposer,
     )  # fmt: skip
-    allowed = {path: content for path, content in files.items() if path in desk.config.editable}
+    allowed = {path: content for path, content in files.items() if path in context.config.editable}
     when = datetime.fromisoformat(experiment.claimed_at)
-    commit = desk.git.commit_files(parent, allowed, message, when)
-    added, removed = desk.git.numstat(parent, commit)
+    commit = context.git.commit_files(parent, allowed, message, when)
+    added, removed = context.git.numstat(parent, commit)
     event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
-    desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
+    context.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
 
 
-def ensure_commit(desk: Desk, experiment: Experiment) -> None:
+def ensure_commit(context: Context, experiment: Experiment) -> None:
     """Have the commit under test in this clone, rebuilt from the ledger where another machine made it."""
     assert experiment.candidate is not None and experiment.proposal is not None
-    if desk.git.resolve(experiment.candidate.commit) is not None:
+    if context.git.resolve(experiment.candidate.commit) is not None:
         return
     if experiment.pull is not None:
-        desk.forge.fetch_pulls([experiment.pull.pull])
+        context.forge.fetch_pulls([experiment.pull.pull])
     # A revision may not have been pushed yet, and the pull request show the round before it.
     unseen = experiment.pull is None or experiment.candidate.revision == experiment.revisions > 0
-    if unseen and not experiment.carried_over and desk.git.resolve(experiment.candidate.commit) is None:
+    if unseen and not experiment.carried_over and context.git.resolve(experiment.candidate.commit) is None:
         files = {
-            path: desk.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
+            path: context.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
             for path in experiment.proposal.paths
         }
         parent, round = experiment.candidate.parent, experiment.candidate.round
-        _commit_candidate(desk, experiment, parent=parent, files=files, round=round)
-    require_commit(desk, experiment.candidate.commit)
+        _commit_candidate(context, experiment, parent=parent, files=files, round=round)
+    require_commit(context, experiment.candidate.commit)
 
 
-def _text(desk: Desk, commit: str, path: str) -> str:
-    return (desk.git.read_blob(commit, path) or b"").decode(errors="replace")
+def _text(context: Context, commit: str, path: str) -> str:
+    return (context.git.read_blob(commit, path) or b"").decode(errors="replace")
 
 
 def _bytes(files: Mapping[str, str]) -> dict[str, bytes | None]:

@@ -11,7 +11,7 @@ from bot.errors import UserError
 from bot.loop import packages
 from bot.loop.auditing import draw
 from bot.loop.by_hand import heed_pull, pushed_words
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.files import editable_files
 from bot.loop.ideas import tell_outcome, tries_of_its_idea
 from bot.loop.proposing import ensure_commit
@@ -43,78 +43,78 @@ from bot.rules.outcome import decision_of
 from bot.rules.wishes import PackageWished
 
 
-def publish(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def publish(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Push the branch and open its pull request, or bring both up to a new round."""
     assert experiment.candidate is not None and experiment.proposal is not None
-    branch = desk.experiment_branch(experiment.number)
-    ensure_commit(desk, experiment)
-    body = _body(desk, campaign, experiment)
+    branch = context.experiment_branch(experiment.number)
+    ensure_commit(context, experiment)
+    body = _body(context, campaign, experiment)
     if experiment.pull is not None:
-        foreign = desk.forge.replace_branch(branch, experiment.candidate.commit, ours=experiment.commits)
-        pull = desk.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
+        foreign = context.forge.replace_branch(branch, experiment.candidate.commit, ours=experiment.commits)
+        pull = context.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
         if foreign is not None or pull.state == "closed":
-            heed_pull(desk, experiment, pull)
+            heed_pull(context, experiment, pull)
         return
-    desk.forge.replace_branch(branch, experiment.candidate.commit)
-    pull = desk.forge.open_pull(
-        head=branch, base=desk.branch, title=pull_title(experiment), body=body,
-        is_new=experiment.claimed_by == desk.holder,  # nobody else has had it in hand
+    context.forge.replace_branch(branch, experiment.candidate.commit)
+    pull = context.forge.open_pull(
+        head=branch, base=context.branch, title=pull_title(experiment), body=body,
+        is_new=experiment.claimed_by == context.holder,  # nobody else has had it in hand
     )  # fmt: skip
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
-    desk.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
+    context.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
 
 
-def check(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def check(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Scope and review by rule, before a second of training, and say so on the pull request."""
     assert experiment.candidate is not None and experiment.pull is not None
     candidate = experiment.candidate
     if candidate.round > 1:
-        publish(desk, campaign, experiment)
-        if experiment.number in desk.ledger.known().refused:
+        publish(context, campaign, experiment)
+        if experiment.number in context.ledger.known().refused:
             return
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     named = experiment.proposal.paths if experiment.proposal else ()
-    outside = objections(desk, campaign, candidate.commit, parent=candidate.parent, named=named)
+    outside = objections(context, campaign, candidate.commit, parent=candidate.parent, named=named)
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
-    reasons, known_by, wished = (outside, "", []) if outside else _review(desk, campaign, experiment)
-    opinion = None if reasons else ask_reviewer(desk, campaign, experiment)
+    reasons, known_by, wished = (outside, "", []) if outside else _review(context, campaign, experiment)
+    opinion = None if reasons else ask_reviewer(context, campaign, experiment)
     reviewed = reviewed_event(experiment, reasons, known_by, opinion)
-    _state(desk, candidate.commit, "scope", scope_status(outside))
-    _state(desk, candidate.commit, "review", review_status(reviewed, opinion))
+    _state(context, candidate.commit, "scope", scope_status(outside))
+    _state(context, candidate.commit, "review", review_status(reviewed, opinion))
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
-        comment = begun_comment(experiment, desk.rule(), reviewed, opinion, on_github=_on_github(desk))
-        at = desk.forge.upsert_comment(experiment.pull.pull, COMMENT, comment, at=experiment.comment)
+        comment = begun_comment(experiment, context.rule(), reviewed, opinion, on_github=_on_github(context))
+        at = context.forge.upsert_comment(experiment.pull.pull, COMMENT, comment, at=experiment.comment)
         reviewed = replace(reviewed, comment=at)
     if opinion is not None:
-        _remark(desk, experiment, reviewed, opinion)
+        _remark(context, experiment, reviewed, opinion)
     events: list[Event] = [*wished, reviewed]
     if not reviewed.approved and not reviewed.revise:
         said = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({said})."
-        events += [decision_of(experiment, "rejected", reason=said, lesson=lesson), *draw(desk, reviewed)]
-    desk.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+        events += [decision_of(experiment, "rejected", reason=said, lesson=lesson), *draw(context, reviewed)]
+    context.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
 
 
-def _remark(desk: Desk, experiment: Experiment, reviewed: Reviewed, opinion: Opinion) -> None:
+def _remark(context: Context, experiment: Experiment, reviewed: Reviewed, opinion: Opinion) -> None:
     """Put the checker's remarks on the lines that they are about, where there are any."""
     assert experiment.candidate is not None and experiment.pull is not None
     candidate = experiment.candidate
-    diff = desk.git.diff(candidate.parent, candidate.commit)
+    diff = context.git.diff(candidate.parent, candidate.commit)
     made = review_of(reviewed, opinion.answer, opinion.reason, diff)
     if made is not None:
         review, instead = made
-        desk.forge.review_pull(experiment.pull.pull, candidate.commit, review, instead=instead)
+        context.forge.review_pull(experiment.pull.pull, candidate.commit, review, instead=instead)
 
 
 def _review(
-    desk: Desk, campaign: Campaign, experiment: Experiment
+    context: Context, campaign: Campaign, experiment: Experiment
 ) -> tuple[tuple[str, ...], str, list[PackageWished]]:
     """Return what the rule-based review objects to, the fingerprint of what it read, and what is wished for."""
     candidate = experiment.candidate
     assert candidate is not None
-    base = editable_files(desk, candidate.parent)
+    base = editable_files(context, candidate.parent)
     try:
-        proposed = editable_files(desk, candidate.commit)
+        proposed = editable_files(context, candidate.commit)
     except UserError as error:
         return (str(error),), "", []  # the candidate's fault: it must not stop the loop
     tried = {
@@ -126,20 +126,20 @@ def _review(
         tried = {}
     for other in tries_of_its_idea(campaign, experiment):
         tried = {known: number for known, number in tried.items() if number != other}
-    outcome = review(editable=desk.config.editable, base=base, proposed=proposed, tried=tried)
-    wished = {} if experiment.asked_for else packages.wished_of(desk, experiment, base, proposed)
+    outcome = review(editable=context.config.editable, base=base, proposed=proposed, tried=tried)
+    wished = {} if experiment.asked_for else packages.wished_of(context, experiment, base, proposed)
     reasons = (*outcome.reasons, *packages.objections(wished)) or tried_here(campaign, experiment)
     return reasons, fingerprint(proposed), packages.wishes(experiment, wished)
 
 
-def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Say the verdict where people look for it, close what did not land, and end the experiment."""
     decision = experiment.decision
     assert decision is not None
     if experiment.candidate is not None and experiment.pull is not None:
-        _say_verdict(desk, campaign, experiment, decision)
-    tell_outcome(desk, campaign, experiment)
-    desk.ledger.append(
+        _say_verdict(context, campaign, experiment, decision)
+    tell_outcome(context, campaign, experiment)
+    context.ledger.append(
         lambda c: (
             [ExperimentFinished(experiment.number)]
             if c.experiments[experiment.number].finished_at is None
@@ -148,28 +148,30 @@ def close(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     )
 
 
-def _say_verdict(desk: Desk, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> None:
+def _say_verdict(
+    context: Context, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided
+) -> None:
     assert experiment.pull is not None
-    ensure_commit(desk, experiment)
+    ensure_commit(context, experiment)
     if experiment.landing != experiment.round:  # else it was said before it landed
-        state_verdict(desk, campaign, experiment)
+        state_verdict(context, campaign, experiment)
     pull = experiment.pull.pull
-    desk.forge.edit_pull(
+    context.forge.edit_pull(
         pull,
-        body=_body(desk, campaign, experiment),
+        body=_body(context, campaign, experiment),
         labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
         close=experiment.landed is None,
     )
-    foreign = desk.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
-    comment = closing_comment(campaign, experiment, on_github=_on_github(desk))
+    foreign = context.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
+    comment = closing_comment(campaign, experiment, on_github=_on_github(context))
     if foreign is not None:
         kept = pushed_words(experiment.pull.branch, foreign)
-        desk.display.note(f"experiment {experiment.number}: {kept}")
+        context.display.note(f"experiment {experiment.number}: {kept}")
         comment = f"{comment.rstrip()}\n\n{kept[0].upper()}{kept[1:]}.\n"
-    desk.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
+    context.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
 
 
-def state_verdict(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Say the verdict on the commit under test: statuses and report.
 
     A campaign's branch may be protected and require them, so they stand before the commit lands there.
@@ -183,23 +185,23 @@ def state_verdict(desk: Desk, campaign: Campaign, experiment: Experiment) -> Non
         or trained
         or (experiment.review is not None and experiment.review.approved)
     ):
-        _state(desk, sha, "train", train_status(campaign, experiment, decision))
-        _state(desk, sha, "score", score_status(campaign, decision))
-    report = report_of(campaign, experiment, desk.rule())
-    desk.forge.put_report(sha, report, is_new=experiment.decided_by == desk.holder)
+        _state(context, sha, "train", train_status(campaign, experiment, decision))
+        _state(context, sha, "score", score_status(campaign, decision))
+    report = report_of(campaign, experiment, context.rule())
+    context.forge.put_report(sha, report, is_new=experiment.decided_by == context.holder)
 
 
-def _body(desk: Desk, campaign: Campaign, experiment: Experiment) -> str:
+def _body(context: Context, campaign: Campaign, experiment: Experiment) -> str:
     assert experiment.candidate is not None
-    diff = desk.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    return pull_body(campaign, experiment, diff, rule=desk.rule(), on_github=_on_github(desk))
+    diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+    return pull_body(campaign, experiment, diff, rule=context.rule(), on_github=_on_github(context))
 
 
-def _state(desk: Desk, sha: str, what: str, stated: Stated) -> None:
+def _state(context: Context, sha: str, what: str, stated: Stated) -> None:
     state, description = stated
-    desk.forge.set_status(sha=sha, context=f"nocturne/{what}", state=state, description=description)
+    context.forge.set_status(sha=sha, context=f"nocturne/{what}", state=state, description=description)
 
 
-def _on_github(desk: Desk) -> bool:
+def _on_github(context: Context) -> bool:
     """Whether commands can be given by comment; elsewhere they are given on the command line."""
-    return desk.remote.kind == "github"
+    return context.remote.kind == "github"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import ExperimentDecided
 from bot.rules.human import is_due, refusal
 
 
-def refuse(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Write the human's verdict down, unless the experiment has begun to land meanwhile."""
 
     def make(fresh: Campaign) -> list[ExperimentDecided]:
         known = fresh.experiments[experiment.number]
         return [refusal(fresh, known)] if is_due(fresh, known) else []
 
-    desk.ledger.append(make)
+    context.ledger.append(make)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.claude.kept import transcripts_of
 from bot.ledger import now
-from bot.loop.desk import PRIOR_DEGREES, Desk, prior_sigma
+from bot.loop.context import PRIOR_DEGREES, Context, prior_sigma
 from bot.report.chart import progress_svg
 from bot.report.figures import Figures, figures
 from bot.report.markdown import report_markdown
@@ -17,7 +17,7 @@ from bot.rules.campaign import Campaign
 
 
 def figures_of(
-    desk: Desk, campaign: Campaign, *, details: bool = False, at: datetime | None = None
+    context: Context, campaign: Campaign, *, details: bool = False, at: datetime | None = None
 ) -> Figures:
     """Return the campaign's figures, as they read at the time `at` where it is given.
 
@@ -26,39 +26,39 @@ def figures_of(
     """
     known = figures(
         campaign,
-        diffs=_diffs(desk, campaign) if details else {},
-        talks=talks_of(transcripts_of(desk.git.common_dir, desk.name)) if details else {},
+        diffs=_diffs(context, campaign) if details else {},
+        talks=talks_of(transcripts_of(context.git.common_dir, context.name)) if details else {},
         now=at or now(),
-        prior_sigma=prior_sigma(campaign, desk.config, campaign.scale[1] if campaign.scale else None),
+        prior_sigma=prior_sigma(campaign, context.config, campaign.scale[1] if campaign.scale else None),
         prior_degrees=PRIOR_DEGREES,
-        max_unread=desk.config.max_unreviewed_merges or None,
-        pauses=desk.config.when_unreviewed == "pause",
+        max_unread=context.config.max_unreviewed_merges or None,
+        pauses=context.config.when_unreviewed == "pause",
     )
-    return replace(known, name=desk.name)
+    return replace(known, name=context.name)
 
 
-def _diffs(desk: Desk, campaign: Campaign) -> dict[int, str]:
+def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
     lacking = [
         e.pull.pull
         for e in campaign.experiments.values()
-        if e.pull is not None and e.candidate is not None and desk.git.resolve(e.candidate.commit) is None
+        if e.pull is not None and e.candidate is not None and context.git.resolve(e.candidate.commit) is None
     ]
     if lacking:
-        desk.forge.fetch_pulls(lacking)
+        context.forge.fetch_pulls(lacking)
     return {
-        e.number: desk.git.diff(e.candidate.parent, e.candidate.commit)
+        e.number: context.git.diff(e.candidate.parent, e.candidate.commit)
         for e in campaign.experiments.values()
         if e.candidate is not None
-        and desk.git.resolve(e.candidate.commit) is not None
-        and desk.git.resolve(e.candidate.parent) is not None
+        and context.git.resolve(e.candidate.commit) is not None
+        and context.git.resolve(e.candidate.parent) is not None
     }
 
 
-def rendered_files(desk: Desk, campaign: Campaign) -> dict[str, bytes]:
+def rendered_files(context: Context, campaign: Campaign) -> dict[str, bytes]:
     """Return what stands beside the events on the ledger branch: results.tsv, dashboard and chart."""
     if not campaign.incumbents:
         return {}
-    known = figures_of(desk, campaign)
+    known = figures_of(context, campaign)
     return {
         "results.tsv": results_tsv(campaign).encode(),
         "README.md": report_markdown(known, chart="progress.svg").encode(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.agents.protocol import Revision
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.revising import come_back
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
@@ -18,7 +18,7 @@ _LOG = 4_000  # characters of the log's end, where the traceback is
 
 
 def sent_back(
-    desk: Desk, campaign: Campaign, experiment: Experiment, run: RunFinished
+    context: Context, campaign: Campaign, experiment: Experiment, run: RunFinished
 ) -> CrashSentBack | None:
     """Return the event that sends a crash back to its maker; None where the crash is the verdict.
 
@@ -26,7 +26,7 @@ def sent_back(
     chances, and where it was not a model that made the change.
     """
     failure, proposal = run.failure or {}, experiment.proposal
-    if proposal is None or desk.config.proposer != "claude" or failure.get("class") not in REPAIRABLE:
+    if proposal is None or context.config.proposer != "claude" or failure.get("class") not in REPAIRABLE:
         return None
     if (
         experiment.asked_for
@@ -34,7 +34,7 @@ def sent_back(
         or experiment.number in campaign.refused
     ):
         return None
-    if len(experiment.crashes) >= desk.config.repairs:
+    if len(experiment.crashes) >= context.config.repairs:
         return None
     return CrashSentBack(experiment.number, experiment.round, run.run, _crash_words(run))
 
@@ -45,13 +45,15 @@ def _crash_words(run: RunFinished) -> str:
     return one_line(f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": "), _REASON)
 
 
-def repair(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def repair(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Ask the maker for a version that does not crash and write it down; without one the crash is the verdict."""
     crash, proposal, candidate = experiment.sent_back, experiment.proposal, experiment.candidate
     assert crash is not None and proposal is not None and candidate is not None
     said = one_line(f"{crash.reason}; it goes back to its maker")
-    desk.forge.set_status(sha=candidate.commit, context="nocturne/train", state="failure", description=said)
-    log = desk.ledger.read_file(f"logs/{crash.run}.txt") or b""
+    context.forge.set_status(
+        sha=candidate.commit, context="nocturne/train", state="failure", description=said
+    )
+    log = context.ledger.read_file(f"logs/{crash.run}.txt") or b""
     tail = clean(log.decode(errors="replace"))[-_LOG:]
 
     def question(files: Mapping[str, str]) -> Revision:
@@ -59,9 +61,9 @@ def repair(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
             proposal.hypothesis, files, (crash.reason,), experiment.round, crash=tail or crash.reason
         )
 
-    if come_back(desk, campaign, experiment, question):
+    if come_back(context, campaign, experiment, question):
         return
     reason = f"{crash.reason}; no repair came"
     lesson = f"{experiment.title}: crashed ({reason})."
     crashed = decision_of(experiment, "crashed", reason=reason, lesson=lesson)
-    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [crashed])
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [crashed])

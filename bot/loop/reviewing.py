@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.agents.protocol import Case, Opinion
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.files import editable_files
-from bot.loop.library import DeskLibrary
+from bot.loop.library import CampaignLibrary
 from bot.loop.proposing import ensure_commit
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Reviewed
@@ -18,7 +18,7 @@ _REMARKS = 10
 _REASON = 600
 
 
-def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opinion | None:
+def ask_reviewer(context: Context, campaign: Campaign, experiment: Experiment) -> Opinion | None:
     """Return what the reviewer says of the candidate; None where the rules' word is enough.
 
     That is where no reviewer is configured, where a human asked for the change, and where the same change was
@@ -26,19 +26,19 @@ def ask_reviewer(desk: Desk, campaign: Campaign, experiment: Experiment) -> Opin
     """
     candidate, proposal = experiment.candidate, experiment.proposal
     assert candidate is not None and proposal is not None
-    if desk.reviewer is None or experiment.asked_for or experiment.carried_over:
+    if context.reviewer is None or experiment.asked_for or experiment.carried_over:
         return None
-    program = desk.git.read_blob(candidate.parent, desk.config.program) or b""
-    return desk.reviewer.review(
+    program = context.git.read_blob(candidate.parent, context.config.program) or b""
+    return context.reviewer.review(
         Case(
             number=experiment.number,
             hypothesis=proposal.hypothesis,
             category=proposal.category,
-            base=editable_files(desk, candidate.parent),
-            proposed=editable_files(desk, candidate.commit),
-            diff=desk.git.diff(candidate.parent, candidate.commit),
+            base=editable_files(context, candidate.parent),
+            proposed=editable_files(context, candidate.commit),
+            diff=context.git.diff(candidate.parent, candidate.commit),
             program=program.decode(errors="replace"),
-            library=DeskLibrary(desk, campaign, experiment, look_at=ensure_commit),
+            library=CampaignLibrary(context, campaign, experiment, look_at=ensure_commit),
             may_revise=_may_revise(experiment),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bot.agents.protocol import Revision
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.files import editable_files
 from bot.loop.measure import require_commit
 from bot.loop.proposing import as_recorded, ask, ensure_commit, kept_files
@@ -14,7 +14,7 @@ from bot.rules.events import ProposalRevised
 from bot.rules.outcome import decision_of
 
 
-def revise(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
+def revise(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Ask the proposer for a better version and write it down; without one the experiment is rejected."""
     review, proposal = experiment.review, experiment.proposal
     assert review is not None and proposal is not None and experiment.candidate is not None
@@ -22,16 +22,16 @@ def revise(desk: Desk, campaign: Campaign, experiment: Experiment) -> None:
     def question(files: Mapping[str, str]) -> Revision:
         return Revision(proposal.hypothesis, files, review.reasons, experiment.round)
 
-    if come_back(desk, campaign, experiment, question):
+    if come_back(context, campaign, experiment, question):
         return
     said = "; ".join((*review.reasons, "no better version came"))
     lesson = f"{experiment.title}: refused before training ({said})."
     rejected = decision_of(experiment, "rejected", reason=said, lesson=lesson)
-    desk.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
 
 
 def come_back(
-    desk: Desk, campaign: Campaign, experiment: Experiment,
+    context: Context, campaign: Campaign, experiment: Experiment,
     question: Callable[[Mapping[str, str]], Revision],
 ) -> bool:  # fmt: skip
     """Ask the proposer for another version and write it down; False where none came.
@@ -40,12 +40,12 @@ def come_back(
     """
     proposal, candidate = experiment.proposal, experiment.candidate
     assert proposal is not None and candidate is not None
-    require_commit(desk, experiment.parent)
-    ensure_commit(desk, experiment)
-    files = editable_files(desk, experiment.parent)
-    now = editable_files(desk, candidate.commit)
+    require_commit(context, experiment.parent)
+    ensure_commit(context, experiment)
+    files = editable_files(context, experiment.parent)
+    now = editable_files(context, candidate.commit)
     sent_back = {path: now[path] for path in proposal.paths if path in now}
-    better = ask(desk, campaign, experiment, files, question(sent_back))
+    better = ask(context, campaign, experiment, files, question(sent_back))
     if better is None or {**files, **better.files} == now:
         return False
     event = ProposalRevised(
@@ -54,7 +54,7 @@ def come_back(
         round=experiment.round,
         **as_recorded(better, files),
     )
-    desk.ledger.append(
+    context.ledger.append(
         lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],
         lambda _: kept_files(experiment.number, event.revision, better),
     )

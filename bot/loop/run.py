@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.loop.desk import Desk, limits
+from bot.loop.context import Context, limits
 from bot.loop.measure import measure
 from bot.loop.start import ensure_ready
 from bot.loop.taking_in import awaited
@@ -28,35 +28,35 @@ class Until:
     is_the_end: bool = True
 
 
-def run_loop(desk: Desk, until: Until) -> Stop:
+def run_loop(context: Context, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
-    ensure_ready(desk)
-    desk = replace(desk, may_run=True)
+    ensure_ready(context)
+    context = replace(context, may_run=True)
     finished, waited_for = 0, frozenset[int]()
     while True:
-        campaign = reconcile(desk)
+        campaign = reconcile(context)
         if until.experiments is not None and finished >= until.experiments:
             said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
             stop = Stop("requested", said)
-            return record_stop(desk, campaign, stop) if until.is_the_end else stop
-        step = choose(desk, campaign, limits(desk.config, until=until.deadline))
+            return record_stop(context, campaign, stop) if until.is_the_end else stop
+        step = choose(context, campaign, limits(context.config, until=until.deadline))
         if isinstance(step, Stop):
-            return record_stop(desk, campaign, step)
+            return record_stop(context, campaign, step)
         if isinstance(step, Begin | MeasureIncumbent):
             before = campaign.incumbent
-            if prepare(desk, campaign).incumbent != before:
+            if prepare(context, campaign).incumbent != before:
                 continue
-            others = awaited(desk, campaign) if isinstance(step, Begin) else frozenset()
+            others = awaited(context, campaign) if isinstance(step, Begin) else frozenset()
             if others:  # those that were open when the base branch moved; not for ever those that follow
                 waited_for = waited_for & others if waited_for else others
                 step = Wait("the base branch has moved") if waited_for else step
         if isinstance(step, Wait):
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):
-            measure(desk, step.commit, experiment=None, title=title_of(step, desk.ledger.known()))
+            measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
         else:
-            number = step.experiment if isinstance(step, Continue) else begin(desk, campaign, step)
-            if number is not None and work_on(desk, number):
+            number = step.experiment if isinstance(step, Continue) else begin(context, campaign, step)
+            if number is not None and work_on(context, number):
                 finished += 1
 
 

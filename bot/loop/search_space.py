@@ -18,37 +18,37 @@ from bot.agents.space import (
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import Git
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.rules.campaign import Campaign
 
 
-def rules_of(desk: Desk, commit: str, files: Mapping[str, str]) -> Rules:
+def rules_of(context: Context, commit: str, files: Mapping[str, str]) -> Rules:
     """Return what the search is told beside the editable `files` of a commit."""
-    evaluator = desk.config.evaluator
+    evaluator = context.config.evaluator
     names = unread_names(files)
     words = (*evaluator.produce, *evaluator.command)
     return Rules(
-        turn=tuple(desk.config.turn),
-        leave=tuple(desk.config.leave),
-        outside=_mentioned(desk.git, commit, names, tuple(sorted(files)), words),
+        turn=tuple(context.config.turn),
+        leave=tuple(context.config.leave),
+        outside=_mentioned(context.git, commit, names, tuple(sorted(files)), words),
         words=words,
     )
 
 
-def check_names(desk: Desk, commit: str, files: Mapping[str, str]) -> None:
+def check_names(context: Context, commit: str, files: Mapping[str, str]) -> None:
     """Raise UserError if `turn` or `leave` name what is no constant of the files."""
-    rules = Rules(turn=tuple(desk.config.turn), leave=tuple(desk.config.leave))
+    rules = Rules(turn=tuple(context.config.turn), leave=tuple(context.config.leave))
     unknown = unknown_names(files, rules)
     if unknown:
         raise UserError(f"{CONFIG_PATH}: {unknown[0]}")
 
 
-def require_space(desk: Desk, campaign: Campaign, commit: str, files: Mapping[str, str]) -> None:
+def require_space(context: Context, campaign: Campaign, commit: str, files: Mapping[str, str]) -> None:
     """Raise UserError if the offline search proposes and has nothing to turn, before a run is paid for.
 
     What a human asked for needs no search, and what was begun goes on.
     """
-    if desk.config.proposer != "offline" or not isinstance(desk.proposer, Searcher):
+    if context.config.proposer != "offline" or not isinstance(context.proposer, Searcher):
         return
     asked = campaign.started is not None and (
         campaign.open_experiments()
@@ -58,14 +58,14 @@ def require_space(desk: Desk, campaign: Campaign, commit: str, files: Mapping[st
     )
     if asked:
         return
-    space = space_of(files, rules_of(desk, commit, files))
+    space = space_of(files, rules_of(context, commit, files))
     if not space.knobs:
         raise UserError(f"{CONFIG_PATH}: {nothing_to_turn(space, files)}")
 
 
-def why_nothing(desk: Desk, space: Space, files: Mapping[str, str]) -> tuple[str, str]:
+def why_nothing(context: Context, space: Space, files: Mapping[str, str]) -> tuple[str, str]:
     """Return why the proposer proposes nothing: in a few words, and as a line that says what would help."""
-    if not isinstance(desk.proposer, Searcher):
+    if not isinstance(context.proposer, Searcher):
         return (
             "the proposer has nothing left to try",
             "the proposer has nothing left to try; widen the program",

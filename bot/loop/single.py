@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.errors import UserError
 from bot.loop import handover
 from bot.loop.auditing import record
-from bot.loop.desk import Desk, limits
+from bot.loop.context import Context, limits
 from bot.loop.judging import announce, settle
 from bot.loop.measure import give_back, measure, take_lease
 from bot.loop.start import ensure_ready, ensure_started
@@ -35,7 +35,7 @@ _EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
 
 def propose_next(
-    desk: Desk, *, finish_first: bool = False, pick_up: Callable[[int], object] | None = None
+    context: Context, *, finish_first: bool = False, pick_up: Callable[[int], object] | None = None
 ) -> int | Stop:
     """Take one experiment up to its reviewed pull request; return its number, or why there is none.
 
@@ -43,43 +43,43 @@ def propose_next(
     a chain of jobs, whose links may break. Waits it for its training, `pick_up` may look first whether that
     was made already and got lost on the way.
     """
-    with looking(desk):
-        ensure_ready(desk)
-        campaign = reconcile(desk)
-    desk = _for_the_trainer(desk, campaign)
+    with looking(context):
+        ensure_ready(context)
+        campaign = reconcile(context)
+    context = _for_the_trainer(context, campaign)
     if finish_first:
         for experiment in campaign.open_experiments():
-            stage = next_stage(campaign, experiment, _unread(desk))[0]
+            stage = next_stage(campaign, experiment, _unread(context))[0]
             if stage not in (*_EARLY, HELD) and not campaign.paused:
                 if stage in _TRAINING and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
-    step = choose(desk, campaign, limits(desk.config))
+    step = choose(context, campaign, limits(context.config))
     if isinstance(step, Stop):
-        return record_stop(desk, campaign, step)
-    campaign = prepare(desk, campaign)
+        return record_stop(context, campaign, step)
+    campaign = prepare(context, campaign)
     begun = (e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in _EARLY)
-    number = next((n for n in begun if take_lease(desk, f"experiment:{n}")), None)
+    number = next((n for n in begun if take_lease(context, f"experiment:{n}")), None)
     if number is None:
         if isinstance(step, Wait):
             raise UserError(f"nothing to propose now: {step.why}")
-        number = begin(desk, campaign, next_experiment(campaign))
+        number = begin(context, campaign, next_experiment(campaign))
     if number is None:
         raise UserError("another loop took the next experiment: run the command again")
-    work_on(desk, number, _EARLY)
-    give_back(desk, f"experiment:{number}")
-    stopped = desk.ledger.known().stopped
+    work_on(context, number, _EARLY)
+    give_back(context, f"experiment:{number}")
+    stopped = context.ledger.known().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
 
 
-def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str) -> int:
+def advance(context: Context, number: int | None, *, first_stage: str, last_stage: str) -> int:
     """Take an open experiment through the stages from `first_stage` to `last_stage`; return its number."""
-    with looking(desk):
-        ensure_started(desk)
-        campaign = reconcile(desk)
+    with looking(context):
+        ensure_started(context)
+        campaign = reconcile(context)
     among = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
     window = [stage for stage in among if stage != "repair"]  # the maker's, who thinks where it proposes
-    unread = _unread(desk)
+    unread = _unread(context)
     ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e, unread)[0] in window]
     if number is None:
         if not ready:
@@ -90,26 +90,26 @@ def advance(desk: Desk, number: int | None, *, first_stage: str, last_stage: str
         raise UserError(f"there is no experiment {number}: `nocturne status` lists them")
     elif number not in ready:
         experiment = campaign.experiments[number]
-        at = "finished" if experiment.finished_at else f"at the stage {_stage(desk, campaign, number)}"
+        at = "finished" if experiment.finished_at else f"at the stage {_stage(context, campaign, number)}"
         raise UserError(f"experiment {number} is {at}: nothing to do here")
-    if not take_lease(desk, f"experiment:{number}"):
+    if not take_lease(context, f"experiment:{number}"):
         raise UserError(f"another loop works on experiment {number}: wait, or let its lease run out")
-    work_on(desk, number, window)
-    give_back(desk, f"experiment:{number}")
+    work_on(context, number, window)
+    give_back(context, f"experiment:{number}")
     return number
 
 
-def stop_now(desk: Desk) -> Stop | None:
+def stop_now(context: Context) -> Stop | None:
     """Return, and write down, why the loop ends here; None where it goes on."""
-    campaign = reconcile(desk)
-    step = choose(_for_the_trainer(desk, campaign), campaign, limits(desk.config))
-    return record_stop(desk, campaign, step) if isinstance(step, Stop) else None
+    campaign = reconcile(context)
+    step = choose(_for_the_trainer(context, campaign), campaign, limits(context.config))
+    return record_stop(context, campaign, step) if isinstance(step, Stop) else None
 
 
-def train_apart(desk: Desk, number: int, path: Path) -> int:
+def train_apart(context: Context, number: int, path: Path) -> int:
     """Train an experiment without writing anything to the remote: its runs go into the file at `path`, also
     where the training is cut short. Returns how many runs there are."""
-    with handover.private_copy(desk, number) as copy:
+    with handover.private_copy(context, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
             if _stage(copy, copy.ledger.known(), number) in _TRAINING:
@@ -120,74 +120,74 @@ def train_apart(desk: Desk, number: int, path: Path) -> int:
     return made
 
 
-def _measure_incumbent(desk: Desk) -> None:
+def _measure_incumbent(context: Context) -> None:
     """Make the runs of the incumbent that are due on this machine."""
-    for _ in range(desk.rule().max_runs):
-        campaign = desk.ledger.refresh()
-        step = incumbent_step(campaign, standing(desk, campaign, limits(desk.config)))
+    for _ in range(context.rule().max_runs):
+        campaign = context.ledger.refresh()
+        step = incumbent_step(campaign, standing(context, campaign, limits(context.config)))
         if not isinstance(step, MeasureIncumbent):
             return
-        measure(desk, step.commit, experiment=None, title=title_of(step, desk.ledger.known()))
+        measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
 
 
-def announce_training(desk: Desk, number: int) -> None:
+def announce_training(context: Context, number: int) -> None:
     """Say on the pull request that the training begins, where it was not said yet."""
-    campaign = desk.ledger.known()
+    campaign = context.ledger.known()
     experiment = campaign.experiments[number]
     trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
-    if _stage(desk, campaign, number) == "train" and not trained:
-        announce(desk, experiment)
+    if _stage(context, campaign, number) == "train" and not trained:
+        announce(context, experiment)
 
 
-def decide_experiment(desk: Desk, number: int | None, path: Path | None = None) -> tuple[int, bool]:
+def decide_experiment(context: Context, number: int | None, path: Path | None = None) -> tuple[int, bool]:
     """Reach the verdict that the runs allow, those handed over at `path` among them, and merge or close.
 
     Returns the experiment, which stays open where more runs are needed or a reader of earlier merges is, and whether
     runs were handed over.
     """
-    with looking(desk):
-        ensure_started(desk)
-        handed = handover.accept(desk, path) if path is not None else None
+    with looking(context):
+        ensure_started(context)
+        handed = handover.accept(context, path) if path is not None else None
         number = handed or number
-        campaign = reconcile(desk)
-    desk = _for_the_trainer(desk, campaign)
+        campaign = reconcile(context)
+    context = _for_the_trainer(context, campaign)
     if number is None:
         waiting = [e.number for e in campaign.open_experiments()]
-        late = (n for n in waiting if _stage(desk, campaign, n) not in (*_EARLY, HELD))
+        late = (n for n in waiting if _stage(context, campaign, n) not in (*_EARLY, HELD))
         number = next(late, None)
-    stage = None if number is None else _stage(desk, campaign, number)
+    stage = None if number is None else _stage(context, campaign, number)
     if number is not None and stage == HELD:
         return number, handed is not None
-    if number is not None and stage in _TRAINING and not _settled(desk, campaign, number):
+    if number is not None and stage in _TRAINING and not _settled(context, campaign, number):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
         return number, handed is not None
-    if number is not None and _stage(desk, desk.ledger.known(), number) == "repair":
+    if number is not None and _stage(context, context.ledger.known(), number) == "repair":
         return number, handed is not None
-    return advance(desk, number, first_stage="rebase", last_stage="close"), handed is not None
+    return advance(context, number, first_stage="rebase", last_stage="close"), handed is not None
 
 
-def _settled(desk: Desk, campaign: Campaign, number: int) -> bool:
+def _settled(context: Context, campaign: Campaign, number: int) -> bool:
     """Write down what the runs of an experiment say, as far as it waits for them; False where they don't suffice."""
     experiment = campaign.experiments[number]
-    if _stage(desk, campaign, number) == "audit":
-        return record(desk, experiment)
-    return settle(desk, campaign, experiment)
+    if _stage(context, campaign, number) == "audit":
+        return record(context, experiment)
+    return settle(context, campaign, experiment)
 
 
-def _for_the_trainer(desk: Desk, campaign: Campaign) -> Desk:
-    """Return the desk as the machine has it that trains, where that is another one: what is due depends on it."""
+def _for_the_trainer(context: Context, campaign: Campaign) -> Context:
+    """Return the context as the machine has it that trains, where that is another one: what is due depends on it."""
     runs = list(campaign.runs.values())
-    return replace(desk, runner=runs[-1].runner) if runs else desk
+    return replace(context, runner=runs[-1].runner) if runs else context
 
 
-def _unread(desk: Desk) -> int | None:
-    return limits(desk.config).unread
+def _unread(context: Context) -> int | None:
+    return limits(context.config).unread
 
 
-def _stage(desk: Desk, campaign: Campaign, number: int) -> str | None:
+def _stage(context: Context, campaign: Campaign, number: int) -> str | None:
     """Return the stage that an experiment waits for, None where it is finished or is not there."""
     experiment = campaign.experiments.get(number)
     if experiment is None or experiment.finished_at is not None:
         return None
-    return next_stage(campaign, experiment, _unread(desk))[0]
+    return next_stage(campaign, experiment, _unread(context))[0]

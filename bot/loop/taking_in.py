@@ -13,7 +13,7 @@ from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
-from bot.loop.desk import Desk, limits, on_own_base
+from bot.loop.context import Context, limits, on_own_base
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
@@ -35,119 +35,119 @@ class Following:
     reference: str | None = None
 
 
-def is_due(desk: Desk, campaign: Campaign) -> bool:
+def is_due(context: Context, campaign: Campaign) -> bool:
     """Whether the base branch, as this clone has it, holds what the campaign's branch has not."""
-    base = desk.git.resolve(on_own_base(desk, campaign).base)
-    return base is not None and not desk.git.is_ancestor(base, campaign.incumbent)
+    base = context.git.resolve(on_own_base(context, campaign).base)
+    return base is not None and not context.git.is_ancestor(base, campaign.incumbent)
 
 
-def awaited(desk: Desk, campaign: Campaign) -> frozenset[int]:
+def awaited(context: Context, campaign: Campaign) -> frozenset[int]:
     """Return the open experiments that must end before the base branch is taken in; none where it is not due,
     or is known not to fit."""
-    opened = frozenset(e.number for e in in_hand(campaign, limits(desk.config).unread))
+    opened = frozenset(e.number for e in in_hand(campaign, limits(context.config).unread))
     left = campaign.left_out
-    known = left is not None and left.base == desk.git.resolve(on_own_base(desk, campaign).base)
-    return opened if opened and not known and is_due(desk, campaign) else frozenset()
+    known = left is not None and left.base == context.git.resolve(on_own_base(context, campaign).base)
+    return opened if opened and not known and is_due(context, campaign) else frozenset()
 
 
-def take_in(desk: Desk, campaign: Campaign) -> Campaign:
+def take_in(context: Context, campaign: Campaign) -> Campaign:
     """Bring the base branch's commits to the campaign's branch where that is due and no experiment is open.
 
     Where it can't be done the campaign goes on without, and says so once for each head of the base branch.
     """
-    if in_hand(campaign, limits(desk.config).unread) or not is_due(desk, campaign):
+    if in_hand(campaign, limits(context.config).unread) or not is_due(context, campaign):
         return campaign
-    desk = on_own_base(desk, campaign)
-    base, previous = desk.git.resolve(desk.base), campaign.incumbent
+    context = on_own_base(context, campaign)
+    base, previous = context.git.resolve(context.base), campaign.incumbent
     assert base is not None
     try:
-        following = follow(desk, campaign, base)
-        check_tree(desk, following.commit)
-        if desk.forge.land(desk.branch, following.commit, previous) == "moved":
-            return desk.ledger.refresh()  # the next step sees whose commit stands there
+        following = follow(context, campaign, base)
+        check_tree(context, following.commit)
+        if context.forge.land(context.branch, following.commit, previous) == "moved":
+            return context.ledger.refresh()  # the next step sees whose commit stands there
     except RemoteUnreachable:
         raise
     except UserError as error:
-        return _leave_out(desk, base, str(error))
+        return _leave_out(context, base, str(error))
     event = IncumbentMoved(
         following.commit, previous, campaign.moves + 1, "base", following.absorbed, following.reference
     )
-    moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
-    desk.display.note(f"{desk.base} has moved: {desk.branch} takes it in, and is measured anew")
+    moved = context.ledger.append(lambda c: [event] if c.incumbent == previous else [])
+    context.display.note(f"{context.base} has moved: {context.branch} takes it in, and is measured anew")
     return moved
 
 
-def _leave_out(desk: Desk, base: str, reason: str) -> Campaign:
+def _leave_out(context: Context, base: str, reason: str) -> Campaign:
     def known(campaign: Campaign) -> bool:
         return campaign.left_out is not None and campaign.left_out.base == base
 
-    campaign = desk.ledger.refresh()
+    campaign = context.ledger.refresh()
     if not known(campaign):
-        desk.display.note(
-            f"{desk.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
+        context.display.note(
+            f"{context.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
         )
-        campaign = desk.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
+        campaign = context.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
     if campaign.asked is None or (campaign.asked.reason == "base" and not campaign.asked.told):
-        ask(desk, "base", reason)
-    return desk.ledger.known()
+        ask(context, "base", reason)
+    return context.ledger.known()
 
 
-def follow(desk: Desk, campaign: Campaign, base: str) -> Following:
+def follow(context: Context, campaign: Campaign, base: str) -> Following:
     """Return the commit that brings `base` to the incumbent: `base` itself where it holds the incumbent, else a
     merge of the two. Raises `UserError` where that needs a human."""
-    incumbent, reference = campaign.incumbent, base if _is_a_humans(desk, campaign, base) else None
-    if desk.git.is_ancestor(incumbent, base):
+    incumbent, reference = campaign.incumbent, base if _is_a_humans(context, campaign, base) else None
+    if context.git.is_ancestor(incumbent, base):
         return Following(base, reference=reference)
-    held = held_by_content(desk.git, campaign, base)
+    held = held_by_content(context.git, campaign, base)
     # Seen from a base that holds the former incumbent `held`, what the two share is that, and not what they
     # shared long ago: else each gain since would conflict with its own copy.
     theirs = base
     if held is not None:
-        theirs = write_merge(desk.git, desk.git.tree_and_parents(base)[0], (held, base), "As if merged")
-    merged = merge_trees(desk.git, incumbent, theirs)
+        theirs = write_merge(context.git, context.git.tree_and_parents(base)[0], (held, base), "As if merged")
+    merged = merge_trees(context.git, incumbent, theirs)
     if merged.tree is None:
         named = ", ".join(merged.conflicts[:_PATHS])
         more = f" and {len(merged.conflicts) - _PATHS} more" if len(merged.conflicts) > _PATHS else ""
         raise UserError(
-            f"{named}{more}: {desk.base} and {desk.branch} changed the same lines: merge {desk.base} into"
-            f" {desk.branch} by hand and push it"
+            f"{named}{more}: {context.base} and {context.branch} changed the same lines: merge {context.base} into"
+            f" {context.branch} by hand and push it"
         )
     return Following(
-        write_merge(desk.git, merged.tree, (incumbent, base), _message(desk, base)), held, reference
+        write_merge(context.git, merged.tree, (incumbent, base), _message(context, base)), held, reference
     )
 
 
-def _is_a_humans(desk: Desk, campaign: Campaign, base: str) -> bool:
+def _is_a_humans(context: Context, campaign: Campaign, base: str) -> bool:
     """Whether the base branch's head has files of its own among those that a run trains with: neither the
     reference's nor what a promotion brought there."""
 
     def trained(commit: str) -> tuple[bytes | None, ...]:
-        return tuple(desk.git.read_blob(commit, path) for path in (*desk.config.editable, "prepare.py"))
+        return tuple(context.git.read_blob(commit, path) for path in (*context.config.editable, "prepare.py"))
 
     shown = campaign.promotion.head if campaign.promotion else ""
     known = [campaign.reference, campaign.incumbent, *campaign.incumbents[-_FORMER:], shown]
     theirs = trained(base)
     return all(
-        trained(commit) != theirs for commit in dict.fromkeys(known) if commit and desk.git.resolve(commit)
+        trained(commit) != theirs for commit in dict.fromkeys(known) if commit and context.git.resolve(commit)
     )
 
 
-def why_moved(desk: Desk, campaign: Campaign, head: str) -> Following | None:
+def why_moved(context: Context, campaign: Campaign, head: str) -> Following | None:
     """Return how `head` takes the base branch in, None where it is anything else: a human's move.
 
     For a loop that finds the campaign's branch there: whoever pushed it was cut short before writing it down.
     """
-    desk = on_own_base(desk, campaign)
-    base = desk.git.resolve(desk.base)
-    if base is not None and desk.git.is_ancestor(head, base):
-        if not desk.git.is_ancestor(campaign.incumbent, head):
+    context = on_own_base(context, campaign)
+    base = context.git.resolve(context.base)
+    if base is not None and context.git.is_ancestor(head, base):
+        if not context.git.is_ancestor(campaign.incumbent, head):
             return None
-        return Following(head, reference=head if _is_a_humans(desk, campaign, head) else None)
-    _, parents = desk.git.tree_and_parents(head)
+        return Following(head, reference=head if _is_a_humans(context, campaign, head) else None)
+    _, parents = context.git.tree_and_parents(head)
     if len(parents) != 2 or parents[0] != campaign.incumbent:
         return None
     try:
-        following = follow(desk, campaign, parents[1])
+        following = follow(context, campaign, parents[1])
     except UserError:
         return None
     return following if following.commit == head else None
@@ -175,9 +175,9 @@ def held_by_content(git: Git, campaign: Campaign, base: str) -> str | None:
     return None
 
 
-def _message(desk: Desk, base: str) -> str:
-    name = one_line(disarmed(desk.base), 80)
+def _message(context: Context, base: str) -> str:
+    name = one_line(disarmed(context.base), 80)
     return (
         f"Take in {name} at {base[:12]}\n\nThe base branch moved; what it brought is measured before anything is"
-        f" compared with it.\n\nNocturne-Campaign: {desk.name}\nNocturne-Base: {base}\n"
+        f" compared with it.\n\nNocturne-Campaign: {context.name}\nNocturne-Base: {base}\n"
     )

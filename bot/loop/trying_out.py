@@ -13,7 +13,7 @@ from typing import Any
 from bot.agents.protocol import Tried, TryOut
 from bot.agents.quoting import quoted
 from bot.evaluation import RunOrder
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.measure import is_ours, take_lease
 from bot.loop.scope import objections
 from bot.rules.campaign import Campaign, Experiment
@@ -37,46 +37,48 @@ _REACHED = {
 _SPENT = f"No smoke run is left for this experiment: it may have {MOST}. Hand in what you think best."
 
 
-def try_out_of(desk: Desk, campaign: Campaign, experiment: Experiment) -> TryOut | None:
+def try_out_of(context: Context, campaign: Campaign, experiment: Experiment) -> TryOut | None:
     """Return what tries a draft of `experiment`; None where this process must not run candidates."""
-    if not desk.may_run:
+    if not context.may_run:
         return None
 
     def try_out(files: Mapping[str, str]) -> Tried:
-        turn = desk.ledger.known().drafts.turns.get(experiment.number, 0) + 1
+        turn = context.ledger.known().drafts.turns.get(experiment.number, 0) + 1
         if turn > MOST:
             return Tried(_SPENT, False)
-        commit = desk.git.commit_files(
+        commit = context.git.commit_files(
             experiment.parent,
-            {path: text.encode() for path, text in files.items() if path in desk.config.editable},
+            {path: text.encode() for path, text in files.items() if path in context.config.editable},
             f"A draft of experiment {experiment.number}",
             datetime.fromisoformat(experiment.claimed_at),
         )
-        outside = objections(desk, campaign, commit)
+        outside = objections(context, campaign, commit)
         if outside:
             return Tried(f"It was not run: {outside[0]}.", False)
-        event = _run(desk, experiment, commit)
+        event = _run(context, experiment, commit)
         seconds = float(dict(event.get("metrics") or {}).get("total_seconds", SECONDS))
         failed = event["event"] == "failed"
         outcome = str(event.get("class" if failed else "reached"))[:40]
         tried = DraftTried(experiment.number, turn, round(seconds, 3), outcome)
-        desk.ledger.append(lambda _: [tried])
-        told = _told(event, without=_TIMES if desk.config.evaluator.kind == "command" else ())
+        context.ledger.append(lambda _: [tried])
+        told = _told(event, without=_TIMES if context.config.evaluator.kind == "command" else ())
         left = MOST - turn
         return Tried(f"{told}\n{left or 'No'} more smoke run{'' if left == 1 else 's'}.", not failed)
 
     return try_out
 
 
-def _run(desk: Desk, experiment: Experiment, commit: str) -> Mapping[str, Any]:
+def _run(context: Context, experiment: Experiment, commit: str) -> Mapping[str, Any]:
     subject = f"experiment:{experiment.number}"
-    desk.display.note(f"experiment {experiment.number}: its maker tries a draft in the jail")
-    with desk.runs.scratch() as scratch:
-        desk.git.export(commit, scratch.tree)
+    context.display.note(f"experiment {experiment.number}: its maker tries a draft in the jail")
+    with context.runs.scratch() as scratch:
+        context.git.export(commit, scratch.tree)
         order = RunOrder(
-            f"draft-{commit[:12]}", scratch, seed_of(desk.config.seed, 1), desk.evaluator_settings()
+            f"draft-{commit[:12]}", scratch, seed_of(context.config.seed, 1), context.evaluator_settings()
         )
-        return desk.runs.smoke(order, SECONDS, lambda _: is_ours(desk, subject) or take_lease(desk, subject))
+        return context.runs.smoke(
+            order, SECONDS, lambda _: is_ours(context, subject) or take_lease(context, subject)
+        )
 
 
 def _told(event: Mapping[str, Any], *, without: Collection[str]) -> str:

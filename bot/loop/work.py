@@ -14,7 +14,7 @@ from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, thank
 from bot.loop.auditing import audit
 from bot.loop.by_hand import heed
-from bot.loop.desk import Desk, lease_until, limits
+from bot.loop.context import Context, lease_until, limits
 from bot.loop.judging import train
 from bot.loop.landing import land, record_landing
 from bot.loop.measure import give_back, is_ours, take_lease
@@ -38,7 +38,7 @@ from bot.rules.unreviewed import waits
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
 LOOK_BEFORE = ("train", "audit", "rebase", "hold", "land")
-Stage = Callable[[Desk, Campaign, Experiment], None]
+Stage = Callable[[Context, Campaign, Experiment], None]
 HELD = "held"  # no stage: it waits for a reader of earlier merges, and everybody was told
 STAGE_ORDER = (
     "propose",
@@ -56,151 +56,153 @@ STAGE_ORDER = (
 )
 
 
-def reconcile(desk: Desk) -> Campaign:
+def reconcile(context: Context) -> Campaign:
     """Bring the ledger and the campaign's branch together, whoever moved it.
 
     A head that an experiment was about to land on is that landing, cut short before it was recorded, and one
     that brings the base branch is that; any other is a human's. Both become the incumbent.
     """
-    with looking(desk):
-        campaign = desk.ledger.refresh()
-        head = desk.forge.branch_head(desk.branch)
+    with looking(context):
+        campaign = context.ledger.refresh()
+        head = context.forge.branch_head(context.branch)
     if head == campaign.incumbent:
         return campaign
     if head is None:
-        desk.forge.push_branch(desk.branch, campaign.incumbent)
+        context.forge.push_branch(context.branch, campaign.incumbent)
         return campaign
     for experiment in campaign.open_experiments():
         landing = experiment.decision is not None and experiment.decision.land
         if landing and experiment.candidate is not None and experiment.candidate.commit == head:
-            record_landing(desk, experiment)
-            return desk.ledger.refresh()
-    campaign = desk.ledger.refresh()
-    if head == campaign.incumbent or head != desk.forge.branch_head(desk.branch):
+            record_landing(context, experiment)
+            return context.ledger.refresh()
+    campaign = context.ledger.refresh()
+    if head == campaign.incumbent or head != context.forge.branch_head(context.branch):
         return campaign
-    previous, following = campaign.incumbent, why_moved(desk, campaign, head)
+    previous, following = campaign.incumbent, why_moved(context, campaign, head)
     event = IncumbentMoved(head, previous, campaign.moves + 1)
     if following is not None:
         event = replace(event, why="base", absorbed=following.absorbed, reference=following.reference)
-    moved = desk.ledger.append(lambda c: [event] if c.incumbent == previous else [])
-    desk.display.note(f"{desk.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew")
+    moved = context.ledger.append(lambda c: [event] if c.incumbent == previous else [])
+    context.display.note(
+        f"{context.branch} was moved to {head[:12]}: it is the incumbent now and is measured anew"
+    )
     return moved
 
 
-def looking(desk: Desk) -> AbstractContextManager[None]:
+def looking(context: Context) -> AbstractContextManager[None]:
     """Look at the ledger and the campaign's branch in one go, and until something is written not again."""
-    return desk.git.at_once(desk.remote.name_or_url, [REF, f"refs/heads/{desk.branch}"])
+    return context.git.at_once(context.remote.name_or_url, [REF, f"refs/heads/{context.branch}"])
 
 
-def choose(desk: Desk, campaign: Campaign, until: Limits) -> Step:
+def choose(context: Context, campaign: Campaign, until: Limits) -> Step:
     """Choose the next step for this process; before it ends for want of a reader, reviews are looked for."""
-    step = next_step(campaign, standing(desk, campaign, until))
+    step = next_step(campaign, standing(context, campaign, until))
     if isinstance(step, Stop) and step.reason == "unreviewed":
-        campaign = hear_reviews(desk, campaign)
-        step = next_step(campaign, standing(desk, campaign, until))
+        campaign = hear_reviews(context, campaign)
+        step = next_step(campaign, standing(context, campaign, until))
     return step
 
 
-def standing(desk: Desk, campaign: Campaign, until: Limits) -> Standing:
+def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
     """Return where this process stands."""
     prints = [
-        run.fingerprint for run in campaign.runs.values() if run.runner == desk.runner and run.fingerprint
+        run.fingerprint for run in campaign.runs.values() if run.runner == context.runner and run.fingerprint
     ]
     return Standing(
-        holder=desk.holder,
+        holder=context.holder,
         now=now(),
-        runner=desk.runner,
+        runner=context.runner,
         fingerprint=prints[-1] if prints else None,
         limits=until,
-        incumbent_runs=desk.config.verdict.min_runs,
-        remeasure_every=desk.config.verdict.remeasure_every,
+        incumbent_runs=context.config.verdict.min_runs,
+        remeasure_every=context.config.verdict.remeasure_every,
         is_dead=machine.is_dead,
-        settings=desk.reference_settings(),
+        settings=context.reference_settings(),
     )
 
 
-def prepare(desk: Desk, campaign: Campaign) -> Campaign:
+def prepare(context: Context, campaign: Campaign) -> Campaign:
     """Do what is due between experiments: bring the promotion up to date, and the base branch in."""
-    keep_up(desk, campaign)
-    return take_in(desk, campaign)
+    keep_up(context, campaign)
+    return take_in(context, campaign)
 
 
-def begin(desk: Desk, campaign: Campaign, step: Begin) -> int | None:
+def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
     """Claim the number and its lease in one append; None where another loop was quicker."""
     incumbent = campaign.incumbent
 
     def make(fresh: Campaign) -> list[Event]:
-        limit = desk.config.stop.experiments
+        limit = context.config.stop.experiments
         taken = step.experiment in fresh.experiments or fresh.incumbent != incumbent
         full = limit is not None and len(fresh.experiments) >= limit and step.reverts is None
         withdrawn = step.reverts is not None and step.reverts not in fresh.reverts_waiting
         withdrawn |= step.retries is not None and step.retries not in fresh.retries_waiting
         if taken or full or withdrawn or fresh.paused or fresh.stop_asked:
             return []
-        until = stamp(lease_until(desk.config, now()))
+        until = stamp(lease_until(context.config, now()))
         return [
             ExperimentClaimed(step.experiment, incumbent, step.reverts, step.retries),
-            LeaseTaken(f"experiment:{step.experiment}", 1, desk.holder, until),
+            LeaseTaken(f"experiment:{step.experiment}", 1, context.holder, until),
         ]
 
-    after = desk.ledger.append(make)
+    after = context.ledger.append(make)
     lease = after.leases.get(f"experiment:{step.experiment}")
-    return step.experiment if lease is not None and lease.holder == desk.holder else None
+    return step.experiment if lease is not None and lease.holder == context.holder else None
 
 
-def work_on(desk: Desk, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
+def work_on(context: Context, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
     """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end, or to
     where it only waits for a reader of earlier merges.
 
     The caller has reconciled just now.
     """
-    if not (is_ours(desk, f"experiment:{number}") or take_lease(desk, f"experiment:{number}")):
+    if not (is_ours(context, f"experiment:{number}") or take_lease(context, f"experiment:{number}")):
         return False
     try:
-        return _do_stages(desk, number, stages)
+        return _do_stages(context, number, stages)
     except (UserError, KeyboardInterrupt):
         with contextlib.suppress(UserError):  # what ended us may be in the way of this too
-            give_back(desk, f"experiment:{number}")
+            give_back(context, f"experiment:{number}")
         raise
 
 
-def _do_stages(desk: Desk, number: int, stages: Sequence[str]) -> bool:
+def _do_stages(context: Context, number: int, stages: Sequence[str]) -> bool:
     begun = False
     for turn in range(STAGES_OF_ONE):
         # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
         # what takes long or can't be undone; their words on the ledger are met with each append anyway.
-        campaign = desk.ledger.known()
+        campaign = context.ledger.known()
         if turn == 0 and "propose" in stages and campaign.asked is not None and campaign.asked.mended:
-            thank(desk, campaign.asked)
+            thank(context, campaign.asked)
         if turn == 0 and "propose" in stages:
-            hear_at_intervals(desk, campaign)
+            hear_at_intervals(context, campaign)
         experiment = campaign.experiments[number]
-        unread = limits(desk.config).unread
+        unread = limits(context.config).unread
         due = None if experiment.finished_at is not None else next_stage(campaign, experiment, unread)[0]
         if turn > 0 and due in LOOK_BEFORE:
-            campaign = reconcile(desk)
+            campaign = reconcile(context)
             experiment = campaign.experiments[number]
         if experiment.finished_at is not None:
-            desk.display.experiment_finished(campaign, experiment)
+            context.display.experiment_finished(campaign, experiment)
             if experiment.landed is not None:
-                keep_up(desk, campaign)
-            _render_at_intervals(desk, campaign)
-            notify(desk, campaign)
+                keep_up(context, campaign)
+            _render_at_intervals(context, campaign)
+            notify(context, campaign)
             return True
         if campaign.paused:
             return False
         name, stage = next_stage(campaign, experiment, unread)
         if name == HELD and begun:
-            notify(desk, campaign)
+            notify(context, campaign)
             return True
         if name not in stages:
             return False
         if experiment.proposal is not None and not begun:
-            desk.display.experiment_begun(campaign, experiment)
+            context.display.experiment_begun(campaign, experiment)
             begun = True
-        if turn == 0 and name == "train" and heed(desk, experiment):
+        if turn == 0 and name == "train" and heed(context, experiment):
             continue  # ended by a human while nobody worked on it: nothing is trained
-        stage(desk, campaign, experiment)
+        stage(context, campaign, experiment)
     raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
 
 
@@ -233,22 +235,22 @@ def next_stage(campaign: Campaign, experiment: Experiment, unread: int | None = 
     return "train", train
 
 
-def _render_at_intervals(desk: Desk, campaign: Campaign) -> None:
+def _render_at_intervals(context: Context, campaign: Campaign) -> None:
     if len(campaign.order) % RENDER_EVERY == 0:
-        desk.ledger.write(rendered_files(desk, campaign), "Render the ledger")
+        context.ledger.write(rendered_files(context, campaign), "Render the ledger")
 
 
-def record_stop(desk: Desk, campaign: Campaign, stop: Stop) -> Stop:
+def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
     """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
     if campaign.stopped != event:
-        promote_at_stop(desk, campaign, stop)
-        stopped = desk.ledger.append(lambda _: [event])
-        desk.ledger.write(rendered_files(desk, stopped), "Render the ledger")
+        promote_at_stop(context, campaign, stop)
+        stopped = context.ledger.append(lambda _: [event])
+        context.ledger.write(rendered_files(context, stopped), "Render the ledger")
         campaign = stopped
-    notify(desk, campaign)
+    notify(context, campaign)
     if stop.reason == "unreviewed":
-        ask_for_reader(desk, campaign)
+        ask_for_reader(context, campaign)
     else:
-        ask_after_stop(desk, stop)
+        ask_after_stop(context, stop)
     return stop

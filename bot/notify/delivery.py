@@ -14,7 +14,7 @@ from typing import Literal
 
 from bot import machine
 from bot.ledger import now, stamp
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.notify.message import Message
 from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
 from bot.rules.campaign import Campaign
@@ -37,9 +37,9 @@ class Letter:
     """Makes the text from the intention alone, so that a second attempt says the same."""
 
 
-def deliver(desk: Desk, notifier: Notifier, letter: Letter) -> Outcome:
+def deliver(context: Context, notifier: Notifier, letter: Letter) -> Outcome:
     """Send a message unless it was sent. Raises `NotSent`, and `Unclear` where that must be found out later."""
-    settle_open(desk, notifier)
+    settle_open(context, notifier)
     until = stamp(now() + PATIENCE)
 
     def intend(campaign: Campaign) -> list[Event]:
@@ -50,78 +50,80 @@ def deliver(desk: Desk, notifier: Notifier, letter: Letter) -> Outcome:
         attempt = before.attempt + 1 if before else 1
         return [
             MessageIntended(
-                letter.key, attempt, desk.holder, until, letter.since, letter.upto, letter.covers,
+                letter.key, attempt, context.holder, until, letter.since, letter.upto, letter.covers,
                 notifier.channel, letter.thread,
             )
         ]  # fmt: skip
 
-    messages = desk.ledger.append(intend).messages
+    messages = context.ledger.append(intend).messages
     if messages.is_told(letter.key):
         return "already"
     intended = messages.intended[letter.key]
-    if intended.holder != desk.holder or intended.until != until:
+    if intended.holder != context.holder or intended.until != until:
         return "elsewhere"  # somebody else is at it
-    return _send(desk, notifier, intended, letter.write(intended))
+    return _send(context, notifier, intended, letter.write(intended))
 
 
-def settle_open(desk: Desk, notifier: Notifier) -> None:
+def settle_open(context: Context, notifier: Notifier) -> None:
     """Find out what became of messages whose sender is gone; those that were not sent are free again."""
-    for intended in desk.ledger.refresh().messages.open():
-        alive = intended.holder != desk.holder and not machine.is_dead(intended.holder)
+    for intended in context.ledger.refresh().messages.open():
+        alive = intended.holder != context.holder and not machine.is_dead(intended.holder)
         if alive and stamp(now()) < intended.until:
             continue
         if intended.channel != notifier.channel:
-            _end(desk, intended, "unknown", None, f"it went to {intended.channel}, which is not at hand now")
+            _end(
+                context, intended, "unknown", None, f"it went to {intended.channel}, which is not at hand now"
+            )
             continue
-        since = datetime.fromisoformat(desk.ledger.refresh().messages.begun_at[intended.message])
+        since = datetime.fromisoformat(context.ledger.refresh().messages.begun_at[intended.message])
         try:
             found = notifier.find(intended.message, since=since - PATIENCE, thread=intended.thread)
         except CannotLook as error:
-            _end(desk, intended, "unknown", None, str(error))
+            _end(context, intended, "unknown", None, str(error))
             continue
         if found is not None:
-            _end(desk, intended, "sent", found, "")
+            _end(context, intended, "sent", found, "")
         else:
-            _end(desk, intended, "refused", None, "it did not reach the channel")
+            _end(context, intended, "refused", None, "it did not reach the channel")
 
 
-def show_chart(desk: Desk, notifier: Notifier, message: Message, draw: Callable[[], bytes]) -> None:
+def show_chart(context: Context, notifier: Notifier, message: Message, draw: Callable[[], bytes]) -> None:
     """Add the chart to a message that was sent, unless it has it. Raises `NotSent` and `Unclear`."""
-    messages = desk.ledger.refresh().messages
+    messages = context.ledger.refresh().messages
     ended = messages.ended.get(message.key)
     if message.chart is None or message.key in messages.charts or ended is None or ended.ts is None:
         return
     file = notifier.show_chart(ended.ts, message, draw())
-    desk.ledger.append(lambda _: [ChartShown(message.key, file)])
+    context.ledger.append(lambda _: [ChartShown(message.key, file)])
 
 
-def _send(desk: Desk, notifier: Notifier, intended: MessageIntended, message: Message) -> Outcome:
+def _send(context: Context, notifier: Notifier, intended: MessageIntended, message: Message) -> Outcome:
     if stamp(now()) >= intended.until:
         raise Unclear("the message took too long to write: it is sent at the next occasion")
     try:
         ts = notifier.post(message, thread=intended.thread)
     except NotSent as error:
-        _end(desk, intended, "refused", None, str(error))
+        _end(context, intended, "refused", None, str(error))
         raise
     except CannotLook as error:
-        _end(desk, intended, "unknown", None, str(error))
+        _end(context, intended, "unknown", None, str(error))
         return "unknown"
     except Unclear:
         since = now() - PATIENCE
         try:
             ts = notifier.find(intended.message, since=since, thread=intended.thread)
         except CannotLook as error:
-            _end(desk, intended, "unknown", None, str(error))
+            _end(context, intended, "unknown", None, str(error))
             return "unknown"
         if ts is None:
-            _end(desk, intended, "refused", None, "it did not reach the channel")
+            _end(context, intended, "refused", None, "it did not reach the channel")
             raise NotSent("the message did not reach the channel: it is sent at the next occasion") from None
-    _end(desk, intended, "sent", ts, "")
+    _end(context, intended, "sent", ts, "")
     return "sent"
 
 
 def _end(
-    desk: Desk,
+    context: Context,
     intended: MessageIntended,
     outcome: Literal["sent", "refused", "unknown"],
     ts: str | None,
@@ -133,4 +135,4 @@ def _end(
         newest = campaign.messages.intended.get(intended.message)
         return [event] if newest is not None and newest.attempt == intended.attempt else []
 
-    desk.ledger.append(make)
+    context.ledger.append(make)

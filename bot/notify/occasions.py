@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.config import SlackSettings
 from bot.errors import UserError
 from bot.ledger import now, stamp
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.notify.delivery import Letter, Outcome, deliver, settle_open, show_chart
 from bot.notify.message import Message, Part
@@ -30,32 +30,32 @@ FIRST_PAUSE = timedelta(minutes=10)  # after a refusal; it doubles
 LONGEST_PAUSE = timedelta(hours=2)
 
 
-def notify(desk: Desk, campaign: Campaign) -> None:
+def notify(context: Context, campaign: Campaign) -> None:
     """Tell what deserves it, if anything does, now is a time for it and Slack can be reached. Never raises.
 
     What can't be told stays due: it is told at a later occasion, or with the morning's summary.
     """
-    if desk.notifier is None:
+    if context.notifier is None:
         return
     try:
-        tell(desk, desk.notifier, campaign)
+        tell(context, context.notifier, campaign)
     except Exception as error:  # whatever it is, the loop is worth more
         reason = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        desk.display.note(f"not told in {desk.notifier.channel}: {reason}")
+        context.display.note(f"not told in {context.notifier.channel}: {reason}")
 
 
-def tell(desk: Desk, notifier: Notifier, campaign: Campaign, *, moment: datetime | None = None) -> None:
+def tell(context: Context, notifier: Notifier, campaign: Campaign, *, moment: datetime | None = None) -> None:
     """Send one message with all that is due, if there is anything and now is a time for it."""
     moment = moment or now()
-    settings = desk.config.slack
-    due = _due(desk, campaign, moment)
+    settings = context.config.slack
+    due = _due(context, campaign, moment)
     if not due and not campaign.messages.open():
         return
     if in_quiet_hours(settings, moment) or _pausing(campaign.messages, moment):
         return
-    settle_open(desk, notifier)
-    campaign = desk.ledger.refresh()
-    due = _due(desk, campaign, moment)
+    settle_open(context, notifier)
+    campaign = context.ledger.refresh()
+    due = _due(context, campaign, moment)
     night = night_of(settings, moment)
     before = campaign.messages.sent_in(night, notifier.channel)
     last = max((campaign.messages.begun_at[ended.message] for ended in before), default="")
@@ -67,7 +67,9 @@ def tell(desk: Desk, notifier: Notifier, campaign: Campaign, *, moment: datetime
     thread = before[0].ts if before and notifier.has_threads else None
 
     def write(intended: MessageIntended) -> Message:
-        return _night_message(desk, campaign, night, intended, [n for n in due if n.key in intended.covers])
+        return _night_message(
+            context, campaign, night, intended, [n for n in due if n.key in intended.covers]
+        )
 
     letter = Letter(
         key=f"night:{night}:{number}",
@@ -77,7 +79,7 @@ def tell(desk: Desk, notifier: Notifier, campaign: Campaign, *, moment: datetime
         thread=thread,
         write=write,
     )
-    deliver(desk, notifier, letter)
+    deliver(context, notifier, letter)
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ class Morning:
     png: bytes | None = None
 
 
-def morning(desk: Desk, notifier: Notifier | None, day: date | None) -> Morning:
+def morning(context: Context, notifier: Notifier | None, day: date | None) -> Morning:
     """Send the summary of `day` (today without), or only make it where there is no notifier.
 
     Repeating it sends nothing again; it adds the chart where that was cut short. Raises `NotSent` and
     `Unclear`.
     """
     moment = now()
-    settings = desk.config.slack
+    settings = context.config.slack
     local = moment.astimezone(ZoneInfo(settings.timezone))
     chosen = day or local.date()
     if chosen > local.date():
@@ -104,24 +106,24 @@ def morning(desk: Desk, notifier: Notifier | None, day: date | None) -> Morning:
     upto = moment
     if chosen < local.date():
         upto = datetime.combine(chosen + timedelta(days=1), time(), ZoneInfo(settings.timezone))
-    campaign = desk.ledger.refresh()
+    campaign = context.ledger.refresh()
     key = f"morning:{chosen}"
     known = campaign.messages.intended.get(key)
     if notifier is not None:
-        settle_open(desk, notifier)
-        campaign = desk.ledger.refresh()
+        settle_open(context, notifier)
+        campaign = context.ledger.refresh()
     since = campaign.messages.since(chosen.isoformat())
     told_before = since is not None
     since = since or stamp(upto - timedelta(days=1))
     stamps = (known.since, known.upto) if known else (since, stamp(upto))
-    then = desk.ledger.as_of(stamps[1])
+    then = context.ledger.as_of(stamps[1])
     if then.started is None:
         return Morning(None, None)
-    known_figures = figures_of(desk, then, at=datetime.fromisoformat(stamps[1]))
-    past = period(figures_of(desk, desk.ledger.as_of(stamps[0])), known_figures, stamps[0])
+    known_figures = figures_of(context, then, at=datetime.fromisoformat(stamps[1]))
+    past = period(figures_of(context, context.ledger.as_of(stamps[0])), known_figures, stamps[0])
     covers = known.covers if known else None
     notices = noteworthy(
-        then, known_figures, settings, desk.config.stop, now=datetime.fromisoformat(stamps[1])
+        then, known_figures, settings, context.config.stop, now=datetime.fromisoformat(stamps[1])
     )
     due = [
         notice
@@ -129,7 +131,9 @@ def morning(desk: Desk, notifier: Notifier | None, day: date | None) -> Morning:
         if (notice.key not in campaign.messages.told if covers is None else notice.key in covers)
     ]
     untold = due if notifier is not None else []
-    message = morning_message(chosen.isoformat(), known_figures, past, desk.config.stop, untold=untold[:MOST])
+    message = morning_message(
+        chosen.isoformat(), known_figures, past, context.config.stop, untold=untold[:MOST]
+    )
     if notifier is None:
         return Morning(message, None, progress_png(known_figures) if message.chart else None)
     if told_before and is_quiet(past, untold):
@@ -137,8 +141,8 @@ def morning(desk: Desk, notifier: Notifier | None, day: date | None) -> Morning:
     letter = Letter(
         key, stamps[0], stamps[1], tuple(notice.key for notice in untold), None, lambda _: message
     )
-    outcome = deliver(desk, notifier, letter)
-    show_chart(desk, notifier, message, lambda: progress_png(known_figures))
+    outcome = deliver(context, notifier, letter)
+    show_chart(context, notifier, message, lambda: progress_png(known_figures))
     return Morning(message, outcome)
 
 
@@ -166,16 +170,16 @@ def _pausing(messages: Messages, moment: datetime) -> bool:
     return moment < datetime.fromisoformat(messages.last_end) + pause
 
 
-def _due(desk: Desk, campaign: Campaign, moment: datetime) -> list[Notice]:
-    figures = figures_of(desk, campaign, at=moment)
-    found = noteworthy(campaign, figures, desk.config.slack, desk.config.stop, now=moment)
+def _due(context: Context, campaign: Campaign, moment: datetime) -> list[Notice]:
+    figures = figures_of(context, campaign, at=moment)
+    found = noteworthy(campaign, figures, context.config.slack, context.config.stop, now=moment)
     return [notice for notice in found if notice.key not in campaign.messages.told]
 
 
 def _night_message(
-    desk: Desk, campaign: Campaign, night: str, intended: MessageIntended, due: Sequence[Notice]
+    context: Context, campaign: Campaign, night: str, intended: MessageIntended, due: Sequence[Notice]
 ) -> Message:
-    figures = figures_of(desk, campaign, at=datetime.fromisoformat(intended.upto))
+    figures = figures_of(context, campaign, at=datetime.fromisoformat(intended.upto))
     first, last = score_words(figures)
     lines = [notice.line for notice in due if notice.line]
     more = len(lines) - MOST

@@ -11,7 +11,7 @@ from bot.actions.chain import Link, run_title, start_next
 from bot.errors import UserError
 from bot.forge.github_client import GitHubClient
 from bot.git import RemoteUnreachable
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.pulls.safe import prose
@@ -41,8 +41,8 @@ class Answer:
     done: bool = True
 
 
-def act(desks: Sequence[Desk], client: GitHubClient, remark: Remark) -> Answer:
-    """Do what `remark` asks in the campaigns that it is about: that of its pull request, else all of `desks`.
+def act(contexts: Sequence[Context], client: GitHubClient, remark: Remark) -> Answer:
+    """Do what `remark` asks in the campaigns that it is about: that of its pull request, else all of `contexts`.
 
     Doing it again for the same comment changes nothing. Raises `UserError` where ledger or GitHub fail.
     """
@@ -51,22 +51,22 @@ def act(desks: Sequence[Desk], client: GitHubClient, remark: Remark) -> Answer:
         return Answer("" if wish is None else wish.why, done=False)
     if wish.name == "help":
         return Answer(table())
-    at_work = [(desk, desk.ledger.refresh()) for desk in desks]
+    at_work = [(context, context.ledger.refresh()) for context in contexts]
     here = None
-    for desk, campaign in at_work:
+    for context, campaign in at_work:
         number = _experiment_here(campaign, remark)
         if number is not None:
-            at_work, here = [(desk, campaign)], number
+            at_work, here = [(context, campaign)], number
         if remark.on_pull and campaign.promotion is not None and campaign.promotion.pull == remark.issue:
-            at_work = [(desk, campaign)]
+            at_work = [(context, campaign)]
             if wish == Wish("approve"):
-                return _promote(desk, merge=True)
+                return _promote(context, merge=True)
     if wish.name in ("revert", "retry", "approve", "reject", "explain"):
         return _on_experiment(at_work, wish, remark, here)
-    parts = [_on_campaign(desk, campaign, client, wish, remark) for desk, campaign in at_work]
+    parts = [_on_campaign(context, campaign, client, wish, remark) for context, campaign in at_work]
     if len(parts) > 1 and wish.name != "status":
         named = zip(at_work, parts, strict=True)
-        parts = [Answer(f"{prose(desk.name, 80)}: {part.text}", part.done) for (desk, _), part in named]
+        parts = [Answer(f"{prose(context.name, 80)}: {part.text}", part.done) for (context, _), part in named]
     return Answer("\n\n".join(part.text for part in parts), all(part.done for part in parts))
 
 
@@ -85,7 +85,7 @@ def _experiment_here(campaign: Campaign, remark: Remark) -> int | None:
 
 
 def _on_experiment(
-    at_work: Sequence[tuple[Desk, Campaign]], wish: Wish, remark: Remark, here: int | None
+    at_work: Sequence[tuple[Context, Campaign]], wish: Wish, remark: Remark, here: int | None
 ) -> Answer:
     call = f"`{CALL} {wish.name}`"
     if here is not None and wish.experiment not in (None, here):
@@ -95,22 +95,22 @@ def _on_experiment(
         return Answer(f"{call} needs the number of an experiment here: `{CALL} {wish.name} 7`.", done=False)
     if len(at_work) > 1:
         return Answer(f"There are several campaigns: say {call} on the experiment's pull request.", False)
-    desk, campaign = at_work[0]
+    context, campaign = at_work[0]
     experiment = campaign.experiments.get(number)
     if experiment is None:
         return Answer(f"There is no experiment {number}.", done=False)
     match wish.name:
         case "revert" | "retry" | "approve" | "reject":
-            return _ask(desk, wish.name, number, remark, wish.text)
+            return _ask(context, wish.name, number, remark, wish.text)
         case _:
-            return Answer(explanation(campaign, experiment, desk.rule()))
+            return Answer(explanation(campaign, experiment, context.rule()))
 
 
-def _ask(desk: Desk, command: ExperimentCommand, number: int, remark: Remark, text: str) -> Answer:
+def _ask(context: Context, command: ExperimentCommand, number: int, remark: Remark, text: str) -> Answer:
     """Give a command that is about one experiment; where it can't be done, say why."""
-    before = desk.ledger.refresh()
+    before = context.ledger.refresh()
     why = None if remark.source in before.said else objection(before, command, number, call=CALL)
-    campaign = before if why is not None else _give(desk, command, remark, number, text)
+    campaign = before if why is not None else _give(context, command, remark, number, text)
     if remark.source not in campaign.said:
         why = why or objection(campaign, command, number, call=CALL) or "it is no longer possible"
         return Answer(f"{why[0].upper()}{why[1:]}.", done=False)
@@ -143,28 +143,30 @@ def _done(campaign: Campaign, command: ExperimentCommand, number: int) -> str:
             )
 
 
-def _on_campaign(desk: Desk, campaign: Campaign, client: GitHubClient, wish: Wish, remark: Remark) -> Answer:
+def _on_campaign(
+    context: Context, campaign: Campaign, client: GitHubClient, wish: Wish, remark: Remark
+) -> Answer:
     if campaign.started is None:
         return Answer("The campaign has not begun: run its workflow on the Actions page.", done=False)
     match wish.name:
         case "idea":
-            return Answer(*idea_said(desk, campaign, wish.text, remark))
+            return Answer(*idea_said(context, campaign, wish.text, remark))
         case "pause" | "stop" | "resume":
-            campaign = _give(desk, wish.name, remark)
+            campaign = _give(context, wish.name, remark)
             if remark.source not in campaign.said:
                 return Answer("Nothing was done: a later comment has said otherwise.", done=False)
-            more = f" {_start(desk, client, remark)}" if wish.name == "resume" else ""
+            more = f" {_start(context, client, remark)}" if wish.name == "resume" else ""
             return Answer(_SAID[wish.name] + more)
         case "promote":
-            return _promote(desk, merge=False)
+            return _promote(context, merge=False)
         case _:
-            return Answer(standing(figures_of(desk, campaign)))
+            return Answer(standing(figures_of(context, campaign)))
 
 
-def _promote(desk: Desk, *, merge: bool) -> Answer:
+def _promote(context: Context, *, merge: bool) -> Answer:
     """Open the promotion or bring it up to date, and with `merge` move the base branch, by fast-forward alone."""
     try:
-        done = promote(desk, merge=merge)
+        done = promote(context, merge=merge)
     except RemoteUnreachable:
         raise
     except UserError as error:
@@ -176,7 +178,7 @@ def _promote(desk: Desk, *, merge: bool) -> Answer:
 
 
 def _give(
-    desk: Desk, command: GivenCommand, remark: Remark, experiment: int | None = None, text: str = ""
+    context: Context, command: GivenCommand, remark: Remark, experiment: int | None = None, text: str = ""
 ) -> Campaign:
     """Write the command to the ledger once, as far as it still makes sense there."""
 
@@ -190,7 +192,7 @@ def _give(
             return []
         return [CommandGiven(campaign.commands + 1, command, experiment, remark.source, text)]
 
-    return desk.ledger.append(make)
+    return context.ledger.append(make)
 
 
 def _overtaken(campaign: Campaign, remark: Remark) -> bool:
@@ -203,11 +205,11 @@ def _overtaken(campaign: Campaign, remark: Remark) -> bool:
     return any(given.command in _LOOP for given in later)
 
 
-def _start(desk: Desk, client: GitHubClient, remark: Remark) -> str:
+def _start(context: Context, client: GitHubClient, remark: Remark) -> str:
     """Start the workflow of the campaign's loop, and say whether it runs."""
-    link = Link(PurePosixPath(WORKFLOW_PATH).name, remark.default_branch, run_title(desk.name))
+    link = Link(PurePosixPath(WORKFLOW_PATH).name, remark.default_branch, run_title(context.name))
     try:
-        start_next(client, link, desk.name, own_run=None)
+        start_next(client, link, context.name, own_run=None)
     except RemoteUnreachable:
         raise
     except UserError as error:

@@ -9,7 +9,7 @@ from bot.forge import NotFound
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.permission import may_write
-from bot.loop.desk import Desk
+from bot.loop.context import Context
 from bot.pulls.safe import code
 from bot.remarks.act import act
 from bot.remarks.event import Remark
@@ -30,7 +30,7 @@ def why_ignored(remark: Remark) -> str | None:
     return None
 
 
-def answer(desks: Sequence[Desk], forge: GitHubForge, remark: Remark) -> str:
+def answer(contexts: Sequence[Context], forge: GitHubForge, remark: Remark) -> str:
     """Do what a comment asks and reply below it; return one line for the log.
 
     Nothing at all happens where its author may not write to the repository. Raises `UserError` where GitHub
@@ -45,7 +45,7 @@ def answer(desks: Sequence[Desk], forge: GitHubForge, remark: Remark) -> str:
     try:
         if any(comment.key == key for comment in forge.comments(remark.issue)):
             return "answered already"
-        said = act(desks, client, remark)
+        said = act(contexts, client, remark)
         _react(client, remark, "+1" if said.done else "confused")
         asked = code(remark.body.partition("\n")[0], 100)
         forge.upsert_comment(remark.issue, key, f"> {asked}\n\n{said.text}")

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.files import editable_files
 from bot.loop.proposing import ask
 from bot.loop.run import Until, run_loop
@@ -60,12 +60,12 @@ class Tokens:
 
 
 @contextmanager
-def session(folder: Path, mind: Mind, **config: object) -> Iterator[tuple[Desk, Api]]:
-    """Give the desk of a repository with Claude behind its agents, and the API that answers."""
+def session(folder: Path, mind: Mind, **config: object) -> Iterator[tuple[Context, Api]]:
+    """Give the context of a repository with Claude behind its agents, and the API that answers."""
     with serve(mind) as api:
-        plain = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        desk = replace(plain, config=plain.config.model_copy(update=config))
-        yield with_claude(desk, OfflineProposer(), api.environ), api
+        plain = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+        context = replace(plain, config=plain.config.model_copy(update=config))
+        yield with_claude(context, OfflineProposer(), api.environ), api
     assert api.refusals == [], api.refusals[0]
 
 
@@ -107,17 +107,17 @@ def remembered(experiments: int) -> Tokens:
     with tempfile.TemporaryDirectory(prefix="nocturne-bench-") as scratch:
         files = {name: (STARTER / name).read_text() for name in ("train.py", "prepare.py", "program.md")}
         folder = make_repository(Path(scratch) / "repo", config="runner: 1x H100\n", files=files)
-        with session(folder, looking(), proposer="claude") as (desk, api):
-            ensure_started(desk)
-            _give_history(desk, experiments)
+        with session(folder, looking(), proposer="claude") as (context, api):
+            ensure_started(context)
+            _give_history(context, experiments)
             before = 0
             for index in range(WARM_UP + MEASURED):
                 if index == WARM_UP:
                     before = len(api.made)
-                _experiment(desk, experiments + index + 1)
+                _experiment(context, experiments + index + 1)
                 api.clock.advance(APART)
             calls = api.made[before:]
-            mine = desk.ledger.refresh().bills
+            mine = context.ledger.refresh().bills
             usd = sum(mine.of_experiment(experiments + WARM_UP + i + 1).usd for i in range(MEASURED))
     used = [call.used for call in calls if call.used is not None]
     return Tokens(
@@ -128,14 +128,14 @@ def remembered(experiments: int) -> Tokens:
     )
 
 
-def _give_history(desk: Desk, experiments: int) -> None:
+def _give_history(context: Context, experiments: int) -> None:
     """Put a night of `experiments` on the ledger, and the repository's own commit on top of it."""
     night = night_of(experiments, hostile=False)
     past = [recorded.event for recorded in night.recorded[1:]]
     slim = [replace(e, curve=()) if isinstance(e, ev.RunFinished) else e for e in past]
-    commit = desk.ledger.refresh().incumbent
+    commit = context.ledger.refresh().incumbent
     own = [ev.IncumbentMoved(commit, night.incumbent, 1), *_runs(commit)]
-    desk.ledger.append(lambda _: [*slim, *own])
+    context.ledger.append(lambda _: [*slim, *own])
 
 
 def _runs(commit: str) -> list[ev.Event]:
@@ -149,13 +149,13 @@ def _runs(commit: str) -> list[ev.Event]:
     ]  # fmt: skip
 
 
-def _experiment(desk: Desk, number: int) -> None:
+def _experiment(context: Context, number: int) -> None:
     """Have experiment `number` proposed, and write down how it ended without training anything."""
-    assert begin(desk, reconcile(desk), Begin(number, None)) == number
-    campaign = desk.ledger.refresh()
+    assert begin(context, reconcile(context), Begin(number, None)) == number
+    campaign = context.ledger.refresh()
     experiment = campaign.experiments[number]
-    files = editable_files(desk, experiment.claimed_on)
-    made = ask(desk, campaign, experiment, files)
+    files = editable_files(context, experiment.claimed_on)
+    made = ask(context, campaign, experiment, files)
     assert made is not None and made.proposer.startswith("claude"), made
     decided = ev.ExperimentDecided(
         number, 0, "discarded", False, 0.002, 0.0012, 0.001, 0.953, 0.951, 1, 2, "worse beyond the noise",
@@ -163,13 +163,13 @@ def _experiment(desk: Desk, number: int) -> None:
     )  # fmt: skip
     events: list[ev.Event] = [_proposed(number, made), decided, ev.ExperimentFinished(number)]
     if number % _WINS == 0:
-        commit = desk.git.commit_files(
+        commit = context.git.commit_files(
             campaign.incumbent, {path: text.encode() for path, text in made.files.items()}, "Win",
             datetime.fromisoformat(experiment.claimed_at),
         )  # fmt: skip
-        desk.forge.replace_branch(desk.branch, commit)
+        context.forge.replace_branch(context.branch, commit)
         events += [ev.IncumbentMoved(commit, campaign.incumbent, campaign.moves + 1), *_runs(commit)]
-    desk.ledger.append(lambda _: events)
+    context.ledger.append(lambda _: events)
 
 
 def _proposed(number: int, made: Proposal) -> ev.ExperimentProposed:
@@ -210,9 +210,9 @@ def campaign(name: str, experiments: int) -> str:
         config = f"{CONFIG}stop: {{experiments: {experiments}, crashes_in_row: null, plateau: null}}\n"
         folder = make_repository(Path(scratch) / "repo", config=config)
         locked = git(folder, "rev-parse", "main:score.py")
-        with session(folder, both(MINDS[name]()), proposer="claude", reviewer="claude") as (desk, api):
-            run_loop(desk, Until())
-            done = desk.ledger.refresh()
+        with session(folder, both(MINDS[name]()), proposer="claude", reviewer="claude") as (context, api):
+            run_loop(context, Until())
+            done = context.ledger.refresh()
         assert len(done.order) == experiments
         assert git(folder, "rev-parse", "nocturne/main:score.py") == locked, "the measurement was changed"
         assert api.key not in api.seen(), "the key was sent within a request"

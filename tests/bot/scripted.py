@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.agents.constants import changes_between, rewrite
 from bot.agents.protocol import Question
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
@@ -52,14 +52,16 @@ class Loop:
     ) -> None:
         self.top = top
         self.out = io.StringIO()
-        self.desk: Desk = open_desk(top, None, PlainDisplay(self.out), environ or {}, Scripted(script))
+        self.context: Context = open_context(
+            top, None, PlainDisplay(self.out), environ or {}, Scripted(script)
+        )
 
     def run(self, experiments: int | None = 1, *, is_the_end: bool = False) -> Stop:
-        return run_loop(self.desk, Until(experiments, is_the_end=is_the_end))
+        return run_loop(self.context, Until(experiments, is_the_end=is_the_end))
 
     @property
     def campaign(self) -> Campaign:
-        return self.desk.ledger.refresh()
+        return self.context.ledger.refresh()
 
     @property
     def said(self) -> str:
@@ -79,17 +81,17 @@ def win(
 
     Its incumbent is measured first where it never was; scores are lower by themselves. Returns the commit.
     """
-    desk, campaign = loop.desk, loop.campaign
+    context, campaign = loop.context, loop.campaign
     parent = campaign.incumbent
-    text = (desk.git.read_blob(parent, "train.py") or b"").decode()
+    text = (context.git.read_blob(parent, "train.py") or b"").decode()
     new = rewrite(text, {constant: value}).encode()
     said = f"Set {constant} to {value}"
-    commit = desk.git.commit_files(parent, {"train.py": new}, said, WHEN)
-    branch = desk.experiment_branch(number)
-    desk.forge.replace_branch(branch, commit)
-    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=said, body=said)
+    commit = context.git.commit_files(parent, {"train.py": new}, said, WHEN)
+    branch = context.experiment_branch(number)
+    context.forge.replace_branch(branch, commit)
+    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said)
     measured = [_run(parent, None, place, score + 0.1) for place in (1, 2) if not campaign.runs_of(parent)]
-    desk.ledger.append(
+    context.ledger.append(
         lambda _: [
             *measured,
             ev.ExperimentClaimed(number, parent, reverts),
@@ -102,10 +104,12 @@ def win(
             ),
         ]
     )
-    assert desk.forge.land(desk.branch, commit, parent) == "landed"
+    assert context.forge.land(context.branch, commit, parent) == "landed"
     landed = ev.ExperimentLanded(number, commit, parent)
-    desk.ledger.append(lambda _: [landed, ev.ExperimentFinished(number), _run(commit, None, 3, score + 0.01)])
-    desk.forge.delete_branch(branch)
+    context.ledger.append(
+        lambda _: [landed, ev.ExperimentFinished(number), _run(commit, None, 3, score + 0.01)]
+    )
+    context.forge.delete_branch(branch)
     return commit
 
 

@@ -21,7 +21,7 @@ from bot.claude.kept import folder_of
 from bot.claude.transcript import Conversations
 from bot.commands.session import OfflineProposer
 from bot.forge import PullRequest
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne, status
 from tests.slack.rules import check_blocks, too_long
@@ -65,10 +65,10 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         environ = {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
         nocturne(top, "run", env=environ, timeout=900)
         nocturne(top, "morning", env=environ)
-        desk = open_desk(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        campaign = desk.ledger.refresh()
+        context = open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+        campaign = context.ledger.refresh()
         assert campaign.promotion is not None
-        kept = Conversations(folder_of(desk.git.common_dir, desk.name), redact=lambda text: text)
+        kept = Conversations(folder_of(context.git.common_dir, context.name), redact=lambda text: text)
         kept.begin(2, "reviewer", "word").said([{"type": "text", "text": "Is it <b>simpler</b>?"}])
         nocturne(top, "report", "--html", str(folder / "page.html"))
         yield Told(
@@ -76,9 +76,9 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             slack=slack,
             page=(folder / "page.html").read_text(),
             dashboard=git(top, "show", "nocturne/ledger:main/README.md"),
-            promotion=desk.forge.get_pull(campaign.promotion.pull),
+            promotion=context.forge.get_pull(campaign.promotion.pull),
             pulls={
-                e.number: desk.forge.get_pull(e.pull.pull) for e in campaign.experiments.values() if e.pull
+                e.number: context.forge.get_pull(e.pull.pull) for e in campaign.experiments.values() if e.pull
             },
             status=status(top),
         )

@@ -19,7 +19,7 @@ from bot.forge import github_client, github_issues
 from bot.git import patience
 from bot.issues.need import issue_body
 from bot.loop.asking import ask, thank
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
@@ -106,8 +106,8 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
         assert "crashes" in nocturne(folder, "run").stdout
     (asked,), (opened,) = told(folder, "human_asked"), told(folder, "human_told")
     assert asked["reason"] == "crashes" and asked["detail"].startswith("2 experiments crashed in a row")
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
-    issue = desk.forge.get_issue(opened["issue"])
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
+    issue = context.forge.get_issue(opened["issue"])
     assert (issue.state, issue.labels) == ("open", ("nocturne:needs-human",))
     for part in (
         "2 experiments crashed in a row",
@@ -118,9 +118,9 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
         assert part in issue.body, part
     nocturne(folder, "resume")
     nocturne(folder, "run", "-n", "1")
-    issue = desk.forge.get_issue(issue.number)
+    issue = context.forge.get_issue(issue.number)
     assert (issue.state, issue.reason) == ("closed", "completed")
-    (said,) = desk.forge.comments(issue.number)
+    (said,) = context.forge.comments(issue.number)
     assert "**Mended.** The loop goes on: " in said.body and len(told(folder, "human_answered")) == 1
     assert "crashes" in nocturne(folder, "run").stdout  # a new streak is a new issue
     assert [event["number"] for event in told(folder, "human_asked")] == [1, 2]
@@ -131,8 +131,8 @@ def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"score.py": BROKEN})
     assert "baseline" in nocturne(folder, "run").stdout
     (opened,) = told(folder, "human_told")
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
-    body = desk.forge.get_issue(opened["issue"]).body
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
+    body = context.forge.get_issue(opened["issue"]).body
     assert body.count("- run ") == 2 and "mend the task on the campaign's branch `nocturne/main`" in body
     assert "@octocat" not in body
 
@@ -176,10 +176,10 @@ class Home:
             "GITHUB_TOKEN": token,
         }
 
-    def desk(self, **permissions: str) -> Desk:
+    def context(self, **permissions: str) -> Context:
         """A new process: nothing is remembered."""
         display = PlainDisplay(self.said)
-        return open_desk(self.top, None, display, self.environ(**permissions), session.OfflineProposer())
+        return open_context(self.top, None, display, self.environ(**permissions), session.OfflineProposer())
 
     @property
     def issues(self) -> list[Issue]:
@@ -202,26 +202,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 
 
 def test_one_issue_is_kept_up_to_date_and_closed(home: Home) -> None:
-    ensure_started(home.desk())
+    ensure_started(home.context())
     for _ in range(2):
-        ask(home.desk(), "gpu_hours", "2.00 GPU-hours are used, stop.gpu_hours is 2")
+        ask(home.context(), "gpu_hours", "2.00 GPU-hours are used, stop.gpu_hours is 2")
     calls = len(home.github.calls)
-    ask(home.desk(), "gpu_hours", "2.00 GPU-hours are used, stop.gpu_hours is 2")
+    ask(home.context(), "gpu_hours", "2.00 GPU-hours are used, stop.gpu_hours is 2")
     assert len(home.github.calls) == calls  # it is told already
-    ask(home.desk(), "baseline", "the incumbent itself fails")
+    ask(home.context(), "baseline", "the incumbent itself fails")
     (issue,) = home.issues
     assert "the incumbent itself fails" in issue.title and "GPU-hours" not in (issue.body or "")
     assert issue.labels == ["nocturne:needs-human"]
-    desk = home.desk()
-    assert begin(desk, reconcile(desk), Begin(1)) == 1
-    run_loop(home.desk(), Until(experiments=1))
+    context = home.context()
+    assert begin(context, reconcile(context), Begin(1)) == 1
+    run_loop(home.context(), Until(experiments=1))
     (issue,) = home.issues
     assert (issue.state, issue.reason) == ("closed", "completed")
     assert len(home.comments()) == 1
 
 
 def claim(home: Home, number: int) -> None:
-    home.desk().ledger.append(lambda _: [ExperimentClaimed(number, STARTED.base_commit)])
+    home.context().ledger.append(lambda _: [ExperimentClaimed(number, STARTED.base_commit)])
 
 
 def cycle(home: Home, number: int, *, fail: tuple[str, int, Fault] | None = None) -> tuple[int, int]:
@@ -232,30 +232,30 @@ def cycle(home: Home, number: int, *, fail: tuple[str, int, Fault] | None = None
     took = []
     for what in ("ask", "thank"):
         for turn in range(2 if fail is not None else 1):
-            desk = home.desk()
+            context = home.context()
             before = home.github.faults.count
             if fail is not None and fail[0] == what and turn == 0:
                 home.github.faults.at(fail[1], fail[2])
             with contextlib.suppress(UserError):
                 if what == "ask":
-                    ask(desk, "gpu_hours", f"{number} GPU-hours are used")
-                elif (asked := desk.ledger.refresh().asked) is not None:
-                    thank(desk, asked)
+                    ask(context, "gpu_hours", f"{number} GPU-hours are used")
+                elif (asked := context.ledger.refresh().asked) is not None:
+                    thank(context, asked)
             assert home.github.faults.pending == 0 or not fail or not fail[0], fail
             took.append(home.github.faults.count - before)
         if what == "ask":
             (opened,) = (issue for issue in home.issues if issue.state == "open")
             assert f"{number} GPU-hours" in (opened.body or ""), fail
-            assert home.desk().ledger.refresh().asked.told, fail  # type: ignore[union-attr]
+            assert home.context().ledger.refresh().asked.told, fail  # type: ignore[union-attr]
             claim(home, number)
     assert all(issue.state == "closed" for issue in home.issues) and len(home.issues) == number, fail
-    assert len(home.comments()) == number and home.desk().ledger.refresh().asked is None, fail
+    assert len(home.comments()) == number and home.context().ledger.refresh().asked is None, fail
     return took[0], took[-1]
 
 
 def walk(home: Home, kinds: Sequence[Fault]) -> int:
     """Fail each call of asking and thanking in each way; return how many failed."""
-    ensure_started(home.desk())
+    ensure_started(home.context())
     cycle(home, 1)
     calls = cycle(home, 2)  # the first one colours the label too
     number = 2
@@ -278,7 +278,7 @@ def hasty(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.mark.long
 def test_a_job_may_die_over_what_others_see(hasty: Home) -> None:
     """Its three writes: the issue, the comment, the closing."""
-    ensure_started(hasty.desk())
+    ensure_started(hasty.context())
     cycle(hasty, 1)
     verbs = [
         call.method for call in hasty.github.calls if call.method != "GET" and "/labels" not in call.path
@@ -300,24 +300,24 @@ def test_a_job_may_die_at_any_call_in_every_way(hasty: Home) -> None:
 
 @pytest.mark.long
 def test_a_token_that_may_not_open_issues_holds_nothing_up(home: Home) -> None:
-    desk = home.desk(issues="read")
-    ensure_started(desk)
-    ask(desk, "baseline", "it fails")
+    context = home.context(issues="read")
+    ensure_started(context)
+    ask(context, "baseline", "it fails")
     assert "issues: write" in home.said.getvalue() and home.issues == []
-    begin(desk, reconcile(desk), Begin(1))
-    run_loop(desk, Until(experiments=1))
-    assert desk.ledger.refresh().asked is None  # nobody was told, and it is mended
+    begin(context, reconcile(context), Begin(1))
+    run_loop(context, Until(experiments=1))
+    assert context.ledger.refresh().asked is None  # nobody was told, and it is mended
 
 
 @pytest.mark.long
 def test_an_issue_that_is_gone_holds_nothing_up(home: Home) -> None:
-    desk = home.desk()
-    ensure_started(desk)
-    ask(desk, "baseline", "it fails")
+    context = home.context()
+    ensure_started(context)
+    ask(context, "baseline", "it fails")
     home.repository.contents.issues.clear()
-    begin(desk, reconcile(desk), Begin(1))
-    run_loop(home.desk(), Until(experiments=1))
-    assert "is gone" in home.said.getvalue() and home.desk().ledger.refresh().asked is None
+    begin(context, reconcile(context), Begin(1))
+    run_loop(home.context(), Until(experiments=1))
+    assert "is gone" in home.said.getvalue() and home.context().ledger.refresh().asked is None
 
 
 def proposed(
@@ -344,7 +344,7 @@ def test_a_lacking_right_is_said_in_the_issue(
     assert "statuses: write" in body and "closed by itself" in body
     assert f"({home.github.server_url}/octo/models/actions/runs/77)" in body
     assert "experiment 1" in body
-    run_loop(home.desk(), Until(experiments=3))
+    run_loop(home.context(), Until(experiments=3))
     assert home.issues[0].state == "closed"
 
 
@@ -354,7 +354,7 @@ def test_a_right_to_push_that_lacks_is_said_once(
     """Then the ledger can't know of the issue: it is found by its mark."""
     for begun in (False, True):
         if begun:
-            ensure_started(home.desk())
+            ensure_started(home.context())
         assert "`contents: write`" in proposed(home, monkeypatch, capsys, contents="read")
         (issue,) = home.issues
         assert "contents: write" in (issue.body or "") and "close it yourself" in (issue.body or "")
@@ -372,7 +372,7 @@ def test_the_first_error_is_never_hidden(
 
 def test_nobody_is_asked_on_a_human_s_own_machine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotAllowed):
-        run_loop(home.desk(statuses="read"), Until(experiments=1))
+        run_loop(home.context(statuses="read"), Until(experiments=1))
     for name, value in home.environ(statuses="read").items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)

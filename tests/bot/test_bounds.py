@@ -36,7 +36,7 @@ RUN: dict[str, Any] = {
     "seed": seed_of(0, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f", "jail": "namespaces",
     "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
-DESK: Any = types.SimpleNamespace(
+CONTEXT: Any = types.SimpleNamespace(
     config=types.SimpleNamespace(seed=0), name="main", base="main",
     git=types.SimpleNamespace(resolve=lambda _: None), self_reported=lambda _: None,
 )  # fmt: skip
@@ -91,7 +91,7 @@ ABSURD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_run_as_training_leaves_it_is_taken() -> None:
     run = ev.from_json(dict(RUN)).event
     assert isinstance(run, ev.RunFinished)
-    handover._check_run(DESK, {COMMIT: 1}, run)
+    handover._check_run(CONTEXT, {COMMIT: 1}, run)
 
 
 @pytest.mark.parametrize("name", ABSURD)
@@ -102,7 +102,7 @@ def test_an_absurd_run_is_refused_by_name(name: str) -> None:
     ) as refused:
         run = ev.from_json({**RUN, **change}).event
         assert isinstance(run, ev.RunFinished)
-        handover._check_run(DESK, {COMMIT: 1}, run)
+        handover._check_run(CONTEXT, {COMMIT: 1}, run)
     said = str(refused.value)
     assert named in said and said.isprintable() and len(said) < 400
 
@@ -125,10 +125,10 @@ def test_a_file_that_is_no_handover_is_named_in_one_line(text: str, tmp_path: Pa
     path = tmp_path / "h.json"
     path.write_text(text)
     ledger = types.SimpleNamespace(refresh=Campaign)
-    desk: Any = types.SimpleNamespace(**vars(DESK), ledger=ledger)
+    context: Any = types.SimpleNamespace(**vars(CONTEXT), ledger=ledger)
     for call in (
-        lambda: handover.accept(desk, path),
-        lambda: handover.take_in(desk, text, "artifact handover-1", of=1),
+        lambda: handover.accept(context, path),
+        lambda: handover.take_in(context, text, "artifact handover-1", of=1),
     ):
         with pytest.raises(UserError) as refused:
             call()
@@ -158,14 +158,14 @@ def test_what_is_around_the_runs_is_held_to_its_types(
     night.experiment(1, "discarded", "x", finish=False)
     campaign = night.campaign()
     ledger = types.SimpleNamespace(refresh=lambda: campaign)
-    desk: Any = types.SimpleNamespace(**vars(DESK), ledger=ledger)
+    context: Any = types.SimpleNamespace(**vars(CONTEXT), ledger=ledger)
     record = {"version": 1, "campaign": "main", "experiment": 1, "runs": [], "logs": {}}
     path = tmp_path / "h.json"
     path.write_text(json.dumps(record))
-    assert handover.accept(desk, path) == 1
+    assert handover.accept(context, path) == 1
     path.write_text(json.dumps({**record, **change}))
     with pytest.raises(UserError, match=said):
-        handover.accept(desk, path)
+        handover.accept(context, path)
 
 
 def test_both_rooms_mean_the_same_by_a_measurement() -> None:
@@ -211,7 +211,7 @@ def test_an_old_ledger_with_absurd_figures_is_read_as_no_measurement() -> None:
     assert run.score is None and run.failure is not None and run.failure["class"] == "nan"
     assert run.metrics == {"y": 2.0} and run.curve == ((1, 2, 3.0),)
     assert (run.gpu_seconds, run.seconds) == (bounds.LONGEST, 0.0)
-    handover._check_run(DESK, {COMMIT: 1}, run)
+    handover._check_run(CONTEXT, {COMMIT: 1}, run)
     untouched = {**RUN, "at": "", "by": ""}
     assert bounds.bounded(untouched) == untouched
 

@@ -41,7 +41,7 @@ def close(home: Home, number: int) -> str:
     """Close as a human does; return what is said of it."""
     pull = opened(home, number).pull
     if home.github is None:
-        home.again().desk.forge.close_pull(pull)
+        home.again().context.forge.close_pull(pull)
         return "closed by a human"
     human = home.again_as(home.github.token("alice", kind="pat"))
     human.request("PATCH", f"/pulls/{pull}", {"state": "closed"})
@@ -50,7 +50,7 @@ def close(home: Home, number: int) -> str:
 
 def push(home: Home, number: int) -> str:
     """Push a commit onto the experiment's branch as a human does; return it."""
-    forge, git = home.again().desk.forge, home.loop.desk.git
+    forge, git = home.again().context.forge, home.loop.context.git
     head = forge.branch_head(opened(home, number).branch)
     mine = git.commit_files(head, {"train.py": b"MINE = 1\n"}, "By hand", NOW)
     forge.push_branch(opened(home, number).branch, mine)
@@ -67,12 +67,12 @@ def ended(home: Home, number: int) -> Experiment:
     """Let the loop go on with the experiment, and see that nothing of it was merged."""
     loop = home.again()
     before = loop.campaign.incumbent
-    reconcile(loop.desk)
-    assert work_on(loop.desk, number)
+    reconcile(loop.context)
+    assert work_on(loop.context, number)
     sync(home)
     campaign = home.again().campaign
     experiment = campaign.experiments[number]
-    forge = home.again().desk.forge
+    forge = home.again().context.forge
     assert experiment.landed is None and campaign.incumbent == before == forge.branch_head("nocturne/main")
     assert experiment.verdict == "rejected" and experiment.finished_at is not None
     assert forge.get_pull(opened(home, number).pull).state == "closed"
@@ -85,21 +85,21 @@ def test_closed_while_it_waits_to_land(home: Home) -> None:
     said = close(home, 1)
     experiment = ended(home, 1)
     assert experiment.decision is not None and experiment.decision.reason == said
-    (comment,) = [c.body for c in home.again().desk.forge.comments(opened(home, 1).pull) if said in c.body]
+    (comment,) = [c.body for c in home.again().context.forge.comments(opened(home, 1).pull) if said in c.body]
     assert "rejected" in comment
-    assert home.again().desk.forge.branch_head(opened(home, 1).branch) is None
+    assert home.again().context.forge.branch_head(opened(home, 1).branch) is None
 
 
 def test_closed_between_the_word_and_the_landing(home: Home) -> None:
     stand_by(home.loop, 1, "LEARNING_RATE", "0.004")
-    home.loop.desk.ledger.append(lambda _: [ev.LandingBegun(1, 1)])
+    home.loop.context.ledger.append(lambda _: [ev.LandingBegun(1, 1)])
     close(home, 1)
     ended(home, 1)
 
 
 def test_its_branch_was_deleted(home: Home) -> None:
     stand_by(home.loop, 1, "LEARNING_RATE", "0.004")
-    home.again().desk.forge.delete_branch(opened(home, 1).branch)
+    home.again().context.forge.delete_branch(opened(home, 1).branch)
     sync(home)
     decision = ended(home, 1).decision
     assert decision is not None and ("deleted" in decision.reason or "closed by" in decision.reason)
@@ -113,7 +113,7 @@ def test_a_commit_of_a_human_is_kept(home: Home, also_closed: bool) -> None:
         close(home, 1)
     decision = ended(home, 1).decision
     assert decision is not None and mine[:12] in decision.reason and "is kept" in decision.reason
-    forge = home.again().desk.forge
+    forge = home.again().context.forge
     assert forge.branch_head(opened(home, 1).branch) == mine
     assert any(mine[:12] in comment.body for comment in forge.comments(opened(home, 1).pull))
 
@@ -125,17 +125,17 @@ def test_a_carried_round_throws_no_commit_away(home: Home) -> None:
     sync(home)
     decision = ended(home, 1).decision
     assert decision is not None and mine[:12] in decision.reason
-    assert home.again().desk.forge.branch_head(opened(home, 1).branch) == mine
+    assert home.again().context.forge.branch_head(opened(home, 1).branch) == mine
 
 
 def test_one_that_waits_for_a_reader_is_looked_at(home: Home) -> None:
     win(home.loop, 1, "LEARNING_RATE", "0.002", score=1.0)
     stand_by(home.loop, 2, "DROPOUT", "0.1")
-    home.loop.desk.ledger.append(lambda _: [ev.LandingHeld(2, 1, 1, 1)])
+    home.loop.context.ledger.append(lambda _: [ev.LandingHeld(2, 1, 1, 1)])
     sync(home)
     close(home, 2)
     loop = with_limit(home.again(), 1)
-    assert 2 in hear_reviews(loop.desk, loop.desk.ledger.refresh()).refused
+    assert 2 in hear_reviews(loop.context, loop.context.ledger.refresh()).refused
     ended(home, 2)
 
 
@@ -144,14 +144,14 @@ def test_while_it_trains(tmp_path: Path, deed: str) -> None:
     home = embedded(tmp_path)
     loop = Loop(home.top, [{"LEARNING_RATE": "0.004", "BATCH_SIZE": "16"}])
     said: list[str] = []
-    begin: Callable[..., None] = loop.desk.display.run_started
+    begin: Callable[..., None] = loop.context.display.run_started
 
     def run_started(*, title: str, replicate: int, seed: int) -> None:
         if not said and not title.startswith("incumbent"):
             said.append(close(home, 1) if deed == "close" else push(home, 1))
         begin(title=title, replicate=replicate, seed=seed)
 
-    loop.desk.display.run_started = run_started  # type: ignore[method-assign]
+    loop.context.display.run_started = run_started  # type: ignore[method-assign]
     loop.run(1)
     campaign = home.again().campaign
     decision = campaign.experiments[1].decision
@@ -162,8 +162,8 @@ def test_while_it_trains(tmp_path: Path, deed: str) -> None:
 
 def test_an_experiment_that_nobody_touched_lands(tmp_path: Path) -> None:
     loop = Loop(make_repository(tmp_path / "repo"), [])
-    ensure_started(loop.desk)
-    loop.desk.forge.push_branch("nocturne/main", loop.campaign.incumbent)
+    ensure_started(loop.context)
+    loop.context.forge.push_branch("nocturne/main", loop.campaign.incumbent)
     stand_by(loop, 1, "LEARNING_RATE", "0.004")
-    reconcile(loop.desk)
-    assert work_on(loop.desk, 1) and loop.campaign.experiments[1].landed is not None
+    reconcile(loop.context)
+    assert work_on(loop.context, 1) and loop.campaign.experiments[1].landed is not None

@@ -11,7 +11,7 @@ import pytest
 
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.campaign import Campaign
 from bot.terminal import PlainDisplay
@@ -39,10 +39,10 @@ def campaign(tmp_path: Path, mind: str, experiments: int) -> Told:
     folder = make_repository(tmp_path / "repo", config=config)
     notes = io.StringIO()
     with serve(both(MINDS[mind]())) as api:
-        desk = open_desk(folder, None, PlainDisplay(notes), {}, OfflineProposer())
-        desk = with_claude(desk, OfflineProposer(), api.environ)
-        run_loop(desk, Until())
-        done = desk.ledger.refresh()
+        context = open_context(folder, None, PlainDisplay(notes), {}, OfflineProposer())
+        context = with_claude(context, OfflineProposer(), api.environ)
+        run_loop(context, Until())
+        done = context.ledger.refresh()
     assert api.refusals == []
     assert len(done.order) == experiments
     # Whatever it was: the measurement is as it was, and no key was sent or written down.

@@ -16,7 +16,7 @@ from bot.agents.protocol import Revision
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.errors import UserError
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.files import editable_files
 from bot.loop.proposing import ask
 from bot.loop.start import ensure_started
@@ -46,16 +46,16 @@ Begun = Callable[[Mind], "AbstractContextManager[tuple[Night, Api]]"]
 class Night:
     """A campaign at the point where its next experiment asks for a proposal."""
 
-    desk: Desk
+    context: Context
     number: int
     notes: io.StringIO
     top: Path
 
     def propose(self, revision: Revision | None = None) -> Proposal | None:
-        campaign = self.desk.ledger.refresh()
+        campaign = self.context.ledger.refresh()
         experiment = campaign.experiments[self.number]
         return ask(
-            self.desk, campaign, experiment, editable_files(self.desk, experiment.claimed_on), revision
+            self.context, campaign, experiment, editable_files(self.context, experiment.claimed_on), revision
         )
 
 
@@ -78,14 +78,14 @@ def night(three: Path, tmp_path: Path) -> Begun:
         shutil.copytree(three, top)
         notes = io.StringIO()
         with serve(mind) as api:
-            plain = open_desk(top, None, PlainDisplay(notes), {}, OfflineProposer())
+            plain = open_context(top, None, PlainDisplay(notes), {}, OfflineProposer())
             stop = plain.config.stop.model_copy(update={"experiments": None})
             config = plain.config.model_copy(update={"proposer": "claude", "stop": stop})
-            desk = with_claude(replace(plain, config=config), OfflineProposer(), api.environ)
-            ensure_started(desk)
-            number = begin(desk, reconcile(desk), Begin(4, None))
+            context = with_claude(replace(plain, config=config), OfflineProposer(), api.environ)
+            ensure_started(context)
+            number = begin(context, reconcile(context), Begin(4, None))
             assert number == 4
-            yield Night(desk, number, notes, top), api
+            yield Night(context, number, notes, top), api
         assert api.refusals == []
 
     return begun
@@ -103,14 +103,14 @@ def test_a_proposal_by_edits(night: Begun) -> None:
     assert list(made.files) == ["train.py"] and "DROPOUT = 0.05\n" in made.files["train.py"]
     (call,) = api.made
     assert call.request["tools"] and all(tool["strict"] for tool in call.request["tools"])
-    bills = mine.desk.ledger.refresh().bills
+    bills = mine.context.ledger.refresh().bills
     assert bills.of_experiment(4).calls == 1 and bills.total.usd > 0
 
 
 def test_what_the_maker_is_shown(night: Begun) -> None:
     with night(script(use("propose", proposal(("train.py", "", TRAIN + "X = 1\n"))))) as (mine, api):
         mine.propose()
-        campaign = mine.desk.ledger.refresh()
+        campaign = mine.context.ledger.refresh()
     text = shown(api.calls[0].request)
     for said in (
         "Lower the loss.",
@@ -187,9 +187,9 @@ def test_what_was_tried_goes_back(night: Begun) -> None:
         return use("propose", constant(request, "DROPOUT", "0.07"))
 
     with night(mind) as (mine, api):
-        first = mine.desk.ledger.refresh().experiments[1].candidate
+        first = mine.context.ledger.refresh().experiments[1].candidate
         assert first is not None
-        tried.append(editable_files(mine.desk, first.commit)["train.py"])
+        tried.append(editable_files(mine.context, first.commit)["train.py"])
         made = mine.propose()
     assert made is not None and "DROPOUT = 0.07" in made.files["train.py"]
     assert "xperiment 1" in results(api.calls[1].request)[0]
@@ -263,11 +263,11 @@ def test_after_bounded_tries_the_offline_search_takes_the_experiment(
 
 def test_a_spent_cap_makes_no_call(night: Begun) -> None:
     with night(script(FINE)) as (mine, api):
-        models = mine.desk.config.models.model_copy(update={"experiment_usd": 0.000001})
-        poor = replace(mine.desk, config=mine.desk.config.model_copy(update={"models": models}))
-        desk = with_claude(poor, OfflineProposer(), api.environ)
-        campaign = desk.ledger.refresh()
-        made = ask(desk, campaign, campaign.experiments[4], {"train.py": TRAIN})
+        models = mine.context.config.models.model_copy(update={"experiment_usd": 0.000001})
+        poor = replace(mine.context, config=mine.context.config.model_copy(update={"models": models}))
+        context = with_claude(poor, OfflineProposer(), api.environ)
+        campaign = context.ledger.refresh()
+        made = ask(context, campaign, campaign.experiments[4], {"train.py": TRAIN})
     assert made is not None and "models.experiment_usd" in made.proposer
     assert api.made == []
 
@@ -278,7 +278,7 @@ def test_a_revision_mends_what_was_handed_in(night: Begun) -> None:
         return use("propose", proposal(("train.py", "DROPOUT = 0.9", "DROPOUT = 0.15"), hypothesis="Less"))
 
     with night(mind) as (mine, _):
-        base = editable_files(mine.desk, mine.desk.ledger.refresh().incumbent)["train.py"]
+        base = editable_files(mine.context, mine.context.ledger.refresh().incumbent)["train.py"]
         sent = re.sub(r"DROPOUT = \S+", "DROPOUT = 0.9", base)
         made = mine.propose(Revision("Much dropout", {"train.py": sent}, ("too far",), 1))
     assert made is not None and made.files == {"train.py": sent.replace("0.9", "0.15")}

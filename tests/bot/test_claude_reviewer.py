@@ -13,7 +13,7 @@ from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.start import ensure_started
 from bot.loop.work import STAGE_ORDER, begin, reconcile, work_on
 from bot.rules.proposal import Proposal
@@ -59,11 +59,11 @@ def run(tmp_path: Path) -> Callable[..., tuple[Path, Api, str]]:
         notes = io.StringIO()
         maker = maker or Maker()
         with serve(mind) as api:
-            desk = open_desk(folder, None, PlainDisplay(notes), {}, maker)
-            desk = replace(with_claude(desk, OfflineProposer(), api.environ), proposer=maker)
-            ensure_started(desk)
-            assert begin(desk, reconcile(desk), Begin(1, None)) == 1
-            work_on(desk, 1, [stage for stage in STAGE_ORDER if stage != "train"])
+            context = open_context(folder, None, PlainDisplay(notes), {}, maker)
+            context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=maker)
+            ensure_started(context)
+            assert begin(context, reconcile(context), Begin(1, None)) == 1
+            work_on(context, 1, [stage for stage in STAGE_ORDER if stage != "train"])
         assert api.refusals == []
         return folder, api, notes.getvalue()
 
@@ -101,8 +101,8 @@ def test_what_it_rejects_never_trains(run: Callable[..., tuple[Path, Api, str]])
     assert not [run for run in only(folder, "run_finished") if run["experiment"] == 1]
     said = nocturne(folder, "show", "1").stdout
     assert "train.py line 1: Four times" in said
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
-    (comment,) = desk.forge.comments(1)
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
+    (comment,) = context.forge.comments(1)
     assert "train.py line 1: Four times" in comment.body and "@everyone" not in comment.body
 
 

@@ -23,7 +23,7 @@ from bot.config import Evaluator, parse
 from bot.doctor.local_checks import gpu, logs
 from bot.doctor.loop_conditions import affordable, repeats
 from bot.doctor.plan import ASSUMED_RUNS, Plan, plan_of
-from bot.loop.desk import limits, open_desk
+from bot.loop.context import limits, open_context
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import why_stop
@@ -117,7 +117,7 @@ def test_runs_on_the_ledger_are_taken_for_measured(tmp_path: Path) -> None:
 
 def test_in_a_campaign_that_has_begun_new_runs_go_to_the_ledger(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=PLANNED, remote=tmp_path / "origin.git")
-    ensure_started(open_desk(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer()))
+    ensure_started(open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer()))
     assert colours(doctor(top))[VERIFIED] == "green"
     runs = [event for event in events(tmp_path / "origin.git") if event["kind"] == "run_finished"]
     assert [(run["replicate"], run["experiment"]) for run in runs] == [(1, None), (2, None)]

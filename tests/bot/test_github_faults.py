@@ -27,7 +27,7 @@ from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.proposal import Proposal
 from bot.terminal import PlainDisplay
@@ -98,8 +98,8 @@ def loop(
     top: Path, environ: Mapping[str, str], repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Do one experiment in one process."""
-    desk = open_desk(top, None, PlainDisplay(io.StringIO()), environ, Better())
-    run_loop(replace(desk, reviewer=Remarking()), Until(experiments=1))
+    context = open_context(top, None, PlainDisplay(io.StringIO()), environ, Better())
+    run_loop(replace(context, reviewer=Remarking()), Until(experiments=1))
 
 
 def jobs(

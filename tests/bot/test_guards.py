@@ -10,7 +10,7 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.guards import Guard, broken, clearly_broken, parse_guard
 from bot.rules.proposal import Proposal
@@ -125,9 +125,9 @@ class Script:
         return Proposal(words, "other", "Because.", "better", "low", new, changes, proposer="script")
 
 
-def desk_for(folder: Path, *files: dict[str, str], base: dict[str, str] | None = None) -> Desk:
+def context_for(folder: Path, *files: dict[str, str], base: dict[str, str] | None = None) -> Context:
     script = Script(files, base or {"train.py": TRAIN})
-    return open_desk(folder, None, PlainDisplay(io.StringIO()), {}, script)
+    return open_context(folder, None, PlainDisplay(io.StringIO()), {}, script)
 
 
 def decisions(folder: Path) -> list[dict[str, object]]:
@@ -136,10 +136,12 @@ def decisions(folder: Path) -> list[dict[str, object]]:
 
 def test_the_evaluator_hears_nothing_of_guards_and_what_effect_counts(tmp_path: Path) -> None:
     config = CONFIG.replace("evaluator:\n", "evaluator:\n  guards: [loss <= 2]\n")
-    plain = desk_for(make_repository(tmp_path / "a", config=config)).evaluator_settings()
+    plain = context_for(make_repository(tmp_path / "a", config=config)).evaluator_settings()
     assert "guards" not in plain and "min_effect" not in plain
     config += "verdict: {min_effect: 0.25}\n"
-    assert desk_for(make_repository(tmp_path / "b", config=config)).evaluator_settings()["min_effect"] == 0.25
+    assert (
+        context_for(make_repository(tmp_path / "b", config=config)).evaluator_settings()["min_effect"] == 0.25
+    )
 
 
 FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
@@ -168,7 +170,7 @@ def test_a_better_score_that_breaks_a_guard_does_not_land(
 ) -> None:
     config = CONFIG.replace("evaluator:\n", f"evaluator:\n  guards: ['{guard}']\n")
     folder = make_repository(tmp_path / "repo", config=config, files={"score.py": SCORE})
-    run_loop(desk_for(folder, {"train.py": FASTER}), Until(experiments=1))
+    run_loop(context_for(folder, {"train.py": FASTER}), Until(experiments=1))
     (decision,) = decisions(folder)
     assert (decision["verdict"], decision["candidate_runs"]) == (verdict, runs), decision
     assert said in str(decision["reason"])
@@ -179,7 +181,7 @@ def test_a_better_score_that_breaks_a_guard_does_not_land(
 @pytest.mark.long
 def test_a_human_who_takes_a_change_out_is_not_held_up_by_guards(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"score.py": SCORE})
-    run_loop(desk_for(folder, {"train.py": FASTER}), Until(experiments=1))
+    run_loop(context_for(folder, {"train.py": FASTER}), Until(experiments=1))
     assert decisions(folder)[-1]["land"] is True
     config = folder / ".github" / "nocturne.yml"
     config.write_text(CONFIG.replace("evaluator:\n", "evaluator:\n  guards: [swings <= 10]\n"))
@@ -211,7 +213,7 @@ def test_a_quick_function_that_fails_its_tests_is_told_from_one_that_keeps_them(
     tried = [
         {"solution.py": base["solution.py"].replace('"trial"  #', f'"{m}"  #')} for m in ("fermat", "sieve")
     ]
-    run_loop(desk_for(folder, *tried, base=base), Until(experiments=2))
+    run_loop(context_for(folder, *tried, base=base), Until(experiments=2))
     fermat, sieve = decisions(folder)
     assert (fermat["verdict"], fermat["candidate_runs"], fermat["effect"]) == ("discarded", 1, None)
     breach = "breaks a guard: passed 4 is below incumbent (7)"

@@ -20,7 +20,7 @@ from bot.config import SlackSettings, Stop
 from bot.doctor import slack_checks
 from bot.errors import UserError
 from bot.ledger import now, stamp
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
 from bot.notify import delivery, occasions
 from bot.notify.markdown import markdown
@@ -70,14 +70,14 @@ def environ(slack: Slack) -> dict[str, str]:
     return {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
 
 
-def desk_of(top: Path, slack: Slack, *, hook: bool = False, said: io.StringIO | None = None) -> Desk:
-    """Return a desk in this process, which does not wait for Slack."""
-    desk = open_desk(top, None, PlainDisplay(said or io.StringIO()), {}, OfflineProposer())
+def context_of(top: Path, slack: Slack, *, hook: bool = False, said: io.StringIO | None = None) -> Context:
+    """Return a context in this process, which does not wait for Slack."""
+    context = open_context(top, None, PlainDisplay(said or io.StringIO()), {}, OfflineProposer())
     if hook:
-        return replace(desk, notifier=SlackWebhook(slack.hook(CHANNEL), sleep=lambda _: None))
+        return replace(context, notifier=SlackWebhook(slack.hook(CHANNEL), sleep=lambda _: None))
     token = slack.token()
     app = SlackApp(token, CHANNEL, {"SLACK_API_URL": slack.api_url}, sleep=lambda _: None)
-    return replace(desk, notifier=app)
+    return replace(context, notifier=app)
 
 
 def ledger(top: Path) -> list[str]:
@@ -108,10 +108,10 @@ def test_the_summary_is_sent_once_with_its_chart_whoever_asks(top: Path, slack: 
 
 
 def test_its_figures_are_those_of_the_report(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
-    told = morning(desk, desk.notifier, None)
+    context = context_of(top, slack)
+    told = morning(context, context.notifier, None)
     assert told.message is not None and told.outcome == "sent"
-    known = figures_of(desk, desk.ledger.refresh())
+    known = figures_of(context, context.ledger.refresh())
     first, last = score_words(known)
     assert told.message.summary == f"loss {first} → {last}, {corrected_words(known)}"
     facts = dict(told.message.facts)
@@ -131,9 +131,9 @@ def test_its_figures_are_those_of_the_report(top: Path, slack: Slack) -> None:
 
 
 def test_the_corrected_gain_uses_no_run_that_won(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
-    campaign = desk.ledger.refresh()
-    known = figures_of(desk, campaign)
+    context = context_of(top, slack)
+    campaign = context.ledger.refresh()
+    known = figures_of(context, campaign)
     fresh = [run.score for run in campaign.runs_of(campaign.incumbent) if run.experiment is None]
     base = campaign.scores_of(campaign.baseline)
     assert known.corrected is not None and None not in fresh and len(fresh) >= 1
@@ -159,14 +159,14 @@ def test_a_dry_run_sends_and_writes_nothing(top: Path, slack: Slack) -> None:
 
 
 def test_dates(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
+    context = context_of(top, slack)
     today = now().date()
     with pytest.raises(UserError, match="has not come yet"):
-        morning(desk, desk.notifier, today + timedelta(days=2))
+        morning(context, context.notifier, today + timedelta(days=2))
     assert (
-        morning(desk, desk.notifier, today - timedelta(days=9)).message is None
+        morning(context, context.notifier, today - timedelta(days=9)).message is None
     )  # before the campaign began
-    assert morning(desk, desk.notifier, today).outcome == "sent"
+    assert morning(context, context.notifier, today).outcome == "sent"
     said = nocturne(top, "morning", "--date", "23.11.2026", code=2).stderr
     assert "is no date: write YYYY-MM-DD" in said
 
@@ -174,10 +174,10 @@ def test_dates(top: Path, slack: Slack) -> None:
 def test_a_morning_after_which_nothing_happened_is_not_told(
     top: Path, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = desk_of(top, slack)
-    assert morning(desk, desk.notifier, None).outcome == "sent"
+    context = context_of(top, slack)
+    assert morning(context, context.notifier, None).outcome == "sent"
     monkeypatch.setattr(occasions, "now", lambda: datetime.now(timezone.utc) + timedelta(days=1))
-    assert morning(desk, desk.notifier, None).message is None
+    assert morning(context, context.notifier, None).message is None
     assert len(slack.channel(CHANNEL).messages) == 1
 
 
@@ -187,10 +187,10 @@ def test_a_repository_without_a_campaign_has_nothing_to_tell(tmp_path: Path, sla
 
 
 def test_by_a_webhook_it_is_sent_at_most_once(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack, hook=True)
+    context = context_of(top, slack, hook=True)
     slack.faults.next(fault=Fault.after)
-    assert morning(desk, desk.notifier, None).outcome == "unknown"
-    assert morning(desk, desk.notifier, None).outcome == "already"
+    assert morning(context, context.notifier, None).outcome == "unknown"
+    assert morning(context, context.notifier, None).outcome == "already"
     assert len(slack.channel(CHANNEL).messages) == 1
     record = json.dumps(events(top, "refs/remotes/nocturne/ledger"))
     assert "/services/" not in record and '"webhook"' in record
@@ -201,10 +201,10 @@ def test_by_a_webhook_it_is_sent_at_most_once(top: Path, slack: Slack) -> None:
 def test_whatever_call_fails_the_morning_is_told_once(
     top: Path, slack: Slack, step: int, fault: Fault
 ) -> None:
-    desk = desk_of(top, slack)
+    context = context_of(top, slack)
     slack.faults.at(step, fault)
-    morning(desk, desk.notifier, None)
-    assert morning(desk, desk.notifier, None).outcome == "already"
+    morning(context, context.notifier, None)
+    assert morning(context, context.notifier, None).outcome == "already"
     (posted,) = slack.channel(CHANNEL).messages
     assert sum(block["type"] == "image" for block in posted.blocks) == 1
 
@@ -218,9 +218,9 @@ def test_a_kill_at_any_instant_tells_it_once(
     top: Path, slack: Slack, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next process finds an intention whose writer is gone, and looks."""
-    desk = desk_of(top, slack)
-    dead = replace(desk, holder=desk.holder.rpartition("/")[0] + "/1")
-    sender = desk.notifier
+    context = context_of(top, slack)
+    dead = replace(context, holder=context.holder.rpartition("/")[0] + "/1")
+    sender = context.notifier
     assert isinstance(sender, SlackApp)
 
     def die(*_: object, **__: object) -> None:
@@ -237,22 +237,22 @@ def test_a_kill_at_any_instant_tells_it_once(
             patch.setattr(sender, "_put_in", die)
         with pytest.raises(Killed):
             morning(dead, sender, None)
-    assert morning(desk, sender, None).outcome == ("sent" if place == "before" else "already")
+    assert morning(context, sender, None).outcome == ("sent" if place == "before" else "already")
     (posted,) = slack.channel(CHANNEL).messages
     assert sum(block["type"] == "image" for block in posted.blocks) == 1
-    assert morning(desk, sender, None).outcome == "already" and posted.edits == 1
+    assert morning(context, sender, None).outcome == "already" and posted.edits == 1
 
 
 def test_while_another_process_sends_it_nobody_else_does(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
-    assert desk.notifier is not None
+    context = context_of(top, slack)
+    assert context.notifier is not None
     upto = stamp(now())
     name = f"morning:{now().date()}"
     other = MessageIntended(
         name, 1, "elsewhere/boot/1/1", stamp(now() + timedelta(minutes=5)), upto, upto, (), f"slack:{CHANNEL}"
     )
-    desk.ledger.append(lambda _: [other])
-    assert morning(desk, desk.notifier, None).outcome == "elsewhere"
+    context.ledger.append(lambda _: [other])
+    assert morning(context, context.notifier, None).outcome == "elsewhere"
     assert slack.channel(CHANNEL).messages == []
 
 
@@ -293,34 +293,34 @@ def test_slack_being_down_stops_no_loop_and_is_made_up_for_once(tmp_path: Path, 
     gone = environ(slack) | {"SLACK_API_URL": "http://127.0.0.1:9/api/"}
     done = nocturne(top, "run", env=gone)
     assert "The loop stopped (experiments)" in done.stdout and "can't be reached" in done.stdout
-    desk = desk_of(top, slack)
-    assert desk.notifier is not None
-    campaign = desk.ledger.refresh()
-    tell(desk, desk.notifier, campaign, moment=now() + timedelta(seconds=1))
+    context = context_of(top, slack)
+    assert context.notifier is not None
+    campaign = context.ledger.refresh()
+    tell(context, context.notifier, campaign, moment=now() + timedelta(seconds=1))
     assert slack.calls == []  # so soon after a refusal nobody tries again
     later = now() + timedelta(hours=3)
-    tell(desk, desk.notifier, campaign, moment=later)
+    tell(context, context.notifier, campaign, moment=later)
     (posted,) = slack.channel(CHANNEL).messages
     assert "the loop stopped (experiments)" in json.dumps(posted.blocks) and "New best" in json.dumps(
         posted.blocks
     )
-    tell(desk, desk.notifier, desk.ledger.refresh(), moment=later + timedelta(hours=3))
+    tell(context, context.notifier, context.ledger.refresh(), moment=later + timedelta(hours=3))
     assert len(slack.channel(CHANNEL).messages) == 1
 
 
 def test_what_was_not_told_in_the_night_stands_in_the_summary(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
-    told = morning(desk, desk.notifier, None)
+    context = context_of(top, slack)
+    told = morning(context, context.notifier, None)
     assert told.message is not None and told.message.parts[0].heading == "Told only now"
     assert "the loop stopped (experiments)" in texts(slack)
-    notify(desk, desk.ledger.refresh())
+    notify(context, context.ledger.refresh())
     assert len(slack.channel(CHANNEL).messages) == 1
 
 
 def test_quiet_hours_and_pace(top: Path, slack: Slack) -> None:
-    desk = desk_of(top, slack)
-    assert desk.notifier is not None
-    quiet = desk.config.slack.model_copy(update={"quiet": "22:00-07:00", "timezone": "Europe/Berlin"})
+    context = context_of(top, slack)
+    assert context.notifier is not None
+    quiet = context.config.slack.model_copy(update={"quiet": "22:00-07:00", "timezone": "Europe/Berlin"})
     night = datetime(2026, 11, 23, 22, 30, tzinfo=timezone.utc)  # 23:30 in Berlin
     assert occasions.in_quiet_hours(quiet, night)
     assert not occasions.in_quiet_hours(quiet, night.replace(hour=6, minute=30))
@@ -328,35 +328,35 @@ def test_quiet_hours_and_pace(top: Path, slack: Slack) -> None:
     assert occasions.night_of(quiet, night) == "2026-11-23"
     assert occasions.night_of(quiet, night + timedelta(hours=6)) == "2026-11-23"
     whole_day = quiet.model_copy(update={"quiet": "00:00-23:59"})
-    held = replace(desk, config=desk.config.model_copy(update={"slack": whole_day}))
-    tell(held, desk.notifier, desk.ledger.refresh())
+    held = replace(context, config=context.config.model_copy(update={"slack": whole_day}))
+    tell(held, context.notifier, context.ledger.refresh())
     assert slack.calls == []
     # A stop comes at once, what is less urgent waits for its turn.
-    slow = desk.config.slack.model_copy(update={"every_minutes": 60.0, "new_best": 1e9})
-    paced = replace(desk, config=desk.config.model_copy(update={"slack": slow}))
-    tell(paced, desk.notifier, desk.ledger.refresh())
+    slow = context.config.slack.model_copy(update={"every_minutes": 60.0, "new_best": 1e9})
+    paced = replace(context, config=context.config.model_copy(update={"slack": slow}))
+    tell(paced, context.notifier, context.ledger.refresh())
     assert len(slack.channel(CHANNEL).messages) == 1
     eager = slow.model_copy(update={"new_best": 0.0})
-    paced = replace(desk, config=desk.config.model_copy(update={"slack": eager}))
-    tell(paced, desk.notifier, desk.ledger.refresh())
+    paced = replace(context, config=context.config.model_copy(update={"slack": eager}))
+    tell(paced, context.notifier, context.ledger.refresh())
     assert len(slack.channel(CHANNEL).messages) == 1
-    desk.ledger.append(lambda c: [LoopStopped("crashes", "<!channel> 5 crashed", len(c.order))])
-    tell(paced, desk.notifier, desk.ledger.refresh())
+    context.ledger.append(lambda c: [LoopStopped("crashes", "<!channel> 5 crashed", len(c.order))])
+    tell(paced, context.notifier, context.ledger.refresh())
     assert len(slack.channel(CHANNEL).messages) == 2
     assert "Needs you" in texts(slack) and "New best" in texts(slack) and "<!channel>" not in texts(slack)
 
 
 def test_notify_never_raises(top: Path, slack: Slack) -> None:
     said = io.StringIO()
-    desk = desk_of(top, slack, said=said)
+    context = context_of(top, slack, said=said)
     slack.tokens["xoxb-1-test"].error = "token_revoked"
-    notify(desk, desk.ledger.refresh())
+    notify(context, context.ledger.refresh())
     assert "token_revoked" in said.getvalue() and "SLACK_BOT_TOKEN" in said.getvalue()
-    broken = replace(desk, notifier=Broken())  # type: ignore[arg-type]
-    notify(broken, desk.ledger.refresh())
+    broken = replace(context, notifier=Broken())  # type: ignore[arg-type]
+    notify(broken, context.ledger.refresh())
     assert said.getvalue().count("not told in") >= 1
     with pytest.raises(NotSent):
-        morning(desk, desk.notifier, None)
+        morning(context, context.notifier, None)
 
 
 class Broken:
@@ -422,7 +422,7 @@ def test_the_summary_of_any_night_fits_and_is_escaped(experiments: int) -> None:
 
 def test_environment_without_slack_makes_no_notifier(top: Path) -> None:
     assert (
-        open_desk(top, None, PlainDisplay(io.StringIO()), dict(os.environ), OfflineProposer()).notifier
+        open_context(top, None, PlainDisplay(io.StringIO()), dict(os.environ), OfflineProposer()).notifier
         is None
     )
 
@@ -430,7 +430,7 @@ def test_environment_without_slack_makes_no_notifier(top: Path) -> None:
 def test_channel_is_needed_with_a_token(tmp_path: Path, slack: Slack) -> None:
     top = make_repository(tmp_path / "repo")
     env = {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
-    assert open_desk(top, None, PlainDisplay(io.StringIO()), env, OfflineProposer()).notifier is None
+    assert open_context(top, None, PlainDisplay(io.StringIO()), env, OfflineProposer()).notifier is None
     (finding,) = slack_checks.slack(SlackSettings(), env)
     assert (finding.colour, "slack.channel" in finding.mend) == ("amber", True)
 

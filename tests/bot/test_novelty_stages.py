@@ -13,11 +13,11 @@ from bot.agents.protocol import Question, Revision
 from bot.claude.proposer import Workbench
 from bot.claude.tools import Answer
 from bot.loop.files import editable_files
-from bot.loop.library import DeskLibrary
+from bot.loop.library import CampaignLibrary
 from bot.loop.proposing import ensure_commit
 from bot.loop.run import Until, run_loop
 from tests.bot.repositories import TRAIN, make_repository, nocturne, status
-from tests.bot.test_stages import Script, desk_for, proposal
+from tests.bot.test_stages import Script, context_for, proposal
 
 SLOWER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.0002")  # worse: nothing lands
 
@@ -34,12 +34,12 @@ def test_what_a_campaign_does_with_repeats(tmp_path: Path) -> None:
     again = proposal({"train.py": rate("0.000201")}, "Once more")
     near = replace(proposal({"train.py": rate("0.000199")}), proposer="offline (Claude: asleep)")
     edited = proposal({"train.py": SLOWER + edit}, "With an edit")
-    desk = desk_for(folder, Script(proposal({"train.py": SLOWER}), again, near, edited))
-    run_loop(desk, Until(experiments=4))
+    context = context_for(folder, Script(proposal({"train.py": SLOWER}), again, near, edited))
+    run_loop(context, Until(experiments=4))
     assert status(folder)["experiments"]["rejected"] == 1
     shown = " ".join(nocturne(folder, "show", "2").stdout.split())
     assert "sets LEARNING_RATE to 0.000201 as experiment 1" in shown
-    past = desk.ledger.refresh().history()
+    past = context.ledger.refresh().history()
     assert past[0].changes == past[3].changes and past[0].edit == "" != past[3].edit
     once_more = proposal({"train.py": SLOWER + "# a remark\n" + edit})
     found = repeats(once_more, past, files={"train.py": TRAIN})
@@ -57,11 +57,13 @@ def hand_in(bench: Workbench, new: str) -> Answer:
 
 
 def test_a_model_is_told_once_what_it_repeats(tmp_path: Path) -> None:
-    desk = desk_for(make_repository(tmp_path / "repo"), Script(proposal({"train.py": SLOWER})))
-    run_loop(desk, Until(experiments=1))
-    campaign = desk.ledger.refresh()
-    files = editable_files(desk, campaign.incumbent)
-    library = DeskLibrary(desk, campaign, replace(campaign.experiments[1], number=2), look_at=ensure_commit)
+    context = context_for(make_repository(tmp_path / "repo"), Script(proposal({"train.py": SLOWER})))
+    run_loop(context, Until(experiments=1))
+    campaign = context.ledger.refresh()
+    files = editable_files(context, campaign.incumbent)
+    library = CampaignLibrary(
+        context, campaign, replace(campaign.experiments[1], number=2), look_at=ensure_commit
+    )
     question = Question(files, "", campaign.history(), 0, 2, library)
     bench = Workbench(question, library, "claude")
     back = hand_in(bench, "0.0002005")

@@ -40,8 +40,8 @@ class Home:
 
     def __post_init__(self) -> None:
         self.loop = self.again()
-        ensure_started(self.loop.desk)
-        self.loop.desk.forge.push_branch("nocturne/main", self.loop.campaign.incumbent)
+        ensure_started(self.loop.context)
+        self.loop.context.forge.push_branch("nocturne/main", self.loop.campaign.incumbent)
 
     def again(self) -> Loop:
         """Return one more process on the campaign."""
@@ -50,18 +50,18 @@ class Home:
     def win(self, number: int, rate: float, *, score: float, reverts: int | None = None) -> str:
         """Merge an experiment, and do what the loop does then."""
         commit = win(self.loop, number, "LEARNING_RATE", str(rate), score=score, reverts=reverts)
-        keep_up(self.loop.desk, self.loop.campaign)
+        keep_up(self.loop.context, self.loop.campaign)
         return commit
 
     def promotion(self) -> PullRequest:
         known = self.loop.campaign.promotion
         assert known is not None
-        return self.again().desk.forge.get_pull(known.pull)
+        return self.again().context.forge.get_pull(known.pull)
 
     def base(self) -> str:
-        if self.loop.desk.remote.kind == "embedded":
+        if self.loop.context.remote.kind == "embedded":
             return git(self.top, "rev-parse", "main")
-        return self.loop.desk.forge.branch_head("main") or ""
+        return self.loop.context.forge.branch_head("main") or ""
 
     def merge(self, how: str) -> str:
         """Merge the promotion as a human does, and have main here; return where it is then."""
@@ -78,12 +78,12 @@ class Home:
             git(self.top, "merge", "--quiet", *words, "nocturne/main")
             if how == "squash":
                 git(self.top, "commit", "--quiet", "--message", "Squashed")
-            if self.loop.desk.remote.kind == "git":
+            if self.loop.context.remote.kind == "git":
                 git(self.top, "push", "--quiet", "origin", "main")
         return git(self.top, "rev-parse", "main")
 
     def again_as(self, token: str):  # type: ignore[no-untyped-def]
-        forge = Loop(self.top, WINS, self.environ | {"GITHUB_TOKEN": token}).desk.forge
+        forge = Loop(self.top, WINS, self.environ | {"GITHUB_TOKEN": token}).context.forge
         return forge.client  # type: ignore[attr-defined]
 
 
@@ -138,7 +138,7 @@ class on_github:
 
 def test_it_opens_at_the_first_merge_and_is_kept_up_to_date(home: Home) -> None:
     base = home.base()
-    keep_up(home.loop.desk, home.loop.campaign)
+    keep_up(home.loop.context, home.loop.campaign)
     assert home.loop.campaign.promotion is None, "nothing is confirmed yet"
     first = home.win(1, 0.002, score=1.0)
     opened = home.promotion()
@@ -160,8 +160,8 @@ def test_it_opens_at_the_first_merge_and_is_kept_up_to_date(home: Home) -> None:
     assert "- `train.py`: +1 −1" in known.body
     assert home.base() == base, "nobody moves the base branch unasked"
     before = len(recorded(home.top if home.github is None else ledger(home), ev.PromotionShown))
-    keep_up(home.again().desk, home.again().campaign)
-    assert promote(home.again().desk, merge=False).did == "unchanged"
+    keep_up(home.again().context, home.again().campaign)
+    assert promote(home.again().context, merge=False).did == "unchanged"
     assert len(recorded(home.top if home.github is None else ledger(home), ev.PromotionShown)) == before == 2
 
 
@@ -172,14 +172,14 @@ def ledger(home: Home) -> Path:
 
 def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
-    done = promote(home.again().desk, merge=True)
+    done = promote(home.again().context, merge=True)
     assert done.did == "merged" and done.pull == home.loop.campaign.promotions[0].pull
     assert home.base() == home.loop.campaign.incumbent
     assert home.promotion().state == "merged"
-    if home.loop.desk.remote.kind == "embedded":
+    if home.loop.context.remote.kind == "embedded":
         assert "LEARNING_RATE = 0.002" in (home.top / "train.py").read_text()
         assert git(home.top, "status", "--porcelain") == ""
-    assert promote(home.again().desk, merge=True).did == "nothing"
+    assert promote(home.again().context, merge=True).did == "nothing"
     assert [p.state for p in home.loop.campaign.promotions] == ["merged"]
     # A merged one is followed by a new one, which tells of the new only.
     home.win(2, 0.004, score=0.9)
@@ -192,16 +192,16 @@ def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
 def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     first = home.promotion().number
-    home.again().desk.forge.close_pull(first)
+    home.again().context.forge.close_pull(first)
     home.win(2, 0.004, score=0.9)
     home.win(3, 0.005, score=0.8)
     assert [(p.pull, p.state) for p in home.loop.campaign.promotions] == [(first, "closed")]
-    promote_at_stop(home.loop.desk, home.loop.campaign, Stop("experiments", "3 are done"))
+    promote_at_stop(home.loop.context, home.loop.campaign, Stop("experiments", "3 are done"))
     assert len(home.loop.campaign.promotions) == 1
-    done = promote(home.loop.desk, merge=False)
+    done = promote(home.loop.context, merge=False)
     assert done.did == "opened" and done.pull is not None and done.pull > first
     assert LINKED.findall(home.promotion().body) == ["1", "2", "3"]
-    assert home.again().desk.forge.get_pull(first).state == "closed"
+    assert home.again().context.forge.get_pull(first).state == "closed"
     home.win(4, 0.006, score=0.7)
     assert home.promotion().number == done.pull and "4 confirmed changes" in home.promotion().title
 
@@ -212,7 +212,7 @@ def test_after_a_humans_merge_the_next_one_shows_only_what_is_new(home: Home, ho
         pytest.skip("a way of GitHub's")
     home.win(1, 0.002, score=1.0)
     merged = home.merge(how)
-    taken = take_in(home.loop.desk, reconcile(home.loop.desk)).incumbent
+    taken = take_in(home.loop.context, reconcile(home.loop.context)).incumbent
     assert git(home.top, "merge-base", "--is-ancestor", merged, taken) == ""
     second = home.win(2, 0.004, score=0.9)
     known = home.promotion()
@@ -239,14 +239,14 @@ def test_reverted_changes_are_left_out(home: Home) -> None:
 
 def test_nothing_untested_is_merged(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
-    base, desk = home.base(), home.loop.desk
-    mine = desk.git.commit_files(home.loop.campaign.incumbent, {"notes.md": b"By hand"}, "By hand", _now())
-    desk.forge.push_branch("nocturne/main", mine)
+    base, context = home.base(), home.loop.context
+    mine = context.git.commit_files(home.loop.campaign.incumbent, {"notes.md": b"By hand"}, "By hand", _now())
+    context.forge.push_branch("nocturne/main", mine)
     with pytest.raises(UserError, match="moves at this moment"):
-        promote(home.again().desk, merge=True)
-    reconcile(desk)
+        promote(home.again().context, merge=True)
+    reconcile(context)
     with pytest.raises(UserError, match="is not measured yet"):
-        promote(home.again().desk, merge=True)
+        promote(home.again().context, merge=True)
     assert home.base() == base and home.promotion().state == "open"
 
 
@@ -257,10 +257,10 @@ def test_a_base_that_moved_is_not_overtaken(home: Home) -> None:
     git(home.top, "commit", "--quiet", "--message", "By hand")
     if home.github is not None:
         git(home.top, "push", "--quiet", str(ledger(home)), "main")
-    elif home.loop.desk.remote.kind == "git":
+    elif home.loop.context.remote.kind == "git":
         git(home.top, "push", "--quiet", "origin", "main")
     with pytest.raises(UserError, match="the next experiment takes them in and measures them"):
-        promote(home.again().desk, merge=True)
+        promote(home.again().context, merge=True)
     assert home.promotion().state == "open"
 
 
@@ -277,7 +277,7 @@ def configured(tmp_path: Path, text: str) -> Home:
 def test_only_where_somebody_asks(tmp_path: Path) -> None:
     home = configured(tmp_path, "{open: asked}")
     home.win(1, 0.002, score=1.0)
-    promote_at_stop(home.loop.desk, home.loop.campaign, Stop("goal", "reached"))
+    promote_at_stop(home.loop.context, home.loop.campaign, Stop("goal", "reached"))
     assert home.loop.campaign.promotions == []
     said = nocturne(home.top, "promote").stdout
     assert "is open: 1 confirmed change" in said
@@ -290,9 +290,9 @@ def test_the_bot_merges_where_the_configuration_says_so(tmp_path: Path) -> None:
     home.win(1, 0.002, score=1.0)
     base = home.base()
     for reason in ("crashes", "baseline", "paused"):
-        promote_at_stop(home.loop.desk, home.loop.campaign, Stop(reason, "no"))  # type: ignore[arg-type]
+        promote_at_stop(home.loop.context, home.loop.campaign, Stop(reason, "no"))  # type: ignore[arg-type]
         assert home.base() == base
-    promote_at_stop(home.loop.desk, home.loop.campaign, Stop("experiments", "1 is done"))
+    promote_at_stop(home.loop.context, home.loop.campaign, Stop("experiments", "1 is done"))
     assert home.base() == home.loop.campaign.incumbent == git(home.top, "rev-parse", "main")
     assert "main is at " in home.loop.said
 
@@ -327,7 +327,7 @@ def test_a_protected_base_ends_in_one_line_and_loses_nothing(tmp_path: Path) -> 
     assert "main was not moved" in said and "merge local:pull/" in said and said.count("\n") == 1
     assert home.promotion().state == "open" and home.loop.campaign.promotions[-1].state == "open"
     hook.unlink()
-    assert promote(home.again().desk, merge=True).did == "merged"
+    assert promote(home.again().context, merge=True).did == "merged"
 
 
 def test_a_failing_promotion_does_not_end_the_loop(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_failing_promotion_does_not_end_the_loop(tmp_path: Path) -> None:
         in home.loop.said
     )
     git(home.top, "push", "--quiet", "origin", "main")
-    keep_up(home.loop.desk, home.loop.campaign)
+    keep_up(home.loop.context, home.loop.campaign)
     assert home.promotion().state == "open"
 
 
@@ -394,7 +394,7 @@ def test_each_call_to_github_may_fail(github_home: Home) -> None:
     assert github is not None
     win(home.loop, 1, "LEARNING_RATE", "0.002", score=1.0)
     start_at = github.faults.count
-    keep_up(home.loop.desk, home.loop.campaign)
+    keep_up(home.loop.context, home.loop.campaign)
     opening = github.faults.count - start_at
     number, walked = 2, 0
     for kind in KINDS:
@@ -402,7 +402,7 @@ def test_each_call_to_github_may_fail(github_home: Home) -> None:
             github.faults.at(index, kind)  # type: ignore[arg-type]
             home.win(number, round(0.002 + number / 10_000, 6), score=1.0 - number / 1000)
             github.faults.at(index, kind)  # type: ignore[arg-type]
-            keep_up(home.again().desk, home.again().campaign)
+            keep_up(home.again().context, home.again().campaign)
             number, walked = number + 1, walked + 1
             if number > 12:
                 break
@@ -419,7 +419,7 @@ def test_what_it_costs(github_home: Home) -> None:
     for number in (1, 2, 3):
         win(home.loop, number, "LEARNING_RATE", f"0.00{number + 1}", score=1.0 - number / 10)
         before = len(github.calls)
-        keep_up(home.loop.desk, home.loop.campaign)
+        keep_up(home.loop.context, home.loop.campaign)
         costs.append(
             [f"{call.method} {call.path.rpartition('/models')[2]}" for call in github.calls[before:]]
         )
@@ -427,6 +427,6 @@ def test_what_it_costs(github_home: Home) -> None:
     assert costs[1] == costs[2] == [f"PATCH /pulls/{number}"], costs
     assert len(costs[0]) <= 5, costs  # looked for, opened, labelled; and two labels coloured, once for ever
     before = len(github.calls)
-    keep_up(home.again().desk, home.again().campaign)
+    keep_up(home.again().context, home.again().campaign)
     assert github.calls[before:] == [], "an experiment that does not merge costs nothing"
     assert plumbing.is_ancestor(github.repository("octo/models").path, "main", "nocturne/main")

@@ -15,7 +15,7 @@ import pytest
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.forge import DESCRIPTION_LIMIT, Forge
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import reconcile
@@ -80,16 +80,16 @@ def changed(name: str, old: str, new: str, base: str = TRAIN) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Played:
-    """A real campaign: its desk, its end, and the forge's effects of each experiment."""
+    """A real campaign: its context, its end, and the forge's effects of each experiment."""
 
-    desk: Desk
+    context: Context
     campaign: Campaign
     effects: dict[int, list[str]]
 
     def body(self, number: int) -> str:
         experiment = self.campaign.experiments[number]
         assert experiment.pull is not None
-        return self.desk.forge.get_pull(experiment.pull.pull).body
+        return self.context.forge.get_pull(experiment.pull.pull).body
 
 
 MERGED, WORSE, CRASHED, REFUSED = 1, 2, 3, 4
@@ -111,7 +111,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             faster + "# only words\n",
         ]
     )
-    opened = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, script)
+    opened = open_context(folder, None, PlainDisplay(io.StringIO()), {}, script)
     ensure_started(opened)
     reconcile(opened)  # the campaign's branch is no experiment's cost
     effects = {}
@@ -137,13 +137,13 @@ def test_an_experiment_costs_few_calls_of_the_forge(played: Played, number: int)
 def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) -> None:
     experiment = played.campaign.experiments[number]
     assert experiment.pull and experiment.candidate and experiment.decision
-    pull = played.desk.forge.get_pull(experiment.pull.pull)
+    pull = played.context.forge.get_pull(experiment.pull.pull)
     assert pull.title.replace("\u200d", "") == experiment.title
     assert pull.state == ("merged" if number == MERGED else "closed")
     assert pull.labels == ("nocturne", LABELS[VERDICTS[number]])
-    (comment,) = played.desk.forge.comments(pull.number)
+    (comment,) = played.context.forge.comments(pull.number)
     assert comment.key == "status" and experiment.candidate is not None
-    states = {s.context: s.state for s in played.desk.forge.statuses(experiment.candidate.commit)}
+    states = {s.context: s.state for s in played.context.forge.statuses(experiment.candidate.commit)}
     good, bad = "success", "failure"
     assert [states.get(f"nocturne/{what}") for what in ("scope", "review", "train", "score")] == {
         MERGED: [good, good, good, good],

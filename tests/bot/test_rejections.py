@@ -13,7 +13,7 @@ from bot.agents.protocol import Opinion
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.auditing import draw
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
@@ -37,9 +37,9 @@ WORSE = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.0001")
 CRASHES = TRAIN.replace("BATCH_SIZE = 64", "BATCH_SIZE = 1024")
 
 
-def desk_of(folder: Path, maker: Maker | None = None, checker: Checker | None = None) -> Desk:
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, maker or OfflineProposer())
-    return replace(desk, reviewer=checker)
+def context_of(folder: Path, maker: Maker | None = None, checker: Checker | None = None) -> Context:
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, maker or OfflineProposer())
+    return replace(context, reviewer=checker)
 
 
 def only(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -57,13 +57,13 @@ def assert_it_stays_rejected(folder: Path, experiments: int = 1) -> None:
 
 def test_what_is_drawn_is_trained_once_and_told(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=ALL.replace("experiments: 1", "experiments: 3"))
-    desk = desk_of(folder, Maker(BETTER, WORSE, CRASHES), Checker(REJECT, REJECT, REJECT))
-    run_loop(desk, Until())
+    context = context_of(folder, Maker(BETTER, WORSE, CRASHES), Checker(REJECT, REJECT, REJECT))
+    run_loop(context, Until())
     assert_it_stays_rejected(folder, experiments=3)
     measured = only(folder, "rejection_measured")
     assert [event["outcome"] for event in measured] == ["better", "worse", "crashed"]
     assert measured[0]["score"] < measured[0]["against"] < measured[1]["score"]
-    known = figures_of(desk, desk.ledger.refresh())
+    known = figures_of(context, context.ledger.refresh())
     note = (
         "Of 3 proposals that the reviewer rejected 3 were trained once all the same: 1 would have been better,"
         " 1 would have been worse, 1 would have crashed."
@@ -84,34 +84,34 @@ def test_claude_rejects_and_what_it_says_is_measured(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=f"{ALL}proposer: claude\n")
     refusing = use("review", {"answer": "reject", "reason": "I doubt it.", "remarks": []})
     with serve(both(good(), lambda request, number: refusing)) as api:
-        desk = with_claude(desk_of(folder), OfflineProposer(), api.environ)
-        run_loop(desk, Until())
+        context = with_claude(context_of(folder), OfflineProposer(), api.environ)
+        run_loop(context, Until())
         assert api.refusals == []
     assert_it_stays_rejected(folder)
     (measured,) = only(folder, "rejection_measured")
     assert measured["outcome"] == "better"
-    assert "1 would have been better" in rejections_note(figures_of(desk, desk.ledger.refresh()))
+    assert "1 would have been better" in rejections_note(figures_of(context, context.ledger.refresh()))
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_of(make_repository(tmp_path_factory.mktemp("draw") / "repo", config=ALL))
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    return context_of(make_repository(tmp_path_factory.mktemp("draw") / "repo", config=ALL))
 
 
 REVIEWED = Reviewed(1, 1, False, ("It was tried.",), "abc", reviewer="claude-opus-5-5")
 
 
-def test_only_what_a_model_rejected_for_good_is_drawn(desk: Desk) -> None:
-    assert len(draw(desk, REVIEWED)) == 1
+def test_only_what_a_model_rejected_for_good_is_drawn(context: Context) -> None:
+    assert len(draw(context, REVIEWED)) == 1
     for other in (
         replace(REVIEWED, approved=True),
         replace(REVIEWED, revise=True),
         replace(REVIEWED, reviewer="rules"),
         replace(REVIEWED, reviewer="rules (Claude: it refused to answer)"),
     ):
-        assert draw(desk, other) == []
+        assert draw(context, other) == []
     for less in ({"reviewer": "rules"}, {"audit_share": 0.0}):
-        assert draw(replace(desk, config=desk.config.model_copy(update=less)), REVIEWED) == []
+        assert draw(replace(context, config=context.config.model_copy(update=less)), REVIEWED) == []
 
 
 def test_the_draw_repeats_and_keeps_its_share() -> None:
@@ -137,8 +137,8 @@ def test_a_kill_before_any_append_loses_nothing(tmp_path: Path, at: int) -> None
     """Killed before the `at`-th append after the review, another process goes on; the run is made once."""
     folder = make_repository(tmp_path / "repo", config=ALL)
     checker = Checker(REJECT)
-    desk = desk_of(folder, Maker(BETTER), checker)
-    append, appended = desk.ledger.append, 0
+    context = context_of(folder, Maker(BETTER), checker)
+    append, appended = context.ledger.append, 0
 
     def counting(*arguments: Any, **more: Any) -> Any:
         nonlocal appended
@@ -148,10 +148,10 @@ def test_a_kill_before_any_append_loses_nothing(tmp_path: Path, at: int) -> None
                 raise Killed
         return append(*arguments, **more)
 
-    desk.ledger.append = counting  # type: ignore[method-assign]
-    killed = _ends_in(Killed, lambda: run_loop(desk, Until()))
+    context.ledger.append = counting  # type: ignore[method-assign]
+    killed = _ends_in(Killed, lambda: run_loop(context, Until()))
     assert killed
-    run_loop(desk_of(folder, Maker(), Checker(REJECT)), Until())
+    run_loop(context_of(folder, Maker(), Checker(REJECT)), Until())
     assert_it_stays_rejected(folder)
     assert len(only(folder, "rejection_drawn")) == len(only(folder, "rejection_measured")) == 1
     assert len(only(folder, "experiment_finished")) == 1
@@ -162,12 +162,12 @@ def test_in_three_jobs_the_one_that_trains_makes_the_run(tmp_path: Path) -> None
     make_repository(tmp_path / "repo", config=ALL, remote=remote)
     count = 0
 
-    def clone(maker: Maker | None = None, *opinions: Opinion) -> Desk:
+    def clone(maker: Maker | None = None, *opinions: Opinion) -> Context:
         nonlocal count
         count += 1
         folder = tmp_path / f"clone-{count}"
         git(tmp_path, "clone", "--quiet", str(remote), str(folder))
-        return desk_of(folder, maker, Checker(*opinions))
+        return context_of(folder, maker, Checker(*opinions))
 
     assert propose_next(clone(Maker(BETTER), REJECT), finish_first=True) == 1
     lost = tmp_path / "nothing.json"

@@ -10,7 +10,7 @@ import pytest
 
 from bot.agents.protocol import Opinion, Remark
 from bot.git import Git
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.single import propose_next
 from bot.pulls.review import lines_shown, review_of
 from bot.rules.events import Reviewed
@@ -77,8 +77,8 @@ def test_a_revised_experiment_has_a_review_for_each_round(tmp_path: Path) -> Non
         environ = {
             "GITHUB_API_URL": github.api_url, "GITHUB_SERVER_URL": github.server_url, "GITHUB_TOKEN": token,
         }  # fmt: skip
-        desk = open_desk(folder, None, PlainDisplay(io.StringIO()), environ, Maker(first, second))
-        assert propose_next(replace(desk, reviewer=Checker(revise, approve))) == 1
+        context = open_context(folder, None, PlainDisplay(io.StringIO()), environ, Maker(first, second))
+        assert propose_next(replace(context, reviewer=Checker(revise, approve))) == 1
         bodies = [each.body for each in repository.contents.reviews.values()]
         lines = [(each.path, each.line, each.body) for each in repository.contents.review_comments.values()]
         assert lines == [("train.py", 4, "too far")]
@@ -95,9 +95,9 @@ def test_a_revised_experiment_has_a_review_for_each_round(tmp_path: Path) -> Non
 def test_without_github_show_tells_them(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"train.py": LONG})
     opinion = Opinion("reject", "It was tried.", (Remark("train.py", 4, "too far"),), "a checker")
-    desk = open_desk(
+    context = open_context(
         folder, None, PlainDisplay(io.StringIO()), {}, Maker(LONG.replace("DROPOUT = 0.2", "DROPOUT = 0.1"))
     )
-    assert propose_next(replace(desk, reviewer=Checker(opinion))) == 1
+    assert propose_next(replace(context, reviewer=Checker(opinion))) == 1
     said = nocturne(folder, "show", "1").stdout
     assert "review (review/1):" in said and "train.py, line 4: too far" in said

@@ -14,7 +14,7 @@ import pytest
 from bot.claude.line import MAX_TOKENS
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.repairing import sent_back
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
@@ -62,19 +62,19 @@ def crashed(request: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def thinking(folder: Path, mind: Mind, tokens: int = 2_000_000) -> Iterator[tuple[Desk, Api, io.StringIO]]:
-    """Give a desk whose maker and checker are `mind`, behind the interface that Claude has."""
+def thinking(folder: Path, mind: Mind, tokens: int = 2_000_000) -> Iterator[tuple[Context, Api, io.StringIO]]:
+    """Give a context whose maker and checker are `mind`, behind the interface that Claude has."""
     notes = io.StringIO()
     with serve(mind) as api:
-        desk = open_desk(folder, None, PlainDisplay(notes), {}, OfflineProposer())
-        models = desk.config.models.model_copy(update={"experiment_tokens": tokens})
-        desk = replace(desk, config=desk.config.model_copy(update={"models": models}))
-        yield with_claude(desk, OfflineProposer(), api.environ), api, notes
+        context = open_context(folder, None, PlainDisplay(notes), {}, OfflineProposer())
+        models = context.config.models.model_copy(update={"experiment_tokens": tokens})
+        context = replace(context, config=context.config.model_copy(update={"models": models}))
+        yield with_claude(context, OfflineProposer(), api.environ), api, notes
         assert api.refusals == []
 
 
-def scripted(folder: Path, maker: Maker, checker: Checker | None = None) -> Desk:
-    return replace(open_desk(folder, None, PlainDisplay(io.StringIO()), {}, maker), reviewer=checker)
+def scripted(folder: Path, maker: Maker, checker: Checker | None = None) -> Context:
+    return replace(open_context(folder, None, PlainDisplay(io.StringIO()), {}, maker), reviewer=checker)
 
 
 def repository(tmp_path: Path, more: str = "", **how: Any) -> Path:
@@ -89,8 +89,8 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     told = f'import sys\nsys.stderr.write("{ORDER}\\n")\n'
     score = told + (make_repository(tmp_path / "pattern") / "score.py").read_text()
     folder = repository(tmp_path, "reviewer: claude\n", files={"score.py": score})
-    with thinking(folder, mending) as (desk, api, notes):
-        run_loop(desk, Until())
+    with thinking(folder, mending) as (context, api, notes):
+        run_loop(context, Until())
         asked = [shown(call.request) for call in api.made if crashed(call.request)]
         reviews = {
             call.request["messages"][0]["content"][-1]["text"] for call in api.made if reviewing(call.request)
@@ -111,18 +111,18 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     said = nocturne(folder, "show", "1").stdout
     assert "# Experiment 1: A small batch instead" in said
     assert f"repaired: 1 time, after a crash ({CRASH})" in said and "revised:" not in said
-    body = desk.forge.get_pull(1).body
+    body = context.forge.get_pull(1).body
     assert "| repaired | 1 time, after a crash" in body and "on a newer incumbent" not in body
     assert "1 run of an earlier round no longer count" in body
-    states = {status.context: status.state for status in desk.forge.statuses(first["commit"])}
+    states = {status.context: status.state for status in context.forge.statuses(first["commit"])}
     assert states["nocturne/train"] == "failure"
     assert "its maker may mend it" in notes.getvalue()
 
 
 def test_the_maker_may_decline(tmp_path: Path) -> None:
     folder = repository(tmp_path)
-    with thinking(folder, declining) as (desk, _, notes):
-        run_loop(desk, Until())
+    with thinking(folder, declining) as (context, _, notes):
+        run_loop(context, Until())
     (decided,) = only(folder, "experiment_decided")
     assert (decided["verdict"], decided["reason"]) == ("crashed", f"{CRASH}; no repair came")
     assert "it declined: No batch of that size fits." in notes.getvalue()
@@ -132,11 +132,11 @@ def test_the_maker_may_decline(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_no_cap_is_broken_for_a_repair(tmp_path: Path) -> None:
     folder = repository(tmp_path)
-    with thinking(folder, mending) as (desk, _, notes):
-        propose_next(desk)
-        used = desk.ledger.known().bills.of_experiment(1).tokens
-    with thinking(folder, mending, tokens=used + MAX_TOKENS) as (desk, api, notes):
-        run_loop(desk, Until())
+    with thinking(folder, mending) as (context, _, notes):
+        propose_next(context)
+        used = context.ledger.known().bills.of_experiment(1).tokens
+    with thinking(folder, mending, tokens=used + MAX_TOKENS) as (context, api, notes):
+        run_loop(context, Until())
         assert not any(crashed(call.request) for call in api.made)
     assert "models.experiment_tokens" in notes.getvalue()
     assert only(folder, "experiment_proposed")[0]["proposer"].startswith("claude")
@@ -172,22 +172,22 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("kind", "goes_back"), [("error", True), ("syntax", True), ("refused", False), ("timeout", False)]
 )
 def test_only_what_a_mend_may_cure_goes_back(crash: Path, kind: str, goes_back: bool) -> None:
-    desk = scripted(crash, Maker())
-    never = desk.config
-    desk = replace(desk, config=never.model_copy(update={"repairs": 1}))
-    campaign = desk.ledger.refresh()
+    context = scripted(crash, Maker())
+    never = context.config
+    context = replace(context, config=never.model_copy(update={"repairs": 1}))
+    campaign = context.ledger.refresh()
     failed = next(run for run in campaign.runs.values() if run.failure)
     experiment = campaign.experiments[1]
     run = replace(failed, failure={"class": kind, "reason": "something"})
-    assert (sent_back(desk, campaign, experiment, run) is not None) is goes_back
+    assert (sent_back(context, campaign, experiment, run) is not None) is goes_back
     assert experiment.proposal is not None
     for other in (
         replace(experiment, retries=7),
         replace(experiment, proposal=replace(experiment.proposal, proposer="offline (Claude: 529)")),
     ):
-        assert sent_back(desk, campaign, other, run) is None
-    for config in (never, desk.config.model_copy(update={"proposer": "offline"})):
-        assert sent_back(replace(desk, config=config), campaign, experiment, run) is None
+        assert sent_back(context, campaign, other, run) is None
+    for config in (never, context.config.model_copy(update={"proposer": "offline"})):
+        assert sent_back(replace(context, config=config), campaign, experiment, run) is None
 
 
 def test_what_comes_back_out_of_scope_or_unwanted_does_not_train(tmp_path: Path) -> None:
@@ -215,19 +215,19 @@ def test_a_review_may_ask_for_better_before_and_after_once(tmp_path: Path) -> No
 def test_a_kill_before_any_append_of_a_repair_loses_nothing(tmp_path: Path, at: int) -> None:
     """Killed before the `at`-th append after the crash, another process goes on and comes to the same."""
     folder = repository(tmp_path)
-    desk = scripted(folder, Maker(TOO_LARGE, SMALLER))
-    append, appended = desk.ledger.append, 0
+    context = scripted(folder, Maker(TOO_LARGE, SMALLER))
+    append, appended = context.ledger.append, 0
 
     def counting(*arguments: Any, **more: Any) -> Any:
         nonlocal appended
-        if any(run.failure for run in desk.ledger.known().runs.values()):
+        if any(run.failure for run in context.ledger.known().runs.values()):
             appended += 1
             if appended == at:
                 raise Killed
         return append(*arguments, **more)
 
-    desk.ledger.append = counting  # type: ignore[method-assign]
-    assert _ends_in(Killed, lambda: run_loop(desk, Until()))
+    context.ledger.append = counting  # type: ignore[method-assign]
+    assert _ends_in(Killed, lambda: run_loop(context, Until()))
     rest = Maker(*([SMALLER] if not only(folder, "proposal_revised") else []))
     run_loop(scripted(folder, rest), Until())
     assert [event["round"] for event in only(folder, "candidate_built")] == [1, 2]
@@ -245,12 +245,12 @@ def test_in_three_jobs_a_repair_is_a_new_round(tmp_path: Path) -> None:
     makers = iter([Maker(TOO_LARGE), Maker(SMALLER), Maker()])
     count = 0
 
-    def clone(maker: Maker | None = None) -> Desk:
+    def clone(maker: Maker | None = None) -> Context:
         nonlocal count
         count += 1
         folder = tmp_path / f"clone-{count}"
         git(tmp_path, "clone", "--quiet", str(remote), str(folder))
-        return open_desk(folder, None, PlainDisplay(io.StringIO()), {}, maker or OfflineProposer())
+        return open_context(folder, None, PlainDisplay(io.StringIO()), {}, maker or OfflineProposer())
 
     for rounds in (1, 2):
         assert propose_next(clone(next(makers)), finish_first=True) == 1
@@ -259,9 +259,9 @@ def test_in_three_jobs_a_repair_is_a_new_round(tmp_path: Path) -> None:
         refs = git(remote, "for-each-ref")
         train_apart(clone(), 1, path)
         assert git(remote, "for-each-ref") == refs
-        desk = clone()
-        assert decide_experiment(desk, 1, path) == (1, True)
-        finished = desk.ledger.known().experiments[1].finished_at is not None
+        context = clone()
+        assert decide_experiment(context, 1, path) == (1, True)
+        finished = context.ledger.known().experiments[1].finished_at is not None
         assert finished is (rounds == 2)
         if not finished:
             assert decide_experiment(clone(), 1, path) == (1, True)  # the job made once more changes nothing

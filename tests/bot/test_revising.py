@@ -11,7 +11,7 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Case, Opinion, Question, Remark
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.proposal import Proposal
 from bot.terminal import PlainDisplay
@@ -54,9 +54,9 @@ class Checker:
         return self._opinions.pop(0)
 
 
-def desk_of(folder: Path, maker: Maker, checker: Checker) -> Desk:
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, maker)
-    return replace(desk, reviewer=checker)
+def context_of(folder: Path, maker: Maker, checker: Checker) -> Context:
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, maker)
+    return replace(context, reviewer=checker)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def only(folder: Path, kind: str) -> list[dict[str, object]]:
 
 def test_what_is_approved_trains(folder: Path) -> None:
     checker = Checker(APPROVE)
-    run_loop(desk_of(folder, Maker(FASTER), checker), Until())
+    run_loop(context_of(folder, Maker(FASTER), checker), Until())
     (reviewed,) = only(folder, "reviewed")
     assert (reviewed["approved"], reviewed["reviewer"], reviewed["revise"]) == (True, "a checker", False)
     assert only(folder, "experiment_decided")[0]["verdict"] == "improved"
@@ -86,7 +86,7 @@ def test_what_is_approved_trains(folder: Path) -> None:
 
 
 def test_what_is_rejected_does_not_train(folder: Path) -> None:
-    run_loop(desk_of(folder, Maker(FASTER), Checker(REJECT)), Until())
+    run_loop(context_of(folder, Maker(FASTER), Checker(REJECT)), Until())
     (decided,) = only(folder, "experiment_decided")
     assert (decided["verdict"], decided["reason"]) == ("rejected", "It was tried.")
     assert not [run for run in only(folder, "run_finished") if run["experiment"] == 1]
@@ -95,7 +95,7 @@ def test_what_is_rejected_does_not_train(folder: Path) -> None:
 
 def test_a_revision_is_a_further_round_of_the_same_pull_request(folder: Path) -> None:
     maker, checker = Maker(LESS_DROPOUT, FASTER), Checker(REVISE, APPROVE)
-    run_loop(desk_of(folder, maker, checker), Until())
+    run_loop(context_of(folder, maker, checker), Until())
     revision = maker.asked[1].revision
     assert revision is not None and maker.asked[0].revision is None
     assert revision.files == {"train.py": LESS_DROPOUT} and revision.hypothesis == "Try 1"
@@ -115,21 +115,21 @@ def test_a_revision_is_a_further_round_of_the_same_pull_request(folder: Path) ->
 
 
 def git_body(folder: Path) -> str:
-    from bot.loop.desk import open_desk
+    from bot.loop.context import open_context
 
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
-    return desk.forge.get_pull(1).body
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
+    return context.forge.get_pull(1).body
 
 
 def test_it_is_asked_for_once(folder: Path) -> None:
-    run_loop(desk_of(folder, Maker(LESS_DROPOUT, FASTER), Checker(REVISE, REVISE)), Until())
+    run_loop(context_of(folder, Maker(LESS_DROPOUT, FASTER), Checker(REVISE, REVISE)), Until())
     (decided,) = only(folder, "experiment_decided")
     assert decided["verdict"] == "rejected" and len(only(folder, "proposal_revised")) == 1
 
 
 @pytest.mark.parametrize("second", [(), (LESS_DROPOUT,)], ids=["none", "the same again"])
 def test_without_a_better_version_it_is_rejected(folder: Path, second: tuple[str, ...]) -> None:
-    run_loop(desk_of(folder, Maker(LESS_DROPOUT, *second), Checker(REVISE)), Until())
+    run_loop(context_of(folder, Maker(LESS_DROPOUT, *second), Checker(REVISE)), Until())
     (decided,) = only(folder, "experiment_decided")
     assert decided["verdict"] == "rejected"
     assert decided["reason"] == "Halve it at most.; train.py line 4: too far; no better version came"
@@ -143,8 +143,8 @@ class Killed(BaseException):
 def test_a_kill_before_any_append_of_a_revision_loses_nothing(folder: Path, at: int) -> None:
     """Killed before the `at`-th append after the first review, another clone goes on and comes to the same."""
     maker, checker = Maker(LESS_DROPOUT, FASTER, FASTER), Checker(REVISE, APPROVE, APPROVE)
-    desk = desk_of(folder, maker, checker)
-    append, appended = desk.ledger.append, 0
+    context = context_of(folder, maker, checker)
+    append, appended = context.ledger.append, 0
 
     def counting(*arguments: object, **more: object) -> object:
         nonlocal appended
@@ -154,12 +154,12 @@ def test_a_kill_before_any_append_of_a_revision_loses_nothing(folder: Path, at: 
                 raise Killed
         return append(*arguments, **more)  # type: ignore[arg-type]
 
-    desk.ledger.append = counting  # type: ignore[method-assign,assignment]
-    killed = _ends_in(Killed, lambda: run_loop(desk, Until()))
+    context.ledger.append = counting  # type: ignore[method-assign,assignment]
+    killed = _ends_in(Killed, lambda: run_loop(context, Until()))
     if killed:
         again = Checker(*([REVISE] if not only(folder, "reviewed") else []), APPROVE)
         rest = Maker(*([FASTER] if not only(folder, "proposal_revised") else []))
-        run_loop(desk_of(folder, rest, again), Until())
+        run_loop(context_of(folder, rest, again), Until())
     assert [event["round"] for event in only(folder, "candidate_built")] == [1, 2]
     assert len(only(folder, "proposal_revised")) == 1 and len(only(folder, "pull_opened")) == 1
     assert git(folder, "show", "nocturne/main:train.py") == FASTER.rstrip()
@@ -178,19 +178,19 @@ def test_another_clone_rebuilds_a_revision_that_was_not_pushed(tmp_path: Path) -
     first = make_repository(tmp_path / "one", config=config, remote=tmp_path / "origin.git")
     second = tmp_path / "two"
     git(tmp_path, "clone", "--quiet", str(tmp_path / "origin.git"), str(second))
-    desk = desk_of(first, Maker(LESS_DROPOUT, FASTER), Checker(REVISE))
-    pushed = desk.forge.replace_branch
+    context = context_of(first, Maker(LESS_DROPOUT, FASTER), Checker(REVISE))
+    pushed = context.forge.replace_branch
 
     def replace_branch(branch: str, sha: str, **more: object) -> None:
         if len(only(first, "candidate_built")) == 2:
             raise Killed
         pushed(branch, sha, **more)  # type: ignore[arg-type]
 
-    desk.forge.replace_branch = replace_branch  # type: ignore[method-assign]
-    assert _ends_in(Killed, lambda: run_loop(desk, Until()))
+    context.forge.replace_branch = replace_branch  # type: ignore[method-assign]
+    assert _ends_in(Killed, lambda: run_loop(context, Until()))
     git(second, "fetch", "--quiet", "origin", "nocturne/ledger:nocturne/ledger")
     checker = Checker(APPROVE)
-    run_loop(desk_of(second, Maker(), checker), Until())
+    run_loop(context_of(second, Maker(), checker), Until())
     assert checker.cases[0].proposed["train.py"] == FASTER
     git(second, "fetch", "--quiet", "--force", "origin", "nocturne/ledger:nocturne/ledger")
     assert only(second, "experiment_decided")[0]["verdict"] == "improved"

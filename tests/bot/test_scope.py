@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.protocol import Question
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.judging import judge
 from bot.loop.measure import measure
 from bot.loop.scope import objections
@@ -68,27 +68,29 @@ def numbered(number: int) -> str:
     return TRAIN.replace("DROPOUT = 0.2", f"DROPOUT = 0.{number:03d}1")
 
 
-def make_desk(folder: Path) -> Desk:
-    desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, NoMaker())
-    ensure_started(desk)
-    return desk
+def make_context(folder: Path) -> Context:
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, NoMaker())
+    ensure_started(context)
+    return context
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """One campaign for all that is refused: nothing of it ever lands."""
-    return make_desk(make_repository(tmp_path_factory.mktemp("scope") / "repo"))
+    return make_context(make_repository(tmp_path_factory.mktemp("scope") / "repo"))
 
 
-def enter(desk: Desk, make: Make, parent: str | None = None, stages: Sequence[str] = THROUGH) -> Experiment:
+def enter(
+    context: Context, make: Make, parent: str | None = None, stages: Sequence[str] = THROUGH
+) -> Experiment:
     """Take a candidate that `make(incumbent, number)` committed by hand through the stages that are due.
 
     What its proposal says of itself is honest: that it changes train.py.
     """
-    campaign = reconcile(desk)
+    campaign = reconcile(context)
     number = max(campaign.experiments, default=0) + 1
     commit_name = make(campaign.incumbent, number)
-    desk.ledger.append(
+    context.ledger.append(
         lambda _: [
             ExperimentClaimed(number, campaign.incumbent),
             ExperimentProposed(
@@ -97,21 +99,21 @@ def enter(desk: Desk, make: Make, parent: str | None = None, stages: Sequence[st
             CandidateBuilt(number, 1, parent or campaign.incumbent, commit_name, 1, 1),
         ]
     )
-    work_on(desk, number, stages)
-    return desk.ledger.refresh().experiments[number]
+    work_on(context, number, stages)
+    return context.ledger.refresh().experiments[number]
 
 
-def refused(desk: Desk, experiment: Experiment) -> tuple[str, ...]:
+def refused(context: Context, experiment: Experiment) -> tuple[str, ...]:
     """See that an experiment ended as one that is out of scope, and return the reasons."""
     assert experiment.candidate and experiment.decision and experiment.review and experiment.pull
     reasons = experiment.review.reasons
-    assert not experiment.review.approved and next_stage(desk.ledger.refresh(), experiment)[0] == "close"
+    assert not experiment.review.approved and next_stage(context.ledger.refresh(), experiment)[0] == "close"
     assert experiment.verdict == "rejected" and experiment.decision.reason == "; ".join(reasons)
     assert f"refused before training ({reasons[0]}" in experiment.decision.lesson
-    stated = {s.context: s for s in desk.forge.statuses(experiment.candidate.commit)}
+    stated = {s.context: s for s in context.forge.statuses(experiment.candidate.commit)}
     assert stated["nocturne/scope"].state == stated["nocturne/review"].state == "failure"
     assert stated["nocturne/scope"].description == reasons[0]
-    assert not desk.ledger.refresh().runs and not desk.runs.folder.exists()
+    assert not context.ledger.refresh().runs and not context.runs.folder.exists()
     return reasons
 
 
@@ -161,10 +163,12 @@ TRICKS: dict[str, tuple[dict[str, tuple[str, str] | None], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_more_than_an_editable_file_is_refused_before_a_second_of_training(desk: Desk, trick: str) -> None:
+def test_more_than_an_editable_file_is_refused_before_a_second_of_training(
+    context: Context, trick: str
+) -> None:
     """The proposal names nothing of it; an honest train.py beside it excuses nothing."""
     entries, said = TRICKS[trick]
-    top = desk.git.top
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         written: dict[str, Entry] = {"train.py": ("100644", blob(top, numbered(number)))}
@@ -176,29 +180,29 @@ def test_more_than_an_editable_file_is_refused_before_a_second_of_training(desk:
                 written[name] = (mode, ANY if mode == "160000" else blob(top, content))
         return commit(top, tree(top, incumbent, written), incumbent)
 
-    assert refused(desk, enter(desk, make)) == said
+    assert refused(context, enter(context, make)) == said
 
 
-def test_refused_experiment_is_closed_and_nothing_landed(desk: Desk) -> None:
-    top = desk.git.top
+def test_refused_experiment_is_closed_and_nothing_landed(context: Context) -> None:
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         return commit(top, tree(top, incumbent, {"score.py": ("100644", blob(top, FORGED))}), incumbent)
 
-    experiment = enter(desk, make, stages=STAGE_ORDER)
+    experiment = enter(context, make, stages=STAGE_ORDER)
     assert experiment.finished_at is not None and experiment.verdict == "rejected" and experiment.pull
-    pull = desk.forge.get_pull(experiment.pull.pull)
+    pull = context.forge.get_pull(experiment.pull.pull)
     assert pull.state == "closed" and "nocturne:rejected" in pull.labels
-    (comment,) = desk.forge.comments(pull.number)
+    (comment,) = context.forge.comments(pull.number)
     assert (
         comment.key == "status" and "score.py is locked" in comment.body and "score.py is locked" in pull.body
     )
-    assert desk.forge.branch_head(desk.branch) == git(top, "rev-parse", "main")
-    assert not desk.ledger.refresh().runs
+    assert context.forge.branch_head(context.branch) == git(top, "rev-parse", "main")
+    assert not context.ledger.refresh().runs
 
 
-def test_folders_that_git_or_the_bot_obeys(desk: Desk) -> None:
-    top = desk.git.top
+def test_folders_that_git_or_the_bot_obeys(context: Context) -> None:
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         run = ("100644", blob(top, "on: push\n"))
@@ -212,7 +216,7 @@ def test_folders_that_git_or_the_bot_obeys(desk: Desk) -> None:
         }
         return commit(top, tree(top, incumbent, entries), incumbent)
 
-    assert refused(desk, enter(desk, make)) == (
+    assert refused(context, enter(context, make)) == (
         ".git/config is locked (added, looks like git's own folder)",
         ".githooks/post-checkout is locked (added)",
         ".github/nocturne.yml is locked (steers the bot and its workflows)",
@@ -221,27 +225,27 @@ def test_folders_that_git_or_the_bot_obeys(desk: Desk) -> None:
     )
 
 
-def test_what_a_tree_hides_from_its_diff(desk: Desk) -> None:
-    top = desk.git.top
+def test_what_a_tree_hides_from_its_diff(context: Context) -> None:
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         honest = tree(top, incumbent, {"train.py": ("100644", blob(top, numbered(number)))})
         return commit(top, tree(top, honest, {"torch": ("040000", EMPTY_TREE)}), incumbent)
 
-    experiment = enter(desk, make)
-    assert refused(desk, experiment) == ("the candidate's tree holds more than its diff shows",)
+    experiment = enter(context, make)
+    assert refused(context, experiment) == ("the candidate's tree holds more than its diff shows",)
     assert experiment.candidate is not None
     incumbent = experiment.candidate.parent
     changed = git(top, "diff", "--name-only", incumbent, experiment.candidate.commit)
     assert changed == "train.py"  # git's own diff does hide it
     score = ("100644", git(top, "rev-parse", f"{incumbent}:score.py"))
     twice = commit(top, tree(top, incumbent, {"score.py": score}, twice=True), incumbent)
-    assert objections(desk, desk.ledger.refresh(), twice) != ()
+    assert objections(context, context.ledger.refresh(), twice) != ()
 
 
-def test_candidate_is_one_commit_on_the_incumbent(desk: Desk) -> None:
+def test_candidate_is_one_commit_on_the_incumbent(context: Context) -> None:
     """Not two (the first of which the diff does not show), not one on a stranger, none without a past."""
-    top = desk.git.top
+    top = context.git.top
     incumbent = git(top, "rev-parse", "main")
     said = ("the candidate is not one commit on top of the incumbent",)
 
@@ -258,41 +262,41 @@ def test_candidate_is_one_commit_on_the_incumbent(desk: Desk) -> None:
         return commit(top, honest(stranger, number), stranger)
 
     stranger = forged(incumbent)
-    assert refused(desk, enter(desk, two)) == said
-    assert refused(desk, enter(desk, on_stranger, stranger)) == said
-    campaign = desk.ledger.refresh()
+    assert refused(context, enter(context, two)) == said
+    assert refused(context, enter(context, on_stranger, stranger)) == said
+    campaign = context.ledger.refresh()
     for other in (commit(top, honest(incumbent, 1)), commit(top, honest(incumbent, 1), incumbent, stranger)):
-        assert objections(desk, campaign, other) == said
+        assert objections(context, campaign, other) == said
     one = commit(top, honest(incumbent, 1), incumbent)
-    assert objections(desk, campaign, one, parent=stranger) == said
-    assert objections(desk, campaign, one, parent=incumbent) == ()
+    assert objections(context, campaign, one, parent=stranger) == said
+    assert objections(context, campaign, one, parent=incumbent) == ()
 
 
-def test_a_flood_of_files_is_counted_not_listed(desk: Desk) -> None:
-    top = desk.git.top
+def test_a_flood_of_files_is_counted_not_listed(context: Context) -> None:
+    top = context.git.top
     incumbent, empty = git(top, "rev-parse", "main"), blob(top, "")
     many: dict[str, Entry] = {f"{n:03d}{'x' * 200}": ("100644", empty) for n in range(300)}
     flood = commit(top, tree(top, incumbent, many), incumbent)
-    said = objections(desk, desk.ledger.refresh(), flood)
+    said = objections(context, context.ledger.refresh(), flood)
     assert len(said) == MAX_REASONS + 1 and said[-1] == "and 292 more"
     assert max(map(len, said)) < 140
 
 
-def test_text_that_is_none_is_refused_and_the_loop_goes_on(desk: Desk) -> None:
-    top = desk.git.top
+def test_text_that_is_none_is_refused_and_the_loop_goes_on(context: Context) -> None:
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         return commit(top, tree(top, incumbent, {"train.py": ("100644", blob(top, "# \udcff\n"))}), incumbent)
 
-    experiment = enter(desk, make)
+    experiment = enter(context, make)
     assert experiment.review is not None and experiment.verdict == "rejected"
     assert "not UTF-8" in experiment.review.reasons[0]
-    assert not desk.ledger.refresh().runs
+    assert not context.ledger.refresh().runs
 
 
-def test_what_was_out_of_scope_may_be_tried_within_it(desk: Desk) -> None:
+def test_what_was_out_of_scope_may_be_tried_within_it(context: Context) -> None:
     """The train.py of a refused candidate was never measured: it is not "tried already"."""
-    top = desk.git.top
+    top = context.git.top
     train = ("100644", blob(top, TRAIN.replace("BATCH_SIZE = 64", "BATCH_SIZE = 48")))
 
     def beside(incumbent: str, number: int) -> str:
@@ -302,11 +306,11 @@ def test_what_was_out_of_scope_may_be_tried_within_it(desk: Desk) -> None:
     def alone(incumbent: str, number: int) -> str:
         return commit(top, tree(top, incumbent, {"train.py": train}), incumbent)
 
-    refused(desk, enter(desk, beside))
-    experiment = enter(desk, alone, stages=BEFORE_TRAINING)
+    refused(context, enter(context, beside))
+    experiment = enter(context, alone, stages=BEFORE_TRAINING)
     assert experiment.candidate is not None and experiment.review is not None
     assert experiment.review.approved and experiment.decision is None
-    stated = {s.context: s.state for s in desk.forge.statuses(experiment.candidate.commit)}
+    stated = {s.context: s.state for s in context.forge.statuses(experiment.candidate.commit)}
     assert stated == {"nocturne/scope": "success", "nocturne/review": "success"}
 
 
@@ -330,36 +334,36 @@ def test_run_sees_the_incumbent_and_the_editable_files_byte_for_byte(tmp_path: P
     (folder / "train.py").chmod(0o755)
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "Attributes")
-    desk = make_desk(folder)
+    context = make_context(folder)
 
     def make(incumbent: str, number: int) -> str:
         train = ("100755", blob(folder, numbered(number) + "NEW = 1\n"))
         model = ("100644", blob(folder, "HIDDEN = 8\n"))
         return commit(folder, tree(folder, incumbent, {"train.py": train, "model.py": model}), incumbent)
 
-    experiment = enter(desk, make, stages=BEFORE_TRAINING)
+    experiment = enter(context, make, stages=BEFORE_TRAINING)
     assert experiment.candidate is not None and experiment.decision is None
-    run = measure(desk, experiment.candidate.commit, experiment=experiment.number, title="honest")
+    run = measure(context, experiment.candidate.commit, experiment=experiment.number, title="honest")
     assert run is not None and run.failure is None and run.score == 1.0
     assert [event["kind"] for event in events(folder)].count("run_finished") == 1
 
 
 def test_scope_that_was_narrowed_after_the_review_ends_the_experiment_unrun(tmp_path: Path) -> None:
     files = {"model.py": "HIDDEN = 4\n"}
-    desk = make_desk(make_repository(tmp_path / "repo", config=TWO_FILES, files=files))
-    top = desk.git.top
+    context = make_context(make_repository(tmp_path / "repo", config=TWO_FILES, files=files))
+    top = context.git.top
 
     def make(incumbent: str, number: int) -> str:
         model = ("100644", blob(top, "HIDDEN = 8\n"))
         return commit(top, tree(top, incumbent, {"model.py": model}), incumbent)
 
-    experiment = enter(desk, make, stages=BEFORE_TRAINING)
+    experiment = enter(context, make, stages=BEFORE_TRAINING)
     assert experiment.review is not None and experiment.review.approved and experiment.candidate is not None
-    later = dataclasses.replace(desk, config=desk.config.model_copy(update={"editable": ["train.py"]}))
+    later = dataclasses.replace(context, config=context.config.model_copy(update={"editable": ["train.py"]}))
     run = measure(later, experiment.candidate.commit, experiment=experiment.number, title="too much")
     assert run is not None and run.score is None and run.jail != "none"
     assert run.failure == {"class": "refused", "reason": "model.py is locked"}
-    assert not desk.runs.folder.exists()  # no evaluator was started
+    assert not context.runs.folder.exists()  # no evaluator was started
     verdict = judge(later, later.ledger.refresh(), experiment)
     assert isinstance(verdict, ExperimentDecided) and verdict.verdict == "rejected"
 

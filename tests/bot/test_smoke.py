@@ -15,7 +15,7 @@ import pytest
 
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.single import propose_next
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile, work_on
@@ -62,12 +62,12 @@ def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
 
     folder = make_repository(tmp_path / "repo", config=CONFIG + MORE, files={"score.py": SPEAKING})
     with serve(both(maker)) as api:
-        desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        desk = replace(with_claude(desk, OfflineProposer(), api.environ), may_run=True)
-        ensure_started(desk)
-        assert begin(desk, reconcile(desk), Begin(1, None)) == 1
-        assert not work_on(desk, 1, ("propose",))
-        campaign = desk.ledger.refresh()
+        context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+        context = replace(with_claude(context, OfflineProposer(), api.environ), may_run=True)
+        ensure_started(context)
+        assert begin(context, reconcile(context), Begin(1, None)) == 1
+        assert not work_on(context, 1, ("propose",))
+        campaign = context.ledger.refresh()
     assert api.refusals == []
     failed, refused, fine, spent = told
     assert failed.startswith("It failed.") and "NameError" in failed and "<data " in failed
@@ -98,8 +98,8 @@ def test_a_job_that_only_proposes_has_no_such_tool(tmp_path: Path) -> None:
 
     folder = make_repository(tmp_path / "repo", config=CONFIG + MORE)
     with serve(both(maker)) as api:
-        desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        assert propose_next(with_claude(desk, OfflineProposer(), api.environ)) == 1
+        context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+        assert propose_next(with_claude(context, OfflineProposer(), api.environ)) == 1
     assert all("smoke_run" not in names(call.request) for call in api.calls)
     assert "There is no tool of that name" in results(api.calls[1].request)[0]
     assert not [event for event in events(folder) if event["kind"] == "draft_tried"]

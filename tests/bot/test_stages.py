@@ -13,7 +13,7 @@ from bot.agents.protocol import Question
 from bot.errors import UserError
 from bot.git import Git
 from bot.loop.carry import carry
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.proposing import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
@@ -42,8 +42,8 @@ class Script:
         return next(self._proposals, None)
 
 
-def desk_for(folder: Path, script: Script) -> Desk:
-    return open_desk(folder, None, PlainDisplay(io.StringIO()), {}, script)
+def context_for(folder: Path, script: Script) -> Context:
+    return open_context(folder, None, PlainDisplay(io.StringIO()), {}, script)
 
 
 LESS_DROPOUT = TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.1")
@@ -64,8 +64,8 @@ FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 )  # fmt: skip
 def test_refused_before_a_second_of_training(tmp_path: Path, files: dict[str, str], said: str) -> None:
     folder = make_repository(tmp_path / "repo")
-    desk = desk_for(folder, Script(proposal(files)))
-    assert run_loop(desk, Until(experiments=1)).reason == "requested"
+    context = context_for(folder, Script(proposal(files)))
+    assert run_loop(context, Until(experiments=1)).reason == "requested"
     assert status(folder)["experiments"]["rejected"] == 1
     assert {event["experiment"] for event in events(folder) if event["kind"] == "run_finished"} == {None}
     shown = nocturne(folder, "show", "1").stdout
@@ -76,23 +76,23 @@ def test_refused_before_a_second_of_training(tmp_path: Path, files: dict[str, st
     assert changed in ("", "train.py")
 
 
-def two_claims(folder: Path, script: Script) -> Desk:
+def two_claims(folder: Path, script: Script) -> Context:
     """Two experiments claimed on one incumbent, as by two loops at the same moment."""
-    desk = desk_for(folder, script)
-    ensure_started(desk)
+    context = context_for(folder, script)
+    ensure_started(context)
     for number in (1, 2):
-        assert begin(desk, reconcile(desk), Begin(number)) == number
-    return desk
+        assert begin(context, reconcile(context), Begin(number)) == number
+    return context
 
 
 def test_loops_that_think_alike_do_not_try_the_same(tmp_path: Path) -> None:
     same, other = proposal({"train.py": FASTER}), proposal({"train.py": LESS_DROPOUT})
     script = Script(same, same, other)
-    desk = two_claims(make_repository(tmp_path / "repo"), script)
+    context = two_claims(make_repository(tmp_path / "repo"), script)
     for number in (1, 2):
-        campaign = desk.ledger.refresh()
-        propose(desk, campaign, campaign.experiments[number])
-    proposed = desk.ledger.refresh().experiments
+        campaign = context.ledger.refresh()
+        propose(context, campaign, campaign.experiments[number])
+    proposed = context.ledger.refresh().experiments
     changes = [proposed[number].proposal.changes for number in (1, 2)]  # type: ignore[union-attr]
     assert changes[0][0]["name"] == "LEARNING_RATE" and changes[1][0]["name"] == "DROPOUT"
     assert [past.number for past in script.asked[2].history] == [1]
@@ -100,11 +100,11 @@ def test_loops_that_think_alike_do_not_try_the_same(tmp_path: Path) -> None:
 
 def test_maker_that_only_repeats_others_is_told_off(tmp_path: Path) -> None:
     same = proposal({"train.py": FASTER})
-    desk = two_claims(make_repository(tmp_path / "repo"), Script(*[same] * 9))
-    campaign = desk.ledger.refresh()
-    propose(desk, campaign, campaign.experiments[1])
+    context = two_claims(make_repository(tmp_path / "repo"), Script(*[same] * 9))
+    campaign = context.ledger.refresh()
+    propose(context, campaign, campaign.experiments[1])
     with pytest.raises(UserError, match="proposed the same as experiment 2"):
-        propose(desk, desk.ledger.refresh(), campaign.experiments[2])
+        propose(context, context.ledger.refresh(), campaign.experiments[2])
 
 
 def test_maker_that_raises_loses_nothing(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_maker_that_raises_loses_nothing(tmp_path: Path) -> None:
 
     folder = make_repository(tmp_path / "repo")
     with pytest.raises(UserError, match="has no key"):
-        run_loop(open_desk(folder, None, PlainDisplay(io.StringIO()), {}, Broken()), Until(experiments=1))
+        run_loop(open_context(folder, None, PlainDisplay(io.StringIO()), {}, Broken()), Until(experiments=1))
     nocturne(folder, "run", "-n", "1")
     known = status(folder)["experiments"]
     assert (known["total"], known["open"]) == (1, 0)

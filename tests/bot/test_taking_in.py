@@ -74,7 +74,7 @@ def test_an_open_experiment_ends_first(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     loop = Loop(folder, (*WINS[:1], LOSS, WINS[1]))
     loop.run(1)
-    assert propose_next(loop.desk) == 2
+    assert propose_next(loop.context) == 2
     edit(folder, {"README.md": "New\n"})
     loop.run(1)
     assert moves(folder) == [] and loop.campaign.experiments[2].finished_at is not None
@@ -104,14 +104,14 @@ def test_a_conflict_is_said_once_and_the_loop_goes_on(tmp_path: Path) -> None:
     assert "goes on without that" in nocturne(folder, "report").stdout
     asked = loop.campaign.asked  # one issue says so, which is still open though the loop went on
     assert asked is not None and (asked.reason, asked.told) == ("base", True) and asked.issue is not None
-    assert loop.desk.forge.get_issue(asked.issue).state == "open"
+    assert loop.context.forge.get_issue(asked.issue).state == "open"
     assert len(recorded(folder, HumanTold)) == 1
     # Mended on the base branch: there both have the same line now.
     edit(folder, {"train.py": TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.002")})
     loop = Loop(folder, (WINS[0], WINS[2], LOSS, WINS[1]))
     loop.run(1)
     assert [why for _, why in moves(folder)] == ["base"] and status(folder)["base_left_out"] is None
-    assert loop.desk.forge.get_issue(asked.issue).state == "closed" and loop.campaign.asked is None
+    assert loop.context.forge.get_issue(asked.issue).state == "closed" and loop.campaign.asked is None
 
 
 # Without a run: the campaign's branch is moved by hand, which makes an incumbent too.
@@ -123,13 +123,13 @@ FAST, FASTER = (TRAIN.replace("LEARNING_RATE = 0.001", f"LEARNING_RATE = {rate}"
 def ahead(folder: Path, *texts: str) -> tuple[Loop, list[str]]:
     """Begin a campaign whose branch is ahead of main by one commit for each text of train.py; main as it was."""
     loop = Loop(folder)
-    ensure_started(loop.desk)
+    ensure_started(loop.context)
     made = []
     git(folder, "checkout", "--quiet", "-b", "mine")
     for text in texts:
         made.append(edit(folder, {"train.py": text}, "Faster"))
-        loop.desk.forge.push_branch("nocturne/main", made[-1])
-        assert reconcile(loop.desk).incumbent == made[-1]
+        loop.context.forge.push_branch("nocturne/main", made[-1])
+        assert reconcile(loop.context).incumbent == made[-1]
     git(folder, "checkout", "--quiet", "main")
     return loop, made
 
@@ -139,7 +139,7 @@ def test_a_base_that_holds_the_incumbent_is_followed(tmp_path: Path) -> None:
     loop, (won,) = ahead(folder, FAST)
     git(folder, "merge", "--quiet", "--no-ff", "--message", "Take it", won)
     merge = git(folder, "rev-parse", "HEAD")
-    assert take_in(loop.desk, loop.campaign).incumbent == merge == head(folder)
+    assert take_in(loop.context, loop.campaign).incumbent == merge == head(folder)
     assert moves(folder)[1:] == [(merge, "base")]
 
 
@@ -147,7 +147,7 @@ def test_a_base_that_would_break_the_task_is_left_out(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     loop, (won,) = ahead(folder, FAST)
     edit(folder, {"train.py": TRAIN + "\n)\n"})
-    assert take_in(loop.desk, loop.campaign).incumbent == won == head(folder)
+    assert take_in(loop.context, loop.campaign).incumbent == won == head(folder)
     assert loop.campaign.left_out is not None and "does not parse" in loop.campaign.left_out.reason
 
 
@@ -159,7 +159,7 @@ def test_after_a_squash_the_base_is_taken_in_without_conflict(tmp_path: Path, wa
     if way == "squash onto others":  # no tree of the campaign is one of main's; what a promotion showed helps
         edit(folder, {"other.md": "Other\n"})
         shown = ev.PromotionShown(1, first, "", "", 1)
-        loop.desk.ledger.append(lambda _: [ev.PromotionOpened(1, "local:pull/1"), shown])
+        loop.context.ledger.append(lambda _: [ev.PromotionOpened(1, "local:pull/1"), shown])
     if way == "rebase":
         edit(folder, {"train.py": FAST}, "Faster, once more")
     else:
@@ -168,8 +168,8 @@ def test_after_a_squash_the_base_is_taken_in_without_conflict(tmp_path: Path, wa
     if way != "squash onto others":
         edit(folder, {"README.md": "More\n"})
     base = git(folder, "rev-parse", "main")
-    assert merging.merge_trees(loop.desk.git, second, base).conflicts == ("train.py",)
-    taken = take_in(loop.desk, loop.campaign).incumbent
+    assert merging.merge_trees(loop.context.git, second, base).conflicts == ("train.py",)
+    taken = take_in(loop.context, loop.campaign).incumbent
     assert parents(folder, taken) == [second, base] and loop.campaign.absorbed == {first}
     assert git(folder, "show", f"{taken}:train.py") == FASTER.strip()
     assert git(folder, "diff", "--name-only", second, taken) in ("README.md", "other.md")
@@ -181,7 +181,7 @@ def test_what_main_took_back_is_taken_back_here(tmp_path: Path) -> None:
     loop, (first,) = ahead(folder, FAST)
     edit(folder, {"train.py": FAST}, "Squashed")
     edit(folder, {"train.py": TRAIN}, "No, better not")
-    taken = take_in(loop.desk, loop.campaign).incumbent
+    taken = take_in(loop.context, loop.campaign).incumbent
     assert git(folder, "show", f"{taken}:train.py") == TRAIN.strip() and loop.campaign.absorbed == {first}
 
 
@@ -194,10 +194,10 @@ def test_two_clones_come_to_the_same_commit(tmp_path: Path) -> None:
     git(tmp_path / "two", "config", "merge.conflictStyle", "diff3")
     git(tmp_path / "two", "config", "user.name", "Somebody else")
     other = Loop(tmp_path / "two")
-    made = [follow(each.desk, reconcile(each.desk), base) for each in (loop, other)]
+    made = [follow(each.context, reconcile(each.context), base) for each in (loop, other)]
     assert made[0] == made[1] and made[0].absorbed is None
-    assert take_in(loop.desk, loop.campaign).incumbent == made[0].commit
-    assert take_in(other.desk, reconcile(other.desk)).incumbent == made[0].commit
+    assert take_in(loop.context, loop.campaign).incumbent == made[0].commit
+    assert take_in(other.context, reconcile(other.context)).incumbent == made[0].commit
     assert len(moves(one)) == 2
 
 
@@ -206,10 +206,10 @@ def test_an_old_git_leaves_it_to_a_human(tmp_path: Path, monkeypatch: pytest.Mon
     loop, (won,) = ahead(folder, FAST)
     edit(folder, {"README.md": "New\n"})
     monkeypatch.setattr(merging, "git_version", lambda: (2, 34))
-    assert take_in(loop.desk, loop.campaign).incumbent == won
+    assert take_in(loop.context, loop.campaign).incumbent == won
     assert loop.campaign.left_out is not None and "install git 2.38 or newer" in loop.campaign.left_out.reason
     monkeypatch.undo()
-    assert take_in(loop.desk, loop.campaign).incumbent != won, "it is tried again, without another word"
+    assert take_in(loop.context, loop.campaign).incumbent != won, "it is tried again, without another word"
     assert loop.campaign.left_out is None and len(recorded(folder, ev.BaseLeftOut)) == 1
 
 
@@ -219,23 +219,23 @@ def test_histories_without_a_common_past_are_no_merge(tmp_path: Path) -> None:
     git(folder, "checkout", "--quiet", "--orphan", "other")
     git(folder, "commit", "--quiet", "--message", "Anew")
     git(folder, "branch", "--quiet", "--force", "main", "other")
-    assert take_in(loop.desk, loop.campaign).incumbent == won
+    assert take_in(loop.context, loop.campaign).incumbent == won
     assert loop.campaign.left_out is not None and "no common history" in loop.campaign.left_out.reason
 
 
 def test_other_loops_are_waited_for_and_not_for_ever(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     loop, (won,) = ahead(folder, FAST)
-    assert awaited(loop.desk, loop.campaign) == frozenset()
-    loop.desk.ledger.append(lambda _: [ev.ExperimentClaimed(1, won)])
-    assert awaited(loop.desk, loop.campaign) == frozenset()
+    assert awaited(loop.context, loop.campaign) == frozenset()
+    loop.context.ledger.append(lambda _: [ev.ExperimentClaimed(1, won)])
+    assert awaited(loop.context, loop.campaign) == frozenset()
     edit(folder, {"train.py": TRAIN + "\n)\n"})
-    assert awaited(loop.desk, loop.campaign) == {1}
-    assert take_in(loop.desk, loop.campaign).incumbent == won
-    loop.desk.ledger.append(lambda _: [ev.ExperimentFinished(1)])
-    take_in(loop.desk, loop.campaign)
-    loop.desk.ledger.append(lambda _: [ev.ExperimentClaimed(2, won)])
-    assert loop.campaign.left_out is not None and awaited(loop.desk, loop.campaign) == frozenset()
+    assert awaited(loop.context, loop.campaign) == {1}
+    assert take_in(loop.context, loop.campaign).incumbent == won
+    loop.context.ledger.append(lambda _: [ev.ExperimentFinished(1)])
+    take_in(loop.context, loop.campaign)
+    loop.context.ledger.append(lambda _: [ev.ExperimentClaimed(2, won)])
+    assert loop.campaign.left_out is not None and awaited(loop.context, loop.campaign) == frozenset()
 
 
 # Kills whoever pushes the campaign's branch while the file is there: once, and after the push had its effect.

@@ -199,25 +199,25 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     assert [e.held for e in known.experiments.values()] == [0, 1, 1, 0]
     (asked,) = recorded(top, ev.HumanAsked)
     assert isinstance(asked, ev.HumanAsked) and asked.reason == "unreviewed"
-    issue = loop.desk.forge.get_issue(known.asked.issue or 0)  # type: ignore[union-attr]
+    issue = loop.context.forge.get_issue(known.asked.issue or 0)  # type: ignore[union-attr]
     assert issue.state == "open" and "merges wait for a reader" in issue.title
     assert "- experiment 2 is held: Set LEARNING\\_RATE" in issue.body
     second = known.experiments[2]
     assert second.candidate is not None and second.pull is not None
-    (comment,) = loop.desk.forge.comments(second.pull.pull)
+    (comment,) = loop.context.forge.comments(second.pull.pull)
     assert comment.body.startswith("**Confirmed, and held.** 1 merge waits")
-    statuses = {s.context: s.state for s in loop.desk.forge.statuses(second.candidate.commit)}
+    statuses = {s.context: s.state for s in loop.context.forge.statuses(second.candidate.commit)}
     assert statuses["nocturne/score"] == "success", "what was measured can be read meanwhile"
     # Nothing changes while nobody reads, and no lease is in the way of whoever goes on.
     runs, again = len(known.runs), Loop(top, [])
     assert again.run(None).reason == "exhausted"
     assert len(again.campaign.runs) == runs and len(recorded(top, ev.LandingHeld)) == 2
-    give_experiment_command(loop.desk, "approve", 1)
+    give_experiment_command(loop.context, "approve", 1)
     again.run(None)
     known = again.campaign
     assert [e.number for e in known.landed()] == [1, 2] and known.incumbent == second.candidate.commit
     assert known.experiments[3].is_held, "landing the second one has spent the budget again"
-    give_experiment_command(again.desk, "approve", 2)
+    give_experiment_command(again.context, "approve", 2)
     again.run(None)
     third = again.campaign.experiments[3]
     assert third.finished_at is not None and third.round == 2, "carried to the newer incumbent"
@@ -229,27 +229,27 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
 def begun(top: Path) -> Loop:
     """Return a loop that has nothing to propose, on a campaign that has begun."""
     loop = Loop(top, [])
-    ensure_started(loop.desk)
-    loop.desk.forge.push_branch("nocturne/main", loop.campaign.incumbent)
+    ensure_started(loop.context)
+    loop.context.forge.push_branch("nocturne/main", loop.campaign.incumbent)
     return loop
 
 
 def stand_by(loop: Loop, number: int, constant: str, value: str) -> None:
     """Bring an experiment to where it would land, without training."""
-    desk, parent = loop.desk, loop.campaign.incumbent
-    files = {"train.py": (desk.git.read_blob(parent, "train.py") or b"").decode()}
+    context, parent = loop.context, loop.campaign.incumbent
+    files = {"train.py": (context.git.read_blob(parent, "train.py") or b"").decode()}
     new, said = {"train.py": rewrite(files["train.py"], {constant: value})}, f"Set {constant} to {value}"
     changes = changes_between(files, new)
     proposal = Proposal(said, "other", "Because.", "better", "low", new, changes, proposer="script")
-    commit = desk.git.commit_files(parent, {path: text.encode() for path, text in new.items()}, said, NOW)
-    branch = desk.experiment_branch(number)
-    desk.forge.replace_branch(branch, commit)
-    pull = desk.forge.open_pull(head=branch, base=desk.branch, title=said, body=said)
+    commit = context.git.commit_files(parent, {path: text.encode() for path, text in new.items()}, said, NOW)
+    branch = context.experiment_branch(number)
+    context.forge.replace_branch(branch, commit)
+    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said)
     proposed = ev.ExperimentProposed(
         number, said, "other", "Because.", "better", "low", "script", tuple(vars(each) for each in changes),
         ("train.py",),
     )  # fmt: skip
-    desk.ledger.append(
+    context.ledger.append(
         lambda _: [
             ev.ExperimentClaimed(number, parent),
             proposed,
@@ -271,8 +271,8 @@ def github_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hom
 
 
 def with_limit(loop: Loop, limit: int, **more: object) -> Loop:
-    config = loop.desk.config.model_copy(update={"max_unreviewed_merges": limit, **more})
-    loop.desk = replace(loop.desk, config=config)
+    config = loop.context.config.model_copy(update={"max_unreviewed_merges": limit, **more})
+    loop.context = replace(loop.context, config=config)
     return loop
 
 
@@ -298,23 +298,23 @@ def test_reviews_by_who_may_write_count_and_cost_little(github_home: Home) -> No
     for number, rate in ((1, "0.002"), (2, "0.004"), (3, "0.005")):
         commit = win(home.loop, number, "LEARNING_RATE", rate, score=1.0 - number / 10)
         assert commit
-    assert isinstance(home.loop.desk.forge, GitHubForge)
+    assert isinstance(home.loop.context.forge, GitHubForge)
     for number in (1, 2, 3):  # what the loop does at an experiment's end
         pull = home.loop.campaign.experiments[number].pull
         assert pull is not None
-        home.loop.desk.forge.edit_pull(pull.pull, labels=("nocturne", "nocturne:improved"))
+        home.loop.context.forge.edit_pull(pull.pull, labels=("nocturne", "nocturne:improved"))
     repository.sync()
     review(home, "rita", 1, "APPROVE")
     review(home, "alice", 3)
-    desk = home.again().desk
+    context = home.again().context
     github.calls.clear()
-    assert numbers(hear_reviews(desk, desk.ledger.refresh())) == [1, 2]
+    assert numbers(hear_reviews(context, context.ledger.refresh())) == [1, 2]
     # The list, the reviews of two pull requests, and what their two authors may do.
     assert len(github.calls) == 5, [call.path for call in github.calls]
     (seen,) = recorded(home.github.repository("octo/models").path, ev.ExperimentRead)  # type: ignore[union-attr]
     assert isinstance(seen, ev.ExperimentRead) and seen.experiment == 3 and seen.source.startswith("review:")
     github.calls.clear()
-    hear_reviews(desk, desk.ledger.refresh())
+    hear_reviews(context, context.ledger.refresh())
     assert len(github.calls) == 1, "nothing is looked into twice"
 
 
@@ -327,26 +327,26 @@ def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     win(home.loop, 1, "LEARNING_RATE", "0.002", score=1.0)
     stand_by(home.loop, 2, "LEARNING_RATE", "0.004")
     first = with_limit(home.again(), 1)
-    monkeypatch.setattr(first.desk.forge, "upsert_comment", _killed)
-    reconcile(first.desk)
+    monkeypatch.setattr(first.context.forge, "upsert_comment", _killed)
+    reconcile(first.context)
     with pytest.raises(KeyboardInterrupt):
-        work_on(first.desk, 2, STAGE_ORDER)
+        work_on(first.context, 2, STAGE_ORDER)
     assert not first.campaign.experiments[2].is_held
     for _ in range(2):
         loop = with_limit(home.again(), 1)
-        reconcile(loop.desk)
-        work_on(loop.desk, 2, STAGE_ORDER)
+        reconcile(loop.context)
+        work_on(loop.context, 2, STAGE_ORDER)
     known = home.loop.campaign
     assert known.experiments[2].is_held and known.incumbent != known.experiments[2].candidate.commit  # type: ignore[union-attr]
     path = github.repository("octo/models").path
     assert len(recorded(path, ev.LandingHeld)) == len(recorded(path, ev.HumanAsked)) == 1
-    (comment,) = home.again().desk.forge.comments(known.experiments[2].pull.pull)  # type: ignore[union-attr]
+    (comment,) = home.again().context.forge.comments(known.experiments[2].pull.pull)  # type: ignore[union-attr]
     assert "**Confirmed, and held.**" in comment.body and "`/nocturne approve`" in comment.body
     # Approved itself, it lands as it was measured.
-    give_experiment_command(loop.desk, "approve", 2)
+    give_experiment_command(loop.context, "approve", 2)
     loop = with_limit(home.again(), 1)
-    reconcile(loop.desk)
-    work_on(loop.desk, 2, STAGE_ORDER)
+    reconcile(loop.context)
+    work_on(loop.context, 2, STAGE_ORDER)
     assert home.loop.campaign.incumbent == known.experiments[2].candidate.commit  # type: ignore[union-attr]
 
 
@@ -363,21 +363,21 @@ def test_reviews_that_cannot_be_looked_up_stop_nobody(
     token = home.github.token("nobody", kind="pat")
     loop = Loop(home.top, WINS, home.environ | {"GITHUB_TOKEN": token})
     before = home.loop.campaign
-    assert numbers(hear_reviews(replace(home.loop.desk, forge=loop.desk.forge), before)) == [1]
+    assert numbers(hear_reviews(replace(home.loop.context, forge=loop.context.forge), before)) == [1]
     assert "can't be looked up" in home.loop.said
 
 
 def test_a_promotion_merged_by_the_bot_is_read_by_nobody(tmp_path: Path) -> None:
     home = Home(tmp_path, make_repository(tmp_path / "repo"), {})
     home.win(1, 0.002, score=1.0)
-    rule = home.loop.desk.config.promotion.model_copy(update={"merge": "bot"})
+    rule = home.loop.context.config.promotion.model_copy(update={"merge": "bot"})
     loop = with_limit(home.again(), 1, promotion=rule)
-    promote_at_stop(loop.desk, loop.campaign, Stop("unreviewed", "1 merge waits"))
+    promote_at_stop(loop.context, loop.campaign, Stop("unreviewed", "1 merge waits"))
     assert loop.campaign.promotions[-1].state == "open", "a budget that is spent promotes nothing"
-    promote_at_stop(loop.desk, loop.campaign, Stop("experiments", "1 is done"))
+    promote_at_stop(loop.context, loop.campaign, Stop("experiments", "1 is done"))
     assert loop.campaign.promotions[-1].state == "merged" and numbers(loop.campaign) == [1]
     home.win(2, 0.004, score=0.9)
-    promote(home.again().desk, merge=True)
+    promote(home.again().context, merge=True)
     assert numbers(home.loop.campaign) == []
 
 

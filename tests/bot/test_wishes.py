@@ -12,7 +12,7 @@ import pytest
 from bot.agents.imports import missing_modules, needed_modules
 from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.packages import wished_of
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, decide_experiment, propose_next
@@ -69,8 +69,8 @@ def test_what_is_missing() -> None:
     assert found == {"gone": "train.py"}
 
 
-def desk_of(folder: Path, *texts: str) -> Desk:
-    return open_desk(folder, None, PlainDisplay(io.StringIO()), {}, Maker(*texts))
+def context_of(folder: Path, *texts: str) -> Context:
+    return open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker(*texts))
 
 
 def wished(folder: Path) -> list[tuple[int, str]]:
@@ -79,7 +79,7 @@ def wished(folder: Path) -> list[tuple[int, str]]:
 
 def test_it_is_refused_before_training_and_shown(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
-    run_loop(desk_of(folder, WISHING), Until(experiments=1))
+    run_loop(context_of(folder, WISHING), Until(experiments=1))
     (decided,) = (event for event in events(folder) if event["kind"] == "experiment_decided")
     assert decided["verdict"] == "rejected" and f"train.py imports {NOWHERE}" in decided["reason"]
     assert not [
@@ -109,11 +109,11 @@ def test_the_maker_hears_of_it_first_and_its_wish_is_kept(tmp_path: Path) -> Non
 
     folder = make_repository(tmp_path / "repo", config=f"{CONFIG}proposer: claude\n")
     with serve(both(maker)) as api:
-        desk = open_desk(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        desk = replace(with_claude(desk, OfflineProposer(), api.environ), may_run=True)
-        ensure_started(desk)
-        assert begin(desk, reconcile(desk), Begin(1, None)) == 1
-        assert not work_on(desk, 1, ("propose",))
+        context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+        context = replace(with_claude(context, OfflineProposer(), api.environ), may_run=True)
+        ensure_started(context)
+        assert begin(context, reconcile(context), Begin(1, None)) == 1
+        assert not work_on(context, 1, ("propose",))
     checked, handed_in = told
     assert checked.startswith("It would come back: ") and handed_in.startswith("It came back: ")
     assert f"imports {NOWHERE}, which is not installed" in checked and "use what is there" in handed_in
@@ -124,11 +124,11 @@ def test_the_maker_hears_of_it_first_and_its_wish_is_kept(tmp_path: Path) -> Non
 
 def test_where_another_machine_trains_its_crash_is_the_witness(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
-    desk = desk_of(folder, WISHING)
-    assert propose_next(desk) == 1
+    context = context_of(folder, WISHING)
+    assert propose_next(context) == 1
     assert wished(folder) == []  # who only proposes knows nothing of the machine that trains
-    advance(desk, 1, first_stage="train", last_stage="train")
-    decide_experiment(desk, 1)
+    advance(context, 1, first_stage="train", last_stage="train")
+    decide_experiment(context, 1)
     (decided,) = (event for event in events(folder) if event["kind"] == "experiment_decided")
     assert decided["verdict"] == "crashed" and NOWHERE in decided["reason"]
     assert wished(folder) == [] and status(folder)["wished"] == {NOWHERE: 1}
@@ -142,12 +142,14 @@ def test_another_interpreter_is_not_judged(tmp_path: Path, command: str, judged:
     config = CONFIG.replace("[python3, score.py]", command)
     files = {"helper.py": "X = 1\n", "parts/inner.py": "", "fast.cpython-311-x86_64-linux-gnu.so": ""}
     folder = make_repository(tmp_path / "repo", config=config, files=files)
-    desk = replace(desk_of(folder), may_run=True)
+    context = replace(context_of(folder), may_run=True)
     text = f"import json, pytest, helper, parts.inner, inner, fast, {NOWHERE}\n{TRAIN}"
-    experiment = Experiment(1, "", desk.git.resolve("main") or "")
-    found = wished_of(desk, experiment, {"train.py": TRAIN}, {"train.py": text})
+    experiment = Experiment(1, "", context.git.resolve("main") or "")
+    found = wished_of(context, experiment, {"train.py": TRAIN}, {"train.py": text})
     assert found == ({NOWHERE: "train.py"} if judged else {})
-    assert wished_of(replace(desk, may_run=False), experiment, {"train.py": TRAIN}, {"train.py": text}) == {}
+    assert (
+        wished_of(replace(context, may_run=False), experiment, {"train.py": TRAIN}, {"train.py": text}) == {}
+    )
 
 
 def crash(experiment: int | None, reason: str, kind: str = "import") -> RunFinished:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.github.desk import Desk
+from tests.github.context import Context
 from tests.github.server import GitHub, serve
 
 
@@ -17,10 +17,10 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two commits, made once; each test works on a copy."""
     folder = tmp_path_factory.mktemp("seed")
     with serve(folder / "github") as server:
-        desk = Desk(server, folder / "work")
-        desk.commit("first", {"train.py": "a = 1\nb = 1\nc = 1\n"})
-        desk.commit("second", {"train.py": "a = 2\nb = 1\nc = 1\n"})
-        desk.git("remote", "remove", "origin")
+        context = Context(server, folder / "work")
+        context.commit("first", {"train.py": "a = 1\nb = 1\nc = 1\n"})
+        context.commit("second", {"train.py": "a = 2\nb = 1\nc = 1\n"})
+        context.git("remote", "remove", "origin")
     return folder / "work"
 
 
@@ -31,10 +31,10 @@ def github(tmp_path: Path) -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def desk(github: GitHub, tmp_path: Path, seed: Path) -> Desk:
+def context(github: GitHub, tmp_path: Path, seed: Path) -> Context:
     """The private repository octo/models with `main`, and `exp-1` one commit ahead; a job's token."""
     shutil.copytree(seed, tmp_path / "work")
-    desk = Desk(github, tmp_path / "work")
-    home = str(desk.repository.path)
-    desk.git("push", "--quiet", home, "HEAD~1:refs/heads/main", "HEAD:refs/heads/exp-1")
-    return desk
+    context = Context(github, tmp_path / "work")
+    home = str(context.repository.path)
+    context.git("push", "--quiet", home, "HEAD~1:refs/heads/main", "HEAD:refs/heads/exp-1")
+    return context

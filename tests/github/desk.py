@@ -25,7 +25,7 @@ _WHO = {
 
 
 @dataclass
-class Desk:
+class Context:
     """The repository octo/models on `github`, cloned to `path`, with the rights of one token."""
 
     github: GitHub
@@ -67,7 +67,7 @@ class Desk:
         )
 
     def git(self, *command: str, token: str | None = None) -> str:
-        """Run git with the desk's token, or `token`; an empty one means none."""
+        """Run git with the context's token, or `token`; an empty one means none."""
         env = dict(_WHO)
         chosen = self.token if token is None else token
         if chosen:

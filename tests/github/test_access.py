@@ -7,23 +7,23 @@ import base64
 import pytest
 
 from bot.process import ProcessFailed, run
-from tests.github.desk import PERMISSIONS, Desk
+from tests.github.context import PERMISSIONS, Context
 from tests.github.refusal import refused
 from tests.github.server import GitHub
 
 pytest.importorskip("github")
 
 
-def test_who_sees_a_private_repository(github: GitHub, desk: Desk) -> None:
+def test_who_sees_a_private_repository(github: GitHub, context: Context) -> None:
     def status(token: str | None) -> int:
-        return refused(lambda: desk.client_of(token).get_repo("octo/models")).status
+        return refused(lambda: context.client_of(token).get_repo("octo/models")).status
 
     assert status("ghp_unknown") == 401
     assert status(None) == status(github.token("eve")) == 404
     other = github.token("x[bot]", "workflow", github.repository("octo/other"), PERMISSIONS)
     assert status(other) == 404
-    desk.repository.collaborator("eve", "read")
-    shown = desk.client_of(github.token("eve")).get_repo("octo/models")
+    context.repository.collaborator("eve", "read")
+    shown = context.client_of(github.token("eve")).get_repo("octo/models")
     assert (shown.private, shown.permissions.pull, shown.permissions.push) == (True, True, False)
     token = github.token("eve")
     github.revoke(token)
@@ -31,18 +31,18 @@ def test_who_sees_a_private_repository(github: GitHub, desk: Desk) -> None:
 
 
 def test_public_repositories_are_read_by_all_and_written_by_none(github: GitHub) -> None:
-    desk = Desk(github, github.folder / "public", private=False)
-    desk.commit("first", {"a": "1"})
-    desk.push("main")
-    assert desk.client_of(None).get_repo("octo/models").get_branch("main").name == "main"
-    desk.git("fetch", "--quiet", "origin", token="")
-    assert refused(lambda: desk.client_of(None).get_repo("octo/models").create_issue("t")).status == 401
+    context = Context(github, github.folder / "public", private=False)
+    context.commit("first", {"a": "1"})
+    context.push("main")
+    assert context.client_of(None).get_repo("octo/models").get_branch("main").name == "main"
+    context.git("fetch", "--quiet", "origin", token="")
+    assert refused(lambda: context.client_of(None).get_repo("octo/models").create_issue("t")).status == 401
     with pytest.raises(ProcessFailed, match="could not read Username"):
-        desk.push("x", token="")
+        context.push("x", token="")
 
 
 @pytest.mark.parametrize("lacking", sorted(PERMISSIONS))
-def test_each_permission_is_asked_for(github: GitHub, desk: Desk, lacking: str) -> None:
+def test_each_permission_is_asked_for(github: GitHub, context: Context, lacking: str) -> None:
     """A token without one permission fails where it is needed, and there only."""
     wanted = {
         "contents": lambda r: r.create_git_ref("refs/heads/x", r.get_branch("main").commit.sha),
@@ -55,7 +55,9 @@ def test_each_permission_is_asked_for(github: GitHub, desk: Desk, lacking: str) 
     given = {name: level for name, level in PERMISSIONS.items() if name != lacking}
     if lacking != "actions":  # so that the way to the call is open
         given[lacking] = "read"
-    rest = desk.client_of(github.token("b[bot]", "workflow", desk.repository, given)).get_repo("octo/models")
+    rest = context.client_of(github.token("b[bot]", "workflow", context.repository, given)).get_repo(
+        "octo/models"
+    )
     for name, call in wanted.items():
         if name == lacking:
             said = refused(lambda call=call: call(rest))  # type: ignore[misc]
@@ -65,20 +67,22 @@ def test_each_permission_is_asked_for(github: GitHub, desk: Desk, lacking: str) 
             call(rest)
 
 
-def test_writing_to_pull_requests_is_not_writing_to_issues(github: GitHub, desk: Desk) -> None:
+def test_writing_to_pull_requests_is_not_writing_to_issues(github: GitHub, context: Context) -> None:
     only = {"contents": "read", "pull-requests": "write", "issues": "read"}
-    rest = desk.client_of(github.token("b[bot]", "workflow", desk.repository, only)).get_repo("octo/models")
+    rest = context.client_of(github.token("b[bot]", "workflow", context.repository, only)).get_repo(
+        "octo/models"
+    )
     pull = rest.create_pull("main", "exp-1", title="t")
-    issue = desk.rest.create_issue("t")
+    issue = context.rest.create_issue("t")
     pull.create_issue_comment("fine").edit("better")
     pull.add_to_labels("fine")
     assert refused(lambda: rest.get_issue(issue.number).create_comment("no")).status == 403
     assert refused(lambda: rest.get_issue(issue.number).add_to_labels("no")).status == 403
 
 
-def test_people_act_by_their_role(github: GitHub, desk: Desk) -> None:
-    head = desk.git("rev-parse", "HEAD")
-    pull = desk.rest.create_pull("main", "exp-1", title="t")
+def test_people_act_by_their_role(github: GitHub, context: Context) -> None:
+    head = context.git("rev-parse", "HEAD")
+    pull = context.rest.create_pull("main", "exp-1", title="t")
     for role, labels, pushes, administers in (
         ("read", False, False, False),
         ("triage", True, False, False),
@@ -86,8 +90,8 @@ def test_people_act_by_their_role(github: GitHub, desk: Desk) -> None:
         ("admin", True, True, True),
     ):
         login = f"user-{role}"
-        desk.repository.collaborator(login, role)  # type: ignore[arg-type]
-        rest = desk.client_of(github.token(login)).get_repo("octo/models")
+        context.repository.collaborator(login, role)  # type: ignore[arg-type]
+        rest = context.client_of(github.token(login)).get_repo("octo/models")
         rest.get_issue(1).create_comment("hello")
         for may, call in (
             (labels, lambda rest=rest, role=role: rest.get_issue(1).add_to_labels(role)),
@@ -98,33 +102,33 @@ def test_people_act_by_their_role(github: GitHub, desk: Desk) -> None:
                 call()
             else:
                 assert refused(call).status == 403
-        assert desk.rest.get_collaborator_permission(login) == {"triage": "read"}.get(role, role)
-    assert refused(lambda: desk.rest.get_collaborator_permission("nobody")).status == 404
+        assert context.rest.get_collaborator_permission(login) == {"triage": "read"}.get(role, role)
+    assert refused(lambda: context.rest.get_collaborator_permission("nobody")).status == 404
     github.user("stranger")
-    assert desk.rest.get_collaborator_permission("stranger") == "none"
+    assert context.rest.get_collaborator_permission("stranger") == "none"
     assert next(iter(pull.get_issue_comments())).user.login == "user-read"
 
 
-def test_only_apps_make_check_runs_and_only_people_are_somebody(github: GitHub, desk: Desk) -> None:
-    desk.repository.collaborator("alice", "admin")
-    alice = desk.client_of(github.token("alice"))
-    head = desk.git("rev-parse", "HEAD")
+def test_only_apps_make_check_runs_and_only_people_are_somebody(github: GitHub, context: Context) -> None:
+    context.repository.collaborator("alice", "admin")
+    alice = context.client_of(github.token("alice"))
+    head = context.git("rev-parse", "HEAD")
     said = refused(lambda: alice.get_repo("octo/models").create_check_run("n", head))
     assert (said.status, said.message) == (403, "You must authenticate via a GitHub App.")
     assert alice.get_user().login == "alice"
-    assert refused(lambda: desk.client.get_user().login).status == 403
+    assert refused(lambda: context.client.get_user().login).status == 403
 
 
-def test_the_setting_that_lets_actions_open_pull_requests(desk: Desk) -> None:
-    desk.repository.actions_may_open_pulls = False
-    said = refused(lambda: desk.rest.create_pull("main", "exp-1", title="t"))
+def test_the_setting_that_lets_actions_open_pull_requests(context: Context) -> None:
+    context.repository.actions_may_open_pulls = False
+    said = refused(lambda: context.rest.create_pull("main", "exp-1", title="t"))
     assert (said.status, said.message) == (
         403,
         "GitHub Actions is not permitted to create or approve pull requests.",
     )
 
 
-def test_git_asks_for_credentials_as_github_does(github: GitHub, desk: Desk) -> None:
+def test_git_asks_for_credentials_as_github_does(github: GitHub, context: Context) -> None:
     requests = pytest.importorskip("requests")
     url = f"{github.server_url}/octo/models.git/info/refs?service=git-upload-pack"
 
@@ -136,64 +140,64 @@ def test_git_asks_for_credentials_as_github_does(github: GitHub, desk: Desk) -> 
     asked = 401, 'Basic realm="GitHub"'
     assert ask(None) == ask("ghp_wrong") == asked
     assert ask(None, where=url.replace("models", "none")) == asked  # does not say whether it exists
-    assert ask(desk.token) == ask(desk.token, "anybody") == (200, None)
+    assert ask(context.token) == ask(context.token, "anybody") == (200, None)
     assert ask(github.token("eve")) == (404, None)
-    reader = github.token("b[bot]", "workflow", desk.repository, {"contents": "read"})
+    reader = github.token("b[bot]", "workflow", context.repository, {"contents": "read"})
     assert ask(reader) == (200, None)
     assert ask(reader, where=url.replace("upload", "receive")) == (403, None)
-    assert ask(github.token("c[bot]", "workflow", desk.repository, {"issues": "write"})) == (403, None)
+    assert ask(github.token("c[bot]", "workflow", context.repository, {"issues": "write"})) == (403, None)
     bearer = base64.b64encode(b"x:y").decode()
     assert requests.get(url, headers={"Authorization": f"Bearer {bearer}"}, timeout=10).status_code == 401
     assert github.git_calls[-1].status == 401 and github.git_calls[-1].token_user is None
 
 
-def test_workflow_files_need_their_own_permission(github: GitHub, desk: Desk) -> None:
+def test_workflow_files_need_their_own_permission(github: GitHub, context: Context) -> None:
     """As GitHub: only where a branch has the same file already may a job's token push one."""
-    desk.repository.collaborator("alice", "write")
-    desk.commit("workflow", {".github/workflows/iterate.yml": "on: push\n"})
+    context.repository.collaborator("alice", "write")
+    context.commit("workflow", {".github/workflows/iterate.yml": "on: push\n"})
     with pytest.raises(ProcessFailed, match=r"without `workflows` permission"):
-        desk.push("exp-2")
+        context.push("exp-2")
     with pytest.raises(ProcessFailed, match="declined"):
-        desk.push("exp-2", token=github.token("alice", permissions={}))
-    assert desk.repository.branch("exp-2") is None
-    desk.push("main", token=github.token("alice"))
-    desk.commit("on top", {"train.py": "x\n"})
-    desk.push("exp-2")
-    desk.commit("change", {".github/workflows/iterate.yml": "on: [push]\n"})
+        context.push("exp-2", token=github.token("alice", permissions={}))
+    assert context.repository.branch("exp-2") is None
+    context.push("main", token=github.token("alice"))
+    context.commit("on top", {"train.py": "x\n"})
+    context.push("exp-2")
+    context.commit("change", {".github/workflows/iterate.yml": "on: [push]\n"})
     with pytest.raises(ProcessFailed, match=r"iterate\.yml"):
-        desk.push("exp-2")
-    desk.push("side", token=github.token("alice"))
-    desk.git("push", "--quiet", "origin", ":side")
-    sha = desk.git("rev-parse", "HEAD")
-    assert "iterate.yml" in refused(lambda: desk.rest.create_git_ref("refs/heads/x", sha)).message
-    desk.git("checkout", "--quiet", "--orphan", "ledger")
-    desk.git("rm", "-r", "--quiet", "--force", ".")
-    desk.commit("ledger", {"events.jsonl": "{}\n"})
-    desk.push("nocturne/ledger")
+        context.push("exp-2")
+    context.push("side", token=github.token("alice"))
+    context.git("push", "--quiet", "origin", ":side")
+    sha = context.git("rev-parse", "HEAD")
+    assert "iterate.yml" in refused(lambda: context.rest.create_git_ref("refs/heads/x", sha)).message
+    context.git("checkout", "--quiet", "--orphan", "ledger")
+    context.git("rm", "-r", "--quiet", "--force", ".")
+    context.commit("ledger", {"events.jsonl": "{}\n"})
+    context.push("nocturne/ledger")
 
 
-def test_what_git_refuses(desk: Desk) -> None:
+def test_what_git_refuses(context: Context) -> None:
     with pytest.raises(ProcessFailed, match="hidden ref"):
-        desk.git("push", "--quiet", "origin", "HEAD:refs/pull/1/head")
+        context.git("push", "--quiet", "origin", "HEAD:refs/pull/1/head")
     with pytest.raises(ProcessFailed, match=r"non-fast-forward|fetch first"):
-        desk.git("push", "--quiet", "origin", "HEAD~1:refs/heads/exp-1")
+        context.git("push", "--quiet", "origin", "HEAD~1:refs/heads/exp-1")
     with pytest.raises(ProcessFailed, match="refusing to delete"):
-        desk.git("push", "--quiet", "origin", ":main")
+        context.git("push", "--quiet", "origin", ":main")
 
 
-def test_large_and_shallow_transfers(desk: Desk) -> None:
+def test_large_and_shallow_transfers(context: Context) -> None:
     """Chunked pushes, compressed requests and clones of depth 1 go as with git's own server."""
     lines = "\n".join(str(number * 7919 % 1_000_003) for number in range(600_000))
-    head = desk.commit("large", {"data.txt": lines})
-    desk.push("large")
-    assert desk.repository.branch("large") == head
-    shallow = desk.path.parent / "shallow"
-    desk.git(
+    head = context.commit("large", {"data.txt": lines})
+    context.push("large")
+    assert context.repository.branch("large") == head
+    shallow = context.path.parent / "shallow"
+    context.git(
         "clone",
         "--quiet",
         "--depth=1",
         "--branch=large",
-        f"{desk.github.server_url}/octo/models.git",
+        f"{context.github.server_url}/octo/models.git",
         str(shallow),
     )
     assert run(["git", "-C", str(shallow), "rev-list", "--count", "HEAD"]) == b"1\n"

@@ -14,7 +14,7 @@ import pytest
 
 from tests import leaks
 from tests.bot.repositories import git
-from tests.github.desk import Desk
+from tests.github.context import Context
 from tests.github.records import CheckRun
 from tests.github.repository import now
 
@@ -29,8 +29,8 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> str:
     return PLANTED
 
 
-def check_run(desk: Desk, text: str) -> None:
-    home = desk.repository
+def check_run(context: Context, text: str) -> None:
+    home = context.repository
     output = {"title": "t", "summary": "s", "text": text}
     who = home.owner.login
     home.contents.check_runs[1] = CheckRun(
@@ -38,47 +38,47 @@ def check_run(desk: Desk, text: str) -> None:
     )
 
 
-def artifact(desk: Desk, text: str) -> None:
+def artifact(context: Context, text: str) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("handover.json", f"{text} " * 9)
-    desk.repository.artifact("handover", packed.getvalue())
+    context.repository.artifact("handover", packed.getvalue())
 
 
-def unreachable(desk: Desk, text: str) -> None:
-    file = desk.path.parent / "once"
+def unreachable(context: Context, text: str) -> None:
+    file = context.path.parent / "once"
     file.write_text(text)
-    git(desk.path, "hash-object", "-w", str(file))
+    git(context.path, "hash-object", "-w", str(file))
     file.unlink()
 
 
-PLACES: dict[str, Callable[[Desk, str], object]] = {
-    "an issue": lambda desk, text: desk.rest.create_issue("t", body=f"see {text}"),
-    "a comment": lambda desk, text: desk.rest.create_pull(
+PLACES: dict[str, Callable[[Context, str], object]] = {
+    "an issue": lambda context, text: context.rest.create_issue("t", body=f"see {text}"),
+    "a comment": lambda context, text: context.rest.create_pull(
         title="t", body="", head="exp-1", base="main"
     ).create_issue_comment(text),
-    "a status": lambda desk, text: desk.rest.get_branch("main").commit.create_status(
+    "a status": lambda context, text: context.rest.get_branch("main").commit.create_status(
         "success", description=text
     ),
     "a check run": check_run,
     "an artifact": artifact,
     "a git object": unreachable,
-    "a commit": lambda desk, text: (desk.commit(text, {"a": "b"}), desk.push("exp-2")),
-    "a file": lambda desk, text: (desk.path / "left").write_text(f"url = https://{text}@example.org"),
-    "a header": lambda desk, text: (
-        (desk.path / ".git/config")
+    "a commit": lambda context, text: (context.commit(text, {"a": "b"}), context.push("exp-2")),
+    "a file": lambda context, text: (context.path / "left").write_text(f"url = https://{text}@example.org"),
+    "a header": lambda context, text: (
+        (context.path / ".git/config")
         .open("a")
         .write(f"# basic {base64.b64encode(f'x-access-token:{text}'.encode()).decode()}\n")
     ),
-    "what was printed": lambda desk, text: leaks.PRINTED.append(text),
+    "what was printed": lambda context, text: leaks.PRINTED.append(text),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_planted_credential_is_found(desk: Desk, place: str, secret: str) -> None:
-    assert leaks.search([desk.path.parent], leaks.PRINTED) == []
-    PLACES[place](desk, secret)
-    found = leaks.search([desk.path.parent], leaks.PRINTED)
+def test_a_planted_credential_is_found(context: Context, place: str, secret: str) -> None:
+    assert leaks.search([context.path.parent], leaks.PRINTED) == []
+    PLACES[place](context, secret)
+    found = leaks.search([context.path.parent], leaks.PRINTED)
     assert found and secret not in "".join(found)
     leaks.PRINTED.clear()
 
@@ -111,13 +111,15 @@ def seen(watch: leaks.Watch, command: list[str], environ: dict[str, str]) -> lis
     return found
 
 
-def test_a_command_line_is_seen(desk: Desk, secret: str, processes: leaks.Watch) -> None:
+def test_a_command_line_is_seen(context: Context, secret: str, processes: leaks.Watch) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)", f"--token={secret}"]
     found = seen(processes, command, {})
     assert all("command line" in each and secret not in each for each in found)
 
 
-def test_the_environment_of_a_jailed_process_is_seen(desk: Desk, secret: str, processes: leaks.Watch) -> None:
+def test_the_environment_of_a_jailed_process_is_seen(
+    context: Context, secret: str, processes: leaks.Watch
+) -> None:
     jailed = ["unshare", "--pid", "--kill-child", "--user", "--map-root-user", "sleep", "60"]
     if subprocess.run([*jailed[:-2], "true"], capture_output=True).returncode != 0:
         pytest.skip("this machine makes no namespaces")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.process import ProcessFailed
-from tests.github.desk import Desk
+from tests.github.context import Context
 from tests.github.refusal import refused
 
 pytest.importorskip("github")
@@ -19,8 +19,8 @@ def custom(resource: str, message: str) -> dict[str, str]:
     return {"resource": resource, "code": "custom", "message": message}
 
 
-def test_opening_a_pull_request(desk: Desk) -> None:
-    rest = desk.rest
+def test_opening_a_pull_request(context: Context) -> None:
+    rest = context.rest
 
     def errors(base: str, head: str, **more: str) -> list[Any]:
         said = refused(lambda: rest.create_pull(base, head, **{"title": "t", **more}))
@@ -37,23 +37,23 @@ def test_opening_a_pull_request(desk: Desk) -> None:
     assert len(rest.create_pull("main", "octo:exp-1", title="t", body="é" * 65_536).body) == 65_536
     exists = custom("PullRequest", "A pull request already exists for octo:exp-1.")
     assert errors("main", "exp-1") == [exists]
-    desk.git("checkout", "--quiet", "--orphan", "apart")
-    desk.commit("apart", {"train.py": "z\n"})
-    desk.push("apart")
+    context.git("checkout", "--quiet", "--orphan", "apart")
+    context.commit("apart", {"train.py": "z\n"})
+    context.push("apart")
     assert "no history in common" in errors("main", "apart")[0]["message"]
 
 
-def test_numbers_are_shared_with_issues(desk: Desk) -> None:
-    assert desk.rest.create_issue("one").number == 1
-    assert desk.rest.create_pull("main", "exp-1", title="two").number == 2
-    assert refused(lambda: desk.rest.get_pull(1)).status == 404
-    assert desk.rest.get_issue(2).pull_request.html_url.endswith("/octo/models/pull/2")
-    assert [issue.number for issue in desk.rest.get_issues()] == [2, 1]
+def test_numbers_are_shared_with_issues(context: Context) -> None:
+    assert context.rest.create_issue("one").number == 1
+    assert context.rest.create_pull("main", "exp-1", title="two").number == 2
+    assert refused(lambda: context.rest.get_pull(1)).status == 404
+    assert context.rest.get_issue(2).pull_request.html_url.endswith("/octo/models/pull/2")
+    assert [issue.number for issue in context.rest.get_issues()] == [2, 1]
 
 
-def test_reviews(desk: Desk) -> None:
+def test_reviews(context: Context) -> None:
     """Nobody approves their own; comments on lines stay inside the diff; one bad comment refuses all."""
-    pull = desk.rest.create_pull("main", "exp-1", title="t")
+    pull = context.rest.create_pull("main", "exp-1", title="t")
     for event, verb in (("APPROVE", "approve"), ("REQUEST_CHANGES", "request changes on")):
         said = refused(lambda event=event: pull.create_review(body="b", event=event))  # type: ignore[misc]
         assert (said.status, said.errors) == (422, [f"Can not {verb} your own pull request"])
@@ -67,14 +67,14 @@ def test_reviews(desk: Desk) -> None:
     assert list(pull.get_reviews()) == [] and list(pull.get_review_comments()) == []
     pull.create_review(body="b", event="COMMENT", comments=[inside, {**inside, "side": "LEFT", "line": 1}])
     assert [(each.line, each.side) for each in pull.get_review_comments()] == [(2, "RIGHT"), (1, "LEFT")]
-    desk.repository.collaborator("alice", "write")
-    alice = desk.client_of(desk.github.token("alice")).get_repo("octo/models")
+    context.repository.collaborator("alice", "write")
+    alice = context.client_of(context.github.token("alice")).get_repo("octo/models")
     alice.get_pull(1).create_review(event="APPROVE")
     assert [each.state for each in pull.get_reviews()] == ["COMMENTED", "APPROVED"]
 
 
-def test_statuses(desk: Desk) -> None:
-    commit = desk.rest.get_commit("exp-1")
+def test_statuses(context: Context) -> None:
+    commit = context.rest.get_commit("exp-1")
     assert commit.get_combined_status().state == "pending"
     long = refused(lambda: commit.create_status("success", description="d" * 141))
     assert long.errors[0]["message"] == "description is too long (maximum is 140 characters)"
@@ -88,14 +88,14 @@ def test_statuses(desk: Desk) -> None:
     assert commit.get_combined_status().state == "failure"
     states = [(each.context, each.state) for each in commit.get_statuses()]
     assert states == [("score", "error"), ("default", "success"), ("score", "success"), ("score", "pending")]
-    unknown = refused(lambda: desk.rest.get_commit("f" * 40))
+    unknown = refused(lambda: context.rest.get_commit("f" * 40))
     assert (unknown.status, unknown.message) == (422, f"No commit found for SHA: {'f' * 40}")
 
 
-def test_statuses_of_a_context_are_counted(desk: Desk) -> None:
-    commit = desk.rest.get_commit("exp-1")
+def test_statuses_of_a_context_are_counted(context: Context) -> None:
+    commit = context.rest.get_commit("exp-1")
     commit.create_status("success", context="score")
-    desk.repository.contents.statuses *= 1000
+    context.repository.contents.statuses *= 1000
     assert (
         "maximum number"
         in refused(lambda: commit.create_status("error", context="score")).errors[0]["message"]
@@ -103,34 +103,34 @@ def test_statuses_of_a_context_are_counted(desk: Desk) -> None:
     commit.create_status("error", context="other")
 
 
-def test_labels(desk: Desk) -> None:
+def test_labels(context: Context) -> None:
     """Made by being added, alike in any case, unique."""
-    issue = desk.rest.create_issue("t")
+    issue = context.rest.create_issue("t")
     issue.add_to_labels("nocturne:idea", "Bug")
     assert [label.name for label in issue.get_labels()] == ["nocturne:idea", "bug"]
-    again = refused(lambda: desk.rest.create_label("BUG", "ffffff"))
+    again = refused(lambda: context.rest.create_label("BUG", "ffffff"))
     assert again.errors == [{"resource": "Label", "code": "already_exists", "field": "name"}]
-    assert refused(lambda: desk.rest.create_label("new", "green")).errors[0]["field"] == "color"
-    assert refused(lambda: desk.rest.create_label("x" * 51, "ffffff")).status == 422
+    assert refused(lambda: context.rest.create_label("new", "green")).errors[0]["field"] == "color"
+    assert refused(lambda: context.rest.create_label("x" * 51, "ffffff")).status == 422
     issue.set_labels("a/b")
-    assert [label.name for label in desk.rest.get_issue(1).labels] == ["a/b"]
+    assert [label.name for label in context.rest.get_issue(1).labels] == ["a/b"]
     assert refused(lambda: issue.remove_from_labels("bug")).status == 404
     issue.remove_from_labels("a/b")
-    assert list(issue.get_labels()) == [] and desk.rest.get_label("a/b").color == "ededed"
+    assert list(issue.get_labels()) == [] and context.rest.get_label("a/b").color == "ededed"
     events = [(each.event, each.label.name) for each in issue.get_events()]
     assert events[-2:] == [("labeled", "a/b"), ("unlabeled", "a/b")]
 
 
-def test_comments_and_reactions(desk: Desk) -> None:
-    issue = desk.rest.create_issue("t")
+def test_comments_and_reactions(context: Context) -> None:
+    issue = context.rest.create_issue("t")
     assert refused(lambda: issue.create_comment("")).status == 422
     assert refused(lambda: issue.create_comment("x" * 65_537)).status == 422
     comment = issue.create_comment("/nocturne status")
     assert comment.create_reaction("eyes").id == comment.create_reaction("eyes").id
     assert refused(lambda: comment.create_reaction("party")).status == 422
     assert [each.content for each in comment.get_reactions()] == ["eyes"]
-    desk.repository.collaborator("eve", "read")
-    theirs = desk.client_of(desk.github.token("eve")).get_repo("octo/models").get_issue(1)
+    context.repository.collaborator("eve", "read")
+    theirs = context.client_of(context.github.token("eve")).get_repo("octo/models").get_issue(1)
     assert refused(lambda: theirs.get_comment(comment.id).edit("mine")).status == 403
     theirs.create_comment("hello").edit("hello there")
     assert [each.body for each in issue.get_comments()] == ["/nocturne status", "hello there"]
@@ -138,25 +138,25 @@ def test_comments_and_reactions(desk: Desk) -> None:
     assert refused(lambda: issue.get_comment(comment.id)).status == 404
 
 
-def test_lists_since(desk: Desk) -> None:
-    issue = desk.rest.create_issue("t")
+def test_lists_since(context: Context) -> None:
+    issue = context.rest.create_issue("t")
     issue.create_comment("x")
     soon = datetime.now(timezone.utc) + timedelta(minutes=1)
     for since, found in ((soon - timedelta(hours=1), 1), (soon, 0)):
         assert (
             len(list(issue.get_comments(since=since)))
-            == len(list(desk.rest.get_issues(since=since)))
+            == len(list(context.rest.get_issues(since=since)))
             == found
         )
-        assert len(list(desk.rest.get_issues_comments(sort="created", since=since))) == found
+        assert len(list(context.rest.get_issues_comments(sort="created", since=since))) == found
     issue.edit(title="u")
     assert [(each.event, each.rename) for each in issue.get_events()] == [
         ("renamed", {"from": "t", "to": "u"})
     ]
 
 
-def test_refs(desk: Desk) -> None:
-    rest, head = desk.rest, desk.git("rev-parse", "HEAD")
+def test_refs(context: Context) -> None:
+    rest, head = context.rest, context.git("rev-parse", "HEAD")
     for name, sha, said in (
         ("heads/x", head, "Reference name must start"),
         ("refs/heads/a..b", head, "not a valid ref name"),
@@ -166,15 +166,16 @@ def test_refs(desk: Desk) -> None:
     ):
         assert said in refused(lambda n=name, s=sha: rest.create_git_ref(n, s)).message  # type: ignore[misc]
     ref = rest.create_git_ref("refs/heads/x", head)
-    older = desk.git("rev-parse", "HEAD~1")
+    older = context.git("rev-parse", "HEAD~1")
     assert refused(lambda: ref.edit(older)).message == "Update is not a fast forward"
     ref.edit(older, force=True)
     ref.delete()
     assert refused(ref.delete).message == "Reference does not exist"
     assert refused(lambda: rest.get_git_ref("heads/main").delete()).status == 422
-    desk.git("fetch", "--quiet", "--prune", "origin")
+    context.git("fetch", "--quiet", "--prune", "origin")
     assert (
-        desk.git("for-each-ref", "--format=%(refname:short)", "refs/remotes") == "origin/exp-1\norigin/main"
+        context.git("for-each-ref", "--format=%(refname:short)", "refs/remotes")
+        == "origin/exp-1\norigin/main"
     )
 
 
@@ -188,18 +189,18 @@ def test_refs(desk: Desk) -> None:
         (b"x" * 5_000_000, 413),
     ],
 )
-def test_bodies_that_are_none(desk: Desk, body: bytes, status: int) -> None:
+def test_bodies_that_are_none(context: Context, body: bytes, status: int) -> None:
     requests = pytest.importorskip("requests")
-    url = f"{desk.github.api_url}/repos/octo/models/pulls"
-    answer = requests.post(url, data=body, headers={"Authorization": f"Bearer {desk.token}"}, timeout=10)
+    url = f"{context.github.api_url}/repos/octo/models/pulls"
+    answer = requests.post(url, data=body, headers={"Authorization": f"Bearer {context.token}"}, timeout=10)
     assert answer.status_code == status and answer.json()["message"]
 
 
-def test_check_runs(desk: Desk) -> None:
-    head = desk.rest.get_branch("exp-1").commit.sha
+def test_check_runs(context: Context) -> None:
+    head = context.rest.get_branch("exp-1").commit.sha
 
     def create(**more: Any) -> Callable[[], Any]:
-        return lambda: desk.rest.create_check_run("report", head, **more)
+        return lambda: context.rest.create_check_run("report", head, **more)
 
     assert refused(create(status="completed")).status == 422
     assert refused(create(output={"title": "t", "summary": "s" * 65_536})).status == 422
@@ -210,35 +211,35 @@ def test_check_runs(desk: Desk) -> None:
     assert (run.status, run.conclusion, run.output.annotations_count) == ("completed", "success", 50)
 
 
-def test_contents(desk: Desk) -> None:
-    assert desk.rest.get_contents("train.py").decoded_content == b"a = 1\nb = 1\nc = 1\n"
-    assert desk.rest.get_contents("train.py", ref="exp-1").decoded_content.startswith(b"a = 2")
-    assert [each.name for each in desk.rest.get_contents("/")] == ["train.py"]
-    assert refused(lambda: desk.rest.get_contents("none.yml")).status == 404
-    assert refused(lambda: desk.rest.get_contents("train.py", ref="none")).status == 404
+def test_contents(context: Context) -> None:
+    assert context.rest.get_contents("train.py").decoded_content == b"a = 1\nb = 1\nc = 1\n"
+    assert context.rest.get_contents("train.py", ref="exp-1").decoded_content.startswith(b"a = 2")
+    assert [each.name for each in context.rest.get_contents("/")] == ["train.py"]
+    assert refused(lambda: context.rest.get_contents("none.yml")).status == 404
+    assert refused(lambda: context.rest.get_contents("train.py", ref="none")).status == 404
 
 
-def test_a_protected_branch_takes_what_has_passed_its_checks(desk: Desk) -> None:
-    home, head = desk.repository, desk.git("rev-parse", "HEAD")
+def test_a_protected_branch_takes_what_has_passed_its_checks(context: Context) -> None:
+    home, head = context.repository, context.git("rev-parse", "HEAD")
     home.required = {"main": ("score", "report")}
-    pull = desk.rest.create_pull(title="t", body="", head="exp-1", base="main")
+    pull = context.rest.create_pull(title="t", body="", head="exp-1", base="main")
 
     def says_no() -> None:
         with pytest.raises(ProcessFailed, match='checks "score, report" are expected'):
-            desk.push("main")
-        said = refused(lambda: desk.rest.get_git_ref("heads/main").edit(head))
+            context.push("main")
+        said = refused(lambda: context.rest.get_git_ref("heads/main").edit(head))
         assert said.status == 422 and "is expected" in said.message
         assert refused(pull.merge).status == 405
 
     says_no()
-    commit = desk.rest.get_commit(head)
+    commit = context.rest.get_commit(head)
     commit.create_status("success", context="score")
-    desk.rest.create_check_run("report", head, status="completed", conclusion="failure")
+    context.rest.create_check_run("report", head, status="completed", conclusion="failure")
     says_no()
-    desk.rest.create_check_run("report", head, status="completed", conclusion="neutral")
+    context.rest.create_check_run("report", head, status="completed", conclusion="neutral")
     commit.create_status("pending", context="score")
     says_no()
     commit.create_status("success", context="score")
-    desk.push("elsewhere")
-    desk.push("main")
+    context.push("elsewhere")
+    context.push("main")
     assert home.branch("main") == head

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.github.desk import Desk
+from tests.github.context import Context
 from tests.github.server import serve
 
 githubkit = pytest.importorskip("githubkit", exc_type=ImportError)
@@ -27,35 +27,35 @@ AT = {"owner": "octo", "repo": "models"}
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     with serve(tmp_path_factory.mktemp("github")) as github:
-        desk = Desk(github, tmp_path_factory.mktemp("work"))
-        desk.repository.collaborator("alice", "admin")
+        context = Context(github, tmp_path_factory.mktemp("work"))
+        context.repository.collaborator("alice", "admin")
         admin = github.token("alice")
-        desk.commit("first", {"train.py": "a = 1\n", ".github/workflows/iterate.yml": WORKFLOW})
-        desk.push("main", token=admin)
-        desk.commit("second", {"train.py": "a = 2\n", "more/notes.md": "x\n"})
-        desk.push("exp-1")
-        desk.commit("third", {"train.py": "a = 3\n"})
-        desk.push("exp-2")
-        desk.repository.runner("h100")
-        desk.repository.secrets.append("ANTHROPIC_API_KEY")
-        yield desk
+        context.commit("first", {"train.py": "a = 1\n", ".github/workflows/iterate.yml": WORKFLOW})
+        context.push("main", token=admin)
+        context.commit("second", {"train.py": "a = 2\n", "more/notes.md": "x\n"})
+        context.push("exp-1")
+        context.commit("third", {"train.py": "a = 3\n"})
+        context.push("exp-2")
+        context.repository.runner("h100")
+        context.repository.secrets.append("ANTHROPIC_API_KEY")
+        yield context
 
 
-def kit(desk: Desk, token: str) -> Any:
-    return githubkit.GitHub(token, base_url=desk.github.api_url, auto_retry=False, http_cache=False)
+def kit(context: Context, token: str) -> Any:
+    return githubkit.GitHub(token, base_url=context.github.api_url, auto_retry=False, http_cache=False)
 
 
 @pytest.fixture(scope="module")
-def bot(desk: Desk) -> Iterator[Any]:
-    client = kit(desk, desk.token)  # its part `rest` does not keep it alive
+def bot(context: Context) -> Iterator[Any]:
+    client = kit(context, context.token)  # its part `rest` does not keep it alive
     yield client.rest
 
 
 @pytest.fixture(scope="module")
-def admin(desk: Desk) -> Iterator[Any]:
-    client = kit(desk, desk.github.token("alice"))
+def admin(context: Context) -> Iterator[Any]:
+    client = kit(context, context.github.token("alice"))
     yield client.rest
 
 
@@ -65,7 +65,7 @@ def parsed(response: Any, status: int = 200) -> Any:
     return response.parsed_data
 
 
-def test_pulls(desk: Desk, bot: Any) -> None:
+def test_pulls(context: Context, bot: Any) -> None:
     made = parsed(bot.pulls.create(**AT, head="exp-1", base="main", title="Try", body="x"), 201)
     at = {**AT, "pull_number": made.number}
     assert parsed(bot.pulls.get(**at)).head.sha == made.head.sha
@@ -82,7 +82,7 @@ def test_pulls(desk: Desk, bot: Any) -> None:
     assert parsed(bot.pulls.list_comments_for_review(**at, review_id=review.id))[0].id == comment.id
     merged = parsed(bot.pulls.merge(**at, merge_method="squash"))
     assert "merge_commit_sha" not in bot.pulls.get(**at).json()  # the newer version left it out
-    assert merged.merged and desk.repository.branch("main") == merged.sha
+    assert merged.merged and context.repository.branch("main") == merged.sha
     assert bot.pulls.check_if_merged(**at).status_code == 204
     assert parsed(bot.pulls.get(**at)).merged_by.login == "github-actions[bot]"
 
@@ -129,8 +129,8 @@ def test_labels(bot: Any) -> None:
     assert "c" in [each.name for each in parsed(bot.issues.list_labels_for_repo(**AT))]
 
 
-def test_commits(desk: Desk, bot: Any) -> None:
-    head = desk.repository.branch("exp-2") or ""
+def test_commits(context: Context, bot: Any) -> None:
+    head = context.repository.branch("exp-2") or ""
     made = parsed(
         bot.repos.create_commit_status(**AT, sha=head, state="success", context="nocturne/score"), 201
     )
@@ -152,8 +152,8 @@ def test_commits(desk: Desk, bot: Any) -> None:
     }
 
 
-def test_check_runs(desk: Desk, bot: Any) -> None:
-    head = desk.repository.branch("exp-2") or ""
+def test_check_runs(context: Context, bot: Any) -> None:
+    head = context.repository.branch("exp-2") or ""
     made = parsed(bot.checks.create(**AT, name="report", head_sha=head, status="in_progress"), 201)
     done = {"conclusion": "success", "output": {"title": "t", "summary": "s", "text": "x"}}
     assert parsed(bot.checks.update(**AT, check_run_id=made.id, **done)).status == "completed"
@@ -161,10 +161,10 @@ def test_check_runs(desk: Desk, bot: Any) -> None:
     assert parsed(bot.checks.list_for_ref(**AT, ref="exp-2")).total_count == 1
 
 
-def test_refs_and_branches(desk: Desk, bot: Any) -> None:
-    head = desk.repository.branch("exp-1") or ""
+def test_refs_and_branches(context: Context, bot: Any) -> None:
+    head = context.repository.branch("exp-1") or ""
     assert parsed(bot.git.create_ref(**AT, ref="refs/heads/n/x", sha=head), 201).object_.sha == head
-    later = desk.repository.branch("exp-2") or ""
+    later = context.repository.branch("exp-2") or ""
     assert parsed(bot.git.update_ref(**AT, ref="heads/n/x", sha=later, force=False)).object_.sha == later
     assert parsed(bot.git.get_ref(**AT, ref="heads/n/x")).ref == "refs/heads/n/x"
     assert [each.ref for each in parsed(bot.git.list_matching_refs(**AT, ref="heads/n"))] == [
@@ -175,7 +175,7 @@ def test_refs_and_branches(desk: Desk, bot: Any) -> None:
     assert bot.git.delete_ref(**AT, ref="heads/n/x").status_code == 204
 
 
-def test_actions(desk: Desk, bot: Any, admin: Any) -> None:
+def test_actions(context: Context, bot: Any, admin: Any) -> None:
     assert [each.name for each in parsed(bot.actions.list_repo_workflows(**AT)).workflows] == ["Iterate"]
     one = {**AT, "workflow_id": "iterate.yml"}
     assert parsed(bot.actions.get_workflow(**one)).path == ".github/workflows/iterate.yml"
@@ -187,7 +187,7 @@ def test_actions(desk: Desk, bot: Any, admin: Any) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("result.json", "{}")
-    left = desk.repository.artifact("result", packed.getvalue(), run.id)
+    left = context.repository.artifact("result", packed.getvalue(), run.id)
     assert parsed(bot.actions.list_workflow_run_artifacts(**AT, run_id=run.id)).artifacts[0].id == left.id
     assert parsed(bot.actions.list_artifacts_for_repo(**AT, name="result")).total_count == 1
     assert parsed(admin.actions.get_github_actions_default_workflow_permissions_repository(**AT))

@@ -12,7 +12,7 @@ from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.cli import main
 from bot.loop import judging
-from bot.loop.desk import Desk, open_desk
+from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, propose_next
 from bot.rules.events import CommandGiven
@@ -105,8 +105,8 @@ class Script:
         return Proposal("Learn otherwise", "other", "Because.", "better", "low", new, changes, "script")
 
 
-def a_desk(folder: Path, *trains: str, config: str = NARROW) -> Desk:
-    return open_desk(
+def a_context(folder: Path, *trains: str, config: str = NARROW) -> Context:
+    return open_context(
         make_repository(folder / "repo", config=config),
         None,
         PlainDisplay(io.StringIO()),
@@ -115,28 +115,28 @@ def a_desk(folder: Path, *trains: str, config: str = NARROW) -> Desk:
     )
 
 
-def give(desk: Desk, command: str, number: int, text: str = "") -> None:
-    desk.ledger.append(lambda c: [CommandGiven(c.commands + 1, command, number, text=text)])  # type: ignore[arg-type]
+def give(context: Context, command: str, number: int, text: str = "") -> None:
+    context.ledger.append(lambda c: [CommandGiven(c.commands + 1, command, number, text=text)])  # type: ignore[arg-type]
 
 
-def kinds(desk: Desk, number: int) -> list[str]:
-    return [e["kind"] for e in events(desk.git.top) if e.get("experiment") == number]
+def kinds(context: Context, number: int) -> list[str]:
+    return [e["kind"] for e in events(context.git.top) if e.get("experiment") == number]
 
 
 def test_a_retry_is_a_new_experiment_with_the_same_proposal(tmp_path: Path) -> None:
-    desk = a_desk(tmp_path, WORSE)
-    run_loop(desk, Until(experiments=1))
-    assert desk.ledger.refresh().experiments[1].verdict == "discarded"
-    nocturne(desk.git.top, "retry", "1")
-    assert "being tried again already" in nocturne(desk.git.top, "retry", "1", code=2).stderr
-    run_loop(desk, Until(experiments=1))
-    campaign = desk.ledger.refresh()
+    context = a_context(tmp_path, WORSE)
+    run_loop(context, Until(experiments=1))
+    assert context.ledger.refresh().experiments[1].verdict == "discarded"
+    nocturne(context.git.top, "retry", "1")
+    assert "being tried again already" in nocturne(context.git.top, "retry", "1", code=2).stderr
+    run_loop(context, Until(experiments=1))
+    campaign = context.ledger.refresh()
     again = campaign.experiments[2]
     assert (again.retries, again.verdict, campaign.retries_waiting) == (1, "discarded", [])
     assert again.review is not None and again.review.approved  # "tried already" is no objection to a human
     first = campaign.experiments[1]
     assert first.candidate and again.candidate and first.proposal and again.proposal
-    assert desk.git.read_blob(again.candidate.commit, "train.py") == WORSE.encode()
+    assert context.git.read_blob(again.candidate.commit, "train.py") == WORSE.encode()
     assert (
         again.title == "Learn otherwise (experiment 1 again)"
         and again.proposal.changes == first.proposal.changes
@@ -147,57 +147,57 @@ def test_a_rejected_one_does_not_land_though_it_is_better(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The word comes while its run is in flight: the run counts, and changes nothing."""
-    desk = a_desk(tmp_path, BETTER, BETTER)
+    context = a_context(tmp_path, BETTER, BETTER)
     measure = judging.measure
 
     def interrupted(*args: object, experiment: int | None, **more: object) -> object:
-        if experiment == 1 and 1 not in desk.ledger.refresh().refused:
-            give(desk, "reject", 1, "not that one")
+        if experiment == 1 and 1 not in context.ledger.refresh().refused:
+            give(context, "reject", 1, "not that one")
         return measure(*args, experiment=experiment, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(judging, "measure", interrupted)
-    run_loop(desk, Until(experiments=1))
-    campaign = desk.ledger.refresh()
+    run_loop(context, Until(experiments=1))
+    campaign = context.ledger.refresh()
     done = campaign.experiments[1]
     assert done.verdict == "rejected" and done.landed is None and done.finished_at and done.decision
     assert done.decision.reason == "a human rejected it: not that one"
-    assert campaign.incumbent == campaign.baseline == git(desk.git.top, "rev-parse", "nocturne/main")
-    assert done.pull is not None and desk.forge.get_pull(done.pull.pull).state == "closed"
-    assert desk.forge.branch_head(done.pull.branch) is None
+    assert campaign.incumbent == campaign.baseline == git(context.git.top, "rev-parse", "nocturne/main")
+    assert done.pull is not None and context.forge.get_pull(done.pull.pull).state == "closed"
+    assert context.forge.branch_head(done.pull.branch) is None
     assert objection(campaign, "approve", 1, call="nocturne") is not None
     assert objection(campaign, "retry", 1, call="nocturne") is None
 
 
 def test_a_word_after_the_verdict_and_before_the_landing_counts(tmp_path: Path) -> None:
-    desk = a_desk(tmp_path, BETTER)
-    assert propose_next(desk) == 1
-    advance(desk, 1, first_stage="publish", last_stage="train")
-    decided = desk.ledger.refresh().experiments[1].decision
+    context = a_context(tmp_path, BETTER)
+    assert propose_next(context) == 1
+    advance(context, 1, first_stage="publish", last_stage="train")
+    decided = context.ledger.refresh().experiments[1].decision
     assert decided is not None and decided.land
-    nocturne(desk.git.top, "reject", "1", "too", "clever")
-    nocturne(desk.git.top, "decide", "1")
-    campaign = desk.ledger.refresh()
+    nocturne(context.git.top, "reject", "1", "too", "clever")
+    nocturne(context.git.top, "decide", "1")
+    campaign = context.ledger.refresh()
     done = campaign.experiments[1]
     assert done.decision and done.decision.reason == "a human rejected it: too clever" and done.landed is None
-    assert campaign.incumbent == git(desk.git.top, "rev-parse", "nocturne/main") == campaign.baseline
-    assert "landing_begun" not in kinds(desk, 1)
+    assert campaign.incumbent == git(context.git.top, "rev-parse", "nocturne/main") == campaign.baseline
+    assert "landing_begun" not in kinds(context, 1)
     assert done.candidate is not None
-    (report,) = desk.forge.reports(done.candidate.commit)
+    (report,) = context.forge.reports(done.candidate.commit)
     assert report.conclusion == "failure" and "rejected" in report.title
 
 
 @pytest.mark.long
 def test_a_word_that_comes_once_it_lands_is_too_late(tmp_path: Path) -> None:
-    desk = a_desk(tmp_path, BETTER)
-    run_loop(desk, Until(experiments=1))
-    campaign = desk.ledger.refresh()
+    context = a_context(tmp_path, BETTER)
+    run_loop(context, Until(experiments=1))
+    campaign = context.ledger.refresh()
     assert campaign.experiments[1].landed is not None
-    told = kinds(desk, 1)
+    told = kinds(context, 1)
     assert told.index("landing_begun") < told.index("experiment_landed")
-    assert "nocturne revert 1" in nocturne(desk.git.top, "reject", "1", code=2).stderr
-    nocturne(desk.git.top, "approve", "1")
-    assert desk.ledger.refresh().read == {1}
-    assert "read already" in nocturne(desk.git.top, "approve", "1", code=2).stderr
+    assert "nocturne revert 1" in nocturne(context.git.top, "reject", "1", code=2).stderr
+    nocturne(context.git.top, "approve", "1")
+    assert context.ledger.refresh().read == {1}
+    assert "read already" in nocturne(context.git.top, "approve", "1", code=2).stderr
 
 
 def test_one_that_is_rejected_before_it_is_proposed_leaves_nothing(tmp_path: Path) -> None:
@@ -205,15 +205,15 @@ def test_one_that_is_rejected_before_it_is_proposed_leaves_nothing(tmp_path: Pat
     from bot.loop.work import begin, reconcile
     from bot.rules.schedule import Begin
 
-    desk = a_desk(tmp_path, BETTER)
-    ensure_started(desk)
-    assert begin(desk, reconcile(desk), Begin(1)) == 1
-    give(desk, "reject", 1)
-    run_loop(desk, Until(experiments=1))
-    assert kinds(desk, 1) == [
+    context = a_context(tmp_path, BETTER)
+    ensure_started(context)
+    assert begin(context, reconcile(context), Begin(1)) == 1
+    give(context, "reject", 1)
+    run_loop(context, Until(experiments=1))
+    assert kinds(context, 1) == [
         "experiment_claimed",
         "command_given",
         "experiment_decided",
         "experiment_finished",
     ]
-    assert [e["kind"] for e in events(desk.git.top)].count("pull_opened") == 0
+    assert [e["kind"] for e in events(context.git.top)].count("pull_opened") == 0

@@ -26,7 +26,7 @@ KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_aft
 
 
 @dataclass
-class Desk:
+class Context:
     """Labels issues as people do, and has the workflow's job run."""
 
     night: Night
@@ -96,68 +96,68 @@ class Desk:
 
 
 @pytest.fixture
-def desk(night: Night, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield Desk(night, speech, monkeypatch)
+def context(night: Night, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    yield Context(night, speech, monkeypatch)
 
 
 # What is heard
 
 
-def test_the_event_is_as_github_sends_it(desk: Desk) -> None:
+def test_the_event_is_as_github_sends_it(context: Context) -> None:
     webhooks = pytest.importorskip("githubkit.webhooks", exc_type=ImportError)
-    number = desk.open("LEARNING_RATE = 0.004")
+    number = context.open("LEARNING_RATE = 0.004")
     for action in ("labeled", "unlabeled", "closed"):
-        payload = desk.event(action, number, "alice")
+        payload = context.event(action, number, "alice")
         assert webhooks.parse_obj("issues", payload).action == action
         told = labelling_of(payload)
         assert (told.issue, told.action, told.by_person, told.repository) == (number, action, True, NAME)
         assert told.label == ("" if action == "closed" else LABEL_IDEA)
 
 
-def test_an_idea_is_kept_as_it_stood_when_it_was_labelled(desk: Desk) -> None:
-    number = desk.open("Learn faster", "LEARNING_RATE = 0.004\x1b[31m")
-    payload = desk.event("labeled", number, "alice")
-    desk.night.rest("octo", "PATCH", f"/issues/{number}", {"body": "LEARNING_RATE = 4"})
-    assert desk.hear(payload) == 0
-    (idea,) = desk.given()
+def test_an_idea_is_kept_as_it_stood_when_it_was_labelled(context: Context) -> None:
+    number = context.open("Learn faster", "LEARNING_RATE = 0.004\x1b[31m")
+    payload = context.event("labeled", number, "alice")
+    context.night.rest("octo", "PATCH", f"/issues/{number}", {"body": "LEARNING_RATE = 4"})
+    assert context.hear(payload) == 0
+    (idea,) = context.given()
     assert idea["text"] == "Learn faster\n\nLEARNING_RATE = 0.004"
     assert (idea["issue"], idea["giver"], idea["labelled"], idea["number"]) == (number, "alice", True, 1)
-    (said,) = desk.told(number)
+    (said,) = context.told(number)
     assert said.startswith("**Idea 1 is noted as it stands here now.**")
-    assert desk.hear(payload) == 0  # the job is run again
-    assert len(desk.given()) == 1 and len(desk.told(number)) == 1
+    assert context.hear(payload) == 0  # the job is run again
+    assert len(context.given()) == 1 and len(context.told(number)) == 1
 
 
 @pytest.mark.long
-def test_an_edit_counts_when_it_is_labelled_anew(desk: Desk) -> None:
-    number = desk.open("LEARNING_RATE = 0.004")
-    first = desk.label(number)
-    desk.night.rest("alice", "PATCH", f"/issues/{number}", {"title": "LEARNING_RATE = 0.005"})
-    assert desk.hear(desk.event("unlabeled", number, "alice")) == 0
-    desk.label(number)
-    assert desk.hear(first) == 0  # a job that was late
-    assert [idea["text"] for idea in desk.given()] == ["LEARNING_RATE = 0.004", "LEARNING_RATE = 0.005"]
-    desk.iterate()
-    proposals = [(e["idea"], e["changes"][0]["new"]) for e in desk.night.events("experiment_proposed")]
+def test_an_edit_counts_when_it_is_labelled_anew(context: Context) -> None:
+    number = context.open("LEARNING_RATE = 0.004")
+    first = context.label(number)
+    context.night.rest("alice", "PATCH", f"/issues/{number}", {"title": "LEARNING_RATE = 0.005"})
+    assert context.hear(context.event("unlabeled", number, "alice")) == 0
+    context.label(number)
+    assert context.hear(first) == 0  # a job that was late
+    assert [idea["text"] for idea in context.given()] == ["LEARNING_RATE = 0.004", "LEARNING_RATE = 0.005"]
+    context.iterate()
+    proposals = [(e["idea"], e["changes"][0]["new"]) for e in context.night.events("experiment_proposed")]
     assert proposals[2:] == [(2, "0.005")]
 
 
 @pytest.mark.parametrize("login", ["rita", "tom", "mallory"])
-def test_who_may_not_write_gives_no_idea(desk: Desk, login: str) -> None:
-    number = desk.open("LEARNING_RATE = 0.004")
-    payload = desk.event("labeled", number, "alice")
-    payload["sender"] = {"login": login, "id": desk.night.github.user(login).id, "type": "User"}
-    assert desk.hear(payload) == 0
-    assert writes(desk.night) == [] and desk.night.github.git_calls == [] and desk.given() == []
-    assert desk.told(number) == []
+def test_who_may_not_write_gives_no_idea(context: Context, login: str) -> None:
+    number = context.open("LEARNING_RATE = 0.004")
+    payload = context.event("labeled", number, "alice")
+    payload["sender"] = {"login": login, "id": context.night.github.user(login).id, "type": "User"}
+    assert context.hear(payload) == 0
+    assert writes(context.night) == [] and context.night.github.git_calls == [] and context.given() == []
+    assert context.told(number) == []
 
 
 @pytest.mark.parametrize(
     "what", ["bot", "another label", "opened", "closed without the label", "another one's id"]
 )
-def test_what_is_no_idea(desk: Desk, what: str) -> None:
-    number = desk.open("LEARNING_RATE = 0.004")
-    payload = desk.event("labeled", number, "alice")
+def test_what_is_no_idea(context: Context, what: str) -> None:
+    number = context.open("LEARNING_RATE = 0.004")
+    payload = context.event("labeled", number, "alice")
     if what == "bot":
         payload["sender"] |= {"login": "github-actions[bot]", "type": "Bot"}
     if what == "another label":
@@ -168,20 +168,20 @@ def test_what_is_no_idea(desk: Desk, what: str) -> None:
         payload |= {"action": "closed", "issue": payload["issue"] | {"labels": []}}
     if what == "another one's id":
         payload["sender"]["id"] += 1
-    assert desk.hear(payload) == 0
-    assert writes(desk.night) == [] and desk.given() == [] and desk.night.github.git_calls == []
+    assert context.hear(payload) == 0
+    assert writes(context.night) == [] and context.given() == [] and context.night.github.git_calls == []
 
 
 @pytest.mark.parametrize("action", ["unlabeled", pytest.param("closed", marks=pytest.mark.long)])
 @pytest.mark.long
-def test_an_idea_is_taken_back(desk: Desk, action: str, capsys: pytest.CaptureFixture[str]) -> None:
-    number = desk.open("LEARNING_RATE = 0.004")
-    desk.label(number)
-    assert desk.hear(desk.event(action, number, "tom" if action == "unlabeled" else "octo")) == 0
+def test_an_idea_is_taken_back(context: Context, action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    number = context.open("LEARNING_RATE = 0.004")
+    context.label(number)
+    assert context.hear(context.event(action, number, "tom" if action == "unlabeled" else "octo")) == 0
     assert "taken back" in capsys.readouterr().out
-    desk.iterate()
-    assert desk.night.events("experiment_proposed")[-1]["idea"] is None
-    assert len(desk.told(number)) == 1 and len(desk.night.events("idea_withdrawn")) == 1
+    context.iterate()
+    assert context.night.events("experiment_proposed")[-1]["idea"] is None
+    assert len(context.told(number)) == 1 and len(context.night.events("idea_withdrawn")) == 1
 
 
 # In comments
@@ -202,55 +202,55 @@ def test_how_a_comment_s_idea_is_read(body: str, text: str) -> None:
 
 
 @pytest.mark.long
-def test_an_idea_in_a_comment(desk: Desk) -> None:
-    place = desk.open("Shall we learn faster?")
-    said = desk.speech.say("/nocturne idea LEARNING_RATE = 0.004\nIt may help.", on=place)
+def test_an_idea_in_a_comment(context: Context) -> None:
+    place = context.open("Shall we learn faster?")
+    said = context.speech.say("/nocturne idea LEARNING_RATE = 0.004\nIt may help.", on=place)
     assert said.reactions == ["eyes", "+1"] and "Idea 1 is noted" in said.answers[0]
-    assert desk.speech.answer(said) == 0  # the job is run again
-    (idea,) = desk.given()
+    assert context.speech.answer(said) == 0  # the job is run again
+    (idea,) = context.given()
     assert (idea["text"], idea["issue"], idea["labelled"]) == (
         "LEARNING_RATE = 0.004\nIt may help.",
         place,
         False,
     )
-    desk.iterate()
-    assert desk.night.events("experiment_proposed")[-1]["idea"] == 1
-    assert desk.issue(place).state == "open"
-    (told,) = desk.told(place)
+    context.iterate()
+    assert context.night.events("experiment_proposed")[-1]["idea"] == 1
+    assert context.issue(place).state == "open"
+    (told,) = context.told(place)
     assert told.startswith("**Idea 1 was tried: ")
-    assert "confused" in desk.speech.say("/nocturne idea", on=place).reactions
+    assert "confused" in context.speech.say("/nocturne idea", on=place).reactions
 
 
-def test_a_stranger_s_comment_is_no_idea(desk: Desk) -> None:
-    said = desk.speech.say(
-        "/nocturne idea LEARNING_RATE = 0.004", on=desk.night.pull_of(MERGED), by="mallory"
+def test_a_stranger_s_comment_is_no_idea(context: Context) -> None:
+    said = context.speech.say(
+        "/nocturne idea LEARNING_RATE = 0.004", on=context.night.pull_of(MERGED), by="mallory"
     )
-    assert writes(desk.night) == [] and said.answers == [] and desk.given() == []
+    assert writes(context.night) == [] and said.answers == [] and context.given() == []
 
 
 # What becomes of it
 
 
-def test_an_idea_is_tried_linked_answered_and_closed(desk: Desk) -> None:
-    winner = desk.open("Smaller batches", "Set BATCH_SIZE to 16, **@octocat** <b>")
-    loser = desk.open("BATCH_SIZE = 512")
+def test_an_idea_is_tried_linked_answered_and_closed(context: Context) -> None:
+    winner = context.open("Smaller batches", "Set BATCH_SIZE to 16, **@octocat** <b>")
+    loser = context.open("BATCH_SIZE = 512")
     for number in (winner, loser):
-        desk.label(number)
+        context.label(number)
     for _ in range(2):
-        before = len(desk.night.github.calls)
-        desk.iterate()
-        assert len(desk.night.github.calls) - before <= 25
-    proposals = desk.night.events("experiment_proposed")[2:]
+        before = len(context.night.github.calls)
+        context.iterate()
+        assert len(context.night.github.calls) - before <= 25
+    proposals = context.night.events("experiment_proposed")[2:]
     assert [event["idea"] for event in proposals] == [1, 2]
     for idea, issue, reason, verdict in (
         (1, winner, "completed", "improved"),
         (2, loser, "not_planned", "discarded"),
     ):
         number = proposals[idea - 1]["experiment"]
-        pull = desk.issue(desk.night.pull_of(number))
+        pull = context.issue(context.night.pull_of(number))
         assert f"| follows | idea {idea} from #{issue} by alice: " in (pull.body or "")
         assert "@octocat" not in (pull.body or "") and "<b>" not in (pull.body or "")
-        (said,) = desk.told(issue)
+        (said,) = context.told(issue)
         for part in (
             f"**Idea {idea} was tried: {verdict}.**",
             "Measured: ",
@@ -258,60 +258,60 @@ def test_an_idea_is_tried_linked_answered_and_closed(desk: Desk) -> None:
             f"/pull/{pull.number})",
         ):
             assert part in said, part
-        assert (desk.issue(issue).state, desk.issue(issue).reason) == ("closed", reason)
-    explained = desk.speech.say("/nocturne explain", on=desk.night.pull_of(proposals[0]["experiment"]))
+        assert (context.issue(issue).state, context.issue(issue).reason) == ("closed", reason)
+    explained = context.speech.say("/nocturne explain", on=context.night.pull_of(proposals[0]["experiment"]))
     assert f"It follows idea 1 from #{winner}" in explained.answers[0]
 
 
 @pytest.mark.long
-def test_an_idea_that_nobody_can_read_is_told_once_and_waits(desk: Desk) -> None:
-    number = desk.open("Use a better optimizer")
-    desk.label(number)
+def test_an_idea_that_nobody_can_read_is_told_once_and_waits(context: Context) -> None:
+    number = context.open("Use a better optimizer")
+    context.label(number)
     for _ in range(2):
-        desk.iterate()
-    (said,) = desk.told(number)
+        context.iterate()
+    (said,) = context.told(number)
     assert said.startswith("**Idea 1 waits.**") and "`LEARNING_RATE = 0.004`" in said
-    assert desk.issue(number).state == "open" and len(desk.night.events("idea_passed")) == 1
-    assert [event["idea"] for event in desk.night.events("experiment_proposed")[2:]] == [None, None]
+    assert context.issue(number).state == "open" and len(context.night.events("idea_passed")) == 1
+    assert [event["idea"] for event in context.night.events("experiment_proposed")[2:]] == [None, None]
 
 
-def test_an_issue_that_is_gone_holds_nothing_up(desk: Desk) -> None:
-    number = desk.open("BATCH_SIZE = 512")
-    desk.label(number)
-    del desk.night.repository.contents.issues[number]
-    finished = len(desk.night.events("experiment_finished"))
-    desk.iterate()
-    assert len(desk.night.events("experiment_finished")) == finished + 1
+def test_an_issue_that_is_gone_holds_nothing_up(context: Context) -> None:
+    number = context.open("BATCH_SIZE = 512")
+    context.label(number)
+    del context.night.repository.contents.issues[number]
+    finished = len(context.night.events("experiment_finished"))
+    context.iterate()
+    assert len(context.night.events("experiment_finished")) == finished + 1
 
 
-def test_a_token_that_may_not_close_issues_holds_nothing_up(desk: Desk) -> None:
-    number = desk.open("BATCH_SIZE = 512")
-    desk.label(number)
-    desk.monkeypatch.setitem(PERMISSIONS, "issues", "read")
-    finished = len(desk.night.events("experiment_finished"))
-    desk.iterate()
-    assert len(desk.night.events("experiment_finished")) == finished + 1
-    assert desk.issue(number).state == "open"
+def test_a_token_that_may_not_close_issues_holds_nothing_up(context: Context) -> None:
+    number = context.open("BATCH_SIZE = 512")
+    context.label(number)
+    context.monkeypatch.setitem(PERMISSIONS, "issues", "read")
+    finished = len(context.night.events("experiment_finished"))
+    context.iterate()
+    assert len(context.night.events("experiment_finished")) == finished + 1
+    assert context.issue(number).state == "open"
 
 
 # Failures
 
 
 @pytest.fixture
-def hasty(desk: Desk) -> Desk:
+def hasty(context: Context) -> Context:
     """A job that gives up at the first failure, so that it is the next one that mends."""
-    desk.monkeypatch.setattr(github_client, "TRIES", 1)
-    desk.monkeypatch.setattr(patience, "TRIES", 1)
-    return desk
+    context.monkeypatch.setattr(github_client, "TRIES", 1)
+    context.monkeypatch.setattr(patience, "TRIES", 1)
+    return context
 
 
-def labelled(desk: Desk) -> dict[str, Any]:
-    desk.night.put_back()
-    return desk.event("labeled", desk.open("BATCH_SIZE = 512"), "alice")
+def labelled(context: Context) -> dict[str, Any]:
+    context.night.put_back()
+    return context.event("labeled", context.open("BATCH_SIZE = 512"), "alice")
 
 
 @pytest.mark.long
-def test_a_job_may_die_at_any_call(hasty: Desk) -> None:
+def test_a_job_may_die_at_any_call(hasty: Context) -> None:
     faults = hasty.night.github.faults
     payload = labelled(hasty)
     before = faults.count
@@ -338,7 +338,7 @@ def test_a_job_may_die_at_any_call(hasty: Desk) -> None:
     ],
     ids=["comment before", "comment after", "close before", "close after"],
 )
-def test_a_job_that_dies_over_the_outcome_is_made_good(hasty: Desk, call: str, kind: Fault) -> None:
+def test_a_job_that_dies_over_the_outcome_is_made_good(hasty: Context, call: str, kind: Fault) -> None:
     payload = labelled(hasty)
     assert hasty.hear(payload) == 0
     number = payload["issue"]["number"]

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from bot.commands.session import OfflineProposer
-from bot.loop.desk import open_desk
+from bot.loop.context import open_context
 from bot.loop.start import ensure_started
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, git
@@ -25,7 +25,7 @@ def two(night: Night) -> Night:
     git(night.top, "commit", "--quiet", "--all", "--message", "A second campaign")
     git(night.top, "push", "--quiet", str(night.repository.path), "main")
     environ = night.environ(night.folder / "none")
-    ensure_started(open_desk(night.top, "other", PlainDisplay(io.StringIO()), environ, OfflineProposer()))
+    ensure_started(open_context(night.top, "other", PlainDisplay(io.StringIO()), environ, OfflineProposer()))
     return night
 
 

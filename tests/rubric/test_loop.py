@@ -47,7 +47,7 @@ def graded(form: int, true: int, *, weak: str = "the second line limps") -> mind
 
 
 @dataclass
-class Desk:
+class Context:
     """A task on disk and how often the command was run on it."""
 
     task: Path
@@ -63,23 +63,23 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     path = tmp_path / "haiku.md"
     path.write_text(TASK)
-    return Desk(path, monkeypatch)
+    return Context(path, monkeypatch)
 
 
 def asked(api: Api, model: str) -> list[Mapping[str, Any]]:
     return [call.request for call in api.made if not call.counting and call.request["model"] == model]
 
 
-def test_it_mends_the_weakest_until_all_pass(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_mends_the_weakest_until_all_pass(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
     grades = minds.script(graded(4, 9), graded(8, 7, weak="slopes have no number"), graded(8, 9))
     with serve(minds.by_model({WRITER: write, GRADER: grades})) as api:
-        assert desk.run(api, "--json") == 0
+        assert context.run(api, "--json") == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["outcome"], told["rounds"], told["best"]["number"]) == ("passed", 3, 3)
-    assert told["cost_usd"] > 0 and desk.read("best.md") == version(3) + "\n"
+    assert told["cost_usd"] > 0 and context.read("best.md") == version(3) + "\n"
     third = json.dumps(asked(api, WRITER)[3])
     assert "7 of 10: slopes have no number" in third and "8 of 10" not in third
     assert api.refusals == []
@@ -90,14 +90,16 @@ def test_it_mends_the_weakest_until_all_pass(desk: Desk, capsys: pytest.CaptureF
         assert "changes nothing about your task" in text
 
 
-def test_it_keeps_the_best_version_where_none_passes(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_keeps_the_best_version_where_none_passes(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     grades = minds.script(graded(3, 9), graded(7, 7), graded(5, 10), graded(6, 9))
     with serve(minds.by_model({WRITER: write, GRADER: grades})) as api:
-        assert desk.run(api) == 1
+        assert context.run(api) == 1
         calls = len(api.made)
-        assert desk.run(api) == 1 and len(api.made) == calls  # it is over
-        assert desk.run(api, "--rounds", "5") == 1 and len(asked(api, GRADER)) == 5
-    assert desk.read("best.md") == version(2) + "\n"
+        assert context.run(api) == 1 and len(api.made) == calls  # it is over
+        assert context.run(api, "--rounds", "5") == 1 and len(asked(api, GRADER)) == 5
+    assert context.read("best.md") == version(2) + "\n"
     assert "not passed, and no round is left: version 2 of 4" in capsys.readouterr().out
     # Each version grows from the best one, and not from the last.
     assert "your version 2, the best so far" in json.dumps(asked(api, WRITER)[4])
@@ -105,7 +107,7 @@ def test_it_keeps_the_best_version_where_none_passes(desk: Desk, capsys: pytest.
 
 @pytest.mark.parametrize("fails", range(7))
 def test_it_goes_on_where_it_was_cut_short(
-    desk: Desk, fails: int, capsys: pytest.CaptureFixture[str]
+    context: Context, fails: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grades = minds.script(graded(4, 9), graded(7, 7), graded(8, 9))
     steps = minds.by_model({WRITER: write, GRADER: grades})
@@ -114,13 +116,13 @@ def test_it_goes_on_where_it_was_cut_short(
         return minds.status(403) if number == fails else steps(request, number)
 
     with serve(failing) as api:
-        assert desk.run(api) == 2
-        assert desk.run(api) == 0
+        assert context.run(api) == 2
+        assert context.run(api) == 0
     assert len(api.made) == 7  # plan, three versions, three times grades: none of them twice
-    assert desk.read("best.md") == version(3) + "\n"
+    assert context.read("best.md") == version(3) + "\n"
 
 
-def test_grades_that_are_none_go_back(desk: Desk) -> None:
+def test_grades_that_are_none_go_back(context: Context) -> None:
     one = {"criterion": "True", "weak": "all", "score": 9}
     answers = (
         minds.use("grade", {"grades": [one]}),
@@ -130,37 +132,37 @@ def test_grades_that_are_none_go_back(desk: Desk) -> None:
         graded(9, 9),
     )
     with serve(minds.by_model({WRITER: write, GRADER: minds.script(*answers)})) as api:
-        assert desk.run(api) == 0
+        assert context.run(api) == 0
     said = json.dumps(asked(api, GRADER)[-1])
     for wanted in ("not graded: Form", "no grade from 1 to 10: Form", "no word of what is weak"):
         assert wanted in said
     assert asked(api, GRADER)[-1]["messages"] and len(asked(api, WRITER)) == 2
 
 
-def test_what_a_human_has_to_mend(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_human_has_to_mend(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
     talk = minds.by_model({WRITER: write, GRADER: minds.script(graded(9, 9))})
     with serve(talk) as api:
-        desk.task.write_text(TASK.replace("rounds: 4", "rounds: 4\nusd: 0.000001"))
-        assert desk.run(api) == 2 and asked(api, WRITER) == []
+        context.task.write_text(TASK.replace("rounds: 4", "rounds: 4\nusd: 0.000001"))
+        assert context.run(api) == 2 and asked(api, WRITER) == []
         assert "run it again, it goes on from there" in capsys.readouterr().err
-        desk.task.write_text(TASK)
-        with (desk.task.with_suffix(".loop") / "lock").open("w") as file:
+        context.task.write_text(TASK)
+        with (context.task.with_suffix(".loop") / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            assert desk.run(api) == 2
+            assert context.run(api) == 2
         assert "another loop works on this task" in capsys.readouterr().err
-        assert desk.run(api) == 0
-        desk.task.write_text(TASK + "- Short: it is.\n")
-        assert desk.run(api) == 2
+        assert context.run(api) == 0
+        context.task.write_text(TASK + "- Short: it is.\n")
+        assert context.run(api) == 2
         assert "is of an earlier text of the task" in capsys.readouterr().err
-    desk.task.write_text(TASK)
-    desk.monkeypatch.delenv("ANTHROPIC_API_KEY")
-    assert main(["loop", str(desk.task)]) == 2
+    context.task.write_text(TASK)
+    context.monkeypatch.delenv("ANTHROPIC_API_KEY")
+    assert main(["loop", str(context.task)]) == 2
     assert "ANTHROPIC_API_KEY is not set" in capsys.readouterr().err
 
 
-def test_the_conversations_hold_no_secret(desk: Desk) -> None:
+def test_the_conversations_hold_no_secret(context: Context) -> None:
     with serve(minds.by_model({WRITER: write, GRADER: minds.script(graded(9, 9))})) as api:
-        assert desk.run(api) == 0
-    kept = [path.read_text() for path in desk.task.with_suffix(".loop").rglob("*") if path.is_file()]
+        assert context.run(api) == 0
+    kept = [path.read_text() for path in context.task.with_suffix(".loop").rglob("*") if path.is_file()]
     assert any(version(1) in text and "writer" in text for text in kept)
     assert not any(api.environ["ANTHROPIC_API_KEY"] in text for text in kept)

@@ -54,7 +54,7 @@ def around(folder: Path) -> Iterator[Neighbourhood]:
     callers: list[object] = []
     with contextlib.ExitStack() as stack:
         listeners = [socket.create_server(("127.0.0.1", 0))]
-        for address in (f"\0{marker}", str(home / "desk.socket")):
+        for address in (f"\0{marker}", str(home / "context.socket")):
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(address)
             listener.listen()

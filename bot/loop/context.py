@@ -1,4 +1,4 @@
-"""What a loop has on its desk: repository, remote, ledger, forge, configuration, and who it is."""
+"""What every stage has at hand: repository, remote, ledger, forge, configuration, and who works."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _TIMELESS = (
 
 
 @dataclass(frozen=True)
-class Desk:
+class Context:
     """Everything a stage needs besides the campaign's state."""
 
     git: Git
@@ -168,12 +168,12 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
     )
 
 
-def on_own_base(desk: Desk, campaign: Campaign) -> Desk:
-    """Return the desk with the campaign's base branch: as configured, else the one that it began on, whatever
+def on_own_base(context: Context, campaign: Campaign) -> Context:
+    """Return the context with the campaign's base branch: as configured, else the one that it began on, whatever
     is checked out now."""
-    if desk.config.base is not None or campaign.started is None:
-        return desk
-    return replace(desk, base=campaign.started.base_branch)
+    if context.config.base is not None or campaign.started is None:
+        return context
+    return replace(context, base=campaign.started.base_branch)
 
 
 def lease_until(config: Config, moment: datetime) -> datetime:
@@ -208,9 +208,9 @@ def _text(git: Git, commit: str, path: str) -> str:
         raise UserError(f"{path}: is not UTF-8 text: save it as UTF-8") from None
 
 
-def open_desk(
+def open_context(
     path: Path, campaign: str | None, display: Display, environ: Mapping[str, str], proposer: Proposer
-) -> Desk:
+) -> Context:
     """Set up for the repository that holds `path`. Raises UserError where something is missing."""
     git = Git.open(path)
     name, config, base = read_config(git, campaign)
@@ -220,7 +220,7 @@ def open_desk(
     git, forge = open_forge(git, remote, environ, display.note)
     holder = machine.holder_name()
     store = LedgerStore(git, remote.name_or_url, name)
-    return Desk(
+    return Context(
         git=git,
         remote=remote,
         name=name,
