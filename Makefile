@@ -71,6 +71,9 @@ bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with mind
 bench-repositories: $(READY) ## Shapes of real repositories, from `nocturne init` to a verdict: ONLY="NAME NAME"
 	$(BIN)/python -m tests.benchmarks.repositories $(foreach name,$(ONLY),--only $(name))
 
+shape: $(READY) ## What one experiment walks through, what imports what, how long files and functions are
+	@$(BIN)/python -m tests.benchmarks.shape
+
 check-gpu: ## What holds on this machine's GPU, with any Python that has torch: PYTHON=path/to/python
 	@if "$(PYTHON)" -c 'import torch' 2>/dev/null; then python="$(PYTHON)"; else python=$(BIN)/python; fi; \
 	test -x "$$(command -v "$$python")" || { echo "$(PYTHON) has no torch: make check-gpu PYTHON=path/to/python"; exit 2; }; \
