@@ -35,8 +35,9 @@ lint: $(READY) ## Check style, types and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-schema: $(READY) ## Write the JSON Schema of the configuration again
+schema: $(READY) ## Write again what is made from the configuration: JSON Schema and reference
 	$(BIN)/python -m bot.config_docs > .github/nocturne.schema.json
+	$(BIN)/python -m bot.config_docs reference > docs/configuration.md
 
 bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end confirmed
 	$(BIN)/python -m tests.benchmarks.demo_campaigns

@@ -1,7 +1,7 @@
 """The campaign's configuration: `.github/nocturne.yml`.
 
 The defaults are such that a repository with `train.py`, `prepare.py` and `program.md` needs an empty file.
-This module is the one source of the keys: the commented example, the JSON Schema and the README's table are
+This module is the one source of the keys: the commented example, the JSON Schema and docs/configuration.md are
 rendered from it (`bot.config_docs`).
 """
 

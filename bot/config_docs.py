@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,25 @@ from bot.config import Config, ConfigFile
 _HEAD = """\
 # Nocturne's configuration. Every key is optional: what stands here are the defaults.
 # Take the `#` away from what you change, and from the sections above it.
+"""
+_REFERENCE = """\
+# Configuration
+
+Nocturne reads `.github/nocturne.yml` on the branch that the campaign starts from. Every key is optional, and an empty
+file will do; `nocturne init` writes one with every key commented out and explained. A key that is unknown, or a value
+that is out of range, ends each command in one line that names the key and the fix, with exit code 2. Editors check
+the file by [the JSON Schema](../.github/nocturne.schema.json).
+
+Several campaigns in one repository share the file; each overrides what differs, and `--campaign NAME` chooses one:
+
+```yaml
+editable: [train.py]
+campaigns:
+  optimizer: {program: programs/optimizer.md}
+  architecture: {program: programs/architecture.md}
+```
+
+`make schema` writes this page, from the same model that reads the file.
 """
 
 
@@ -44,6 +64,72 @@ def commented_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def reference() -> str:
+    """Return docs/configuration.md: every key with its default, the values it takes and what it means."""
+    whole = schema()
+    lines = [_REFERENCE]
+    for path, section in _sections(whole["$defs"], whole, ""):
+        about = section["description"] if path else "Keys of their own; the sections below are keys too."
+        lines += [f"## {path or 'At the top'}", "", " ".join(about.split()), ""]
+        lines += ["| key | default | takes | what it is |", "| --- | --- | --- | --- |"]
+        lines += [_row(name, each) for name, each in section["properties"].items() if "$ref" not in each]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _sections(
+    known: dict[str, Any], section: dict[str, Any], path: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, section
+    for name, about in section["properties"].items():
+        inner = about.get("$ref") or _values(about).get("$ref")
+        if inner is not None:
+            deeper = f"{path}.{name}" if path else name
+            yield from _sections(known, known[inner.removeprefix("#/$defs/")], deeper)
+
+
+def _row(name: str, about: dict[str, Any]) -> str:
+    default = f"`{_literal(about['default'])}`" if "default" in about else "must be given"
+    cells = [f"`{name}`", default, _takes(about), " ".join(about["description"].split())]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _takes(about: dict[str, Any]) -> str:
+    """Say which values a key takes, without the null that most of them take too."""
+    if "anyOf" in about:
+        return " or ".join(_takes(each) for each in about["anyOf"] if each.get("type") != "null")
+    values = [about["const"]] if "const" in about else about.get("enum")
+    if values is not None:
+        return ", ".join(f"`{value}`" for value in values)
+    if about["type"] == "array":
+        return "a list of texts"
+    if about["type"] == "object":
+        return "a mapping"
+    if about["type"] in ("integer", "number"):
+        return " ".join(["a whole number" if about["type"] == "integer" else "a number", *_bounds(about)])
+    return {"boolean": "`true` or `false`"}.get(about["type"], "a text")
+
+
+def _bounds(about: dict[str, Any]) -> Iterator[str]:
+    said = {
+        "minimum": "from {}",
+        "exclusiveMinimum": "above {}",
+        "maximum": "to {}",
+        "exclusiveMaximum": "below {}",
+    }
+    yield from (
+        text.format(about[key] if isinstance(about[key], int) else f"{about[key]:g}")
+        for key, text in said.items()
+        if key in about
+    )
+
+
+def _values(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a mapping's values."""
+    inner = about.get("additionalProperties")
+    return inner if isinstance(inner, dict) else {}
+
+
 def _section(model: type[BaseModel], depth: int) -> Iterator[str]:
     indent = "  " * depth
     for name, about in model.model_fields.items():
@@ -67,4 +153,4 @@ def _literal(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(schema_text(), end="")
+    print(reference() if sys.argv[1:] == ["reference"] else schema_text(), end="")

@@ -1,4 +1,4 @@
-"""The action's inputs and outputs as the README's table, rendered from action.yml.
+"""The action's inputs and outputs as the table of docs/github.md, rendered from action.yml.
 
 python -m bot.actions.docs < action.yml
 """

@@ -138,7 +138,7 @@ def _is_number(word: str) -> bool:
 
 
 def table() -> str:
-    """Return the commands as a Markdown table: the README's, and the answer to `help`."""
+    """Return the commands as a Markdown table: that of docs/commands.md, and the answer to `help`."""
     lines = ["| command | on an experiment's pull request | elsewhere |", "| --- | --- | --- |"]
     lines += [f"| `{CALL} {each.name}` | {each.on_pull} | {each.elsewhere} |" for each in COMMANDS]
     return "\n".join(lines) + "\n"

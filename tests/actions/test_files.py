@@ -58,8 +58,8 @@ def test_the_job_that_trains_can_only_read() -> None:
     assert set(re.findall(r"secrets\.(\w+)", str(jobs["decide"]))) == {"SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}
 
 
-def test_the_readme_has_the_actions_inputs_and_outputs() -> None:
-    assert docs.table((PROJECT / "action.yml").read_text()) in (PROJECT / "README.md").read_text()
+def test_the_docs_have_the_actions_inputs_and_outputs() -> None:
+    assert docs.table((PROJECT / "action.yml").read_text()) in (PROJECT / "docs/github.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from bot.remarks.parse import COMMANDS, Puzzle, Wish, parse, table
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/commands.md"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_an_unknown_word_does_nothing_in_the_answer() -> None:
     assert not any(live in puzzle.why for live in ("@o", "http:", "<img", "#1"))
 
 
-def test_the_readme_has_the_table() -> None:
-    assert table() in README.read_text()
+def test_the_docs_have_the_table() -> None:
+    assert table() in PAGE.read_text()
     assert all(f"`/nocturne {command.name}`" in table() for command in COMMANDS)
