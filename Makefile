@@ -60,7 +60,7 @@ bench-start: $(READY) ## How long `nocturne --help` takes
 bench-proposer: $(READY) ## The offline search against random search
 	$(BIN)/python -m tests.benchmarks.proposer
 
-bench-novelty: $(READY) ## Repeated proposals recognised in recorded traces: TRACES=DIR
+bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 
 bench-deciding: $(READY) ## False merges and runs of the verdict rule on simulated campaigns

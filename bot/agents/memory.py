@@ -9,12 +9,12 @@ experiment's prompt begins with the same bytes as this one's, up to what is new.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from bot.agents.overlap import most_alike, words_of
 from bot.agents.quoting import quoted
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.exactness import margin
@@ -31,6 +31,7 @@ _RECENT = 260
 _IN_FULL = 3
 _FULL_LINE = 700
 _FOUND = 12  # lines that a search answers with
+NEAREST = 3  # experiments that a reviewer sees beside a new one
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def memory_of(campaign: Campaign, number: int, *, budget: int = BUDGET) -> Memor
 
 def search(campaign: Campaign, words: str) -> str:
     """Return the experiments whose words, names of constants or verdicts meet those of the query, best first."""
-    wanted = set(_words(words))
-    texts = {e.number: Counter(_words(_searched(e))) for e in campaign.experiments.values() if e.proposal}
+    wanted = words_of(words)
+    texts = {e.number: words_of(_searched(e)) for e in campaign.experiments.values() if e.proposal}
     holding = Counter(word for found in texts.values() for word in wanted if word in found)
     worth = {
         number: sum(math.log(1 + len(texts) / holding[word]) for word in wanted if word in found)
@@ -74,6 +75,17 @@ def search(campaign: Campaign, words: str) -> str:
     found = sum(1 for value in worth.values() if value > 0)
     more = [f"({found - len(best)} more, less alike)"] if found > len(best) else []
     return quoted("\n".join([*lines, *more]), "a search over the experiments")
+
+
+def nearest(campaign: Campaign, number: int) -> str:
+    """Return the earlier experiments whose title and constants overlap most with those of experiment `number`.
+
+    They are shown whole, the nearest first, fenced; empty if none has a word in common.
+    """
+    titles = {e.number: _titled(e) for e in campaign.experiments.values() if e.proposal is not None}
+    best = most_alike(titles.pop(number), titles, NEAREST)
+    told = "\n\n".join(_in_full(campaign, campaign.experiments[n]) for n in best)
+    return quoted(told, "the experiments most alike") if told else ""
 
 
 def line_of(campaign: Campaign, experiment: Experiment, limit: int = _LINE) -> str:
@@ -236,18 +248,18 @@ def _in_full(campaign: Campaign, experiment: Experiment) -> str:
     return "\n".join(lines)
 
 
+def _titled(experiment: Experiment) -> str:
+    """Return the words of an experiment's title and of the constants that it sets."""
+    proposal = experiment.proposal
+    assert proposal is not None
+    return " ".join([proposal.hypothesis, *(f"{c['name']} {c['new']}" for c in proposal.changes)])
+
+
 def _searched(experiment: Experiment) -> str:
     proposal, decision = experiment.proposal, experiment.decision
     words = [f"#{experiment.number}", experiment.verdict or "open"]
     if proposal is not None:
-        words += [proposal.hypothesis, proposal.category, proposal.reason]
-        words += [f"{c['name']} {c['new']}" for c in proposal.changes]
+        words += [_titled(experiment), proposal.category, proposal.reason]
     if decision is not None:
         words += [decision.lesson, decision.reason]
     return " ".join(words)
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of `text` in lower case; a name with underscores counts whole and in its parts."""
-    found = re.findall(r"[a-z0-9_.]*[a-z0-9]", text.lower())
-    return [part for word in found for part in {word, *word.split("_")} if len(part) > 1]

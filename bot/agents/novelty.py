@@ -1,9 +1,10 @@
 """Is a proposal new? What is too near to an earlier experiment is sent back with that experiment's result.
 
 Four kinds of nearness, from the surest to the least sure: the same edit of the code, the same constants set
-to the same values within one part in a hundred, the same idea in other words, and one more step in a
-direction in which a category has failed several times in a row. What stood there before does not matter: a
-setting that was tried is a repeat on a newer incumbent too, and who wants it again has to say what changed.
+to the same values within one part in a hundred, nearly the same words, and one more step in a direction in
+which a category has failed several times in a row. What stood there before does not matter: a setting that was
+tried is a repeat on a newer incumbent too, and who wants it again has to say what changed. The same idea in
+other words is the reviewer's question, who sees the nearest experiments (`bot.agents.memory.nearest`).
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.agents.aims import Aim, Value, aims_of_changes, same_aims, same_value, value_of, words_of
-from bot.agents.constants import rewrite
+from bot.agents.constants import literal_value, rewrite
 from bot.agents.formats.plain import plain_text
-from bot.agents.reading import aims_of_text
+from bot.agents.literals import Value
+from bot.agents.overlap import overlap, words_of
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 Kind = Literal["edit", "constants", "words", "direction"]
 
 FAILURES = 6
 """Failures in a row of one category in one direction, after which one more step is sent back."""
-_ALIKE = 0.75  # share of common words from which two texts without plain aims say the same
-_ALIKE_TITLES = 0.6  # the same of titles, which are few words
+_ALIKE = 0.8  # share of common words from which two texts say the same
+_TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ def repeats(
     found = twin(proposal.changes, edit, past)
     if found is not None:
         return found
-    mine = _Said.of(proposal, edit)
+    mine = words_of(f"{proposal.hypothesis} {proposal.reason}")
     for one in past:
-        # Where constants are all that both change, their values have said it already.
+        # If constants are all that both change, their values have said it already.
         exact = proposal.changes and one.changes and not (edit or one.edit)
-        if not exact and _says_the_same(mine, _Said.of(one, one.edit)):
-            return _repeat(one, "words", "describes the same idea")
+        if not exact and overlap(mine, words_of(f"{one.hypothesis} {one.reason}")) >= _ALIKE:
+            return _repeat(one, "words", "says nearly the same words")
     return None if failures is None else _worn_out(proposal, past, failures)
 
 
@@ -76,14 +77,33 @@ def twin(changes: Sequence[Change], edit: str, history: Sequence[PastExperiment]
         if one.category == "revert" or edit != one.edit or not (edit or mine):
             continue
         theirs = _values(one.changes)
-        if mine.keys() == theirs.keys() and all(same_value(mine[name], theirs[name]) for name in mine):
+        if mine.keys() == theirs.keys() and all(_same_value(mine[name], theirs[name]) for name in mine):
             did = "makes the same edit" if edit else f"sets {_settings(changes)}"
             return _repeat(one, "edit" if edit else "constants", did)
     return None
 
 
 def _values(changes: Sequence[Change]) -> dict[tuple[str, str], Value]:
-    return {(change.file, change.local): value_of(change.new) for change in changes}
+    return {(change.file, change.local): _value_of(change.new) for change in changes}
+
+
+def _value_of(literal: str) -> Value:
+    """Return what a source literal is worth; what is none stands for itself."""
+    worth = literal_value(literal)
+    return literal.strip() if worth is None else worth
+
+
+def _same_value(left: Value, right: Value) -> bool:
+    """Say whether two values are the same within one part in a hundred; words only as they are.
+
+    Between a half and one the distance to one counts as well: 0.99 and 0.999 are worlds apart as decays.
+    """
+    if isinstance(left, str) or isinstance(right, str):
+        return left == right
+    scale = max(abs(left), abs(right))
+    if 0.5 < left < 1 and 0.5 < right < 1:
+        scale = min(scale, 1 - min(left, right))
+    return left == right or abs(left - right) <= _TOLERANCE * scale
 
 
 def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:
@@ -111,34 +131,6 @@ def _plain_lines(path: str, text: str) -> Counter[str]:
     return Counter(line.strip() for line in plain_text(path, text).splitlines() if line.strip())
 
 
-@dataclass(frozen=True)
-class _Said:
-    """The words of a proposal and what it aims at, as its constants say it where it changes nothing else."""
-
-    text: str
-    aims: tuple[Aim, ...]
-
-    @staticmethod
-    def of(one: Proposal | PastExperiment, edit: str) -> _Said:
-        aims = () if edit else aims_of_changes(one.changes)
-        aims = aims or aims_of_text(one.hypothesis) or aims_of_text(one.reason)
-        return _Said(f"{one.hypothesis} {one.reason}", aims)
-
-
-def _says_the_same(left: _Said, right: _Said) -> bool:
-    if left.aims and right.aims:
-        if any(aim.value is not None for aim in left.aims + right.aims):
-            return same_aims(left.aims, right.aims)
-        mine, theirs = left.aims[0], right.aims[0]
-        return _alike(mine.part, theirs.part) >= _ALIKE_TITLES and mine.way == theirs.way
-    return _alike(words_of(left.text), words_of(right.text)) >= _ALIKE
-
-
-def _alike(left: frozenset[str], right: frozenset[str]) -> float:
-    """Return the share of their words that two texts have in common, 0 to 1."""
-    return len(left & right) / len(left | right) if left and right else 0.0
-
-
 def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int) -> Repeat | None:
     """Return the latest of `failures` failures in a row that changed the same constants in the same direction."""
     way = _ways(proposal.changes)
@@ -154,10 +146,14 @@ def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int)
 
 
 def _ways(changes: Sequence[Change]) -> dict[str, int]:
-    """Return which way each constant moves; empty where one of them has no more or less."""
-    aims = aims_of_changes(changes)
-    ways = {f"{change.file}:{change.local}": aim.way for change, aim in zip(changes, aims, strict=True)}
-    return ways if all(ways.values()) else {}
+    """Return which way each constant moves, +1 or -1; empty if one of them has no more or less."""
+    ways: dict[str, int] = {}
+    for change in changes:
+        old, new = literal_value(change.old), literal_value(change.new)
+        if isinstance(old, str | None) or isinstance(new, str | None) or old == new:
+            return {}
+        ways[f"{change.file}:{change.local}"] = 1 if new > old else -1
+    return ways
 
 
 def _failed(past: PastExperiment) -> bool:

@@ -35,6 +35,10 @@ class Library(Protocol):
         """Return the earlier experiments that speak of `words`, a line for each."""
         ...
 
+    def nearest(self) -> str:
+        """Return the few earlier experiments whose title and constants overlap most with this one's; empty: none."""
+        ...
+
     def paths(self) -> Sequence[str]:
         """Return the files of the incumbent that may be read."""
         ...

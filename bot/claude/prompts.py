@@ -39,7 +39,8 @@ the change, the rules, and what was tried before; you don't see who made it, why
 don't guess whether it will improve the score: measuring does that. You judge:
 - Does it do what its hypothesis says, all of it and nothing else? A change hidden behind another is a reason to \
 reject.
-- Was it tried before, as it is or in other words? Look it up where the digest suggests it, and name the number.
+- Was it tried before, as it is or in other words? The most alike ones stand beside it; look others up if the \
+digest suggests it. Name the number. If it says what has changed since, it may be tried again.
 - Does it touch the measurement: seeds, evaluation, data that decides the score, timing, what is printed or \
 saved for the scorer? Reject.
 - Is it needlessly complex for what it does?

@@ -100,6 +100,13 @@ def _task(case: Case, readable: set[str]) -> list[str]:
         parts.append(f"Not shown, because its owner keeps it back: {', '.join(hidden)}.")
     else:
         parts.append(quoted(clean_diff(case.diff), "the diff", _DIFF))
+    alike = case.library.nearest()
+    if alike:
+        parts += [
+            "The earlier experiments whose title and constants are most alike. If it is one of these in other words, or"
+            " sets the same, it was tried:",
+            alike,
+        ]
     if not case.may_revise:
         parts.append("It was revised once already: approve or reject it.")
     return [*parts, "Review it."]

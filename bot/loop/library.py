@@ -49,6 +49,9 @@ class CampaignLibrary:
     def search(self, words: str) -> str:
         return memory.search(self._campaign, words)
 
+    def nearest(self) -> str:
+        return memory.nearest(self._campaign, self._experiment.number)
+
     def skills(self) -> Sequence[Skill]:
         return project_skills(self._context)
 

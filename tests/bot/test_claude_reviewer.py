@@ -93,6 +93,23 @@ def test_the_checker_sees_the_change_and_nothing_of_its_maker(
     assert "status nocturne/review: success, claude-opus-5-5: It does what it says." in said
 
 
+def test_the_checker_sees_what_was_most_alike(tmp_path: Path) -> None:
+    """The same idea in other words is its question, so what it may repeat stands in the prompt."""
+    config = f"{CONFIG}stop: {{experiments: 2}}\nreviewer: claude\n"
+    folder = make_repository(tmp_path / "repo", config=config)
+    with serve(always(review("approve"))) as api:
+        for number, text in ((1, FASTER), (2, FASTER.replace("0.004", "0.003"))):
+            context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker(text))
+            context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=context.proposer)
+            ensure_started(context)
+            assert begin(context, reconcile(context), Begin(number, None)) == number
+            work_on(context, number, [stage for stage in STAGE_ORDER if stage != "train"])
+        first, second = (shown(call.request) for call in api.made)
+    assert "most alike" not in first.split("# Now")[1]
+    alike = second.split("# Now")[1].split("most alike", 1)[1]
+    assert "#1: Learn faster" in alike and "constants: LEARNING_RATE 0.001 -> 0.004" in alike
+
+
 def test_what_it_rejects_never_trains(run: Callable[..., tuple[Path, Api, str]]) -> None:
     remarks = [{"path": "train.py", "line": 1, "text": "Four times is @everyone's limit."}]
     folder, _, _ = run(script(review("reject", reason="It was tried.", remarks=remarks)))

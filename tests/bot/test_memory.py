@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.agents.memory import BUDGET, CHAPTER, line_of, memory_of, search, tokens
+from bot.agents.memory import BUDGET, CHAPTER, line_of, memory_of, nearest, search, tokens
 from bot.agents.quoting import quoted
 from bot.rules import events as ev
 from tests.bot.campaigns import HOSTILE, Night, night_of
@@ -137,6 +137,28 @@ def test_search_finds_words_names_and_verdicts() -> None:
     many = search(campaign, "learning rate")
     assert many.count("\n#") <= 12
     assert "#31" in search(campaign, "crashed keys").split("\n")[1]
+
+
+def test_the_nearest_are_those_whose_title_and_constants_say_the_most_of_the_same() -> None:
+    night = Night()
+    night.baseline()
+    change = {"file": "train.py", "name": "WEIGHT_DECAY", "old": "0.1", "new": "0.2"}
+    night.experiment(1, "discarded", "Zebra stripes in the norm")
+    night.experiment(2, "discarded", "Raise dropout to 0.2")
+    night.experiment(3, "discarded", "Raise the dropout to 0.2 once more")
+    night.experiment(4, "crashed", "Dropout to 0.9")
+    for number, title in ((5, "Regularize more by dropout of 0.2"), (6, "Quagga")):
+        night.add(ev.ExperimentClaimed(number, night.incumbent))
+        night.add(ev.ExperimentProposed(number, title, "batch", "", "", "", "claude", changes=(change,)))
+    shown = nearest(night.campaign(), 5)
+    assert shown.startswith("<data ") and "#5:" not in shown
+    assert [line.split(":")[0] for line in shown.split("\n") if line.startswith("#")] == ["#6", "#3", "#2"]
+    assert "constants: WEIGHT_DECAY 0.1 -> 0.2" in shown and "discarded" in shown
+    alone = Night()
+    alone.baseline()
+    alone.add(ev.ExperimentClaimed(1, alone.incumbent))
+    alone.add(ev.ExperimentProposed(1, "Quagga", "batch", "", "", "", "claude"))
+    assert nearest(alone.campaign(), 1) == ""
 
 
 def test_a_fence_can_not_be_closed_from_inside() -> None:
