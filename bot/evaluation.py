@@ -98,7 +98,7 @@ class RunFolder:
         started = time.monotonic()
         charged = [] if order.reference is None else ["--reference", str(place / "reference.json")]
         command = _score_command(order, "--out", str(place), *charged)
-        last = _start_and_read(command, order, place, on_event)
+        last = run_evaluator(command, order, place, on_event)
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
@@ -111,7 +111,7 @@ class RunFolder:
         Raises UserError where the evaluator can't run at all.
         """
         command = _score_command(order, "--smoke", str(seconds))
-        last = _start_and_read(command, order, order.scratch.tmp, on_event)
+        last = run_evaluator(command, order, order.scratch.tmp, on_event)
         if last.get("event") == "error":
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
         return last
@@ -202,9 +202,11 @@ def _score_command(order: RunOrder, *more: str) -> list[str]:
     )  # fmt: skip
 
 
-def _start_and_read(
-    command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent
-) -> dict[str, Any]:
+def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
+    """Start the evaluator in `place`, hand on what it says to `on_event`, and return its last event.
+
+    Raises UserError if it ends without one.
+    """
     last: dict[str, Any] = {}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What holds in every test: no credential stays anywhere."""
+"""What holds in every test: no credential stays anywhere, and a trainer in process scores the formula task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests import leaks
+from tests.bot import trainer
+
+
+@pytest.fixture(autouse=True, scope="session")
+def trainer_in_process() -> Iterator[None]:
+    with trainer.installed():
+        yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture of the test: with the mark `process` the real evaluator scores."""
+    trainer.stand_aside(item.get_closest_marker("process") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests import leaks
+from tests.bot import in_process
 
 TRAIN = """\
 LEARNING_RATE = 0.001
@@ -87,14 +89,21 @@ def command_line(*words: str) -> list[str]:
 
 
 def nocturne(
-    folder: Path, *words: str, env: Mapping[str, str] | None = None, code: int = 0, timeout: float = 240
-) -> subprocess.CompletedProcess[str]:
-    """Run one command in `folder`, and see that it ends with `code`. It says it without colours, wherever tests run."""
-    plain = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
-    done = subprocess.run(
-        command_line(*words), cwd=folder, env=plain | dict(env or {}), capture_output=True, text=True,
-        timeout=timeout, check=False,
-    )  # fmt: skip
+    folder: Path, *words: str, env: Mapping[str, str] | None = None, code: int = 0, timeout: float = 240,
+    process: bool = False,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run one command in `folder`, and see that it ends with `code`. It says it without colours, wherever tests run.
+
+    It runs in the test's own process, unless that is a thread of it, or `process` is what the test is about: then
+    `timeout` holds, in seconds.
+    """
+    plain = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | dict(env or {})
+    if process or threading.current_thread() is not threading.main_thread():
+        done = subprocess.run(
+            command_line(*words), cwd=folder, env=plain, capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+    else:
+        done = in_process.call(command_line(*words), folder, plain)
     leaks.PRINTED.append(done.stdout + done.stderr)
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr

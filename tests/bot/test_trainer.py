@@ -1,0 +1,86 @@
+"""The trainer in process says of the formula task what the real evaluator says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.agents.constants import rewrite
+from bot.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
+from tests.bot import trainer
+from tests.bot.repositories import SCORE, TRAIN, make_repository
+from tests.bot.scripted import Loop
+
+MEASURED = ("total_seconds", "training_seconds", "cpu_seconds", "peak_memory_mb", "seconds", "fraction")
+
+
+def order(top: Path, scratch: Path) -> RunOrder:
+    loop = Loop(top)
+    return RunOrder("run-1", Scratch(top, scratch), 5, loop.context.evaluator_settings())
+
+
+def told(folder: Path, asked: RunOrder, smoke: float | None = None) -> tuple[list[Any], Any, list[str]]:
+    """Return all that is said of a run, without what is measured by a clock, and what it leaves."""
+    events: list[Mapping[str, Any]] = []
+    runs = RunFolder(folder)
+    if smoke is None:
+        outcome: RunOutcome = runs.evaluate(asked, events.append)
+        last: Any = replace(outcome, seconds=0, metrics=without_measures(outcome.metrics))
+        left = sorted(path.name for path in folder.glob("*/*"))
+        kept = json.loads((folder / asked.run / "result.json").read_text())
+        return [*map(without_measures, events), without_measures(kept)], last, left
+    return [], without_measures(runs.smoke(asked, smoke, events.append)), []
+
+
+def without_measures(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Progress is told by the clock, and how much memory was in use then."""
+    plain = {
+        name: value
+        for name, value in event.items()
+        if name not in (*MEASURED, "memory_mb", "tokens_per_second")
+    }
+    if isinstance(plain.get("metrics"), Mapping):
+        plain["metrics"] = without_measures(plain["metrics"])
+    return plain
+
+
+@pytest.mark.parametrize("constants", [{}, {"LEARNING_RATE": "0.004"}, {"BATCH_SIZE": "1024"}])
+@pytest.mark.parametrize("smoke", [None, 20.0])
+def test_it_says_what_the_evaluator_says(
+    tmp_path: Path, constants: Mapping[str, str], smoke: float | None
+) -> None:
+    top = make_repository(tmp_path / "repo", files={"train.py": rewrite(TRAIN, constants)})
+    asked = order(top, tmp_path)
+    here = told(tmp_path / "here", asked, smoke)
+    trainer.stand_aside(True)
+    there = told(tmp_path / "there", asked, smoke)
+    assert here == there
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"score.py": SCORE + "\n"},
+        {"train.py": TRAIN + "import os\n"},
+        {"train.py": TRAIN + "print(1)\n"},
+        {"train.py": TRAIN + "x = y\n"},
+        {"train.py": TRAIN + "x = ("},
+    ],
+)
+def test_another_task_is_left_to_the_evaluator(
+    tmp_path: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = make_repository(tmp_path / "repo", files={"train.py": TRAIN, **files})
+    asked: list[object] = []
+    monkeypatch.setattr(trainer, "_real", lambda *words: asked.append(words) or {"v": 1, "event": "error"})
+    trainer.run_evaluator([], order(make_repository(tmp_path / "plain"), tmp_path), tmp_path, asked.append)
+    assert len(asked) > 1 and not any(isinstance(each, tuple) for each in asked)  # this one is scored here
+    asked.clear()
+    plain = order(make_repository(tmp_path / "other"), tmp_path)
+    trainer.run_evaluator([], replace(plain, scratch=Scratch(top, tmp_path)), tmp_path, asked.append)
+    assert len(asked) == 1 and isinstance(asked[0], tuple)

@@ -1,0 +1,136 @@
+"""A trainer in the test's own process: the evaluator's code, with a formula where it would start a jailed process.
+
+It stands in for the evaluator's process where the bot is tested, for the task of `tests.bot.repositories` alone: its
+`score.py` as it is, and a train.py of plain constants. Whatever else is to be scored goes to the real evaluator, and so
+does all that a test marked `process` runs, and each command in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import bot.evaluation
+import evaluator.command.task
+from bot.evaluation import OnEvent, RunOrder
+from evaluator import score, settings
+from evaluator.command.part import Cost, Part, diagnosed
+from evaluator.errors import UserError
+from evaluator.interpreter.choice import choose_python
+from evaluator.interpreter.task_python import TaskPython
+from evaluator.job import Job, Say
+from evaluator.log import Log
+from evaluator.stream import VERSION, Event
+from tests.bot.repositories import SCORE
+
+_FORMULA = compile(SCORE, "score.py", "exec")
+_HARMLESS = (
+    ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load, ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.Expr,
+)  # fmt: skip
+COST = Cost(seconds=0.5, cpu_seconds=0.1, memory_mb=13.0)
+_real = bot.evaluation.run_evaluator
+_pythons: list[TaskPython] = []
+_at_work = True
+
+
+@contextlib.contextmanager
+def installed() -> Iterator[None]:
+    """Let runs of the formula task be scored here for as long as this lasts."""
+    with (
+        mock.patch.object(bot.evaluation, "run_evaluator", run_evaluator),
+        mock.patch.object(evaluator.command.task, "run_part", _run_part),
+    ):
+        yield
+
+
+def stand_aside(aside: bool) -> None:
+    """Leave everything to the real evaluator, or no longer."""
+    global _at_work
+    _at_work = not aside
+
+
+def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
+    """Do what `bot.evaluation.run_evaluator` does, here if that can be done."""
+    if not (_at_work and _is_formula(order)):
+        return _real(command, order, place, on_event)
+
+    def option(name: str) -> str | None:
+        return command[command.index(name) + 1] if name in command else None
+
+    def say(event: Event) -> None:
+        on_event({"v": VERSION, **event})
+
+    smoke, out = option("--smoke"), option("--out")
+    try:
+        chosen = settings.parse(dict(order.settings), "standard input")
+        result = score.score(
+            order.scratch.tree, chosen, _python(order, chosen), say, seed=order.seed,
+            smoke=None if smoke is None else float(smoke), out=None if out is None else Path(out),
+        )  # fmt: skip
+    except UserError as error:
+        return {"v": VERSION, "event": "error", "message": str(error)}
+    return {"v": VERSION, **result}
+
+
+def _is_formula(order: RunOrder) -> bool:
+    asked, tree = order.settings, order.scratch.tree
+    if asked["kind"] != "command" or list(asked["command"]) != ["python3", "score.py"] or asked["produce"]:
+        return False
+    if asked["python"] is not None or asked["jail"] == "none" or asked["timeout_seconds"] < 10:
+        return False
+    try:
+        return (tree / "score.py").read_text() == SCORE and _constants(tree / "train.py") is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _constants(path: Path) -> dict[str, object] | None:
+    """Return the names of a train.py that can do nothing but give names to numbers, words and tuples of names."""
+    try:
+        tree = ast.parse(path.read_text())
+    except (SyntaxError, ValueError):
+        return None
+    if not all(isinstance(node, _HARMLESS) for node in ast.walk(tree)):
+        return None
+    names: dict[str, object] = {}
+    try:
+        exec(compile(tree, path.name, "exec"), names)
+    except NameError:
+        return None
+    return names
+
+
+def _python(order: RunOrder, chosen: settings.Settings) -> TaskPython:
+    """Return the Python that any of these tasks would run with: the one of these tests, looked at once."""
+    if not _pythons:
+        _pythons.append(choose_python(Path(order.settings["repository"]), chosen))
+    return _pythons[0]
+
+
+def _run_part(job: Job, part: Part, log: Log, say: Say, costs: list[Cost]) -> None:
+    """Do what `evaluator.command.part.run` does for this task, without a process."""
+    assert part.view.tree is not None
+    names = _constants(part.view.tree.sources[0] / "train.py")
+    said = io.StringIO()
+    status = 0
+    with (
+        mock.patch.dict(os.environ, {"TASK_SECONDS": "0", "NOCTURNE_SEED": part.env["NOCTURNE_SEED"]}),
+        mock.patch("runpy.run_path", return_value=names),
+        contextlib.redirect_stdout(said),
+    ):
+        try:
+            exec(_FORMULA, {"__name__": "__main__"})
+        except SystemExit as error:
+            print(error.code)
+            status = 1
+    say({"event": "progress", "step": None, "loss": None, "seconds": COST.seconds, "fraction": 0.0})
+    log.add(said.getvalue().encode() + b"\n")
+    costs.append(COST)
+    if status:
+        raise diagnosed(status, part, log, "")
