@@ -1,1 +1,1 @@
-"""The minds of the loop: who proposes a change, who reviews it, and the offline twins of both."""
+"""Who proposes a change and who reviews it: Claude, the offline search, and what both share."""

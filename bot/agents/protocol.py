@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.agents.memory import Memory
+from bot.agents.offline.space import Rules
 from bot.agents.skills import Skill
-from bot.agents.space import Rules
 from bot.rules.proposal import Idea, PastExperiment, Proposal
 
 
 class Library(Protocol):
-    """What a mind may look up about the campaign. Answers are bounded, and text of others is fenced."""
+    """What an agent may look up about the campaign. Answers are bounded, and text of others is fenced."""
 
     def memory(self) -> Memory:
         """Return the digest of the past, and what goes on now."""

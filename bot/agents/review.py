@@ -26,7 +26,7 @@ _SEED = re.compile(r"(^|_)seeds?(\d*)(_|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Limits:
+class GrowthLimits:
     """How much a proposal may bring: growth and strings in characters, containers in constants."""
 
     added_characters: int = 20_000
@@ -62,14 +62,14 @@ def review(
     base: Mapping[str, str],
     proposed: Mapping[str, str],
     tried: Mapping[str, int],
-    limits: Limits | None = None,
+    limits: GrowthLimits | None = None,
 ) -> Review:
     """Return whether `proposed` (path -> whole new content) may be run on top of `base`.
 
     `base` holds the editable files of the incumbent; `tried` maps the fingerprint of an earlier
     experiment's editable files to its number.
     """
-    limits = limits or Limits()
+    limits = limits or GrowthLimits()
     foreign = [path for path in sorted(proposed) if path not in editable]
     reasons = [f"{path} is not among the editable files ({', '.join(editable)})." for path in foreign]
     changed = {path: text for path, text in proposed.items() if path in editable and base.get(path) != text}
@@ -114,14 +114,16 @@ def _sameness(before: Mapping[str, str], after: Mapping[str, str], tried: Mappin
         yield f"Experiment {tried[digest]} already tried exactly this."
 
 
-def _embedded_data(path: str, tree: ast.Module, old: Sequence[ast.Module], limits: Limits) -> Iterator[str]:
+def _embedded_data(
+    path: str, tree: ast.Module, old: Sequence[ast.Module], limits: GrowthLimits
+) -> Iterator[str]:
     known = {ast.dump(node) for base in old for node, _ in _large(base, limits)}
     for node, what in _large(tree, limits):
         if ast.dump(node) not in known:
             yield f"{path} line {node.lineno} embeds data: {what}."
 
 
-def _large(tree: ast.Module, limits: Limits) -> Iterator[tuple[ast.expr, str]]:
+def _large(tree: ast.Module, limits: GrowthLimits) -> Iterator[tuple[ast.expr, str]]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

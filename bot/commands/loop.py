@@ -19,12 +19,12 @@ def run(*, task: Path, rounds: int | None, as_json: bool) -> int:
     given = read_task(task)
     if rounds is not None:
         given = replace(given, settings=given.settings.model_copy(update={"rounds": rounds}))
-    from bot.claude.failures import NoAnswer
-    from bot.claude.rubric import minds
+    from bot.agents.claude.failures import NoAnswer
+    from bot.rubric.claude import writer_and_grader
 
     record = Record(task.with_suffix(".loop"))
     with record.locked():
-        writer, grader = minds(given, record, os.environ, note=_say)
+        writer, grader = writer_and_grader(given, record, os.environ, note=_say)
         try:
             end = run_rubric(given, record, writer, grader, (lambda _: None) if as_json else _say)
         except NoAnswer as error:

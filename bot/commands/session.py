@@ -35,7 +35,9 @@ class OfflineProposer:
     def propose(self, question: Question) -> Proposal | None:
         if question.revision is not None:
             return None  # its changes are values: there is no wording of them to mend
-        from bot.agents.offline import propose  # half a second of imports that most commands don't need
+        from bot.agents.offline.search import (
+            propose,
+        )  # half a second of imports that most commands don't need
 
         return propose(
             question.files,
@@ -100,7 +102,7 @@ def _with_agents(context: Context) -> Context:
     """Return the context with the agents that its configuration asks for."""
     if "claude" not in (context.config.proposer, context.config.reviewer):
         return context
-    from bot.claude.minds import with_claude  # only where a model is asked for
+    from bot.agents.claude.setup import with_claude  # only where a model is asked for
 
     return with_claude(context, context.proposer, os.environ)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.claude.kept import conversations_of
+from bot.agents.claude.transcripts import conversations_of
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.forge import Forge

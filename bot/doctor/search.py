@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.agents.space import Space, reasons, space_of
+from bot.agents.offline.space import Space, reasons, space_of
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError

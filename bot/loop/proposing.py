@@ -9,8 +9,8 @@ from typing import Any
 from bot import words
 from bot.agents.constants import changes_between
 from bot.agents.novelty import edit_beside
+from bot.agents.offline.space import space_of
 from bot.agents.protocol import Question, Revision
-from bot.agents.space import space_of
 from bot.errors import UserError
 from bot.loop.carry import carry
 from bot.loop.context import Context

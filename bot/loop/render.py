@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot.claude.kept import transcripts_of
+from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
 from bot.loop.context import PRIOR_DEGREES, Context, prior_sigma
 from bot.report.chart import progress_svg

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from bot.agents.protocol import Searcher
-from bot.agents.space import (
+from bot.agents.offline.space import (
     Rules,
     Space,
     everything_tried,
@@ -15,6 +14,7 @@ from bot.agents.space import (
     unknown_names,
     unread_names,
 )
+from bot.agents.protocol import Searcher
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import Git

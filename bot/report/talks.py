@@ -28,7 +28,7 @@ class Talk:
 def talks_of(transcripts: Mapping[int, Sequence[str]]) -> dict[int, tuple[Talk, ...]]:
     """Return the conversations by experiment; the newest experiments', where the page can't carry all.
 
-    `transcripts` are the texts that `bot.claude.transcript` writes, without credentials as they are.
+    `transcripts` are the texts that `bot.agents.claude.transcripts` writes, without credentials as they are.
     """
     found: dict[int, tuple[Talk, ...]] = {}
     room = PAGE

@@ -23,9 +23,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bot.agents.constants import changes_between, constant_values, literal_value, rewrite
-from bot.agents.knobs import Knob, knobs_of
-from bot.agents.offline import propose
-from bot.agents.steps import coordinate, literal, value_at
+from bot.agents.offline.knobs import Knob, knobs_of
+from bot.agents.offline.search import propose
+from bot.agents.offline.steps import coordinate, literal, value_at
 from bot.rules.proposal import PastExperiment, Proposal
 
 SOURCE = """

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot.claude.kept import folder_of
-from bot.claude.transcript import Conversations
+from bot.agents.claude.transcripts import Conversations, folder_of
 from bot.commands.session import OfflineProposer
 from bot.forge import PullRequest
 from bot.loop.context import open_context

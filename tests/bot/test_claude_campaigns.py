@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.claude.minds import with_claude
+from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from bot.claude import client as claude_client
-from bot.claude.client import LONGEST_WAIT, TRIES, Claude, Reply, most_tokens
-from bot.claude.conversation import Conversation, result
-from bot.claude.failures import Exhausted, NoAnswer, OverBudget, TooLong
-from bot.claude.spending import Caps, Purse
+from bot.agents.claude import client as claude_client
+from bot.agents.claude.budget import Budget, Caps
+from bot.agents.claude.client import LONGEST_WAIT, TRIES, Claude, most_tokens
+from bot.agents.claude.conversation import Conversation, result
+from bot.agents.claude.failures import Exhausted, NoAnswer, OverBudget, TooLong
+from bot.agents.claude.replies import Reply
 from bot.errors import UserError
 from bot.rules.campaign import Campaign
 from bot.rules.events import ModelCalled, Recorded
@@ -43,7 +44,7 @@ LOOKED = minds.use("look", {"what": "it"}, saying="Let me see.")
 
 @dataclass
 class Table:
-    """A client at the server, its purse, and all that it noted, slept and recorded."""
+    """A client at the server, its budget, and all that it noted, slept and recorded."""
 
     api: Api
     slept: list[float] = field(default_factory=list)
@@ -56,11 +57,11 @@ class Table:
     def client(self, *, silence: float) -> Claude:
         return Claude(self.api.environ, sleep=self.slept.append, note=self.notes.append, silence=silence)
 
-    def purse(self, caps: Caps | None = None, role: str = "proposer", experiment: int | None = 1) -> Purse:
+    def budget(self, caps: Caps | None = None, role: str = "proposer", experiment: int | None = 1) -> Budget:
         def record(event: ModelCalled) -> None:
             self.campaign.apply(Recorded(event, "2026-11-23T12:00:00.000+00:00"))
 
-        return Purse(experiment, role, caps or Caps(), lambda: self.campaign, record)
+        return Budget(experiment, role, caps or Caps(), lambda: self.campaign, record)
 
     def ask(self, text: str = "hello", **more: Any) -> Reply:
         given: dict[str, Any] = {
@@ -69,13 +70,13 @@ class Table:
             "tools": TOOLS,
             "messages": [{"role": "user", "content": text}],
             "max_tokens": 2000,
-            "purse": self.purse(),
+            "budget": self.budget(),
         }
         return self.claude.converse(**given | more)
 
     def talk(self, **more: Any) -> Conversation:
         given: dict[str, Any] = {"model": MODEL, "system": SYSTEM, "tools": TOOLS, "max_tokens": 2000}
-        return Conversation(self.claude, **{"purse": self.purse()} | given | more)
+        return Conversation(self.claude, **{"budget": self.budget()} | given | more)
 
 
 @pytest.fixture
@@ -106,7 +107,8 @@ def test_answer_comes_as_data(table: Table) -> None:
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     code = (
-        "import sys\nfrom bot.claude.client import Claude\nfrom bot.claude.conversation import Conversation\n"
+        "import sys\nfrom bot.agents.claude.client import Claude\n"
+        "from bot.agents.claude.conversation import Conversation\n"
         "Claude({'ANTHROPIC_API_KEY': 'x'})\nprint(*sys.modules)"
     )
     done = subprocess.run(
@@ -259,7 +261,7 @@ def test_after_a_while_no_try_begins_any_more(table: Table, monkeypatch: pytest.
 
 
 def test_an_answer_without_end_is_given_up(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claude_client, "LONGEST_CALL", 0.0)
+    monkeypatch.setattr("bot.agents.claude.replies.LONGEST_CALL", 0.0)
     with pytest.raises(Exhausted, match="no end of the answer within"):
         table.ask()
 
@@ -373,22 +375,22 @@ def test_counting_is_patient_too(table: Table) -> None:
 
 def test_a_call_that_could_break_a_cap_is_not_made(table: Table) -> None:
     caps = Caps(experiment_usd=0.05)
-    table.ask(purse=table.purse(caps), max_tokens=1000)
+    table.ask(budget=table.budget(caps), max_tokens=1000)
     assert not any(call.counting for call in table.api.calls), "the bound was enough"
     with pytest.raises(OverBudget) as caught:
-        table.ask(purse=table.purse(caps), max_tokens=5000)
+        table.ask(budget=table.budget(caps), max_tokens=5000)
     spent = table.campaign.cost_usd()
     assert str(caught.value).startswith(
         f"models.experiment_usd: {spent:.4f} of 0.05 USD are spent, and a call"
     )
     assert [call.counting for call in table.api.calls] == [False, True]
-    assert table.ask(purse=table.purse(caps, experiment=2), max_tokens=1000).text == "Yes."
+    assert table.ask(budget=table.budget(caps, experiment=2), max_tokens=1000).text == "Yes."
 
 
 def test_broken_tries_count_against_the_cap(table: Table) -> None:
     table.api.mind = minds.script(minds.within("drop"))
     with pytest.raises(OverBudget):
-        table.ask(purse=table.purse(Caps(experiment_usd=0.022)), max_tokens=1000)
+        table.ask(budget=table.budget(Caps(experiment_usd=0.022)), max_tokens=1000)
     assert 1 <= table.campaign.bills.total.calls < TRIES
 
 
@@ -406,7 +408,7 @@ def test_a_conversation_reads_its_past_from_the_cache(table: Table) -> None:
     assert all(used)
     assert [u.fresh for u in used if u] == [0, 0, 0]
     assert used[1] and used[0] and used[1].read == used[0].prompt
-    assert talk.purse.bill.calls == 3 and talk.purse.bill.cached_share > 0.5
+    assert talk.budget.bill.calls == 3 and talk.budget.bill.cached_share > 0.5
 
 
 def test_every_call_is_answered_and_nothing_else(table: Table) -> None:
@@ -451,6 +453,6 @@ def test_two_models_at_one_table(table: Table) -> None:
         {MODEL: minds.script(minds.words("maker")), "claude-opus-5-5": minds.script(minds.words("checker"))}
     )
     maker = table.talk().ask("go")
-    checker = table.talk(model="claude-opus-5-5", purse=table.purse(role="reviewer")).ask("go")
+    checker = table.talk(model="claude-opus-5-5", budget=table.budget(role="reviewer")).ask("go")
     assert (maker.text, checker.text) == ("maker", "checker")
     assert bill(table) == [("proposer", 1), ("reviewer", 1)]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Revision
-from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.errors import UserError
 from bot.loop.context import Context, open_context
@@ -222,7 +222,7 @@ FINE = use("propose", proposal(("train.py", "", TRAIN + "X = 1\n")))
     ],
 )  # fmt: skip
 def test_one_bad_answer_loses_nothing(night: Begun, first: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.claude.client.PAUSE", 0.01)
+    monkeypatch.setattr("bot.agents.claude.client.PAUSE", 0.01)
     with night(script(first, FINE)) as (mine, api):
         made = mine.propose()
     assert made is not None and made.proposer == "claude-sonnet-5-5"
@@ -252,7 +252,7 @@ def test_after_bounded_tries_the_offline_search_takes_the_experiment(
     night: Begun, said: Said, why: str, calls: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("bot.claude.client.PAUSE", 0.01)
+    monkeypatch.setattr("bot.agents.claude.client.PAUSE", 0.01)
     with night(always(said)) as (mine, api):
         made = mine.propose()
     assert made is not None and made.changes

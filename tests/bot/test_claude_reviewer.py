@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.claude.setup import with_claude
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
-from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started

@@ -16,8 +16,8 @@ from bot.agents.constants import (
     rewrite,
     same_value,
 )
-from bot.agents.knobs import Knob, knobs_of
-from bot.agents.steps import coordinate, divisions, literal, snapped, value_at
+from bot.agents.offline.knobs import Knob, knobs_of
+from bot.agents.offline.steps import coordinate, divisions, literal, snapped, value_at
 
 TRAIN = '''"""A training script in the manner of autoresearch."""
 import os

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bot.agents.follow import follow
-from bot.agents.offline import propose as search
+from bot.agents.offline.follow import follow
+from bot.agents.offline.search import propose as search
 from bot.agents.protocol import Proposer, Question, Revision
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
@@ -305,7 +305,7 @@ def test_what_was_tried_before_is_refused_and_the_idea_used_up(tmp_path: Path) -
 
 
 def test_claude_is_shown_ideas_as_data_and_says_which_one_it_follows(tmp_path: Path) -> None:
-    from bot.claude.proposer import Workbench
+    from bot.agents.claude.proposer import Workbench
 
     folder = make_repository(tmp_path / "repo")
     context = context_of(folder, Follower())

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from bot.agents.claude.proposer import Workbench
+from bot.agents.claude.tools import Answer
 from bot.agents.novelty import repeats
 from bot.agents.protocol import Question, Revision
-from bot.claude.proposer import Workbench
-from bot.claude.tools import Answer
 from bot.loop.files import editable_files
 from bot.loop.library import CampaignLibrary
 from bot.loop.proposing import ensure_commit

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.constants import canonical, constant_values, rewrite
-from bot.agents.offline import propose
+from bot.agents.offline.search import propose
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Opinion
-from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.auditing import draw
 from bot.loop.context import Context, open_context

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.claude.line import MAX_TOKENS
-from bot.claude.minds import with_claude
+from bot.agents.claude.role import MAX_TOKENS
+from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
 from bot.loop.repairing import sent_back

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.claude.kept import folder_of
-from bot.claude.transcript import Conversations
+from bot.agents.claude.transcripts import Conversations, folder_of
 from bot.report.figures import Figures, figures
 from bot.report.html import report_html
 from bot.report.sections import compared

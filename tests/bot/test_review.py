@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.agents.review import Limits, Review, fingerprint, review
+from bot.agents.review import GrowthLimits, Review, fingerprint, review
 
 BASE = {
     "train.py": (
@@ -14,7 +14,7 @@ BASE = {
 }
 
 
-def said(train: str, *, limits: Limits | None = None, base: dict[str, str] | None = None) -> Review:
+def said(train: str, *, limits: GrowthLimits | None = None, base: dict[str, str] | None = None) -> Review:
     return review(
         editable=["train.py"], base=base or BASE, proposed={"train.py": train}, tried={}, limits=limits
     )
@@ -58,7 +58,7 @@ def test_it_must_parse_and_the_line_is_named() -> None:
 def test_growth_is_limited() -> None:
     lines = "\n".join(f"x{i} = {i}" for i in range(300))
     assert said(with_line(lines)).approved
-    assert "characters" in said(with_line(lines), limits=Limits(added_characters=1000)).reasons[0]
+    assert "characters" in said(with_line(lines), limits=GrowthLimits(added_characters=1000)).reasons[0]
 
 
 def test_what_was_tried_is_not_tried_again() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.claude.minds import with_claude
+from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.single import propose_next

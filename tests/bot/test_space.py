@@ -8,9 +8,9 @@ import pytest
 
 from bot.agents.constants import constant_values
 from bot.agents.novelty import edit_beside, repeats
-from bot.agents.offline import propose
+from bot.agents.offline.search import propose
+from bot.agents.offline.space import Rules, everything_tried, nothing_to_turn, space_of, unknown_names
 from bot.agents.review import fingerprint, review
-from bot.agents.space import Rules, everything_tried, nothing_to_turn, space_of, unknown_names
 from bot.rules.proposal import Change, PastExperiment
 
 

@@ -10,11 +10,20 @@ from typing import get_args
 import anthropic.types
 import pytest
 
-from bot.claude.failures import OverBudget
-from bot.claude.models import base_name, traits
-from bot.claude.prices import AS_OF, TABLE, Price, Rates, Usage, cost_usd, price_of, worst_cost_usd
-from bot.claude.settings import caps, prices, unpriced
-from bot.claude.spending import Caps, Purse
+from bot.agents.claude.budget import Budget, Caps
+from bot.agents.claude.failures import OverBudget
+from bot.agents.claude.models import base_name, traits
+from bot.agents.claude.prices import (
+    AS_OF,
+    TABLE,
+    Price,
+    Rates,
+    TokenUsage,
+    cost_usd,
+    price_of,
+    worst_cost_usd,
+)
+from bot.agents.claude.settings import caps, prices, unpriced
 from bot.config import Config, parse
 from bot.errors import UserError
 from bot.git.remote import choose_remote
@@ -44,11 +53,11 @@ def known(*calls: tuple[ModelCalled, str]) -> Campaign:
     return fold(Recorded(call, at) for call, at in calls)
 
 
-def purse(campaign: Campaign, limits: Caps, experiment: int | None = 1, **more: object) -> Purse:
+def budget(campaign: Campaign, limits: Caps, experiment: int | None = 1, **more: object) -> Budget:
     def record(event: ModelCalled) -> None:
         campaign.apply(Recorded(event, NOW.isoformat()))
 
-    return Purse(
+    return Budget(
         experiment,
         "proposer",
         limits,
@@ -89,20 +98,20 @@ def test_the_table_has_a_date_and_orderly_rates() -> None:
 
 
 def test_cost_to_the_cent() -> None:
-    usage = Usage(1_000_000, 1_000_000, 1_000_000, 2_000_000, cache_write_1h_tokens=1_000_000)
+    usage = TokenUsage(1_000_000, 1_000_000, 1_000_000, 2_000_000, cache_write_1h_tokens=1_000_000)
     assert cost_usd("claude-sonnet-5-5", usage) == pytest.approx(2 + 10 + 0.1 + 2.5 + 4)
     assert cost_usd("claude-haiku-4-5-20251001", usage) == pytest.approx(1 + 5 + 0.1 + 1.25 + 2)
     assert usage.prompt_tokens == 4_000_000 and usage.tokens == 5_000_000
 
 
 def test_long_prompts_cost_more_where_they_do() -> None:
-    short, long = Usage(100_000, 1000), Usage(10, 1000, cache_read_tokens=100_000)
+    short, long = TokenUsage(100_000, 1000), TokenUsage(10, 1000, cache_read_tokens=100_000)
     assert cost_usd("claude-haiku-5-5", short) == pytest.approx(0.0105)
     assert cost_usd("claude-haiku-5-5", long) == pytest.approx((10 * 0.5 + 1000 * 2.5 + 100_000 * 0.05) / 1e6)
 
 
 def test_unknown_models_have_no_cost_until_the_configuration_gives_one() -> None:
-    usage = Usage(1_000_000, 1_000_000, 1_000_000, 1_000_000)
+    usage = TokenUsage(1_000_000, 1_000_000, 1_000_000, 1_000_000)
     assert cost_usd("claude-next-9", usage) is None and worst_cost_usd("claude-next-9", 1, 1) is None
     text = "models: {proposer: claude-next-9, prices: {claude-next-9: {input: 1, output: 2, cache_read: 0}}}"
     config = parse(text)[1]
@@ -185,8 +194,8 @@ def test_a_call_is_recorded_once(tmp_path: Path) -> None:
     git = make_repository(tmp_path / "repo")
     remote = choose_remote(git, "embedded", {})
     ledger = Ledger(LedgerStore(git, remote.name_or_url, "main"), "tester", lambda _: None)
-    one = purse(Campaign(), Caps())
-    event = one.spend("claude-sonnet-5-5", Usage(10, 20, 30, 40), "end_turn")
+    one = budget(Campaign(), Caps())
+    event = one.spend("claude-sonnet-5-5", TokenUsage(10, 20, 30, 40), "end_turn")
     for _ in range(2):
         campaign = ledger.append(lambda _: [event])
     assert campaign.bills.total.calls == 1
@@ -207,7 +216,7 @@ def test_caps_of_the_configuration() -> None:
 
 
 def test_without_caps_everything_is_allowed() -> None:
-    purse(Campaign(), Caps()).allow("claude-fable-5-2", 10**9, 10**6, never)
+    budget(Campaign(), Caps()).allow("claude-fable-5-2", 10**9, 10**6, never)
 
 
 @pytest.mark.parametrize(
@@ -221,28 +230,28 @@ def test_without_caps_everything_is_allowed() -> None:
 )
 def test_each_cap_holds_in_the_worst_case(limits: Caps, key: str) -> None:
     # $4 per million tokens written for an hour, $10 per million that come back: 0.4 + 0.5
-    mine = purse(Campaign(), limits)
+    mine = budget(Campaign(), limits)
     mine.allow("claude-sonnet-5-5", 100_000, 50_000, never)
     mine.allow("claude-sonnet-5-5", 10**9, 50_000, lambda: 100_000)
     with pytest.raises(OverBudget, match=rf"^{re.escape(key)}: "):
         mine.allow("claude-sonnet-5-5", 10**9, 50_000, lambda: 300_000)
-    mine.spend("claude-sonnet-5-5", Usage(100_000, 1_000), "end_turn")
+    mine.spend("claude-sonnet-5-5", TokenUsage(100_000, 1_000), "end_turn")
     with pytest.raises(OverBudget, match=rf"^{re.escape(key)}: "):
         mine.allow("claude-sonnet-5-5", 100_000, 50_000, lambda: 100_000)
 
 
 def test_what_others_spent_counts() -> None:
     campaign = known((called(experiment=7, cost_usd=4.9), NOW.isoformat()))
-    purse(campaign, Caps(experiment_usd=1.0)).allow("claude-sonnet-5-5", 100_000, 50_000, never)
+    budget(campaign, Caps(experiment_usd=1.0)).allow("claude-sonnet-5-5", 100_000, 50_000, never)
     for limits in (Caps(night_usd=5.0), Caps(campaign_usd=5.0)):
         with pytest.raises(OverBudget):
-            purse(campaign, limits).allow("claude-sonnet-5-5", 100_000, 50_000, lambda: 100_000)
+            budget(campaign, limits).allow("claude-sonnet-5-5", 100_000, 50_000, lambda: 100_000)
 
 
 def test_a_night_is_any_day_and_night() -> None:
     for hours, allowed in ((23, False), (26, True)):
         campaign = known((called(cost_usd=5.0), (NOW - timedelta(hours=hours)).isoformat()))
-        mine = purse(campaign, Caps(night_usd=5.0), experiment=2)
+        mine = budget(campaign, Caps(night_usd=5.0), experiment=2)
         if allowed:
             mine.allow("claude-sonnet-5-5", 1000, 1000, never)
         else:
@@ -251,15 +260,15 @@ def test_a_night_is_any_day_and_night() -> None:
 
 
 def test_tokens_hold_where_money_can_not() -> None:
-    mine = purse(Campaign(), Caps(experiment_usd=0.01, experiment_tokens=5000), experiment=None)
+    mine = budget(Campaign(), Caps(experiment_usd=0.01, experiment_tokens=5000), experiment=None)
     mine.allow("claude-next-9", 2000, 2000, never)
-    assert mine.spend("claude-next-9", Usage(2000, 1500), "end_turn").cost_usd is None
+    assert mine.spend("claude-next-9", TokenUsage(2000, 1500), "end_turn").cost_usd is None
     with pytest.raises(OverBudget, match=r"models\.experiment_tokens: 3,500 of 5,000 tokens"):
         mine.allow("claude-next-9", 1000, 1000, lambda: 1000)
 
 
 def test_calls_of_one_conversation_are_numbered() -> None:
-    mine, other = purse(Campaign(), Caps()), purse(Campaign(), Caps())
-    keys = [mine.spend("claude-sonnet-5-5", Usage(), "end_turn").key for _ in range(2)]
+    mine, other = budget(Campaign(), Caps()), budget(Campaign(), Caps())
+    keys = [mine.spend("claude-sonnet-5-5", TokenUsage(), "end_turn").key for _ in range(2)]
     assert keys == [f"called:{mine.conversation}:1", f"called:{mine.conversation}:2"]
     assert mine.conversation != other.conversation

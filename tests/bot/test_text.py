@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from bot.agents.claude.transcripts import Transcript
 from bot.agents.quoting import quoted
-from bot.claude.transcript import Transcript
 from bot.commands.show import plain_lines
 from bot.pulls import safe
 from bot.pulls.change import change_lines

@@ -10,11 +10,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.claude.client import Claude
-from bot.claude.conversation import Conversation, result
-from bot.claude.kept import conversations_of, folder_of
-from bot.claude.spending import Caps, Purse
-from bot.claude.transcript import ARTIFACT_FOLDER, KEPT, conversations
+from bot.agents.claude.budget import Budget, Caps
+from bot.agents.claude.client import Claude
+from bot.agents.claude.conversation import Conversation, result
+from bot.agents.claude.transcripts import ARTIFACT_FOLDER, KEPT, conversations, conversations_of, folder_of
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
@@ -114,10 +113,10 @@ def folder(tmp_path: Path) -> Path:
 
 def talk(api: Api, common_dir: Path, environ: dict[str, str], *, experiment: int = 3) -> Conversation:
     kept = conversations(common_dir, "main", environ, Redactor(environ))
-    purse = Purse(experiment, "proposer", Caps(), Campaign, lambda event: None)
+    budget = Budget(experiment, "proposer", Caps(), Campaign, lambda event: None)
     return Conversation(
-        Claude(api.environ), model=MODEL, system=SYSTEM, tools=TOOLS, purse=purse, max_tokens=500,
-        listener=kept.begin(experiment, "proposer", purse.conversation),
+        Claude(api.environ), model=MODEL, system=SYSTEM, tools=TOOLS, budget=budget, max_tokens=500,
+        listener=kept.begin(experiment, "proposer", budget.conversation),
     )  # fmt: skip
 
 

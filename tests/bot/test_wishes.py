@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.claude.setup import with_claude
 from bot.agents.imports import missing_modules, needed_modules
-from bot.claude.minds import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
 from bot.loop.packages import wished_of

@@ -11,16 +11,32 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from bot.agents import sources
+from bot.agents.formats.python_tree import (
+    Lines,
+    annotated,
+    choices_of,
+    click_choices,
+    commands_of,
+    decorator,
+    dotted_name,
+    help_of,
+    last_name,
+    literals,
+    only_constants,
+    set_twice,
+    snake,
+    target_of,
+    text_of,
+    tree_of,
+    unwrapped,
+)  # fmt: skip
 from bot.agents.formats.site import Kind, Site, last_part, number_literal
 from bot.agents.literals import literal_value, worth
 
 MAX_ELEMENTS = 4
 _DEEPEST = 12
 _ENOUGH = 3  # settings with names of their own, beside which others are details
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 _SETTINGS = (
     r"configs?|cfg|conf|settings?|params?|parameters?|hparams?|hps?|hyper\w*|args|arguments?|options?|opts?|opt"
@@ -33,56 +49,20 @@ _MAKES_SETTINGS = re.compile(rf"(?:^|_)(?:{_SETTINGS})(?:_|$)")
 _ENTRY = re.compile(r"(?:^|_)(?:main|train|training|run|fit|cli|launch|start|experiment|app|entry)(?:_|$)")
 _BUILDS = re.compile(rf"(?:^|_)(?:{_SETTINGS}|dict|namespace|box|cn)(?:_|$)")
 _DATACLASS = {
-    *(
-        "dataclass",
-        "dataclasses",
-        "define",
-        "attrs",
-        "attr",
-        "s",
-        "frozen",
-        "mutable",
-        "wrap",
-        "configclass",
-        "struct",
-    ),
-    *("pytree_dataclass", "settings_class", "chz"),
-}
+    "dataclass", "dataclasses", "define", "attrs", "attr", "s", "frozen", "mutable", "wrap", "configclass", "struct",
+    "pytree_dataclass", "settings_class", "chz",
+}  # fmt: skip
 _CONFIG_BASES = {
-    "BaseModel",
-    "BaseSettings",
-    "NamedTuple",
-    "Serializable",
-    "Struct",
-    "Module",
-    "Tap",
-    "Schema",
-}
+    "BaseModel", "BaseSettings", "NamedTuple", "Serializable", "Struct", "Module", "Tap", "Schema",
+}  # fmt: skip
 _NO_CONSTANTS = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "Protocol", "TypedDict", "Exception"}
 _FIELD = {
-    "field",
-    "Field",
-    "ib",
-    "attrib",
-    "arg",
-    "Option",
-    "Argument",
-    "mutable_field",
-    "flag",
-    "Arg",
-    "variable",
-}
+    "field", "Field", "ib", "attrib", "arg", "Option", "Argument", "mutable_field", "flag", "Arg", "variable",
+}  # fmt: skip
 _LIST_FIELD = {"list_field", "mutable"}
 _ADDS_OPTION = {"add_argument", "add_option", "option", "argument"}
 _COMMANDS = {"command", "main", "cli", "callback", "entrypoint", "app", "run"}
-_RUNS = {"Fire", "cli", "run", "auto_cli", "CLI", "entrypoint", "call", "experiment"}
 _DEFINES = re.compile(r"(?i:DEFINE)_(?:float|integer|bool|boolean|enum|string)$")
-
-
-@lru_cache(maxsize=64)
-def tree_of(text: str) -> ast.Module | None:
-    """Return the syntax tree of Python source, not to be changed; None if it is none that we read."""
-    return sources.tree_of(text)[0]
 
 
 def read(text: str) -> list[Site]:
@@ -90,7 +70,7 @@ def read(text: str) -> list[Site]:
     tree = tree_of(text)
     if tree is None:
         return []
-    reader = _Reader(_Lines.of(text), _commands_of(tree))
+    reader = _Reader(Lines.of(text), commands_of(tree))
     try:
         reader.body(tree.body, "", "variable", 0)
         for node in ast.walk(tree):
@@ -109,51 +89,11 @@ def spell(literal: str, now: str) -> str:
     return literal
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """The lines of a text as Python counts them, and where in the text each begins."""
-
-    text: str
-    starts: tuple[int, ...]
-
-    @staticmethod
-    def of(text: str) -> _Lines:
-        first = len(text) - len(text.removeprefix("\ufeff"))
-        return _Lines(text, (first, *(found.end() for found in _LINE_END.finditer(text))))
-
-    def place(self, line: int, column: int) -> int:
-        """Return the place of a line (from 1) and a column in bytes of UTF-8, as trees have it."""
-        start = self.starts[line - 1]
-        end = self.starts[line] if line < len(self.starts) else len(self.text)
-        within = self.text[start:end]
-        if not within.isascii():
-            column = len(within.encode(errors="surrogatepass")[:column].decode(errors="replace"))
-        return start + column
-
-    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        assert node.end_lineno is not None and node.end_col_offset is not None
-        return self.place(node.lineno, node.col_offset), self.place(node.end_lineno, node.end_col_offset)
-
-    def comment(self, end: int) -> str:
-        """Return what is said in the comment behind `end` on its line, if nothing but brackets stands between."""
-        found = re.compile(r"[ \t\f;,)\]}]*#+[ \t]*([^\r\n]*)").match(self.text, end)
-        return found[1] if found else ""
-
-
-def _commands_of(tree: ast.Module) -> set[str]:
-    """Return the functions that a library turns into a command: `fire.Fire(main)`, `tyro.cli(train)`."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and last_name(node.func) in _RUNS:
-            found |= {arg.id for arg in node.args if isinstance(arg, ast.Name)}
-    return found
-
-
 @dataclass
 class _Reader:
     """Collects the sites of one module."""
 
-    lines: _Lines
+    lines: Lines
     commands: set[str]
     found: list[Site] = field(default_factory=list)
     changing: set[str] = field(default_factory=set)
@@ -186,11 +126,11 @@ class _Reader:
                     statement.value,
                     statement,
                     owner,
-                    only_built=not _MAKES_SETTINGS.search(_snake(owner)),
+                    only_built=not _MAKES_SETTINGS.search(snake(owner)),
                 )
 
     def _assignment(self, statement: ast.Assign | ast.AnnAssign, owner: str, kind: Kind) -> None:
-        pair = _target(statement)
+        pair = target_of(statement)
         if pair is None:
             return
         target, value = pair
@@ -198,12 +138,12 @@ class _Reader:
             if kind == "local" and target.id in self.changing:
                 return
             name = f"{owner}.{target.id}" if owner else target.id
-            if not self._value(name, value, statement, kind, owner, _choices_of(statement)):
-                holder = _HOLDER.search(_snake(target.id)) is not None
+            if not self._value(name, value, statement, kind, owner, choices_of(statement)):
+                holder = _HOLDER.search(snake(target.id)) is not None
                 self._settings(name, value, statement, owner, only_built=not holder)
             return
-        dotted = _dotted(target)
-        if dotted is not None and _ROOT.search(_snake(dotted.partition(".")[0])):
+        dotted = dotted_name(target)
+        if dotted is not None and _ROOT.search(snake(dotted.partition(".")[0])):
             name = f"{owner}.{dotted}" if owner and kind == "local" else dotted
             if not self._value(name, value, statement, "setting", owner, ()):
                 self._settings(name, value, statement, owner)
@@ -214,14 +154,14 @@ class _Reader:
         bases = {last_name(base) or "" for base in node.bases}
         if bases & _NO_CONSTANTS or depth > _DEEPEST:
             return
-        decorated = any(_decorator(each) in _DATACLASS for each in node.decorator_list)
-        named = _SETTINGS_CLASS.search(_snake(node.name)) is not None
-        if not (decorated or named or prefix or bases & _CONFIG_BASES or _only_constants(node)):
+        decorated = any(decorator(each) in _DATACLASS for each in node.decorator_list)
+        named = _SETTINGS_CLASS.search(snake(node.name)) is not None
+        if not (decorated or named or prefix or bases & _CONFIG_BASES or only_constants(node)):
             return
         owner = f"{prefix}{node.name}"
         for statement in node.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign):
-                pair = _target(statement)
+                pair = target_of(statement)
                 if pair is not None and isinstance(pair[0], ast.Name):
                     self._field(f"{owner}.{pair[0].id}", pair[1], statement, owner)
             elif isinstance(statement, ast.ClassDef):
@@ -231,7 +171,7 @@ class _Reader:
                 self._own_attributes(statement, owner)
 
     def _field(self, name: str, value: ast.expr, statement: ast.Assign | ast.AnnAssign, owner: str) -> None:
-        choices = _choices_of(statement)
+        choices = choices_of(statement)
         if self._value(name, value, statement, "field", owner, choices):
             return
         called = last_name(value.func) if isinstance(value, ast.Call) else None
@@ -246,15 +186,15 @@ class _Reader:
         """Take up the default of a field that a call declares: `field(default=0.1)`, `Option(0.1, "--lr")`."""
         given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         called = last_name(call.func)
-        comment = _said(given)
+        comment = help_of(given)
         if called in _LIST_FIELD:
             if len(call.args) <= MAX_ELEMENTS:
                 for place, element in enumerate(call.args):
                     self._value(f"{name}[{place}]", element, statement, "field", owner, (), comment)
             return
-        choices = choices or _literals(given.get("choices"))
+        choices = choices or literals(given.get("choices"))
         if called == "choice":
-            choices = _literals(ast.Tuple(elts=list(call.args), ctx=ast.Load()))
+            choices = literals(ast.Tuple(elts=list(call.args), ctx=ast.Load()))
         factory = given.get("default_factory") or given.get("factory")
         default = given.get("default")
         if default is None and isinstance(factory, ast.Lambda):
@@ -267,7 +207,7 @@ class _Reader:
     def _own_attributes(self, function: ast.FunctionDef, owner: str) -> None:
         for statement in function.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign):
-                pair = _target(statement)
+                pair = target_of(statement)
                 if pair is None or not isinstance(pair[0], ast.Attribute):
                     continue
                 if isinstance(pair[0].value, ast.Name) and pair[0].value.id == "self":
@@ -276,13 +216,13 @@ class _Reader:
     # -- functions -------------------------------------------------------------------------------------
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, depth: int) -> None:
-        name = _snake(node.name)
-        decorated = any(_decorator(each) in _COMMANDS for each in node.decorator_list)
+        name = snake(node.name)
+        decorated = any(decorator(each) in _COMMANDS for each in node.decorator_list)
         makes = _MAKES_SETTINGS.search(name) is not None
         entry = decorated or node.name in self.commands or _ENTRY.search(name) is not None
         if makes or entry:
             self._defaults(node, node.name)
-            self.changing = _set_twice(node)
+            self.changing = set_twice(node)
             self.body(node.body, node.name, "local", depth + 1)
 
     def _defaults(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> None:
@@ -294,7 +234,7 @@ class _Reader:
         for argument, default in pairs:
             if default is None:
                 continue
-            name, choices = f"{owner}.{argument.arg}", _annotated(argument.annotation)
+            name, choices = f"{owner}.{argument.arg}", annotated(argument.annotation)
             called = last_name(default.func) if isinstance(default, ast.Call) else None
             if isinstance(default, ast.Call) and called in _FIELD:
                 self._declared(name, default, default, owner, choices)
@@ -308,25 +248,25 @@ class _Reader:
         called = last_name(call.func) or ""
         given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         if _DEFINES.match(called) and len(call.args) >= 2:
-            name, default = _text(call.args[0]), call.args[1]
-            more = _literals(call.args[2]) if "enum" in called.lower() and len(call.args) > 2 else ()
+            name, default = text_of(call.args[0]), call.args[1]
+            more = literals(call.args[2]) if "enum" in called.lower() and len(call.args) > 2 else ()
             if name:
                 self._value(f"--{name}", default, call, "option", "", more, key=name)
             return
         if called not in _ADDS_OPTION or "default" not in given:
             return
-        flags = [text for argument in call.args if (text := _text(argument))]
+        flags = [text for argument in call.args if (text := text_of(argument))]
         long = [flag for each in flags for flag in each.split("/") if flag.startswith("--")]
         short = [flag for flag in flags if flag.startswith("-")]
         name = (long or short or [flag for flag in flags if flag.isidentifier()] or [""])[0]
         if not name:
             return
         plain = [flag for flag in flags if flag.isidentifier()]
-        dest = _text(given.get("dest")) or (plain[0] if plain else last_part(name))
-        choices = _literals(given.get("choices")) or _click_choices(given.get("type"))
+        dest = text_of(given.get("dest")) or (plain[0] if plain else last_part(name))
+        choices = literals(given.get("choices")) or click_choices(given.get("type"))
         texts_are_numbers = (last_name(given["type"]) if "type" in given else None) in ("int", "float")
         self._value(
-            name, given["default"], call, "option", "", choices, _said(given), key=dest,
+            name, given["default"], call, "option", "", choices, help_of(given), key=dest,
             unquote=texts_are_numbers,
         )  # fmt: skip
 
@@ -344,11 +284,11 @@ class _Reader:
             return
         if isinstance(node, ast.Dict) and not only_built:
             for key, value in zip(node.keys, node.values, strict=True):
-                word = _text(key)
+                word = text_of(key)
                 if word:
                     self._entry(f"{prefix}.{word}", value, statement, owner, depth)
         elif isinstance(node, ast.Call):
-            called = _snake(last_name(node.func) or "")
+            called = snake(last_name(node.func) or "")
             if called in _FIELD or _ADDS_OPTION & {called}:
                 return
             if only_built and (not _BUILDS.search(called) or called.startswith(("get_", "load_", "parse_"))):
@@ -389,7 +329,7 @@ class _Reader:
         self, name: str, node: ast.expr, where: ast.stmt | ast.expr, kind: Kind, owner: str,
         choices: tuple[str, ...], comment: str, key: str, unquote: bool,
     ) -> bool:  # fmt: skip
-        value, from_environment = _unwrapped(node)
+        value, from_environment = unwrapped(node)
         found = worth(value)
         if found is None:
             return False
@@ -405,130 +345,3 @@ class _Reader:
         said = self.lines.comment(self.lines.span(where)[1]) or self.lines.comment(end) or comment
         self.found.append(Site(name, start, end, literal, key or last_part(name), kind, said, choices, owner))
         return True
-
-
-def last_name(node: ast.expr | None) -> str | None:
-    """Return the last component of a name: `optim` of `torch.optim`; None if it is none."""
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else None
-
-
-def _snake(name: str) -> str:
-    """Return a name in lower case with its words apart: `TrainConfig` -> `train_config`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def _target(statement: ast.Assign | ast.AnnAssign) -> tuple[ast.expr, ast.expr] | None:
-    if isinstance(statement, ast.Assign):
-        return (statement.targets[0], statement.value) if len(statement.targets) == 1 else None
-    return (statement.target, statement.value) if statement.value is not None else None
-
-
-def _dotted(node: ast.expr) -> str | None:
-    """Return `cfg.optim.lr` of such an attribute, or of `cfg["optim"]["lr"]`; None if it is none."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        part = node.attr if isinstance(node, ast.Attribute) else _text(node.slice)
-        if not part:
-            return None
-        parts.append(part)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id == "self" or not parts:
-        return None
-    return ".".join([node.id, *reversed(parts)])
-
-
-def _set_twice(function: ast.AST) -> set[str]:
-    """Return the names that a function sets more than once, or that are not its own."""
-    stores: dict[str, int] = {}
-    shared: set[str] = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            stores[node.id] = stores.get(node.id, 0) + 1
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            shared |= set(node.names)
-    return shared | {name for name, count in stores.items() if count > 1}
-
-
-def _decorator(node: ast.expr) -> str | None:
-    return last_name(node.func if isinstance(node, ast.Call) else node)
-
-
-def _only_constants(node: ast.ClassDef) -> bool:
-    """Whether a class holds nothing but constants, texts and other such classes."""
-    plain = (ast.Assign, ast.AnnAssign, ast.Pass)
-    whole = all(
-        isinstance(inner, plain)
-        or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
-        or (isinstance(inner, ast.ClassDef) and _only_constants(inner))
-        for inner in node.body
-    )
-    return whole and any(isinstance(inner, ast.Assign | ast.AnnAssign | ast.ClassDef) for inner in node.body)
-
-
-def _unwrapped(node: ast.expr) -> tuple[ast.expr, bool]:
-    """Return what stands in for an environment variable, without conversions around it, and whether it is that."""
-    for _ in range(3):
-        if not isinstance(node, ast.Call) or node.keywords:
-            break
-        called = last_name(node.func)
-        if called in ("float", "int", "bool", "str", "eval") and len(node.args) == 1:
-            inner = _unwrapped(node.args[0])
-            return inner if inner[1] else (node, False)
-        source = ast.unparse(node.func)
-        if len(node.args) == 2 and re.search(r"(?:^|\.)(?:environ\.get|getenv)$", source):
-            return node.args[1], True
-        break
-    return node, False
-
-
-def _text(node: ast.expr | None) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def _literals(node: ast.expr | None) -> tuple[str, ...]:
-    """Return the literals of a list or tuple; none if one of them is something else."""
-    if not isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return ()
-    if not all(worth(element) is not None for element in node.elts):
-        return ()
-    return tuple(ast.unparse(element) for element in node.elts)
-
-
-def _click_choices(node: ast.expr | None) -> tuple[str, ...]:
-    if isinstance(node, ast.Call) and last_name(node.func) == "Choice" and node.args:
-        return _literals(node.args[0])
-    return ()
-
-
-def _choices_of(statement: ast.Assign | ast.AnnAssign) -> tuple[str, ...]:
-    return _annotated(statement.annotation) if isinstance(statement, ast.AnnAssign) else ()
-
-
-def _annotated(annotation: ast.expr | None) -> tuple[str, ...]:
-    """Return what an annotation such as `Literal["relu", "gelu"]` allows."""
-    if isinstance(annotation, ast.Subscript) and last_name(annotation.value) == "Literal":
-        inner = annotation.slice
-        return _literals(inner) if isinstance(inner, ast.Tuple) else ()
-    return ()
-
-
-def _said(given: dict[str, ast.expr]) -> str:
-    """Return the help of a declared option, and the bounds that it states."""
-    metadata = given.get("metadata")
-    said = _text(given.get("help")) or _text(given.get("description"))
-    if isinstance(metadata, ast.Dict):
-        for key, value in zip(metadata.keys, metadata.values, strict=True):
-            said = said or (_text(value) if _text(key) == "help" else "")
-    for name, words in (
-        ("ge", "at least"),
-        ("gt", "at least"),
-        ("min", "at least"),
-        ("le", "at most"),
-        ("max", "at most"),
-    ):
-        bound = given.get(name)
-        if bound is not None and isinstance(worth(bound), int | float):
-            said = f"{said}, {words} {ast.unparse(bound)}".removeprefix(", ")
-    return said

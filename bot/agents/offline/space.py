@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from bot.agents.constants import Constant, constants_of
 from bot.agents.formats import LONGEST_FILE, format_of
 from bot.agents.formats.site import last_part
-from bot.agents.knobs import UNREAD, Knob, knob_of
-from bot.agents.usage import usage_of
+from bot.agents.offline.knobs import UNREAD, Knob, knob_of
+from bot.agents.offline.name_use import name_use_of
 from bot.text import one_line
 
 MOST_KNOBS = 200
@@ -52,7 +52,7 @@ class Space:
 def space_of(files: Mapping[str, str], rules: Rules | None = None) -> Space:
     """Return what may be turned in `files` under `rules`."""
     rules = rules or Rules()
-    usage = usage_of(files, rules.outside)
+    usage = name_use_of(files, rules.outside)
     constants = constants_of(files)
     knobs: list[Knob] = []
     left: list[Left] = []

@@ -1,4 +1,4 @@
-"""The purse of one conversation: no call that could break a cap is made, and each one goes on the ledger."""
+"""The budget of one conversation: no call that could break a cap is made, and each one goes on the ledger."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from bot.claude.failures import OverBudget
-from bot.claude.prices import Price, Usage, cost_usd, worst_cost_usd
+from bot.agents.claude.failures import OverBudget
+from bot.agents.claude.prices import Price, TokenUsage, cost_usd, worst_cost_usd
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import ModelCalled
@@ -32,7 +32,7 @@ def _utc_now() -> datetime:
 
 
 @dataclass
-class Purse:
+class Budget:
     """What one conversation of `role` for `experiment` may spend.
 
     `state` gives the campaign as it stands, what others spent included; `record` writes a call to the ledger,
@@ -62,7 +62,7 @@ class Purse:
         if broken is not None:
             raise OverBudget(broken)
 
-    def spend(self, model: str, usage: Usage, stop_reason: str) -> ModelCalled:
+    def spend(self, model: str, usage: TokenUsage, stop_reason: str) -> ModelCalled:
         """Write a call that was made to the ledger, and return its event."""
         called = ModelCalled(
             experiment=self.experiment,

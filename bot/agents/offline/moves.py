@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.constants import Value, canonical, literal_value
-from bot.agents.knobs import Knob
-from bot.agents.lessons import Key, Lessons, places_of
-from bot.agents.steps import coordinate, divisions_hold, literal, snapped, value_at
+from bot.agents.offline.knobs import Knob
+from bot.agents.offline.lessons import Key, Lessons, places_of
+from bot.agents.offline.steps import coordinate, divisions_hold, literal, snapped, value_at
 from bot.rules.proposal import PastExperiment
 
 _FINEST = 0.12  # bold steps below which two values are the same for us

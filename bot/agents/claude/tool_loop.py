@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.claude.client import Block, Reply, ToolCall
-from bot.claude.conversation import Conversation, result
-from bot.claude.failures import NoAnswer
-from bot.claude.tools import Answer, Tool, mistake
+from bot.agents.claude.conversation import Conversation, result
+from bot.agents.claude.failures import NoAnswer
+from bot.agents.claude.replies import Block, Reply, ToolCall
+from bot.agents.claude.tools import Answer, Tool, mistake
 from bot.text import one_line
 
 
@@ -27,7 +27,7 @@ class Patience:
     returned: int = 5
 
 
-class Talk:
+class ToolLoop:
     """Asks until a tool has a result. What is wrong with an answer is said back, exactly, until patience ends."""
 
     def __init__(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.agents.claude.budget import Budget, Caps
+from bot.agents.claude.client import Claude
+from bot.agents.claude.replies import Block
+from bot.agents.claude.role import ModelRole
+from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
+from bot.agents.claude.transcripts import Conversations
 from bot.agents.quoting import RULE, quoted
-from bot.claude.client import Block, Claude
-from bot.claude.line import Line
-from bot.claude.spending import Caps, Purse
-from bot.claude.tools import Answer, Tool, choice, fields, integer, listing, text
-from bot.claude.transcript import Conversations
 from bot.config import Models
 from bot.redact import Redactor
 from bot.rubric.record import Grade, Record, Round
@@ -36,9 +37,9 @@ _GRADER = (
 
 @dataclass(frozen=True)
 class ClaudeWriter:
-    """Plans and writes. Raises what `Line.talk` raises."""
+    """Plans and writes. Raises what `ModelRole.ask` raises."""
 
-    line: Line
+    role: ModelRole
 
     def plan(self, task: Task) -> str:
         """See `bot.rubric.loop.Writer`."""
@@ -62,25 +63,25 @@ class ClaudeWriter:
         tool = Tool(
             "hand_in", "Hands in the whole text.", fields({"text": text("The text, as Markdown.")}), _whole
         )
-        said = self.line.talk(number, _system(_WRITER, task), [tool], "hand_in", (), words)
+        said = self.role.ask(number, _system(_WRITER, task), [tool], "hand_in", (), words)
         return str(said)
 
 
 @dataclass(frozen=True)
 class ClaudeGrader:
-    """Grades. Raises what `Line.talk` raises."""
+    """Grades. Raises what `ModelRole.ask` raises."""
 
-    line: Line
+    role: ModelRole
 
     def grade(self, task: Task, text: str) -> tuple[Grade, ...]:
         """See `bot.rubric.loop.Grader`."""
         words = f"{quoted(text, 'the work', _VERSION)}\n\nGrade it."
-        found = self.line.talk(0, _system(_GRADER, task), [_grades_tool(task)], "grade", (), words)
+        found = self.role.ask(0, _system(_GRADER, task), [_grades_tool(task)], "grade", (), words)
         assert isinstance(found, tuple)
         return found
 
 
-def minds(
+def writer_and_grader(
     task: Task, record: Record, environ: Mapping[str, str], *, note: Callable[[str], None]
 ) -> tuple[ClaudeWriter, ClaudeGrader]:
     """Return both, each with a model of its own. Raises `UserError` where there is no key."""
@@ -90,14 +91,18 @@ def minds(
     def spent() -> Campaign:
         return Campaign(bills=record.bills())
 
-    def line(role: str, model: str) -> Line:
-        def purse(_round: int) -> Purse:
-            return Purse(None, role, Caps(campaign_usd=task.settings.usd), spent, record.note_call)
+    def role_of(role: str, model: str) -> ModelRole:
+        def budget(_round: int) -> Budget:
+            return Budget(None, role, Caps(campaign_usd=task.settings.usd), spent, record.note_call)
 
-        return Line(claude, model, purse, lambda number, talk: transcripts.begin(number, role, talk), redact)
+        return ModelRole(
+            claude, model, budget, lambda number, name: transcripts.begin(number, role, name), redact
+        )
 
-    writer = line("writer", task.settings.models.writer or models.proposer)
-    return ClaudeWriter(writer), ClaudeGrader(line("grader", task.settings.models.grader or models.reviewer))
+    writer = role_of("writer", task.settings.models.writer or models.proposer)
+    return ClaudeWriter(writer), ClaudeGrader(
+        role_of("grader", task.settings.models.grader or models.reviewer)
+    )
 
 
 def _whole(given: Mapping[str, Any]) -> Answer:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from bot.claude.client import Block, Claude, Effort, Lasting, Reply, ToolCall
-from bot.claude.spending import Purse
+from bot.agents.claude.budget import Budget
+from bot.agents.claude.client import Claude, Effort, Lasting
+from bot.agents.claude.replies import Block, Reply, ToolCall
 
 _UNANSWERED = "This call was not carried out."
 
 
 class Listener(Protocol):
-    """Whoever writes down what is said; `bot.claude.transcript.Transcript` is one."""
+    """Whoever writes down what is said; `bot.agents.claude.transcripts.Transcript` is one."""
 
     def system(self, model: str, blocks: Sequence[Mapping[str, Any]], tools: Sequence[str]) -> None: ...
 
@@ -42,14 +43,14 @@ class Conversation:
         model: str,
         system: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]],
-        purse: Purse,
+        budget: Budget,
         max_tokens: int,
         effort: Effort | None = None,
         listener: Listener | None = None,
         cache_tail: Lasting | None = "5m",
     ) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.purse = purse
+        self.budget = budget
         self._claude = claude
         self._model = model
         self._system = list(system)
@@ -89,7 +90,7 @@ class Conversation:
             messages=self.messages,
             tools=self._tools,
             max_tokens=self._max_tokens,
-            purse=self.purse,
+            budget=self.budget,
             effort=self._effort,
             cache_tail=self._cache_tail,
         )

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.agents.constants import Constant, Value, constants_of, literal_value, rewrite, same_value
-from bot.agents.knobs import knobs_of
-from bot.agents.wording import title_of
+from bot.agents.offline.knobs import knobs_of
+from bot.agents.offline.wording import title_of
 from bot.rules.proposal import Change, Idea, Proposal
 
 _LONGEST = 100  # characters of a literal

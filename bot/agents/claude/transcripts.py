@@ -6,19 +6,40 @@ Kept in the clone's nocturne folder, never in git; in a workflow also where the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.actions.files import in_actions
-from bot.claude.client import Reply
-from bot.claude.kept import folder_of
 from bot.errors import UserError
 from bot.text import Clean, fenced, one_line
+
+if TYPE_CHECKING:  # who only reads transcripts needs no client
+    from bot.agents.claude.replies import Reply
 
 ARTIFACT_FOLDER = "nocturne-conversations"
 KEPT = 200
 _LONGEST_PART = 40_000  # characters of one block that are kept
+
+
+def folder_of(common_dir: Path, campaign: str) -> Path:
+    """Return the folder of a campaign's transcripts in the clone whose git folder is `common_dir`."""
+    return common_dir / "nocturne" / campaign / "conversations"
+
+
+def conversations_of(common_dir: Path, campaign: str, experiment: int) -> list[str]:
+    """Return the transcripts of an experiment that this clone has, oldest first."""
+    found = folder_of(common_dir, campaign).glob(f"{experiment:06d}-*.md")
+    paths = sorted(found, key=lambda path: path.stat().st_mtime_ns)
+    return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+
+
+def transcripts_of(common_dir: Path, campaign: str) -> dict[int, list[str]]:
+    """Return all transcripts that this clone has by experiment, each one's oldest first."""
+    found = folder_of(common_dir, campaign).glob("*.md")
+    numbers = {int(path.name[:6]) for path in found if re.match(r"\d{6}-", path.name)}
+    return {number: conversations_of(common_dir, campaign, number) for number in sorted(numbers)}
 
 
 class Conversations:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.agents.claude.failures import NoAnswer
+from bot.agents.claude.lookups import file_tool, past_tools, skill_tool
+from bot.agents.claude.prompts import MAKER, opening_blocks, system_blocks
+from bot.agents.claude.role import ModelRole
+from bot.agents.claude.tools import Answer, Schema, Tool, choice, fields, listing, text
 from bot.agents.constants import changes_between
 from bot.agents.draft import DraftRefused, Edit, apply_edits, objections
 from bot.agents.novelty import repeats
 from bot.agents.protocol import Library, Proposer, Question, Revision
 from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
-from bot.claude.failures import NoAnswer
-from bot.claude.line import Line
-from bot.claude.lookups import file_tool, past_tools, skill_tool
-from bot.claude.prompts import MAKER, opening_blocks, system_blocks
-from bot.claude.tools import Answer, Schema, Tool, choice, fields, listing, text
 from bot.rules.ideas import TEXT_LIMIT
 from bot.rules.proposal import Idea, Proposal
 from bot.text import clean, one_line
@@ -61,8 +61,8 @@ class Declined:
 class ClaudeProposer:
     """The maker with a model behind it. Where none answers, `fallback` takes the experiment and says why."""
 
-    def __init__(self, line: Line, fallback: Proposer, note: Callable[[str], None]) -> None:
-        self._line = line
+    def __init__(self, role: ModelRole, fallback: Proposer, note: Callable[[str], None]) -> None:
+        self._role = role
         self._fallback = fallback
         self._note = note
 
@@ -91,13 +91,13 @@ class ClaudeProposer:
     def _ask(self, question: Question) -> Proposal | Declined:
         library = question.library
         assert library is not None
-        bench = Workbench(question, library, self._line.model)
+        bench = Workbench(question, library, self._role.model)
         skills = [
             skill for skill in library.skills() if skill.applies(category=None, editable=bench.editable)
         ]
         others = [skill for skill in library.skills() if skill.categories and bench.concerns(skill)]
         memory = library.memory()
-        answer = self._line.talk(
+        answer = self._role.ask(
             question.number,
             system_blocks(MAKER, question.program, skills, others, memory.chapter),
             [

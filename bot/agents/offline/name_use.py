@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.agents.formats import LONGEST_FILE, PYTHON, format_of
-from bot.agents.formats.python import last_name, tree_of
+from bot.agents.formats.python_tree import last_name, tree_of
 
 
 @dataclass
-class Usage:
+class NameUse:
     """Facts gathered from the sources; names are the last component (`n_layer` of `GPTConfig.n_layer`).
 
     `read`: names used outside a print. `rebound`: (file, name) of what is stored more than once there, or
@@ -39,12 +39,12 @@ class Usage:
 _WHOLE = {"vars", "asdict", "getattr", "fields", "to_dict", "items", "model_dump", "dict", "update"}
 
 
-def usage_of(files: Mapping[str, str], outside: Collection[str] = ()) -> Usage:
+def name_use_of(files: Mapping[str, str], outside: Collection[str] = ()) -> NameUse:
     """Return what the files say about their names; Python that does not parse says nothing.
 
     `outside` are names that other files of the repository mention.
     """
-    usage = Usage(outside=frozenset(outside))
+    usage = NameUse(outside=frozenset(outside))
     trees: dict[str, ast.Module] = {}
     for path in sorted(files):
         known = format_of(path, files[path])
@@ -136,13 +136,13 @@ def _string_tables(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield node.targets[0].id, _keys(node.value)
 
 
-def _add(usage: Usage, name: str | None, found: tuple[str, ...]) -> None:
+def _add(usage: NameUse, name: str | None, found: tuple[str, ...]) -> None:
     if name is not None and found:
         known = usage.choices.get(name.lower(), ())
         usage.choices[name.lower()] = known + tuple(text for text in found if text not in known)
 
 
-def _add_choices(usage: Usage, node: ast.Compare) -> None:
+def _add_choices(usage: NameUse, node: ast.Compare) -> None:
     if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn):
         other = node.comparators[0]
         _add(usage, _last_name(node.left), _strings(other) or _keys(other))

@@ -1,9 +1,9 @@
-"""From the configuration to what a purse needs."""
+"""From the configuration to what a budget needs."""
 
 from __future__ import annotations
 
-from bot.claude.prices import Price, Rates, price_of
-from bot.claude.spending import Caps
+from bot.agents.claude.budget import Caps
+from bot.agents.claude.prices import Price, Rates, price_of
 from bot.config import Config, ModelPrice
 
 

@@ -1,4 +1,4 @@
-"""The door to Claude: one call at a time, streamed, patient, paid from a purse, errors with a mend."""
+"""The door to Claude: one call at a time, streamed, patient, paid from a budget, errors with a mend."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import functools
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from bot.claude.failures import Exhausted, NoAnswer, TooLong
-from bot.claude.models import traits
-from bot.claude.prices import Usage
-from bot.claude.spending import Purse
+from bot.agents.claude.budget import Budget
+from bot.agents.claude.failures import Exhausted, NoAnswer, Passing, TooLong
+from bot.agents.claude.models import traits
+from bot.agents.claude.replies import Heard, Reply, reply_of
 from bot.errors import UserError
 from bot.text import one_line, web_address
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:  # more than a second, which only a call is worth
 TRIES = 5  # at a call that fails for a passing reason
 PAUSE = 2.0  # seconds before the second try; it doubles
 LONGEST_WAIT = 300.0  # seconds in sum between the tries of one call
-LONGEST_CALL = 600.0  # seconds of one try, however busily it streams
 LAST_TRY = 600.0  # seconds after the first one began
 SILENCE = 120.0  # seconds without a byte; the server pings more often than that
 _OVERHEAD_TOKENS = 2_000  # what the provider adds to a prompt with tools, amply
@@ -31,58 +29,11 @@ _LONGEST_WORD = 300  # characters of a provider's message that are shown
 _PASSING = frozenset({408, 409, 429})
 _PASSING_TYPES = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
 
-Block = dict[str, Any]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Lasting = Literal["5m", "1h"]
 T = TypeVar("T")
 # The SDK takes what comes for what is specified: each of these is how a malformed answer shows.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A tool that the model wants run. `input` fits the tool's schema only where that is strict."""
-
-    id: str
-    name: str
-    input: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the model said. `content` is to be sent back unchanged; `calls` are whole, or not there.
-
-    `stop_reason` is `end_turn`, `tool_use`, `max_tokens`, `refusal`, or one of the rarer ones.
-    """
-
-    content: list[Block]
-    text: str
-    calls: tuple[ToolCall, ...]
-    stop_reason: str
-    usage: Usage
-    model: str
-
-    @property
-    def refused(self) -> bool:
-        return self.stop_reason == "refusal"
-
-    @property
-    def cut(self) -> bool:
-        """Whether the answer ends where the room ended, and not where the model would have."""
-        return self.stop_reason in ("max_tokens", "model_context_window_exceeded")
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing in it to go on with: no text and no call."""
-        return not self.calls and not self.text.strip()
-
-
-class _Passing(Exception):
-    """A try failed, and the next one may not; `wait` is how long the server asks us to stay away."""
-
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
 
 
 class Claude:
@@ -133,7 +84,7 @@ class Claude:
         system: Sequence[Mapping[str, Any]],
         messages: Sequence[Mapping[str, Any]],
         max_tokens: int,
-        purse: Purse,
+        budget: Budget,
         tools: Sequence[Mapping[str, Any]] = (),
         tool_choice: Literal["auto", "none"] | None = None,
         one_tool_at_a_time: bool = False,
@@ -146,7 +97,7 @@ class Claude:
         more at the end of the messages, of the four that a request may have. There is no forced tool and no
         temperature, which current models refuse; `effort` is left out for models that don't know it.
 
-        Each try is paid from `purse`. Raises `OverBudget` before a call that could break a cap, `Exhausted`
+        Each try is paid from `budget`. Raises `OverBudget` before a call that could break a cap, `Exhausted`
         where patience ends, `TooLong`, and `UserError` where key, permission or the model's name is wrong.
         """
         room = min(max_tokens, traits(model).max_output)
@@ -165,8 +116,8 @@ class Claude:
         most = most_tokens(prompt)
 
         def attempt() -> Reply:
-            purse.allow(model, most, room, lambda: self._counted(prompt, purse.role))
-            return self._stream(prompt, room, purse)
+            budget.allow(model, most, room, lambda: self._counted(prompt, budget.role))
+            return self._stream(prompt, room, budget)
 
         return self._patiently(attempt)
 
@@ -196,9 +147,9 @@ class Claude:
             except anthropic.APIStatusError as error:
                 raise _sorted(error, str(prompt["model"]), role) from None
             except _broken_off() as error:
-                raise _Passing(_name(error)) from None
+                raise Passing(_name(error)) from None
             except _MALFORMED as error:
-                raise _Passing(f"malformed answer ({type(error).__name__})") from None
+                raise Passing(f"malformed answer ({type(error).__name__})") from None
 
         return self._patiently(attempt)
 
@@ -210,7 +161,7 @@ class Claude:
             tried += 1
             try:
                 return attempt()
-            except _Passing as failure:
+            except Passing as failure:
                 why = str(failure)
                 pause = PAUSE * 2 ** (tried - 1) * random.uniform(1.0, 1.25)  # loops side by side spread out
                 wait = pause if failure.wait is None else failure.wait
@@ -223,33 +174,33 @@ class Claude:
         tries = "a single try" if tried == 1 else f"{tried} tries"
         raise Exhausted(f"no answer after {tries}: {why}")
 
-    def _stream(self, prompt: Mapping[str, Any], room: int, purse: Purse) -> Reply:
+    def _stream(self, prompt: Mapping[str, Any], room: int, budget: Budget) -> Reply:
         """Make one try. What it used is written down, also where the answer broke off."""
         import anthropic
 
         model = str(prompt["model"])
-        heard = _Heard()
+        heard = Heard()
         call = self._client.messages.stream(**prompt, max_tokens=room)  # sends nothing yet
         try:
             with call as stream:
                 heard.listen(stream)
                 message = stream.get_final_message()
                 if message.stop_reason is None:
-                    raise _Passing("the stream ended before the answer did")
-                reply = _reply(message)
+                    raise Passing("the stream ended before the answer did")
+                reply = reply_of(message)
         except anthropic.APIStatusError as error:
-            failure = _sorted(error, model, purse.role)
+            failure = _sorted(error, model, budget.role)
         except _broken_off() as error:
-            failure = _Passing(_name(error))
-        except _Passing as error:
+            failure = Passing(_name(error))
+        except Passing as error:
             failure = error
         except _MALFORMED as error:
-            failure = _Passing(f"malformed answer ({type(error).__name__})")
+            failure = Passing(f"malformed answer ({type(error).__name__})")
         else:
-            purse.spend(model, reply.usage, reply.stop_reason)
+            budget.spend(model, reply.usage, reply.stop_reason)
             return reply
         if heard.used is not None:
-            purse.spend(model, heard.used, "broken")
+            budget.spend(model, heard.used, "broken")
         raise failure
 
 
@@ -259,31 +210,6 @@ def _header(environ: Mapping[str, str], name: str) -> str | None:
     if not (value.isascii() and value.isprintable()):
         raise UserError(f"{name} holds what no key does, such as a line break: copy it again")
     return value or None
-
-
-class _Heard:
-    """What came of a stream so far: enough to say what a broken one used."""
-
-    def __init__(self) -> None:
-        self._started: Usage | None = None
-        self._characters = 0
-
-    def listen(self, stream: Iterable[Any]) -> None:
-        began = time.monotonic()
-        for event in stream:
-            if event.type == "message_start":
-                self._started = _usage(event.message.usage)
-            elif event.type == "content_block_delta":
-                self._characters += sum(len(v) for v in vars(event.delta).values() if isinstance(v, str))
-            if time.monotonic() - began > LONGEST_CALL:
-                raise _Passing(f"no end of the answer within {LONGEST_CALL:.0f} s")
-
-    @property
-    def used(self) -> Usage | None:
-        """The tokens that the server announced, and those of the text that came; None before it began."""
-        if self._started is None:
-            return None
-        return replace(self._started, output_tokens=max(self._started.output_tokens, self._characters // 4))
 
 
 def _sendable(prompt: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,38 +225,6 @@ def most_tokens(prompt: Mapping[str, Any]) -> int:
 
 def _choice(kind: Literal["auto", "none"], one_at_a_time: bool) -> dict[str, Any]:
     return {"type": kind} | ({"disable_parallel_tool_use": True} if one_at_a_time and kind == "auto" else {})
-
-
-def _usage(said: Any) -> Usage:
-    return Usage(
-        input_tokens=int(said.input_tokens),
-        output_tokens=int(said.output_tokens),
-        cache_read_tokens=said.cache_read_input_tokens or 0,
-        cache_write_tokens=said.cache_creation_input_tokens or 0,
-        cache_write_1h_tokens=said.cache_creation.ephemeral_1h_input_tokens if said.cache_creation else 0,
-    )
-
-
-def _reply(message: Any) -> Reply:
-    """Return the message as data. Raises one of `_MALFORMED` where a part of it is not what it must be."""
-    content = [block.to_dict(mode="json", warnings=False) for block in message.content]
-    content = [block for block in content if block.get("text") != ""]  # may not be sent back
-    calls = []
-    for block in content:
-        if block["type"] != "tool_use":
-            continue
-        if not (isinstance(block["input"], dict) and isinstance(block["id"], str) and block["id"]):
-            raise ValueError("a tool is called with something that is no object")
-        calls.append(ToolCall(block["id"], str(block["name"]), block["input"]))
-    return Reply(
-        content=content,
-        text="\n".join(block["text"] for block in content if block["type"] == "text").strip(),
-        # the last call of an answer that was cut may be half of one, which looks like a whole
-        calls=tuple(calls) if message.stop_reason == "tool_use" else (),
-        stop_reason=str(message.stop_reason),
-        usage=_usage(message.usage),
-        model=str(message.model),
-    )
 
 
 def _broken_off() -> tuple[type[Exception], ...]:
@@ -350,7 +244,7 @@ def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception
     said = one_line(str(error.api_message or error.message), _LONGEST_WORD)
     status = error.status_code
     if status in _PASSING or status >= 500 or error.type in _PASSING_TYPES:
-        return _Passing(f"{error.type or status} ({said})", _retry_after(error.response.headers))
+        return Passing(f"{error.type or status} ({said})", _retry_after(error.response.headers))
     if status == 402 or "spend_limit" in (error.error_code or ""):
         return NoAnswer(f"the account can't pay for it: {said}")
     if status == 413 or (status == 400 and "too long" in said.lower()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.claude.models import base_name
+from bot.agents.claude.models import base_name
 
 AS_OF = "2026-11-23"
 """When the table was last compared with https://platform.claude.com/docs/en/about-claude/pricing."""
@@ -13,7 +13,7 @@ _MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
-class Usage:
+class TokenUsage:
     """Tokens of one call, each counted once.
 
     `input_tokens` are those neither written to the cache nor read from it; `cache_write_1h_tokens` are those
@@ -46,7 +46,7 @@ class Rates:
     write_1h: float
     read: float
 
-    def cost(self, usage: Usage) -> float:
+    def cost(self, usage: TokenUsage) -> float:
         """Return what `usage` costs, in USD."""
         return (
             usage.input_tokens * self.input
@@ -109,7 +109,7 @@ def price_of(model: str, overrides: Mapping[str, Price] | None = None) -> Price 
     return given.get(model) or given.get(base_name(model)) or TABLE.get(base_name(model))
 
 
-def cost_usd(model: str, usage: Usage, overrides: Mapping[str, Price] | None = None) -> float | None:
+def cost_usd(model: str, usage: TokenUsage, overrides: Mapping[str, Price] | None = None) -> float | None:
     """Return what one call cost in USD, None for a model without a known price."""
     price = price_of(model, overrides)
     return None if price is None else price.of(usage.prompt_tokens).cost(usage)

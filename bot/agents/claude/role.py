@@ -1,4 +1,4 @@
-"""What the maker and the checker share: a model, a purse, a transcript, and bounds."""
+"""One role of a model, and what all roles share: a budget, a transcript, and bounds."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.claude.client import Block, Claude, Effort
-from bot.claude.conversation import Conversation, Listener
-from bot.claude.spending import Purse
-from bot.claude.talk import Patience, Talk
-from bot.claude.tools import Tool
+from bot.agents.claude.budget import Budget
+from bot.agents.claude.client import Claude, Effort
+from bot.agents.claude.conversation import Conversation, Listener
+from bot.agents.claude.replies import Block
+from bot.agents.claude.tool_loop import Patience, ToolLoop
+from bot.agents.claude.tools import Tool
 
 MAX_TOKENS = 24_000  # of one answer, what the model thinks before it included
 
 
 @dataclass(frozen=True)
-class Line:
-    """How one role talks to its model. `purse` and `listener` are made for each conversation; `redact` takes
+class ModelRole:
+    """How one role asks its model. `budget` and `listener` are made for each conversation; `redact` takes
     credentials out of what is sent."""
 
     claude: Claude
     model: str
-    purse: Callable[[int], Purse]
+    budget: Callable[[int], Budget]
     listener: Callable[[int, str], Listener | None]
     redact: Callable[[str], str]
     effort: Effort | None = None
     patience: Patience = field(default_factory=Patience)
 
-    def talk(
+    def ask(
         self, experiment: int, system: Sequence[Mapping[str, Any]], tools: Sequence[Tool], final: str,
         opening: Sequence[Block], text: str,
     ) -> Any:  # fmt: skip
@@ -36,19 +37,19 @@ class Line:
 
         Raises NoAnswer where none comes, UserError where a human has to mend something.
         """
-        purse = self.purse(experiment)
+        budget = self.budget(experiment)
         conversation = Conversation(
             self.claude,
             model=self.model,
             system=[self._safe(block) for block in system],
             tools=[tool.offered() for tool in tools],
-            purse=purse,
+            budget=budget,
             max_tokens=MAX_TOKENS,
             effort=self.effort,
-            listener=self.listener(experiment, purse.conversation),
+            listener=self.listener(experiment, budget.conversation),
         )
-        talk = Talk(conversation, tools, final, self.patience, self.redact)
-        return talk.until_result(self.redact(text), [self._safe(block) for block in opening])
+        loop = ToolLoop(conversation, tools, final, self.patience, self.redact)
+        return loop.until_result(self.redact(text), [self._safe(block) for block in opening])
 
     def _safe(self, block: Mapping[str, Any]) -> Block:
         return {**block, "text": self.redact(str(block["text"]))}

@@ -11,15 +11,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.agents.belief import Belief, believe, expected_gain
 from bot.agents.constants import Constant, rewrite
-from bot.agents.follow import follow
-from bot.agents.knobs import Knob
-from bot.agents.lessons import Lessons, lessons_of
-from bot.agents.moves import Candidate, Search
-from bot.agents.space import Rules, space_of
-from bot.agents.steps import divisions, literal
-from bot.agents.wording import words_for
+from bot.agents.offline.belief import Belief, believe, expected_gain
+from bot.agents.offline.follow import follow
+from bot.agents.offline.knobs import Knob
+from bot.agents.offline.lessons import Lessons, lessons_of
+from bot.agents.offline.moves import Candidate, Search
+from bot.agents.offline.space import Rules, space_of
+from bot.agents.offline.steps import divisions, literal
+from bot.agents.offline.wording import words_for
 from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
 
 _EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet

@@ -7,15 +7,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from bot.agents.claude.budget import Budget
+from bot.agents.claude.client import Claude
+from bot.agents.claude.conversation import Listener
+from bot.agents.claude.proposer import ClaudeProposer
+from bot.agents.claude.reviewer import ClaudeReviewer
+from bot.agents.claude.role import ModelRole
+from bot.agents.claude.settings import caps, prices, unpriced
+from bot.agents.claude.transcripts import conversations
 from bot.agents.protocol import Proposer
-from bot.claude.client import Claude
-from bot.claude.conversation import Listener
-from bot.claude.line import Line
-from bot.claude.proposer import ClaudeProposer
-from bot.claude.reviewer import ClaudeReviewer
-from bot.claude.settings import caps, prices, unpriced
-from bot.claude.spending import Purse
-from bot.claude.transcript import conversations
 from bot.loop.context import Context
 from bot.loop.library import project_skills
 from bot.redact import Redactor
@@ -34,7 +34,7 @@ def with_claude(context: Context, fallback: Proposer, environ: Mapping[str, str]
     missing = unpriced(config)
     if missing is not None:
         context.display.note(missing)
-    made: Callable[[Role, str], Line] = partial(_line, context, claude, environ)
+    made: Callable[[Role, str], ModelRole] = partial(_role, context, claude, environ)
     if config.proposer == "claude":
         maker = ClaudeProposer(made("proposer", config.models.proposer), fallback, context.display.note)
         context = replace(context, proposer=maker)
@@ -44,12 +44,12 @@ def with_claude(context: Context, fallback: Proposer, environ: Mapping[str, str]
     return context
 
 
-def _line(context: Context, claude: Claude, environ: Mapping[str, str], role: Role, model: str) -> Line:
+def _role(context: Context, claude: Claude, environ: Mapping[str, str], role: Role, model: str) -> ModelRole:
     redact = Redactor(environ)
     transcripts = conversations(context.git.common_dir, context.name, environ, redact)
 
-    def purse(experiment: int) -> Purse:
-        return Purse(
+    def budget(experiment: int) -> Budget:
+        return Budget(
             experiment=experiment,
             role=role,
             caps=caps(context.config),
@@ -61,4 +61,4 @@ def _line(context: Context, claude: Claude, environ: Mapping[str, str], role: Ro
     def listener(experiment: int, conversation: str) -> Listener:
         return transcripts.begin(experiment, role, conversation)
 
-    return Line(claude, model, purse, listener, redact, context.config.models.effort)
+    return ModelRole(claude, model, budget, listener, redact, context.config.models.effort)

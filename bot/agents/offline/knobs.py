@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.agents.constants import Constant, Number, Value, constants_of, literal_value
 from bot.agents.formats.site import last_part
-from bot.agents.usage import Usage, usage_of
+from bot.agents.offline.name_use import NameUse, name_use_of
 
 # Never ours to turn: seeds, what measures, where and how it runs, what is only shown. Parts of names.
 _MEASURES = (
@@ -121,7 +121,7 @@ class Knob:
 
 def knobs_of(files: Mapping[str, str]) -> tuple[Knob, ...]:
     """Return what may be turned in `files`, in the order of the source, as far as these files tell."""
-    usage = usage_of(files)
+    usage = name_use_of(files)
     return tuple(
         found for constant in constants_of(files) if isinstance(found := knob_of(constant, usage), Knob)
     )
@@ -133,7 +133,7 @@ def bare(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower()
 
 
-def knob_of(constant: Constant, usage: Usage, *, forced: bool = False, read: bool = False) -> Knob | str:
+def knob_of(constant: Constant, usage: NameUse, *, forced: bool = False, read: bool = False) -> Knob | str:
     """Return how a constant is turned, or why it is left alone, in a few words.
 
     `forced`: a human says that it may be turned, whatever its name and its use. `read`: somebody reads it.
@@ -169,7 +169,7 @@ def _not_ours(constant: Constant, name: str) -> str:
     return f"{section}: a part that measures, shows or names" if section else ""
 
 
-def _not_alive(constant: Constant, usage: Usage) -> str:
+def _not_alive(constant: Constant, usage: NameUse) -> str:
     """Return why turning a constant would change nothing as far as the sources tell, empty if it may."""
     key, first = constant.key or last_part(constant.local), constant.local.split("[")[0]
     known = key in usage.read or key in usage.outside

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.agents.claude.failures import NoAnswer
+from bot.agents.claude.lookups import file_tool, past_tools
+from bot.agents.claude.prompts import CHECKER, opening_blocks, system_blocks
+from bot.agents.claude.role import ModelRole
+from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
 from bot.agents.protocol import Case, Opinion, Remark
 from bot.agents.quoting import quoted
-from bot.claude.failures import NoAnswer
-from bot.claude.line import Line
-from bot.claude.lookups import file_tool, past_tools
-from bot.claude.prompts import CHECKER, opening_blocks, system_blocks
-from bot.claude.tools import Answer, Tool, choice, fields, integer, listing, text
 from bot.text import clean, clean_diff, one_line
 
 _DIFF = 60_000  # characters
@@ -24,8 +24,8 @@ _WHY = 120
 class ClaudeReviewer:
     """The checker with a model behind it. Where none answers, the rules have had the last word, and that is said."""
 
-    def __init__(self, line: Line, note: Callable[[str], None]) -> None:
-        self._line = line
+    def __init__(self, role: ModelRole, note: Callable[[str], None]) -> None:
+        self._role = role
         self._note = note
 
     def review(self, case: Case) -> Opinion:
@@ -43,7 +43,7 @@ class ClaudeReviewer:
         base = {path: content for path, content in case.base.items() if path in readable}
         memory = library.memory()
         skills = [s for s in library.skills() if s.applies(category=case.category, editable=list(base))]
-        opinion = self._line.talk(
+        opinion = self._role.ask(
             case.number,
             system_blocks(CHECKER, case.program, skills, (), memory.chapter),
             [*past_tools(library), file_tool(library), self._tool(case)],
@@ -87,7 +87,7 @@ class ClaudeReviewer:
                 said = f"{one_line(each['path'], 80)} has no line {each['line']}"
                 return Answer(f"It came back: a remark is wrong, {said}.", is_error=True, returned=True)
             remarks.append(Remark(each["path"], each["line"], one_line(each["text"], _REMARK)))
-        return Answer("Taken.", result=Opinion(given["answer"], reason, tuple(remarks), self._line.model))
+        return Answer("Taken.", result=Opinion(given["answer"], reason, tuple(remarks), self._role.model))
 
 
 def _task(case: Case, readable: set[str]) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.agents.constants import literal_value, same_value
-from bot.agents.knobs import Knob
-from bot.agents.lessons import Lessons
+from bot.agents.offline.knobs import Knob
+from bot.agents.offline.lessons import Lessons
 from bot.rules.proposal import Change, PastExperiment
 
 TITLE_LENGTH = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.agents.claude.tools import Answer, Tool, fields, integer, text
 from bot.agents.protocol import Library
 from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
-from bot.claude.tools import Answer, Tool, fields, integer, text
 
 PAGE_LINES = 400
 PAGE_CHARACTERS = 24_000

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.agents.constants import Value
-from bot.agents.knobs import Knob
-from bot.agents.lessons import Lessons, places_of
-from bot.agents.steps import coordinate
+from bot.agents.offline.knobs import Knob
+from bot.agents.offline.lessons import Lessons, places_of
+from bot.agents.offline.steps import coordinate
 from bot.rules.proposal import PastExperiment
 
 _CURVE = (

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.agents.constants import Number, Value, constants_of
-from bot.agents.knobs import Knob, bare
-from bot.agents.usage import usage_of
+from bot.agents.offline.knobs import Knob, bare
+from bot.agents.offline.name_use import name_use_of
 
 _UNIT_STEP = 0.45  # in arcsine coordinates: 0 -> 0.05, 0.2 -> 0.4, 0.5 -> 0.7
 _COUNT_STEP = math.log2(1.5)
@@ -82,7 +82,7 @@ def divisions(knobs: Sequence[Knob], files: Mapping[str, str]) -> tuple[tuple[st
     """
     whole = {c.name: c for c in constants_of(files) if type(c.value) is int and c.value > 0}
     guessed = {("total_batch", "device_batch"), ("n_head", "n_kv_head"), ("heads", "kv_heads")}
-    usage = usage_of(files)
+    usage = name_use_of(files)
     widths, parts = ("n_embd", "d_model", "model_dim", "embed_dim", "hidden", "width"), ("head",)
     guessed |= {(width, part) for width in widths for part in parts}
     turned = {knob.name for knob in knobs}

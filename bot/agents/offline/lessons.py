@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.constants import Constant, canonical, literal_value
-from bot.agents.knobs import Knob
-from bot.agents.steps import coordinate
+from bot.agents.offline.knobs import Knob
+from bot.agents.offline.steps import coordinate
 from bot.rules.proposal import Change, PastExperiment
 
 # Failures in a row after which a category rests, and for how many experiments.
