@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.actions.files import add_summary, set_outputs
+from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
-from bot.loop.proposing import ensure_commit
+from bot.loop.settings import rule_of
 from bot.pulls.body import pull_body
 from bot.rules.campaign import Experiment
 
@@ -22,7 +23,9 @@ def tell(environ: Mapping[str, str], context: Context, number: int, **more: obje
         head = f"## Experiment {number}: {experiment.verdict}"
         if experiment.pull is not None and experiment.pull.url.startswith(("http://", "https://")):
             head += f" ([#{experiment.pull.pull}]({experiment.pull.url}))"
-        add_summary(environ, f"{head}\n\n{pull_body(campaign, experiment, diff, rule=context.rule())}")
+        add_summary(
+            environ, f"{head}\n\n{pull_body(campaign, experiment, diff, rule=rule_of(context.config))}"
+        )
     return experiment
 
 

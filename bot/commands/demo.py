@@ -15,7 +15,7 @@ from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.evaluation import call_evaluator
 from bot.git import AUTHOR, Git
-from bot.loop.confirm import Confirmation, confirm
+from bot.loop.measure import Confirmation, confirm
 from bot.loop.render import figures_of
 from bot.loop.run import Until, run_loop
 from bot.process import ProcessFailed

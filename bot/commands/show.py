@@ -8,8 +8,9 @@ from bot.agents.claude.transcripts import conversations_of
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.forge import Forge
+from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
-from bot.loop.proposing import ensure_commit
+from bot.loop.settings import rule_of, why_self_reported
 from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.verdict import verdict_lines
@@ -31,8 +32,8 @@ def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = F
         lines = [*_head(experiment), *_pull(session.context.forge, experiment)]
         if experiment.candidate is not None:
             lines += ["", *runs_lines(state, experiment)]
-            lines += ["", *verdict_lines(state, experiment, session.context.rule())]
-            why = session.context.self_reported(experiment.candidate.commit)
+            lines += ["", *verdict_lines(state, experiment, rule_of(session.context.config))]
+            why = why_self_reported(session.context, experiment.candidate.commit)
             lines += ["", f"The score is {why}."] if why is not None else []
         lines += ["", *_diff(session.context, experiment)]
         print("\n".join(plain_lines(lines)))

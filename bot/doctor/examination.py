@@ -27,7 +27,8 @@ from bot.forge.github import GitHubForge
 from bot.git import Damaged
 from bot.git.remote import github_token, is_github
 from bot.ledger import now
-from bot.loop.context import Context, limits
+from bot.loop.context import Context
+from bot.loop.settings import evaluator_settings, limits
 from bot.process import ProcessFailed
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits, why_stop
@@ -54,7 +55,7 @@ def examination(
 
     findings = examine(LEDGER, read)
     local = examine(
-        TOOLS, lambda: tools(context.config.evaluator, context.git.top, context.evaluator_settings())
+        TOOLS, lambda: tools(context.config.evaluator, context.git.top, evaluator_settings(context))
     )
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:

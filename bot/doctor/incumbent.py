@@ -8,8 +8,10 @@ from statistics import fmean
 
 from bot.errors import UserError
 from bot.evaluation import RunOrder
+from bot.loop.commits import require_commit
 from bot.loop.context import Context
-from bot.loop.measure import measure, require_commit
+from bot.loop.measure import measure
+from bot.loop.settings import evaluator_settings
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of
@@ -112,7 +114,7 @@ def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     heard: list[object] = []  # nothing where the result of an earlier examination is picked up
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
-        order = RunOrder(run_id(commit, replicate), scratch, seed, context.evaluator_settings())
+        order = RunOrder(run_id(commit, replicate), scratch, seed, evaluator_settings(context))
         outcome = context.runs.evaluate(order, heard.append)
     if outcome.score is None:
         shutil.rmtree(context.runs.folder / order.run, ignore_errors=True)

@@ -11,7 +11,8 @@ from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
 from bot.doctor.plan import Plan
-from bot.loop.context import PRIOR_DEGREES, PRIOR_SHARE, Context
+from bot.loop.context import Context
+from bot.loop.settings import PRIOR_DEGREES, PRIOR_SHARE, why_self_reported
 from bot.rules.campaign import Campaign
 from bot.rules.self_reported import MEND
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
@@ -54,7 +55,7 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
 
 def trusted(context: Context, commit: str) -> list[Finding]:
     """Say where candidates' code runs where its score is measured; nothing where a wall is between them."""
-    why = context.self_reported(commit)
+    why = why_self_reported(context, commit)
     return [] if why is None else [amber(TRUSTED, f"the score is {why}", MEND)]
 
 

@@ -6,11 +6,9 @@ from bot.agents.offline.space import Space, reasons, space_of
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
+from bot.loop.commits import editable_files, require_commit
 from bot.loop.context import Context
-from bot.loop.files import editable_files
-from bot.loop.measure import require_commit
-from bot.loop.search_space import check_names, require_space, rules_of
-from bot.loop.start import check_files, check_tree, check_working_tree
+from bot.loop.start import check_files, check_names, check_tree, check_working_tree, require_space, rules_of
 from bot.rules.campaign import Campaign
 from bot.text import one_line
 

@@ -1,4 +1,4 @@
-"""When the loop needs a human: one issue says so, and is closed when it is mended."""
+"""When the loop needs a human: one issue says so, and is closed when it is fixed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from bot.errors import UserError
 from bot.forge import NotFound
 from bot.issues.need import issue_body, issue_key, issue_title, mended
 from bot.loop.context import Context
-from bot.loop.measure import give_back, take_lease
+from bot.loop.leases import give_back, take_lease
+from bot.report.formats import count
 from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Stop
@@ -136,3 +137,11 @@ def _asked_by_ledger(context: Context, error: UserError) -> bool:
     except UserError:
         return False
     return True
+
+
+def ask_for_reader(context: Context, campaign: Campaign) -> None:
+    """Ask for a human who reads, unless the campaign's issue asks for something else now."""
+    if campaign.asked is None or campaign.asked.reason == "unreviewed":
+        limit = context.config.max_unreviewed_merges
+        wait = f"{count(limit, 'merge')} {'waits' if limit == 1 else 'wait'}"
+        ask(context, "unreviewed", f"{wait} for a human to read, and no more may (max_unreviewed_merges)")

@@ -23,6 +23,7 @@ from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
 from bot.loop.context import Context
+from bot.loop.settings import why_self_reported
 from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
@@ -161,7 +162,7 @@ def _checked(
     }
     runs = []
     # What measures is locked, and the base branch is what this job has for certain.
-    apart = context.self_reported(context.git.resolve(context.base) or campaign.incumbent)
+    apart = why_self_reported(context, context.git.resolve(context.base) or campaign.incumbent)
     for each in record["runs"]:
         run = from_json(each).event
         if not isinstance(run, RunFinished):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from bot.agents import memory
+from bot.agents.imports import missing_modules
 from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
 from bot.errors import UserError
-from bot.loop.context import Context, campaign_noise
-from bot.loop.packages import objections, wished_of, wishes
+from bot.evaluation import ask_python
+from bot.loop.context import Context
+from bot.loop.settings import campaign_noise, evaluator_settings
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
+from bot.rules.wishes import PackageWished
 from bot.text import clean_diff, one_line
 from bot.words import number as written
 
@@ -28,7 +32,6 @@ LARGEST_FILE = 400_000  # bytes
 _DIFF, _LOG = 8_000, 4_000  # characters
 _POINTS = 10  # of a curve
 _RUNS = 8
-
 LookAt = Callable[[Context, Experiment], None]
 
 
@@ -120,7 +123,7 @@ class CampaignLibrary:
         known = self._context.ledger.known().wishes.by_module
         if any(self._experiment.number not in known.get(module, ()) for module in wished):
             self._context.ledger.append(lambda _: wishes(self._experiment, wished))
-        return objections(wished)
+        return unmet(wished)
 
     @cached_property
     def _readable(self) -> Collection[str]:
@@ -198,3 +201,56 @@ def _curve(run: RunFinished) -> str:
     if not points:
         return ""
     return "training loss (step: loss): " + ", ".join(f"{step:.0f}: {loss:.4g}" for step, _, loss in points)
+
+
+def wished_of(
+    context: Context, experiment: Experiment, base: Mapping[str, str], proposed: Mapping[str, str]
+) -> dict[str, str]:
+    """Return {module: file} of what `proposed` newly imports and can't have here.
+
+    Nothing where this process does not train, or the task is no Python: the crash will tell then.
+    """
+    if not context.may_run or not _is_python(context):
+        return {}
+    own = _own_modules(context, experiment)
+    needed = missing_modules(base, proposed, own=own, is_there=lambda module: False)
+    there = _has(context, sorted(needed)) if needed else {}
+    return {module: path for module, path in needed.items() if not there.get(module, True)}
+
+
+def wishes(experiment: Experiment, wished: Mapping[str, str]) -> list[PackageWished]:
+    """Return the events that keep them for the human."""
+    return [PackageWished(experiment.number, module) for module in sorted(wished)]
+
+
+def unmet(wished: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each."""
+    return [
+        f"{path} imports {module}, which is not installed where candidates run: use what is there; the wish is noted"
+        " for the human."
+        for module, path in sorted(wished.items())
+    ]
+
+
+def _is_python(context: Context) -> bool:
+    """Whether candidates run by the task's Python, which the evaluator puts first on PATH."""
+    evaluator = context.config.evaluator
+    if evaluator.kind == "train":
+        return True
+    return (evaluator.produce or evaluator.command)[0] in ("python", "python3")
+
+
+def _own_modules(context: Context, experiment: Experiment) -> set[str]:
+    """Return whatever the repository's files and folders could be imported as, from wherever."""
+    paths = [PurePosixPath(entry.path) for entry in context.git.list_tree(experiment.parent)]
+    folders = {part for path in paths for part in path.parent.parts}
+    return folders | {path.name.partition(".")[0] for path in paths if path.suffix in (".py", ".pyi", ".so")}
+
+
+def _has(context: Context, modules: list[str]) -> Mapping[str, bool]:
+    """Return which modules the task's Python has; nothing where it can't be asked."""
+    try:
+        found = ask_python(context.git.top, evaluator_settings(context), modules)["modules"]
+    except UserError:
+        return {}
+    return {str(name): bool(there) for name, there in found.items()}

@@ -1,63 +1,35 @@
-"""One run: lease it, train and score it, write it to the ledger."""
+"""One run: lease it, train and score it, write it to the ledger; and head beside baseline on fresh seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from bot import words
 from bot.errors import UserError
 from bot.evaluation import RunOrder, RunOutcome
-from bot.ledger import now, stamp
-from bot.loop.context import Context, lease_until
-from bot.loop.scope import objections
-from bot.machine import is_dead
+from bot.ledger import now
+from bot.loop.commits import objections, require_commit
+from bot.loop.context import Context
+from bot.loop.leases import take_lease
+from bot.loop.settings import (
+    PRIOR_DEGREES,
+    campaign_noise,
+    evaluator_settings,
+    reference_settings,
+    why_self_reported,
+)
 from bot.rules import reference
 from bot.rules.campaign import Campaign
-from bot.rules.events import LeaseTaken, RunFinished
+from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
 from bot.rules.schedule import next_replicate, run_id, seed_of
+from bot.rules.statistics import Comparison, compare, pooled_noise
 
-
-def take_lease(context: Context, subject: str) -> bool:
-    """Take or renew the lease on `subject`; False where somebody else holds it."""
-
-    def make(campaign: Campaign) -> list[LeaseTaken]:
-        lease = campaign.leases.get(subject)
-        moment = now()
-        free = lease is None or lease.holder == context.holder or is_dead(lease.holder)
-        if lease is not None and not free and lease.until > stamp(moment):
-            return []
-        if subject.removeprefix("run:") in campaign.runs:
-            return []
-        turn = campaign.lease_turns.get(subject, 0) + 1
-        return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, moment)))]
-
-    lease = context.ledger.append(make).leases.get(subject)
-    return lease is not None and lease.holder == context.holder
-
-
-def is_ours(context: Context, subject: str) -> bool:
-    """Whether we hold the lease on `subject` for half its time at least, so that it needs no renewal yet."""
-    lease = context.ledger.known().leases.get(subject)
-    soon = now() + timedelta(minutes=context.config.lease_minutes / 2)
-    return lease is not None and lease.holder == context.holder and lease.until > stamp(soon)
-
-
-def give_back(context: Context, subject: str) -> None:
-    """End our lease on `subject` early, so that another process may go on at once."""
-    known = context.ledger.known().leases.get(subject)
-    if known is None or known.holder != context.holder or known.until < stamp(now()):
-        return  # whoever took it from us wrote that down, and so did we when we ended it
-
-    def make(campaign: Campaign) -> list[LeaseTaken]:
-        lease = campaign.leases.get(subject)
-        if lease is None or lease.holder != context.holder:
-            return []
-        return [LeaseTaken(subject, lease.turn + 1, context.holder, stamp(now() - timedelta(seconds=1)))]
-
-    context.ledger.append(make)
+CONFIRMING_SEEDS = 900
+CONFIDENCE = 0.90
 
 
 def measure(context: Context, commit: str, *, experiment: int | None, title: str) -> RunFinished | None:
@@ -101,7 +73,7 @@ def measure(context: Context, commit: str, *, experiment: int | None, title: str
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
             order = RunOrder(
-                run, scratch, seed, context.evaluator_settings(), charged_by(context, campaign, commit)
+                run, scratch, seed, evaluator_settings(context), charged_by(context, campaign, commit)
             )
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
@@ -120,7 +92,7 @@ def measure(context: Context, commit: str, *, experiment: int | None, title: str
         gpu_seconds=round(outcome.seconds, 3),
         curve=outcome.curve,
         reference=_measured(context, campaign, commit, outcome),
-        self_reported=context.self_reported(commit) is not None,
+        self_reported=why_self_reported(context, commit) is not None,
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
     context.display.run_finished(finished)
@@ -134,7 +106,7 @@ def measure(context: Context, commit: str, *, experiment: int | None, title: str
 def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:
     """Return the measures by which the time of a run of `commit` is charged; None where it is the reference's own,
     or where no time is counted."""
-    settings = context.reference_settings()
+    settings = reference_settings(context)
     if not settings or commit == campaign.reference:
         return None
     return reference.measures(campaign, context.runner, settings)
@@ -144,7 +116,7 @@ def measure_reference(context: Context, commit: str) -> bool:
     """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False where it
     fails."""
     for _ in range(reference.TRIES + AGAIN + 1):
-        campaign, settings = context.ledger.known(), context.reference_settings()
+        campaign, settings = context.ledger.known(), reference_settings(context)
         if commit == campaign.reference or not reference.is_missing(campaign, context.runner, settings):
             return True
         failed = reference.failures(campaign, context.runner)
@@ -160,24 +132,13 @@ def measure_reference(context: Context, commit: str) -> bool:
     return False
 
 
-def require_commit(context: Context, commit: str) -> None:
-    """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
-    if context.git.resolve(commit) is None:
-        context.git.fetch(context.remote.name_or_url, [f"refs/heads/{context.branch}"])
-    if context.git.resolve(commit) is None:
-        raise UserError(
-            f"commit {commit[:12]} of campaign {context.name!r} is nowhere to be found: push it again from the"
-            " clone that made it"
-        )
-
-
 def _measured(
     context: Context, campaign: Campaign, commit: str, outcome: RunOutcome
 ) -> dict[str, Any] | None:
     """Return what a run of the reference took, as the ledger keeps it."""
     if outcome.reference is None or commit != campaign.reference:
         return None
-    return {**outcome.reference, reference.SETTINGS: context.reference_settings()}
+    return {**outcome.reference, reference.SETTINGS: reference_settings(context)}
 
 
 def _refused(reason: str) -> RunOutcome:
@@ -193,3 +154,63 @@ def _log_file(run: str, outcome: RunOutcome) -> dict[str, bytes]:
     if outcome.failure is None or not outcome.log_tail:
         return {}
     return {f"logs/{run}.txt": outcome.log_tail.encode()[-8000:]}
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Head minus baseline on new seeds; `holds` where it is better with one-sided 90 % confidence."""
+
+    head: tuple[float, ...]
+    baseline: tuple[float, ...]
+    comparison: Comparison
+    holds: bool
+
+
+def confirm(context: Context, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
+    """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
+
+    Raises `UserError` where a run fails, and where the two are measured by different tests or data.
+
+    These runs pick nothing, so their mean is free of the bias that comes from picking winners.
+    """
+    head: list[float] = []
+    baseline: list[float] = []
+    fingerprints: set[str | None] = set()
+    for index in range(1, seeds + 1):
+        for commit, scores, what in (
+            (campaign.baseline, baseline, "baseline"),
+            (campaign.incumbent, head, "head"),
+        ):
+            score, fingerprint = _score(context, commit, CONFIRMING_SEEDS + index, f"confirming: {what}")
+            scores.append(score)
+            fingerprints.add(fingerprint)
+    if len(fingerprints) > 1:
+        raise UserError(
+            f"{campaign.baseline[:12]} and {campaign.incumbent[:12]} are measured by different tests or data: their"
+            " scores can't be compared"
+        )
+    scale = context.runner, fingerprints.pop()
+    known = campaign_noise(campaign, context.config, *scale)
+    groups = [*campaign.score_groups(*scale), head, baseline]
+    noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
+    comparison = compare(head, baseline, noise, confidence=CONFIDENCE)
+    gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
+    return Confirmation(tuple(head), tuple(baseline), comparison, gain > comparison.half_width)
+
+
+def _score(context: Context, commit: str, seed: int, title: str) -> tuple[float, str | None]:
+    """Run a commit and return its score and fingerprint."""
+
+    def on_event(event: Mapping[str, Any]) -> None:
+        context.display.run_progress(event)
+
+    measure_reference(context, commit)
+    charged = charged_by(context, context.ledger.known(), commit)
+    context.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
+    with context.runs.scratch() as scratch:
+        context.git.export(commit, scratch.tree)
+        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, evaluator_settings(context), charged)
+        outcome = context.runs.evaluate(order, on_event)
+    if outcome.score is None:
+        raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")
+    return outcome.score, outcome.fingerprint

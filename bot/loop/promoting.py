@@ -14,10 +14,11 @@ from bot import words
 from bot.errors import UserError
 from bot.forge import PullRequest
 from bot.git.merging import trees_between
-from bot.loop.context import Context, on_own_base
-from bot.loop.own_branch import move_own_branch
+from bot.git.own_branch import move_own_branch
+from bot.loop.context import Context
 from bot.loop.render import figures_of
-from bot.loop.taking_in import held_by_content
+from bot.loop.settings import rule_of
+from bot.loop.taking_in import held_by_content, on_own_base
 from bot.pulls.change import files_of
 from bot.pulls.promotion import promotion_body, promotion_title
 from bot.report.promotion import promotion_figures
@@ -189,7 +190,7 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     diff = context.git.diff(_from(context, campaign, base, since), campaign.incumbent)
     title = promotion_title(figures, told)
     body = promotion_body(
-        campaign, figures, told, files_of(diff), rule=context.rule(), base=context.base, branch=context.branch,
+        campaign, figures, told, files_of(diff), rule=rule_of(context.config), base=context.base, branch=context.branch,
         on_github=context.remote.kind == "github",
     )  # fmt: skip
     return _Shown(title, body, campaign.incumbent, base, len(told.changes))
@@ -286,7 +287,7 @@ def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human
             f"{context.base} has commits that {context.branch} has not: the next experiment takes them in and measures"
             " them; promote again after it, or merge the pull request by hand"
         )
-    if len(campaign.scores_of(head)) < context.rule().min_runs:
+    if len(campaign.scores_of(head)) < rule_of(context.config).min_runs:
         raise UserError(
             f"{head[:12]} is not measured yet: `nocturne run -n 1` measures it, then promote again"
         )

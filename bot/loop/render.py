@@ -7,7 +7,8 @@ from datetime import datetime
 
 from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
-from bot.loop.context import PRIOR_DEGREES, Context, prior_sigma
+from bot.loop.context import Context
+from bot.loop.settings import PRIOR_DEGREES, prior_sigma
 from bot.report.chart import progress_svg
 from bot.report.figures import Figures, figures
 from bot.report.markdown import report_markdown

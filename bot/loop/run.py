@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.loop.context import Context, limits
+from bot.loop.context import Context
 from bot.loop.measure import measure
+from bot.loop.settings import limits
 from bot.loop.start import ensure_ready
 from bot.loop.taking_in import awaited
 from bot.loop.work import begin, choose, prepare, reconcile, record_stop, work_on

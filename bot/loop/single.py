@@ -8,10 +8,11 @@ from pathlib import Path
 
 from bot.errors import UserError
 from bot.loop import handover
-from bot.loop.auditing import record
-from bot.loop.context import Context, limits
-from bot.loop.judging import announce, settle
-from bot.loop.measure import give_back, measure, take_lease
+from bot.loop.context import Context
+from bot.loop.judge import announce, record, settle
+from bot.loop.leases import give_back, take_lease
+from bot.loop.measure import measure
+from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_ready, ensure_started
 from bot.loop.work import (
     HELD,
@@ -122,7 +123,7 @@ def train_apart(context: Context, number: int, path: Path) -> int:
 
 def _measure_incumbent(context: Context) -> None:
     """Make the runs of the incumbent that are due on this machine."""
-    for _ in range(context.rule().max_runs):
+    for _ in range(rule_of(context.config).max_runs):
         campaign = context.ledger.refresh()
         step = incumbent_step(campaign, standing(context, campaign, limits(context.config)))
         if not isinstance(step, MeasureIncumbent):

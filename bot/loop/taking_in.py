@@ -7,13 +7,14 @@ for a reader of earlier merges is measured again when it lands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
-from bot.loop.context import Context, limits, on_own_base
+from bot.loop.context import Context
+from bot.loop.settings import limits
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
@@ -181,3 +182,11 @@ def _message(context: Context, base: str) -> str:
         f"Take in {name} at {base[:12]}\n\nThe base branch moved; what it brought is measured before anything is"
         f" compared with it.\n\nNocturne-Campaign: {context.name}\nNocturne-Base: {base}\n"
     )
+
+
+def on_own_base(context: Context, campaign: Campaign) -> Context:
+    """Return the context with the campaign's base branch: as configured, else the one that it began on, whatever
+    is checked out now."""
+    if context.config.base is not None or campaign.started is None:
+        return context
+    return replace(context, base=campaign.started.base_branch)

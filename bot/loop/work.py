@@ -11,22 +11,20 @@ from bot import machine
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
-from bot.loop.asking import ask_after_stop, thank
-from bot.loop.auditing import audit
-from bot.loop.by_hand import heed
-from bot.loop.context import Context, lease_until, limits
-from bot.loop.judging import train
-from bot.loop.landing import land, record_landing
-from bot.loop.measure import give_back, is_ours, take_lease
+from bot.loop.asking import ask_after_stop, ask_for_reader, thank
+from bot.loop.commits import build, rebase
+from bot.loop.context import Context
+from bot.loop.humans import hear_at_intervals, hear_reviews, heed
+from bot.loop.judge import audit, train
+from bot.loop.land import close, hold, land, record_landing, refuse
+from bot.loop.leases import give_back, is_ours, lease_until, take_lease
 from bot.loop.promoting import keep_up, promote_at_stop
-from bot.loop.proposing import build, propose, rebase
-from bot.loop.publishing import check, close, publish
-from bot.loop.refusing import refuse
+from bot.loop.propose import propose, repair, revise
+from bot.loop.publish import publish
 from bot.loop.render import rendered_files
-from bot.loop.repairing import repair
-from bot.loop.revising import revise
+from bot.loop.review import check
+from bot.loop.settings import limits, reference_settings
 from bot.loop.taking_in import take_in, why_moved
-from bot.loop.unreviewed import ask_for_reader, hear_at_intervals, hear_reviews, hold
 from bot.notify.occasions import notify
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
@@ -117,7 +115,7 @@ def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
         incumbent_runs=context.config.verdict.min_runs,
         remeasure_every=context.config.verdict.remeasure_every,
         is_dead=machine.is_dead,
-        settings=context.reference_settings(),
+        settings=reference_settings(context),
     )
 
 

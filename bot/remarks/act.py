@@ -14,6 +14,7 @@ from bot.git import RemoteUnreachable
 from bot.loop.context import Context
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
+from bot.loop.settings import rule_of
 from bot.pulls.safe import prose
 from bot.remarks.event import COMMENT, Remark
 from bot.remarks.explain import explanation
@@ -103,7 +104,7 @@ def _on_experiment(
         case "revert" | "retry" | "approve" | "reject":
             return _ask(context, wish.name, number, remark, wish.text)
         case _:
-            return Answer(explanation(campaign, experiment, context.rule()))
+            return Answer(explanation(campaign, experiment, rule_of(context.config)))
 
 
 def _ask(context: Context, command: ExperimentCommand, number: int, remark: Remark, text: str) -> Answer:

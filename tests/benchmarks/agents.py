@@ -25,9 +25,9 @@ from pathlib import Path
 
 from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
+from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
-from bot.loop.files import editable_files
-from bot.loop.proposing import ask
+from bot.loop.propose import ask
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile

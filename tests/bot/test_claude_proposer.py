@@ -16,9 +16,9 @@ from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Revision
 from bot.commands.session import OfflineProposer
 from bot.errors import UserError
+from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
-from bot.loop.files import editable_files
-from bot.loop.proposing import ask
+from bot.loop.propose import ask
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal

@@ -23,7 +23,8 @@ from bot.config import Evaluator, parse
 from bot.doctor.local_checks import gpu, logs
 from bot.doctor.loop_conditions import affordable, repeats
 from bot.doctor.plan import ASSUMED_RUNS, Plan, plan_of
-from bot.loop.context import limits, open_context
+from bot.loop.context import open_context
+from bot.loop.settings import limits
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import why_stop

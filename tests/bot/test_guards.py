@@ -12,6 +12,7 @@ from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
+from bot.loop.settings import evaluator_settings
 from bot.rules.guards import Guard, broken, clearly_broken, parse_guard
 from bot.rules.proposal import Proposal
 from bot.terminal import PlainDisplay
@@ -136,12 +137,11 @@ def decisions(folder: Path) -> list[dict[str, object]]:
 
 def test_the_evaluator_hears_nothing_of_guards_and_what_effect_counts(tmp_path: Path) -> None:
     config = CONFIG.replace("evaluator:\n", "evaluator:\n  guards: [loss <= 2]\n")
-    plain = context_for(make_repository(tmp_path / "a", config=config)).evaluator_settings()
+    plain = evaluator_settings(context_for(make_repository(tmp_path / "a", config=config)))
     assert "guards" not in plain and "min_effect" not in plain
     config += "verdict: {min_effect: 0.25}\n"
-    assert (
-        context_for(make_repository(tmp_path / "b", config=config)).evaluator_settings()["min_effect"] == 0.25
-    )
+    effective = evaluator_settings(context_for(make_repository(tmp_path / "b", config=config)))
+    assert effective["min_effect"] == 0.25
 
 
 FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")

@@ -16,10 +16,11 @@ from bot.agents.offline.follow import follow
 from bot.agents.offline.search import propose as search
 from bot.agents.protocol import Proposer, Question, Revision
 from bot.commands.session import OfflineProposer
+from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, open_context
 from bot.loop.ideas import give_idea, idea_text, withdraw_idea
 from bot.loop.library import CampaignLibrary
-from bot.loop.proposing import ensure_commit, propose
+from bot.loop.propose import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile

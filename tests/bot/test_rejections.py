@@ -12,9 +12,9 @@ import pytest
 from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Opinion
 from bot.commands.session import OfflineProposer
-from bot.loop.auditing import draw
 from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
+from bot.loop.review import draw
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
 from bot.report.figures import status_json

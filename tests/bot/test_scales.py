@@ -6,7 +6,7 @@ import dataclasses
 from itertools import pairwise
 
 from bot.config import Config
-from bot.loop.context import campaign_noise, known_variation, prior_sigma
+from bot.loop.settings import campaign_noise, known_variation, prior_sigma
 from bot.report.figures import figures
 from bot.report.words import gain_words, noise_words
 from bot.rules.campaign import Campaign

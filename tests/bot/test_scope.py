@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.agents.protocol import Question
+from bot.loop.commits import objections
 from bot.loop.context import Context, open_context
-from bot.loop.judging import judge
+from bot.loop.judge import judge
 from bot.loop.measure import measure
-from bot.loop.scope import objections
 from bot.loop.start import ensure_started
 from bot.loop.work import STAGE_ORDER, next_stage, reconcile, work_on
 from bot.rules.campaign import Experiment

@@ -12,9 +12,9 @@ from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.errors import UserError
 from bot.git import Git
-from bot.loop.carry import carry
+from bot.loop.commits import carry
 from bot.loop.context import Context, open_context
-from bot.loop.proposing import propose
+from bot.loop.propose import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile

@@ -15,10 +15,10 @@ from bot.config import SlackSettings
 from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
+from bot.loop.commits import kept_files
+from bot.loop.humans import hear_reviews
 from bot.loop.promoting import promote, promote_at_stop
-from bot.loop.proposing import kept_files
 from bot.loop.start import ensure_started
-from bot.loop.unreviewed import hear_reviews
 from bot.loop.work import STAGE_ORDER, reconcile, work_on
 from bot.notify.morning import morning_message
 from bot.notify.noteworthy import noteworthy

@@ -13,7 +13,7 @@ from bot.agents.claude.setup import with_claude
 from bot.agents.imports import missing_modules, needed_modules
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
-from bot.loop.packages import wished_of
+from bot.loop.library import wished_of
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, decide_experiment, propose_next
 from bot.loop.start import ensure_started

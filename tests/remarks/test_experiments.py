@@ -11,7 +11,7 @@ import pytest
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.cli import main
-from bot.loop import judging
+from bot.loop import judge
 from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, propose_next
@@ -148,14 +148,14 @@ def test_a_rejected_one_does_not_land_though_it_is_better(
 ) -> None:
     """The word comes while its run is in flight: the run counts, and changes nothing."""
     context = a_context(tmp_path, BETTER, BETTER)
-    measure = judging.measure
+    measure = judge.measure
 
     def interrupted(*args: object, experiment: int | None, **more: object) -> object:
         if experiment == 1 and 1 not in context.ledger.refresh().refused:
             give(context, "reject", 1, "not that one")
         return measure(*args, experiment=experiment, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(judging, "measure", interrupted)
+    monkeypatch.setattr(judge, "measure", interrupted)
     run_loop(context, Until(experiments=1))
     campaign = context.ledger.refresh()
     done = campaign.experiments[1]

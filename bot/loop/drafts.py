@@ -13,9 +13,10 @@ from typing import Any
 from bot.agents.protocol import Tried, TryOut
 from bot.agents.quoting import quoted
 from bot.evaluation import RunOrder
+from bot.loop.commits import objections
 from bot.loop.context import Context
-from bot.loop.measure import is_ours, take_lease
-from bot.loop.scope import objections
+from bot.loop.leases import is_ours, take_lease
+from bot.loop.settings import evaluator_settings
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.drafts import DraftTried
 from bot.rules.schedule import seed_of
@@ -74,7 +75,7 @@ def _run(context: Context, experiment: Experiment, commit: str) -> Mapping[str, 
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
         order = RunOrder(
-            f"draft-{commit[:12]}", scratch, seed_of(context.config.seed, 1), context.evaluator_settings()
+            f"draft-{commit[:12]}", scratch, seed_of(context.config.seed, 1), evaluator_settings(context)
         )
         return context.runs.smoke(
             order, SECONDS, lambda _: is_ours(context, subject) or take_lease(context, subject)

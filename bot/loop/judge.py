@@ -1,4 +1,4 @@
-"""The stage that trains, and the verdict that its runs allow."""
+"""The stage that trains, the verdict that its runs allow, and the one run that measures a rejection."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot import words
-from bot.loop.context import Context, campaign_noise, known_variation
+from bot.loop.commits import ensure_commit
+from bot.loop.context import Context
 from bot.loop.measure import measure
-from bot.loop.proposing import ensure_commit
-from bot.loop.repairing import sent_back
+from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.decision import Decided, NeedRun, decide
-from bot.rules.events import (
-    CandidateBuilt,
-    ExperimentDecided,
-    RunFinished,
-    Verdict,
-)
+from bot.rules.events import CandidateBuilt, ExperimentDecided, RunFinished, Verdict
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
-from bot.rules.lost_runs import is_lost, lost_for_good
+from bot.rules.lost_runs import AGAIN, is_lost, lost_for_good
 from bot.rules.outcome import decision_of
-from bot.rules.repairs import CrashSentBack
+from bot.rules.rejections import Outcome, RejectionMeasured, outcome_of
+from bot.rules.repairs import REPAIRABLE, CrashSentBack
 from bot.rules.statistics import Comparison, compare
+from bot.text import one_line
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
 Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
+_REASON = 300
 
 
 def train(context: Context, campaign: Campaign, experiment: Experiment) -> None:
@@ -78,7 +76,7 @@ def _run_until_decided(
     context: Context, experiment: Experiment, candidate: CandidateBuilt
 ) -> ExperimentDecided:
     """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
-    for _ in range(RUNS_PER_VERDICT * context.rule().max_runs):
+    for _ in range(RUNS_PER_VERDICT * rule_of(context.config).max_runs):
         campaign = context.ledger.known()
         if experiment.number in campaign.refused:
             return refusal(campaign, experiment)
@@ -112,7 +110,10 @@ def judge(context: Context, campaign: Campaign, experiment: Experiment) -> Exper
     theirs = _scored_runs(campaign, candidate.parent, runner, print_)
     # Of the machine that trained, which need not be this one.
     scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
-    known, rule = known_variation(campaign, context.config, runner, print_, without=pair), context.rule()
+    known, rule = (
+        known_variation(campaign, context.config, runner, print_, without=pair),
+        rule_of(context.config),
+    )
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
             return NeedRun("candidate", "the new incumbent needs its runs")
@@ -159,8 +160,8 @@ def _breaches(
         return []  # a human asked
     metrics = [each for _, each in mine], [each for _, each in theirs]
     if isinstance(outcome, NeedRun):
-        return clearly_broken(context.guards(), *metrics)
-    return broken(context.guards(), *metrics) if outcome.verdict == "improved" else []
+        return clearly_broken(guards_of(context.config), *metrics)
+    return broken(guards_of(context.config), *metrics) if outcome.verdict == "improved" else []
 
 
 def _breached(
@@ -201,4 +202,85 @@ def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:
     verdict: Verdict = "rejected" if failure.get("class") == "refused" else "crashed"
     return decision_of(
         experiment, verdict, reason=reason, lesson=f"{experiment.title}: {verdict} ({reason})."
+    )
+
+
+def sent_back(
+    context: Context, campaign: Campaign, experiment: Experiment, run: RunFinished
+) -> CrashSentBack | None:
+    """Return the event that sends a crash back to its maker; None where the crash is the verdict.
+
+    That is where a repair would not help (the run was refused, or ran out of its time), where the maker had its
+    chances, and where it was not a model that made the change.
+    """
+    failure, proposal = run.failure or {}, experiment.proposal
+    if proposal is None or context.config.proposer != "claude" or failure.get("class") not in REPAIRABLE:
+        return None
+    if (
+        experiment.asked_for
+        or proposal.proposer.startswith("offline")
+        or experiment.number in campaign.refused
+    ):
+        return None
+    if len(experiment.crashes) >= context.config.repairs:
+        return None
+    return CrashSentBack(experiment.number, experiment.round, run.run, _crash_words(run))
+
+
+def _crash_words(run: RunFinished) -> str:
+    """Return class and reason of a failed run on one line."""
+    failure = run.failure or {}
+    return one_line(f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": "), _REASON)
+
+
+def audit(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Train the rejected candidate once, and write down what that showed."""
+    candidate = experiment.candidate
+    assert candidate is not None
+    ensure_commit(context, experiment)
+    for _ in range(AGAIN + 1):
+        if _telling(context.ledger.known(), candidate.commit) is not None:
+            break
+        title = f"{experiment.title} (rejected; trained once to measure the review)"
+        measure(context, candidate.commit, experiment=experiment.number, title=title)
+    record(context, experiment)
+
+
+def record(context: Context, experiment: Experiment) -> bool:
+    """Write down what the run of a rejected candidate showed; False where there is none yet."""
+    assert experiment.candidate is not None
+    campaign = context.ledger.known()
+    run = _telling(campaign, experiment.candidate.commit)
+    if run is None:
+        return False
+    event = _measured(context, campaign, experiment, run)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
+    return True
+
+
+def _telling(campaign: Campaign, commit: str) -> RunFinished | None:
+    """Return the first run that says something of a commit: not lost to the machine, or the last of too many."""
+    told = (run for run in campaign.runs_of(commit) if not is_lost(run))
+    return next(told, None) or next(reversed(lost_for_good(campaign, commit)), None)
+
+
+def _measured(
+    context: Context, campaign: Campaign, experiment: Experiment, run: RunFinished
+) -> RejectionMeasured:
+    if run.score is None:
+        refused = (run.failure or {}).get("class") == "refused"
+        failed: Outcome = "refused" if refused else "crashed"
+        return RejectionMeasured(experiment.number, run.run, failed, None, None)
+    theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
+    noise, confidence = (
+        campaign_noise(campaign, context.config, run.runner, run.fingerprint),
+        rule_of(context.config).confidence,
+    )
+    result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
+    return RejectionMeasured(
+        experiment.number,
+        run.run,
+        outcome_of(result, lower_is_better=campaign.direction == "minimize"),
+        run.score,
+        result.incumbent if result else None,
     )

@@ -1,39 +1,37 @@
-"""The stages up to a commit that can be tested: propose, build, and rebase on a newer incumbent."""
+"""The stage that asks for a change: a new one, a better one, one that does not crash."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot import words
 from bot.agents.constants import changes_between
 from bot.agents.novelty import edit_beside
 from bot.agents.offline.space import space_of
 from bot.agents.protocol import Question, Revision
 from bot.errors import UserError
-from bot.loop.carry import carry
+from bot.loop.commits import (
+    carry,
+    editable_files,
+    ensure_commit,
+    kept_files,
+    proposed_files,
+    require_commit,
+    text_of,
+)
 from bot.loop.context import Context
-from bot.loop.files import editable_files
+from bot.loop.drafts import try_out_of
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import CampaignLibrary
-from bot.loop.measure import require_commit
-from bot.loop.search_space import rules_of, why_nothing
-from bot.loop.trying_out import try_out_of
+from bot.loop.start import rules_of, why_nothing
 from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import (
-    CandidateBuilt,
-    Event,
-    ExperimentFinished,
-    ExperimentProposed,
-    LoopStopped,
-)
+from bot.rules.events import Event, ExperimentFinished, ExperimentProposed, LoopStopped, ProposalRevised
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Idea, Proposal
-from bot.text import one_line
+from bot.text import clean, one_line
 
-MAX_ROUNDS = 3
 ATTEMPTS = 5
+_LOG = 4_000  # characters of the log's end, where the traceback is
 
 
 def propose(context: Context, campaign: Campaign, experiment: Experiment) -> None:
@@ -126,16 +124,6 @@ def _record(
     return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
 
 
-def kept_files(number: int, revision: int, proposal: Proposal) -> dict[str, bytes]:
-    """Return the files of a proposal as the ledger keeps them, by path."""
-    return {_kept(number, revision, path): text.encode() for path, text in proposal.files.items()}
-
-
-def _kept(number: int, revision: int, path: str) -> str:
-    """Where the ledger keeps a proposed file."""
-    return f"revisions/{number:06d}-{revision}/{path}" if revision else f"experiments/{number:06d}/{path}"
-
-
 def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str]) -> None:
     """Nothing is left to try: the number is given back as `lost`, and the loop ends."""
     space = space_of(files, rules_of(context, experiment.claimed_on, files))
@@ -164,8 +152,8 @@ def _reverting(
     merged = campaign.experiments[number]
     assert merged.landed is not None and merged.proposal is not None
     require_commit(context, merged.landed.commit)
-    before = {path: _text(context, merged.parent, path) for path in merged.proposal.paths}
-    after = {path: _text(context, merged.landed.commit, path) for path in merged.proposal.paths}
+    before = {path: text_of(context, merged.parent, path) for path in merged.proposal.paths}
+    after = {path: text_of(context, merged.landed.commit, path) for path in merged.proposal.paths}
     undone = tuple(Change(c["file"], c["name"], old=c["new"], new=c["old"]) for c in merged.proposal.changes)
     carried = carry(context.git, base=after, changed=before, onto=files, changes=undone)
     restored = {path: text for path, text in (carried or {}).items() if text != files.get(path)}
@@ -188,10 +176,10 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
     earlier = campaign.experiments[number]
     assert earlier.proposal is not None
     require_commit(context, earlier.claimed_on)
-    proposal, proposed = earlier.proposal, _proposed_files(context, earlier)
+    proposal, proposed = earlier.proposal, proposed_files(context, earlier)
     carried = carry(
         context.git,
-        base={path: _text(context, earlier.claimed_on, path) for path in proposed},
+        base={path: text_of(context, earlier.claimed_on, path) for path in proposed},
         changed={path: content.decode(errors="replace") for path, content in proposed.items()},
         onto=files,
         changes=[Change(**change) for change in proposal.changes],
@@ -213,96 +201,72 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
     )
 
 
-def build(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Make the commit under test: the incumbent's tree plus the proposed files, and nothing else."""
-    assert experiment.proposal is not None
-    proposed = _proposed_files(context, experiment)
-    _commit_candidate(
-        context, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1
-    )
+def revise(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Ask the proposer for a better version and write it down; without one the experiment is rejected."""
+    review, proposal = experiment.review, experiment.proposal
+    assert review is not None and proposal is not None and experiment.candidate is not None
+
+    def question(files: Mapping[str, str]) -> Revision:
+        return Revision(proposal.hypothesis, files, review.reasons, experiment.round)
+
+    if come_back(context, campaign, experiment, question):
+        return
+    said = "; ".join((*review.reasons, "no better version came"))
+    lesson = f"{experiment.title}: refused before training ({said})."
+    rejected = decision_of(experiment, "rejected", reason=said, lesson=lesson)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
 
 
-def _proposed_files(context: Context, experiment: Experiment) -> dict[str, bytes]:
-    """Return the files of an experiment's proposal, as the ledger keeps them."""
-    assert experiment.proposal is not None
-    proposed: dict[str, bytes] = {}
-    for path in experiment.proposal.paths:
-        kept = _kept(experiment.number, experiment.revisions, path)
-        content = context.ledger.read_file(kept)
-        if content is None:
-            raise UserError(f"the ledger lacks {kept}: restore the ledger branch")
-        proposed[path] = content
-    return proposed
+def come_back(
+    context: Context, campaign: Campaign, experiment: Experiment,
+    question: Callable[[Mapping[str, str]], Revision],
+) -> bool:  # fmt: skip
+    """Ask the proposer for another version and write it down; False where none came.
 
-
-def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Put the change on the new incumbent, to be measured again; close it where it doesn't fit any more."""
-    assert experiment.candidate is not None and experiment.proposal is not None
+    `question` says what is asked, given the files of the version that came back.
+    """
+    proposal, candidate = experiment.proposal, experiment.candidate
+    assert proposal is not None and candidate is not None
+    require_commit(context, experiment.parent)
     ensure_commit(context, experiment)
-    old, target = experiment.candidate, campaign.incumbent
-    paths = experiment.proposal.paths
-    onto = {path: _text(context, target, path) for path in paths}
-    files = carry(
-        context.git,
-        base={path: _text(context, old.parent, path) for path in paths},
-        changed={path: _text(context, old.commit, path) for path in paths},
-        onto=onto,
-        changes=[Change(**change) for change in experiment.proposal.changes],
+    files = editable_files(context, experiment.parent)
+    now = editable_files(context, candidate.commit)
+    sent_back = {path: now[path] for path in proposal.paths if path in now}
+    better = ask(context, campaign, experiment, files, question(sent_back))
+    if better is None or {**files, **better.files} == now:
+        return False
+    event = ProposalRevised(
+        experiment=experiment.number,
+        revision=experiment.revisions + 1,
+        round=experiment.round,
+        **as_recorded(better, files),
     )
-    if files is None or files == onto or experiment.carried + 1 >= MAX_ROUNDS:
-        reason = f"the incumbent changed under it {MAX_ROUNDS} times"
-        if files is None:
-            reason = "the incumbent changed under it and the two don't fit together"
-        elif files == onto:
-            reason = "what landed meanwhile already holds this change"
-        event = decision_of(
-            experiment, "inconclusive", reason=reason, lesson=f"{experiment.title}: {reason}."
+    context.ledger.append(
+        lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],
+        lambda _: kept_files(experiment.number, event.revision, better),
+    )
+    return True
+
+
+def repair(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Ask the maker for a version that does not crash and write it down; without one the crash is the verdict."""
+    crash, proposal, candidate = experiment.sent_back, experiment.proposal, experiment.candidate
+    assert crash is not None and proposal is not None and candidate is not None
+    said = one_line(f"{crash.reason}; it goes back to its maker")
+    context.forge.set_status(
+        sha=candidate.commit, context="nocturne/train", state="failure", description=said
+    )
+    log = context.ledger.read_file(f"logs/{crash.run}.txt") or b""
+    tail = clean(log.decode(errors="replace"))[-_LOG:]
+
+    def question(files: Mapping[str, str]) -> Revision:
+        return Revision(
+            proposal.hypothesis, files, (crash.reason,), experiment.round, crash=tail or crash.reason
         )
-        context.ledger.append(lambda c: [event] if not c.experiments[experiment.number].finished_at else [])
+
+    if come_back(context, campaign, experiment, question):
         return
-    _commit_candidate(context, experiment, parent=target, files=_bytes(files), round=old.round + 1)
-
-
-def _commit_candidate(
-    context: Context, experiment: Experiment, *, parent: str, files: Mapping[str, bytes | None], round: int
-) -> None:
-    proposal = experiment.proposal
-    assert proposal is not None
-    message = words.commit_message(
-        experiment=experiment.number, campaign=context.name, hypothesis=proposal.hypothesis,
-        category=proposal.category, reason=proposal.reason, expected=proposal.expected_effect,
-        proposer=proposal.proposer,
-    )  # fmt: skip
-    allowed = {path: content for path, content in files.items() if path in context.config.editable}
-    when = datetime.fromisoformat(experiment.claimed_at)
-    commit = context.git.commit_files(parent, allowed, message, when)
-    added, removed = context.git.numstat(parent, commit)
-    event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
-    context.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
-
-
-def ensure_commit(context: Context, experiment: Experiment) -> None:
-    """Have the commit under test in this clone, rebuilt from the ledger where another machine made it."""
-    assert experiment.candidate is not None and experiment.proposal is not None
-    if context.git.resolve(experiment.candidate.commit) is not None:
-        return
-    if experiment.pull is not None:
-        context.forge.fetch_pulls([experiment.pull.pull])
-    # A revision may not have been pushed yet, and the pull request show the round before it.
-    unseen = experiment.pull is None or experiment.candidate.revision == experiment.revisions > 0
-    if unseen and not experiment.carried_over and context.git.resolve(experiment.candidate.commit) is None:
-        files = {
-            path: context.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
-            for path in experiment.proposal.paths
-        }
-        parent, round = experiment.candidate.parent, experiment.candidate.round
-        _commit_candidate(context, experiment, parent=parent, files=files, round=round)
-    require_commit(context, experiment.candidate.commit)
-
-
-def _text(context: Context, commit: str, path: str) -> str:
-    return (context.git.read_blob(commit, path) or b"").decode(errors="replace")
-
-
-def _bytes(files: Mapping[str, str]) -> dict[str, bytes | None]:
-    return {path: text.encode() for path, text in files.items()}
+    reason = f"{crash.reason}; no repair came"
+    lesson = f"{experiment.title}: crashed ({reason})."
+    crashed = decision_of(experiment, "crashed", reason=reason, lesson=lesson)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [crashed])

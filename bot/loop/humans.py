@@ -1,16 +1,17 @@
-"""What a human does to an experiment's pull request by hand: closes it, deletes its branch, pushes onto it.
-
-Each is a word: the experiment ends as rejected. Nothing of it is merged, and no commit of theirs is thrown away.
-"""
+"""What humans do on the forge, heard as words: a pull request closed or pushed onto, a merge reviewed."""
 
 from __future__ import annotations
 
+from bot.errors import UserError
 from bot.forge import NotFound, PullRequest
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import CommandGiven
+from bot.rules.events import CommandGiven, ExperimentRead
 from bot.rules.human import BY_HAND
+from bot.rules.unreviewed import unread
 from bot.text import one_line
+
+LOOK_EVERY = 3  # experiments, while something is held: a look is a request or two
 
 
 def heed(context: Context, experiment: Experiment) -> bool:
@@ -64,3 +65,32 @@ def _why(context: Context, experiment: Experiment, pull: PullRequest) -> str | N
     if head is None:
         return f"its branch {experiment.pull.branch} was deleted"
     return kept.removeprefix("; ") or None
+
+
+def hear_at_intervals(context: Context, campaign: Campaign) -> None:
+    """Hear of reviews now and then while something is held: for the beginning of an experiment."""
+    held = any(e.is_held for e in campaign.open_experiments())
+    if held and len(campaign.order) % LOOK_EVERY == 0:
+        hear_reviews(context, campaign)
+
+
+def hear_reviews(context: Context, campaign: Campaign) -> Campaign:
+    """Write down which unread merges somebody has reviewed on GitHub; return the campaign as it is then.
+
+    What can't be looked up is looked up another time: `approve` is heard without.
+    """
+    for held in [e for e in campaign.open_experiments() if e.is_held and e.number not in campaign.refused]:
+        if heed(context, held):
+            campaign = context.ledger.known()
+    merged = {e.pull.pull: e for e in unread(campaign) if e.pull is not None and e.finished_at is not None}
+    if not merged:
+        return campaign
+    try:
+        found = context.forge.reviewed({pull: e.finished_at or "" for pull, e in merged.items()})
+    except (UserError, NotFound) as error:
+        context.display.note(f"reviews of merged experiments can't be looked up: {error}")
+        return campaign
+    if not found:
+        return campaign
+    seen = [ExperimentRead(merged[pull].number, source) for pull, source in found.items()]
+    return context.ledger.append(lambda c: [each for each in seen if each.experiment not in c.read])

@@ -1,0 +1,158 @@
+"""The last stage: the tested commit lands, waits for a reader, or its pull request is closed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot import words
+from bot.ledger import now, stamp
+from bot.loop.asking import ask_for_reader
+from bot.loop.commits import ensure_commit
+from bot.loop.context import Context
+from bot.loop.humans import hear_reviews, heed, pushed_words
+from bot.loop.ideas import tell_outcome
+from bot.loop.publish import body_of, on_github, state_verdict
+from bot.loop.settings import limits
+from bot.pulls.status import COMMENT, closing_comment, held_comment
+from bot.report.formats import count
+from bot.rules.campaign import Campaign, Experiment
+from bot.rules.events import (
+    Event,
+    ExperimentDecided,
+    ExperimentFinished,
+    ExperimentLanded,
+    LandingBegun,
+    LandingHeld,
+    LeaseTaken,
+)
+from bot.rules.human import is_due, refusal
+from bot.rules.unreviewed import unread, waits
+
+
+def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Move the campaign's branch to exactly the commit that was tested, by fast-forward.
+
+    That it is about to is written down first, unless a human has rejected the experiment meanwhile, or another one
+    has landed that must be read before: of the words on the ledger the first one counts.
+    """
+    assert experiment.candidate is not None
+    candidate, number = experiment.candidate, experiment.number
+    if heed(context, experiment):
+        return
+    ensure_commit(context, experiment)
+    if not experiment.is_held:  # else it was said when it began to wait
+        state_verdict(context, campaign, experiment)
+    limit = limits(context.config).unread
+
+    def make(fresh: Campaign) -> list[LandingBegun]:
+        known = fresh.experiments[number]
+        over = known.landing == candidate.round or known.round != candidate.round
+        held = waits(fresh, known, limit)
+        return [] if over or held or number in fresh.refused else [LandingBegun(number, candidate.round)]
+
+    if context.ledger.append(make).experiments[number].landing != candidate.round:
+        return
+    if context.forge.land(context.branch, candidate.commit, candidate.parent) == "moved":
+        return  # the next step sees whose commit stands there, and measures again
+    record_landing(context, experiment)
+
+
+def record_landing(context: Context, experiment: Experiment) -> None:
+    """Write down that the experiment's commit is the branch's head now."""
+    assert experiment.candidate is not None
+    event = ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
+    context.ledger.append(
+        lambda c: (
+            [event]
+            if c.experiments[experiment.number].landed is None and c.incumbent == event.previous
+            else []
+        )
+    )
+
+
+def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Let a confirmed improvement wait for a reader of earlier merges: say so where people look, and ask.
+
+    Whether one has read some meanwhile is looked for first. Its lease is given back: whoever finds the debt paid
+    goes on with it.
+    """
+    limit = limits(context.config).unread
+    campaign = hear_reviews(context, campaign)
+    if limit is None or not waits(campaign, experiment, limit):
+        return
+    debt = len(unread(campaign))
+    ensure_commit(context, experiment)
+    state_verdict(context, campaign, experiment)
+    if experiment.pull is not None:
+        on_github = context.remote.kind == "github"
+        said = held_comment(campaign, experiment, debt, on_github=on_github)
+        context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
+    number, subject = experiment.number, f"experiment:{experiment.number}"
+
+    def make(fresh: Campaign) -> list[Event]:
+        known = fresh.experiments[number]
+        if known.is_held or not waits(fresh, known, limit):
+            return []
+        events: list[Event] = [LandingHeld(number, known.round, debt, limit)]
+        lease = fresh.leases.get(subject)
+        if lease is not None and lease.holder == context.holder:
+            over = stamp(now() - timedelta(seconds=1))
+            events.append(LeaseTaken(subject, lease.turn + 1, context.holder, over))
+        return events
+
+    campaign = context.ledger.append(make)
+    if campaign.experiments[number].is_held:
+        context.display.note(
+            f"experiment {number} is confirmed, and held: {count(debt, 'merge')} unread; `nocturne status` says"
+            " what to read"
+        )
+        ask_for_reader(context, campaign)
+
+
+def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Say the verdict where people look for it, close what did not land, and end the experiment."""
+    decision = experiment.decision
+    assert decision is not None
+    if experiment.candidate is not None and experiment.pull is not None:
+        _say_verdict(context, campaign, experiment, decision)
+    tell_outcome(context, campaign, experiment)
+    context.ledger.append(
+        lambda c: (
+            [ExperimentFinished(experiment.number)]
+            if c.experiments[experiment.number].finished_at is None
+            else []
+        )
+    )
+
+
+def _say_verdict(
+    context: Context, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided
+) -> None:
+    assert experiment.pull is not None
+    ensure_commit(context, experiment)
+    if experiment.landing != experiment.round:  # else it was said before it landed
+        state_verdict(context, campaign, experiment)
+    pull = experiment.pull.pull
+    context.forge.edit_pull(
+        pull,
+        body=body_of(context, campaign, experiment),
+        labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
+        close=experiment.landed is None,
+    )
+    foreign = context.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
+    comment = closing_comment(campaign, experiment, on_github=on_github(context))
+    if foreign is not None:
+        kept = pushed_words(experiment.pull.branch, foreign)
+        context.display.note(f"experiment {experiment.number}: {kept}")
+        comment = f"{comment.rstrip()}\n\n{kept[0].upper()}{kept[1:]}.\n"
+    context.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
+
+
+def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Write the human's verdict down, unless the experiment has begun to land meanwhile."""
+
+    def make(fresh: Campaign) -> list[ExperimentDecided]:
+        known = fresh.experiments[experiment.number]
+        return [refusal(fresh, known)] if is_due(fresh, known) else []
+
+    context.ledger.append(make)

@@ -1,0 +1,56 @@
+"""Who works on what: leases on experiments, runs and issues, taken, renewed and given back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.config import Config
+from bot.ledger import now, stamp
+from bot.loop.context import Context
+from bot.machine import is_dead
+from bot.rules.campaign import Campaign
+from bot.rules.events import LeaseTaken
+
+
+def lease_until(config: Config, moment: datetime) -> datetime:
+    return moment + timedelta(minutes=config.lease_minutes)
+
+
+def take_lease(context: Context, subject: str) -> bool:
+    """Take or renew the lease on `subject`; False where somebody else holds it."""
+
+    def make(campaign: Campaign) -> list[LeaseTaken]:
+        lease = campaign.leases.get(subject)
+        moment = now()
+        free = lease is None or lease.holder == context.holder or is_dead(lease.holder)
+        if lease is not None and not free and lease.until > stamp(moment):
+            return []
+        if subject.removeprefix("run:") in campaign.runs:
+            return []
+        turn = campaign.lease_turns.get(subject, 0) + 1
+        return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, moment)))]
+
+    lease = context.ledger.append(make).leases.get(subject)
+    return lease is not None and lease.holder == context.holder
+
+
+def is_ours(context: Context, subject: str) -> bool:
+    """Whether we hold the lease on `subject` for half its time at least, so that it needs no renewal yet."""
+    lease = context.ledger.known().leases.get(subject)
+    soon = now() + timedelta(minutes=context.config.lease_minutes / 2)
+    return lease is not None and lease.holder == context.holder and lease.until > stamp(soon)
+
+
+def give_back(context: Context, subject: str) -> None:
+    """End our lease on `subject` early, so that another process may go on at once."""
+    known = context.ledger.known().leases.get(subject)
+    if known is None or known.holder != context.holder or known.until < stamp(now()):
+        return  # whoever took it from us wrote that down, and so did we when we ended it
+
+    def make(campaign: Campaign) -> list[LeaseTaken]:
+        lease = campaign.leases.get(subject)
+        if lease is None or lease.holder != context.holder:
+            return []
+        return [LeaseTaken(subject, lease.turn + 1, context.holder, stamp(now() - timedelta(seconds=1)))]
+
+    context.ledger.append(make)

@@ -1,0 +1,131 @@
+"""What the configuration says, as rules and evaluator want it: limits, noise, settings of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from bot.config import Config
+from bot.loop.context import Context
+from bot.rules.campaign import Campaign
+from bot.rules.decision import Rule
+from bot.rules.guards import Guard, parse_guard
+from bot.rules.self_reported import self_reported
+from bot.rules.statistics import Noise, pooled_noise
+from bot.rules.stopping import Limits
+from bot.rules.variation import Known
+
+PRIOR_DEGREES = 3.0
+PRIOR_SHARE = 0.001
+# Settings that change nothing of what a run takes.
+_TIMELESS = (
+    *(
+        "version",
+        "metric",
+        "editable",
+        "min_effect",
+        "evaluation_seconds",
+        "timeout_seconds",
+        "startup_seconds",
+    ),
+    *("warmup_seconds", "memory_mb", "scratch_mb", "processes"),
+)
+
+
+def rule_of(config: Config) -> Rule:
+    """Return the rule by which verdicts are reached."""
+    verdict = config.verdict
+    return Rule(verdict.confidence, verdict.min_effect, verdict.min_runs, verdict.max_runs)
+
+
+def guards_of(config: Config) -> list[Guard]:
+    """Return what a candidate must keep besides a better score."""
+    return [parse_guard(text) for text in config.evaluator.guards]
+
+
+def evaluator_settings(context: Context) -> dict[str, Any]:
+    """Return the evaluator's settings as it wants them: plain JSON. Guards are our business alone."""
+    config = context.config
+    settings = {
+        "version": 1,
+        **config.evaluator.model_dump(mode="json", exclude={"guards"}),
+        "editable": config.editable,
+        "repository": str(context.git.top),
+    }
+    least = config.verdict.min_effect
+    return settings | {"min_effect": least} if least > 0 else settings
+
+
+def reference_settings(context: Context) -> str:
+    """Return a digest of the settings that a reference's measures hold for; empty if no time is counted."""
+    evaluator = context.config.evaluator
+    if evaluator.kind != "train" or evaluator.budget.kind == "steps":
+        return ""
+    kept = {name: value for name, value in evaluator_settings(context).items() if name not in _TIMELESS}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def why_self_reported(context: Context, commit: str) -> str | None:
+    """Return why what `commit` scores is self-reported, None if it is measured behind a wall."""
+
+    def read(path: str) -> str | None:
+        content = context.git.read_blob(commit, path)
+        return None if content is None else content.decode(errors="replace")
+
+    task = context.config.evaluator
+    return self_reported(task.kind, task.command, task.produce, context.config.editable, read)
+
+
+def campaign_noise(campaign: Campaign, config: Config, runner: str, fingerprint: str | None) -> Noise:
+    """Return the run-to-run noise on one scale (kind of runner and fingerprint), from its replicates and the prior."""
+    return pooled_noise(
+        campaign.score_groups(runner, fingerprint),
+        prior_sigma=prior_sigma(campaign, config, fingerprint),
+        prior_degrees=PRIOR_DEGREES,
+    )
+
+
+def known_variation(
+    campaign: Campaign, config: Config, runner: str, fingerprint: str | None, *, without: Collection[str]
+) -> Known:
+    """Return what the replicates of commits other than those `without` tell of how runs vary on one scale."""
+    groups = campaign.scored(runner, fingerprint)
+    return Known(
+        tuple(tuple(runs) for commit, runs in groups.items() if commit not in without),
+        prior_sigma(campaign, config, fingerprint),
+        PRIOR_DEGREES,
+    )
+
+
+def prior_sigma(campaign: Campaign, config: Config, fingerprint: str | None) -> float:
+    """Return the noise to assume before replicates tell: as configured, else 0.1 % of the first incumbent's score with
+    this fingerprint."""
+    if config.verdict.prior_sigma is not None:
+        return config.verdict.prior_sigma
+    for commit in dict.fromkeys(campaign.incumbents):
+        for score in campaign.scores_of(commit, fingerprint=fingerprint):
+            if score:
+                return abs(score) * PRIOR_SHARE
+    return PRIOR_SHARE
+
+
+def limits(config: Config, *, until: datetime | None = None) -> Limits:
+    """Return the stop conditions of `config`, with an earlier deadline where one is given."""
+    stop = config.stop
+    deadline = datetime.fromisoformat(stop.deadline).astimezone() if stop.deadline else None
+    if until is not None and (deadline is None or until < deadline):
+        deadline = until
+    return Limits(
+        goal=stop.goal,
+        experiments=stop.experiments,
+        deadline=deadline,
+        gpu_hours=stop.gpu_hours,
+        cost_usd=stop.cost_usd,
+        crashes_in_row=stop.crashes_in_row,
+        plateau=stop.plateau,
+        unread=config.max_unreviewed_merges or None,
+        pauses=config.when_unreviewed == "pause",
+    )
