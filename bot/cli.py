@@ -1,4 +1,4 @@
-"""The command line: parses, and hands on to one module per verb under `bot.commands`."""
+"""The command line: parses, and hands on to one module per family of verbs under `bot.commands`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from types import FrameType
 
 from bot import __version__
 from bot.errors import UserError
+from bot.process import in_actions
+from bot.rules.commands import STEERING, command_of
 
 # What runs a task. The rest works wherever Python and git do.
 _ON_LINUX = ("demo", "doctor", "run", "iterate", "train")
@@ -115,9 +117,9 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--quick", action="store_true", help="train nothing")
     doctor.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
 
-    status = verb("status", "Say where the campaign stands.")
+    status = verb("status", command_of("status").verb)
     status.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
-    show = verb("show", "Show an experiment: proposal, diff, pull request, runs, verdict.")
+    show = verb("show", command_of("explain").verb)
     show.add_argument("number", type=int, metavar="N")
     show.add_argument(
         "--conversation", action="store_true", help="show what Claude was told and said instead"
@@ -132,32 +134,25 @@ def parser() -> argparse.ArgumentParser:
     )
     morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
 
-    verb("pause", "Let running loops end after the stage in hand; experiments stay open.")
-    verb("resume", "Take back pause and stop, and let streaks count anew.")
-    verb("stop", "Let running loops end after the experiment in hand.")
-    revert = verb("revert", "Take one merged experiment out again, by a new experiment.")
-    revert.add_argument("number", type=int, metavar="N")
-    for name, text in (
-        ("retry", "Try a finished experiment again that was not merged, by a new experiment."),
-        ("approve", "Note that you have read a merged experiment."),
-        ("reject", "End an open experiment, whatever its runs say."),
-    ):
-        word = verb(name, text)
-        word.add_argument("number", type=int, metavar="N")
-        if name == "reject":
-            word.add_argument("reason", nargs="*", metavar="REASON", help="why, for its pull request")
     rubric = verb(
         "loop", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
     )
     rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
     rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
     rubric.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
-    promote = verb("promote", "Open or update the pull request with the confirmed gains.")
-    promote.add_argument(
-        "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
-    )
-    idea = verb("idea", "Give an idea, which the next experiments try.")
-    idea.add_argument("text", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"')
+    for command in (command_of(name) for name in STEERING):
+        told = verb(command.name, command.verb)
+        told.set_defaults(module="steer", name=command.name)
+        if command.numbered:
+            told.add_argument("number", type=int, metavar="N")
+        if command.name == "reject":
+            told.add_argument("words", nargs="*", metavar="REASON", help="why, for its pull request")
+        elif command.name == "idea":
+            told.add_argument("words", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"')
+        elif command.name == "promote":
+            told.add_argument(
+                "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
+            )
     verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
@@ -169,12 +164,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 (a check failed), 2 (yours to mend), 130 (interrupted)."""
     arguments = vars(parser().parse_args(argv))
     verb = arguments.pop("verb")
+    module = arguments.pop("module", verb)
     signal.signal(signal.SIGTERM, _as_interrupt)
     if sys.platform != "linux" and verb in _ON_LINUX:
         print(f"nocturne: {verb} {_ELSEWHERE}", file=sys.stderr)
         return EXIT_USER_ERROR
     try:
-        return int(importlib.import_module(f"bot.commands.{verb}").run(**arguments))
+        return int(importlib.import_module(f"bot.commands.{module}").run(**arguments))
     except UserError as error:
         print(f"nocturne: {error}", file=sys.stderr)
         _annotate(error)
@@ -190,9 +186,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _annotate(error: UserError) -> None:
     """Show the error on the workflow run's page too."""
-    from bot.actions import files  # not needed where all goes well, which is to start quickly
+    if in_actions(os.environ):
+        from bot.github import files  # not needed if all goes well, which is to start quickly
 
-    if files.in_actions(os.environ):
         print(files.command("error", str(error), title="Nocturne"), flush=True)
 
 

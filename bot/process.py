@@ -35,6 +35,11 @@ def scrubbed_environment(extra: Mapping[str, str] | None = None) -> dict[str, st
     return kept | dict(extra or {})
 
 
+def in_actions(environ: Mapping[str, str]) -> bool:
+    """Whether a workflow job runs us."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
 def run(
     command: Sequence[str],
     *,

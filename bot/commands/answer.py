@@ -10,14 +10,13 @@ from bot.commands.session import campaign_session
 from bot.config import CONFIG_PATH, campaigns
 from bot.errors import UserError
 from bot.git import Git
-from bot.remarks.answer import answer, why_ignored
-from bot.remarks.event import Remark, read_event
-from bot.remarks.ideas import hear, why_passed_over
+from bot.github.answer import answer, hear, why_ignored, why_passed_over
+from bot.github.event import Comment, read_event
 
 
 def run(*, repo: Path, campaign: str | None) -> int:
     event = read_event(os.environ)
-    if isinstance(event, Remark):
+    if isinstance(event, Comment):
         name, ignored = f"comment {event.comment}", why_ignored(event)
     else:
         name, ignored = f"issue {event.issue}", why_passed_over(event)
@@ -33,7 +32,7 @@ def run(*, repo: Path, campaign: str | None) -> int:
                 f"GITHUB_EVENT_PATH: {name} is in {event.repository}, and this is {forge.client.repository}"
             )
         contexts = [session.context for session in sessions]
-        said = answer(contexts, forge, event) if isinstance(event, Remark) else hear(contexts, forge, event)
+        said = answer(contexts, forge, event) if isinstance(event, Comment) else hear(contexts, forge, event)
         sessions[0].say(f"{name}: {said}")
     return 0
 

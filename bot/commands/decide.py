@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bot.actions.outputs import tell
 from bot.commands.session import campaign_session
+from bot.github.outputs import tell
 from bot.loop.single import decide_experiment
 
 

@@ -8,10 +8,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bot.actions.files import harmless
 from bot.commands.session import OfflineProposer
 from bot.doctor.examination import examination
 from bot.doctor.finding import Colour, Finding
+from bot.github.files import harmless
 from bot.loop.context import open_context
 from bot.terminal import PlainDisplay, plain
 

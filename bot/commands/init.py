@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from bot.actions.caller import (
+from bot.config import CONFIG_PATH, campaigns, parse
+from bot.config_docs import commented_example
+from bot.errors import UserError
+from bot.evaluation import call_evaluator
+from bot.git import Git
+from bot.github.workflows import (
     COMMANDS_PATH,
     MORNING_PATH,
     WORKFLOW_PATH,
@@ -14,11 +19,6 @@ from bot.actions.caller import (
     morning_caller,
     own_action,
 )
-from bot.config import CONFIG_PATH, campaigns, parse
-from bot.config_docs import commented_example
-from bot.errors import UserError
-from bot.evaluation import call_evaluator
-from bot.git import Git
 from bot.machine import gpu_names
 
 # The starter where there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bot.actions.files import set_outputs
-from bot.actions.outputs import tell
 from bot.commands.session import campaign_session
+from bot.github.files import set_outputs
+from bot.github.outputs import tell
 from bot.loop.run import Until, run_loop
 
 

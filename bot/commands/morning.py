@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from bot.actions.files import add_summary
 from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH, campaigns
 from bot.git import Git
+from bot.github.files import add_summary
 from bot.ledger import now
 from bot.notify.markdown import MarkdownNotifier, markdown
 from bot.notify.occasions import morning

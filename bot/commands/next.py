@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bot.actions.chain import start_next, this_link
-from bot.actions.files import set_outputs
 from bot.commands.session import campaign_session
 from bot.errors import UserError
+from bot.github.chain import start_next, this_link
+from bot.github.files import set_outputs
 from bot.loop.asking import ask
 from bot.loop.single import stop_now
 

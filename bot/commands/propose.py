@@ -6,11 +6,12 @@ import os
 from functools import partial
 from pathlib import Path
 
-from bot.actions.files import in_actions, set_outputs
-from bot.actions.pickup import pick_up
 from bot.commands.session import campaign_session
 from bot.forge.github import GitHubForge
+from bot.github.chain import pick_up
+from bot.github.files import set_outputs
 from bot.loop.single import announce_training, propose_next
+from bot.process import in_actions
 
 
 def run(*, repo: Path, campaign: str | None, finish_first: bool) -> int:

@@ -8,20 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from bot import words
-from bot.actions.display import ActionsDisplay
-from bot.actions.files import in_actions
 from bot.agents.protocol import Question
 from bot.display import Display
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
+from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
-from bot.rules.campaign import Campaign
-from bot.rules.events import CommandGiven, ExperimentCommand
-from bot.rules.human import objection
+from bot.process import in_actions
 from bot.rules.proposal import Proposal
 from bot.rules.stopping import Stop
 from bot.terminal import PlainDisplay, TerminalDisplay
@@ -105,27 +101,3 @@ def _with_agents(context: Context) -> Context:
     from bot.agents.claude.setup import with_claude  # only where a model is asked for
 
     return with_claude(context, context.proposer, os.environ)
-
-
-def give_command(context: Context, command: Literal["pause", "resume", "stop"]) -> None:
-    """Write a human's command to the ledger."""
-    if context.ledger.refresh().started is None:
-        raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
-    context.ledger.append(lambda c: [CommandGiven(c.commands + 1, command)])
-
-
-def give_experiment_command(
-    context: Context, command: ExperimentCommand, number: int, text: str = ""
-) -> Campaign:
-    """Write a human's command about one experiment to the ledger; UserError where it can't be done."""
-    why: str | None = None
-
-    def make(campaign: Campaign) -> list[CommandGiven]:
-        nonlocal why
-        why = objection(campaign, command, number, call="nocturne")
-        return [] if why else [CommandGiven(campaign.commands + 1, command, number, text=text)]
-
-    campaign = context.ledger.append(make)
-    if why is not None:
-        raise UserError(f"{why}; `nocturne status` lists the experiments")
-    return campaign

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bot.actions.files import set_outputs
 from bot.commands.session import campaign_session
 from bot.errors import UserError
+from bot.github.files import set_outputs
 from bot.loop.single import advance, train_apart
 
 

@@ -6,12 +6,12 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.actions.caller import WORKFLOW_PATH
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, examine, green, red
 from bot.doctor.token_checks import RIGHTS, TOKEN, rights, seen
 from bot.doctor.workflow_file import WorkflowFile, labels_of
 from bot.forge.github_client import GitHubClient, Refused
+from bot.github.workflows import WORKFLOW_PATH
 
 ACTIONS, WORKFLOW, RUNNERS = "GitHub: Actions", "GitHub: workflow", "GitHub: runner"
 VISIBILITY, BRANCHES = "GitHub: visibility", "GitHub: branches"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.actions.caller import WORKFLOW_PATH
 from bot.doctor.finding import Finding, amber, green, red
 from bot.forge.github_client import GitHubClient, Refused
+from bot.github.workflows import WORKFLOW_PATH
 
 TOKEN, RIGHTS = "GitHub: token", "GitHub: permissions"
 SETTING = "not permitted to create or approve pull requests"  # so GitHub words its refusal by that setting

@@ -6,6 +6,7 @@ from bot.errors import UserError
 from bot.forge import NotFound, PullRequest
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign, Experiment
+from bot.rules.commands import ExperimentCommand, Gesture, meant_by
 from bot.rules.events import CommandGiven, ExperimentRead
 from bot.rules.human import BY_HAND
 from bot.rules.unreviewed import unread
@@ -27,15 +28,16 @@ def heed(context: Context, experiment: Experiment) -> bool:
 
 def heed_pull(context: Context, experiment: Experiment, pull: PullRequest) -> bool:
     """As `heed`, of a pull request that was seen just now."""
-    why = _why(context, experiment, pull)
-    if why is None:
+    seen = _seen(context, experiment, pull)
+    if seen is None:
         return False
-    reject(context, experiment, why)
+    gesture, why = seen
+    _write_down(context, experiment, meant_by(gesture), why)
     return True
 
 
-def reject(context: Context, experiment: Experiment, why: str) -> None:
-    """Write down that a human ended the experiment, and how."""
+def _write_down(context: Context, experiment: Experiment, command: ExperimentCommand, why: str) -> None:
+    """Write down what a human's gesture means, once for each round."""
     assert experiment.pull is not None
     source = f"{BY_HAND}{experiment.pull.pull}:{experiment.round}"
     context.display.note(f"experiment {experiment.number} ends: {why}")
@@ -43,7 +45,7 @@ def reject(context: Context, experiment: Experiment, why: str) -> None:
     def make(campaign: Campaign) -> list[CommandGiven]:
         if campaign.experiments[experiment.number].landed is not None or source in campaign.said:
             return []
-        return [CommandGiven(campaign.commands + 1, "reject", experiment.number, source, why)]
+        return [CommandGiven(campaign.commands + 1, command, experiment.number, source, why)]
 
     context.ledger.append(make)
 
@@ -53,7 +55,8 @@ def pushed_words(branch: str, head: str) -> str:
     return f"a commit that is not Nocturne's, {head[:12]}, was pushed onto {branch}, which is kept"
 
 
-def _why(context: Context, experiment: Experiment, pull: PullRequest) -> str | None:
+def _seen(context: Context, experiment: Experiment, pull: PullRequest) -> tuple[Gesture, str] | None:
+    """Return what a human did to the pull request, and words that say it; None if nobody did anything."""
     assert experiment.pull is not None
     if pull.state == "merged":
         return None  # its commit is in the campaign's branch: that is met where the branch is looked at
@@ -61,10 +64,11 @@ def _why(context: Context, experiment: Experiment, pull: PullRequest) -> str | N
     foreign = head is not None and head not in experiment.commits
     kept = f"; {pushed_words(experiment.pull.branch, head)}" if foreign and head is not None else ""
     if pull.state == "closed":
-        return f"closed by {one_line(context.forge.closer(pull.number) or 'a human', 60)}{kept}"
+        closer = one_line(context.forge.closer(pull.number) or "a human", 60)
+        return "close", f"closed by {closer}{kept}"
     if head is None:
-        return f"its branch {experiment.pull.branch} was deleted"
-    return kept.removeprefix("; ") or None
+        return "delete_branch", f"its branch {experiment.pull.branch} was deleted"
+    return ("push", kept.removeprefix("; ")) if kept else None
 
 
 def hear_at_intervals(context: Context, campaign: Campaign) -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from bot.rules.asking import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.bounds import check_types
+from bot.rules.commands import GivenCommand
 from bot.rules.drafts import DraftTried
 from bot.rules.ideas import IdeaGiven, IdeaPassed, IdeaWithdrawn
 from bot.rules.rejections import RejectionDrawn, RejectionMeasured
@@ -28,9 +29,6 @@ StopReason = Literal[
     "paused", "stopped", "goal", "experiments", "deadline", "gpu_hours", "cost_usd", "crashes", "plateau",
     "exhausted", "baseline", "requested", "unreviewed", "machine",
 ]  # fmt: skip
-
-ExperimentCommand = Literal["revert", "retry", "approve", "reject"]
-GivenCommand = Literal["pause", "resume", "stop", "revert", "retry", "approve", "reject"]
 
 
 @dataclass(frozen=True)

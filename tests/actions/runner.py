@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.actions.caller import CHECKOUT
+from bot.github.workflows import CHECKOUT
 from tests import leaks
 from tests.github.server import Dispatch, GitHub, Repository
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.actions import docs
-from bot.actions.caller import caller, morning_caller
 from bot.errors import UserError
+from bot.github import docs
+from bot.github.workflows import caller, morning_caller
 from tests.actions.auditors import audit, check_schema
 from tests.actions.runner import ACTION, PROJECT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions.caller import Form
+from bot.github.workflows import Form
 from tests.actions.jobs import Workplace
 from tests.bot.repositories import CONFIG
 from tests.github.server import GitHub

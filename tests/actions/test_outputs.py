@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions.files import SUMMARY_LIMIT, add_summary, command, harmless, set_outputs
+from bot.github.files import SUMMARY_LIMIT, add_summary, command, harmless, set_outputs
 from tests.bot.repositories import CONFIG, make_repository, nocturne
 
 

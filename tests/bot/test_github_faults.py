@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from bot.actions.caller import WORKFLOW_PATH, caller
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Case, Opinion, Question, Remark
 from bot.cli import main
@@ -27,6 +26,7 @@ from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
+from bot.github.workflows import WORKFLOW_PATH, caller
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.proposal import Proposal

@@ -15,16 +15,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from bot.actions.display import ActionsDisplay
 from bot.commands.show import plain_lines
 from bot.config import SlackSettings, Stop
+from bot.github.display import ActionsDisplay
+from bot.github.explain import explanation
+from bot.github.standing import standing
 from bot.notify.markdown import markdown
 from bot.notify.message import Message, Part, Words
 from bot.notify.morning import morning_message
 from bot.notify.noteworthy import noteworthy
 from bot.pulls.promotion import promotion_body, promotion_title
-from bot.remarks.explain import explanation
-from bot.remarks.standing import standing
 from bot.report.chart import progress_svg
 from bot.report.figures import Figures, figures
 from bot.report.html import report_html

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bot.agents.constants import changes_between, rewrite
-from bot.commands.session import give_experiment_command
+from bot.commands.steer import give_about
 from bot.config import SlackSettings
 from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
+from bot.github.standing import standing
 from bot.loop.commits import kept_files
 from bot.loop.humans import hear_reviews
 from bot.loop.promoting import promote, promote_at_stop
@@ -24,7 +25,6 @@ from bot.notify.morning import morning_message
 from bot.notify.noteworthy import noteworthy
 from bot.pulls.body import pull_body
 from bot.pulls.promotion import promotion_body
-from bot.remarks.standing import standing
 from bot.report.debt import debt_words, minutes_of
 from bot.report.figures import figures, status_json
 from bot.report.html import report_html
@@ -34,6 +34,7 @@ from bot.report.promotion import promotion_figures
 from bot.report.terminal import status_text
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
+from bot.rules.commands import ExperimentCommand
 from bot.rules.decision import Rule
 from bot.rules.human import objection
 from bot.rules.proposal import Proposal
@@ -141,7 +142,7 @@ def test_what_is_held_hinders_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
-def test_a_word_on_the_held_one_itself_ends_its_waiting(command: ev.ExperimentCommand) -> None:
+def test_a_word_on_the_held_one_itself_ends_its_waiting(command: ExperimentCommand) -> None:
     night = merged(2)
     confirmed(night, 3)
     assert objection(night.campaign(), "approve", 3, call="nocturne") is not None, "what is measured decides"
@@ -212,12 +213,12 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     runs, again = len(known.runs), Loop(top, [])
     assert again.run(None).reason == "exhausted"
     assert len(again.campaign.runs) == runs and len(recorded(top, ev.LandingHeld)) == 2
-    give_experiment_command(loop.context, "approve", 1)
+    give_about(loop.context, "approve", 1)
     again.run(None)
     known = again.campaign
     assert [e.number for e in known.landed()] == [1, 2] and known.incumbent == second.candidate.commit
     assert known.experiments[3].is_held, "landing the second one has spent the budget again"
-    give_experiment_command(again.context, "approve", 2)
+    give_about(again.context, "approve", 2)
     again.run(None)
     third = again.campaign.experiments[3]
     assert third.finished_at is not None and third.round == 2, "carried to the newer incumbent"
@@ -343,7 +344,7 @@ def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     (comment,) = home.again().context.forge.comments(known.experiments[2].pull.pull)  # type: ignore[union-attr]
     assert "**Confirmed, and held.**" in comment.body and "`/nocturne approve`" in comment.body
     # Approved itself, it lands as it was measured.
-    give_experiment_command(loop.context, "approve", 2)
+    give_about(loop.context, "approve", 2)
     loop = with_limit(home.again(), 1)
     reconcile(loop.context)
     work_on(loop.context, 2, STAGE_ORDER)

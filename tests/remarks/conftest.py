@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import requests
 
-from bot.actions.caller import WORKFLOW_PATH, caller
 from bot.cli import main
 from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
+from bot.github.workflows import WORKFLOW_PATH, caller
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
 from tests.github.records import Comment, Contents
 from tests.github.server import GitHub, Repository, serve

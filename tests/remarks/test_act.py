@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions.caller import COMMANDS_PATH, commands_caller
+from bot.github.workflows import COMMANDS_PATH, commands_caller
 from tests.actions.runner import Runner
 from tests.bot.repositories import git
 from tests.remarks.conftest import ACTION, NAME, Night, Said, Speech

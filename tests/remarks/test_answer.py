@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.cli import main
-from bot.remarks.event import remark_of
+from bot.github.event import comment_of
 from tests.bot.repositories import git
 from tests.remarks.conftest import DISCARDED, MERGED, NAME, Night, Speech
 
@@ -22,8 +22,8 @@ def test_the_event_is_as_github_sends_it(night: Night, speech: Speech) -> None:
     on_issue = speech.write("/nocturne status", on=night.issue()).payload
     for payload in (on_pull, on_issue):
         assert webhooks.parse_obj("issue_comment", payload).action == "created"
-    assert remark_of(on_pull).on_pull and not remark_of(on_issue).on_pull
-    assert remark_of(on_issue).repository == NAME and remark_of(on_issue).default_branch == "main"
+    assert comment_of(on_pull).on_pull and not comment_of(on_issue).on_pull
+    assert comment_of(on_issue).repository == NAME and comment_of(on_issue).default_branch == "main"
 
 
 def test_status(night: Night, speech: Speech) -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from bot.forge import BODY_LIMIT
-from bot.remarks.explain import explanation
-from bot.remarks.standing import standing
+from bot.github.explain import explanation
+from bot.github.standing import standing
 from bot.report.figures import figures
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule

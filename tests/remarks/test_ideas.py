@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.actions.caller import commands_caller
 from bot.cli import main
 from bot.forge import github_client
 from bot.git import patience
-from bot.remarks.labelled import labelling_of
-from bot.remarks.parse import Puzzle, Wish, parse
+from bot.github.event import labelling_of
+from bot.github.parse import Asked, NotUnderstood, parse
+from bot.github.workflows import commands_caller
 from bot.words import LABEL_IDEA
 from tests.github.faults import Fault
 from tests.github.records import Issue
@@ -197,8 +197,8 @@ def test_an_idea_is_taken_back(context: Context, action: str, capsys: pytest.Cap
     ],
 )
 def test_how_a_comment_s_idea_is_read(body: str, text: str) -> None:
-    assert parse(body) == Wish("idea", text=text)
-    assert isinstance(parse("/nocturne ideas x"), Puzzle)
+    assert parse(body) == Asked("idea", text=text)
+    assert isinstance(parse("/nocturne ideas x"), NotUnderstood)
 
 
 @pytest.mark.long

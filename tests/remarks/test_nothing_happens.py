@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.actions.caller import COMMANDS_PATH, WORKFLOW_PATH, caller, commands_caller
 from bot.cli import main
+from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, caller, commands_caller
 from tests.bot.repositories import git
 from tests.remarks.conftest import ACTION, MERGED, Night, Speech
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.actions.caller import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller
+from bot.github.workflows import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller
 from tests.actions.auditors import audit, check_schema
 from tests.bot.repositories import make_repository, nocturne
 from tests.remarks.conftest import ACTION, PERMISSIONS

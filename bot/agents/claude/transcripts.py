@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.actions.files import in_actions
 from bot.errors import UserError
+from bot.process import in_actions
 from bot.text import Clean, fenced, one_line
 
 if TYPE_CHECKING:  # who only reads transcripts needs no client

@@ -1,10 +1,12 @@
 """The event that started a workflow, as GitHub tells of it: a comment, or what happened to an issue.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import UserError
-from bot.remarks.labelled import Labelling, labelling_of
 
 COMMENT = "comment:"  # how the ledger names a comment, before its id
 
 
 @dataclass(frozen=True)
-class Remark:
+class Comment:
     """A comment: `action` is what happened to it, `issue` the number of the issue or pull request it is on."""
 
     action: str
@@ -38,7 +39,7 @@ class Remark:
         return f"{COMMENT}{self.comment}"
 
 
-def read_event(environ: Mapping[str, str]) -> Remark | Labelling:
+def read_event(environ: Mapping[str, str]) -> Comment | Labelling:
     """Return the event that started this workflow. Raises `UserError` where nothing of our kind did."""
     path, name = environ.get("GITHUB_EVENT_PATH"), environ.get("GITHUB_EVENT_NAME")
     if name not in ("issue_comment", "issues") or not path:
@@ -48,18 +49,18 @@ def read_event(environ: Mapping[str, str]) -> Remark | Labelling:
         )
     try:
         payload = json.loads(Path(path).read_bytes())
-        return remark_of(payload) if name == "issue_comment" else labelling_of(payload)
+        return comment_of(payload) if name == "issue_comment" else labelling_of(payload)
     except OSError as error:
         raise UserError(f"GITHUB_EVENT_PATH: {path}: can't be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"GITHUB_EVENT_PATH: {path}: holds no event of {name} ({error!r})") from None
 
 
-def remark_of(payload: Mapping[str, Any]) -> Remark:
+def comment_of(payload: Mapping[str, Any]) -> Comment:
     """Return the comment of an event's payload. Raises KeyError, TypeError or ValueError for any other one."""
     issue, comment, repository = payload["issue"], payload["comment"], payload["repository"]
     user = comment["user"] or {"login": "ghost", "id": 0, "type": "none"}  # an account that is gone
-    return Remark(
+    return Comment(
         action=str(payload["action"]),
         repository=str(repository["full_name"]),
         default_branch=str(repository["default_branch"]),
@@ -70,4 +71,49 @@ def remark_of(payload: Mapping[str, Any]) -> Remark:
         author_id=int(user["id"]),
         by_person=user.get("type") == "User",
         body=str(comment["body"] or ""),
+    )
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What happened to an issue (`action`), with the issue as it stood then; `sender` is who did it.
+
+    `label` is the one that was put on or taken off, "" where it is about none.
+    """
+
+    action: str
+    repository: str
+    issue: int
+    title: str
+    body: str
+    labels: tuple[str, ...]
+    label: str
+    when: str
+    sender: str
+    sender_id: int
+    by_person: bool
+
+    @property
+    def source(self) -> str:
+        """How the ledger names this one labelling. An event has no number of its own, but an issue changes
+        when it is labelled."""
+        words = f"{self.title}\0{self.body}".encode(errors="replace")
+        return f"label:{self.issue}:{self.when}:{hashlib.sha256(words).hexdigest()[:12]}"
+
+
+def labelling_of(payload: Mapping[str, Any]) -> Labelling:
+    """Return what an event's payload tells. Raises KeyError, TypeError or ValueError for any other one."""
+    issue, sender = payload["issue"], payload["sender"]
+    return Labelling(
+        action=str(payload["action"]),
+        repository=str(payload["repository"]["full_name"]),
+        issue=int(issue["number"]),
+        title=str(issue["title"]),
+        body=str(issue["body"] or ""),
+        labels=tuple(str(label["name"]) for label in issue["labels"]),
+        label=str((payload.get("label") or {}).get("name", "")),
+        when=str(issue["updated_at"]),
+        sender=str(sender["login"]),
+        sender_id=int(sender["id"]),
+        by_person=sender.get("type") == "User",
     )

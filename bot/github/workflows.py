@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from bot import __version__
-from bot.actions.chain import run_title
 from bot.errors import UserError
 from bot.git.remote import github_repository
+from bot.github.chain import run_title
 from bot.words import LABEL_IDEA
 
 WORKFLOW_PATH = ".github/workflows/nocturne.yml"
@@ -22,7 +22,6 @@ MORNING_PATH = ".github/workflows/nocturne-morning.yml"
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 Form = Literal["one", "three"]
 _ACTION = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
-
 _HEAD = """\
 # Written by `nocturne init --github`. Each run does one experiment and starts the next run, until a stop condition
 # of {config} holds. Begin with "Run workflow" on the Actions page.
@@ -124,7 +123,6 @@ jobs:
       pull-requests: write # and on pull requests
     uses: {name}/.github/workflows/commands.yml@{commit} # {version}
 """
-
 _MORNING = """\
 # Written by `nocturne init --github`. Tells in Slack each morning what the night has brought; by hand for any date.
 name: Nocturne morning

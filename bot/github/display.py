@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from bot.actions.files import command, harmless
+from bot.github.files import command, harmless
 from bot.rules.campaign import Campaign, Experiment
 from bot.rules.events import RunFinished
 from bot.terminal import plain, run_line, verdict_line

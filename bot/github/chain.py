@@ -1,4 +1,4 @@
-"""The chain of workflow runs: each link starts the next one, and never two.
+"""The chain of workflow runs: each link starts the next one, and never two, and takes in what a broken one left.
 
 What a workflow's own token does starts no workflow, with one exception: a dispatch
 (https://docs.github.com/en/actions/concepts/security/github_token). So a night is a chain of dispatches.
@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import UserError
+from bot.forge.github_artifacts import left_files
 from bot.forge.github_client import GitHubClient, Refused
+from bot.loop import handover
+from bot.loop.context import Context
 
 _WAITING = ("queued", "pending", "waiting", "requested")
 _REF = re.compile(r"[^/]+/[^/]+/\.github/workflows/(?P<file>[^/@]+)@refs/(?:heads|tags)/(?P<ref>.+)")
+FILE = "nocturne-handover.json"  # as .github/action/run.sh calls it
 
 
 @dataclass(frozen=True)
@@ -77,3 +81,31 @@ def start_next(
     except Refused as refused:
         raise client.refusal(refused, f"start {link.workflow} again", "actions: write") from None
     return True
+
+
+def artifact_name(experiment: int) -> str:
+    """Return what the training job of an experiment calls its artifact; the workflow says the same."""
+    return f"handover-{experiment}"
+
+
+def pick_up(context: Context, client: GitHubClient, environ: Mapping[str, str], experiment: int) -> bool:
+    """Put the runs of an experiment on the ledger that an earlier run of this workflow left as an artifact.
+
+    Returns whether there were any. They are checked as everything that is handed over; what fails that, such
+    as runs from before the experiment was rebased, is left where it is.
+    """
+    link = this_link(environ, context.name)
+    name = artifact_name(experiment)
+    for content in left_files(client, name, FILE, f".github/workflows/{link.workflow}"):
+        before = len(context.ledger.known().runs)
+        try:
+            handover.take_in(context, content.decode(errors="replace"), f"artifact {name}", of=experiment)
+        except UserError as error:
+            context.display.note(str(error))
+            continue
+        if len(context.ledger.known().runs) > before:
+            context.display.note(
+                f"the runs of experiment {experiment} that an earlier job left are picked up"
+            )
+            return True
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.actions.files import add_summary, set_outputs
+from bot.github.files import add_summary, set_outputs
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.settings import rule_of

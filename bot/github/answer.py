@@ -1,31 +1,70 @@
-"""Ideas from comments and from labelled issues: who may give them, what is written down, what is said."""
+"""Answers one event: who may command, a reaction at once, the deed, one reply. May be repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
+from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.permission import may_write
+from bot.github.act import act
+from bot.github.event import Comment, Labelling
+from bot.github.parse import parse
 from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text, tell_of_idea, withdraw_idea
-from bot.remarks.event import Remark
-from bot.remarks.labelled import Labelling
-from bot.remarks.parse import CALL
-from bot.rules.campaign import Campaign
+from bot.pulls.safe import code
 from bot.text import one_line
 from bot.words import LABEL_IDEA
 
+Reaction = Literal["eyes", "+1", "confused"]
 
-def idea_said(context: Context, campaign: Campaign, text: str, remark: Remark) -> tuple[str, bool]:
-    """Write down the idea of a comment; return the reply, and whether it could be done."""
-    words = idea_text(text)
-    if not words:
-        return f"`{CALL} idea` needs words: `{CALL} idea LEARNING_RATE = 0.004`.", False
-    state = give_idea(context, words, source=remark.source, giver=remark.author, issue=remark.issue)
-    stopped = campaign.stopped is not None or campaign.paused or campaign.stop_asked
-    more = f" The loop has ended; `{CALL} resume` lets it go on." if stopped else ""
-    return f"Idea {state.given.number} is noted: a next experiment tries it.{more}", True
+
+def why_ignored(comment: Comment) -> str | None:
+    """Return why a comment is none of our business, by itself; None where it may be one."""
+    if comment.action != "created":
+        return f"it was {one_line(comment.action, 20)}, and only new ones count"
+    if not comment.by_person:
+        return "no person wrote it"
+    if parse(comment.body) is None:
+        return "its first word is not /nocturne"
+    return None
+
+
+def answer(contexts: Sequence[Context], forge: GitHubForge, comment: Comment) -> str:
+    """Do what a comment asks and reply below it; return one line for the log.
+
+    Nothing at all happens where its author may not write to the repository. Raises `UserError` where GitHub
+    or the ledger fail: run again, and what is lacking is done.
+    """
+    client = forge.client
+    if not may_write(client, comment.author, comment.author_id):
+        return f"ignored: {one_line(comment.author, 40)} has no permission to write to {client.repository}"
+    if not _react(client, comment, "eyes"):
+        return "ignored: the comment is gone"
+    key = f"answer {comment.comment}"
+    try:
+        if any(comment.key == key for comment in forge.comments(comment.issue)):
+            return "answered already"
+        said = act(contexts, client, comment)
+        _react(client, comment, "+1" if said.done else "confused")
+        asked = code(comment.body.partition("\n")[0], 100)
+        forge.upsert_comment(comment.issue, key, f"> {asked}\n\n{said.text}")
+    except NotFound:
+        return f"not answered: there is no {comment.issue} any more"
+    return "done and answered" if said.done else "answered: it could not be done"
+
+
+def _react(client: GitHubClient, comment: Comment, content: Reaction) -> bool:
+    """Put a reaction on the comment, which GitHub keeps once; False where the comment is gone."""
+    try:
+        client.request("POST", f"/issues/comments/{comment.comment}/reactions", {"content": content})
+    except Refused as refused:
+        if refused.status == 404:
+            return False
+        raise client.refusal(refused, "react to comments", "issues: write") from None
+    return True
 
 
 def why_passed_over(labelling: Labelling) -> str | None:

@@ -15,11 +15,6 @@ SUMMARY_LIMIT = 1 << 20  # bytes of one step
 _COMMAND = re.compile(r"(?m)^(\s*):(?=:)|##(?=\[)")
 
 
-def in_actions(environ: Mapping[str, str]) -> bool:
-    """Whether a workflow job runs us."""
-    return environ.get("GITHUB_ACTIONS") == "true"
-
-
 def set_outputs(environ: Mapping[str, str], outputs: Mapping[str, object]) -> None:
     """Set outputs of this step; nothing happens outside of Actions. True and False are written in lower case."""
     path = environ.get("GITHUB_OUTPUT")

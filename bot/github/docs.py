@@ -1,6 +1,6 @@
-"""The action's inputs and outputs as the table of docs/github.md, rendered from action.yml.
+"""The action's inputs and outputs as a table for the documentation, rendered from action.yml.
 
-python -m bot.actions.docs < action.yml
+python -m bot.github.docs < action.yml
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What GitHub adds around the loop: workflow files, outputs, the chain of workflow runs, commands in comments."""

@@ -1,1 +1,0 @@
-"""Commands in comments on GitHub: what a comment says, who may say it, what is done and answered."""

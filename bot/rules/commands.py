@@ -1,0 +1,141 @@
+"""What a user may say: the words of the command line, of comments and of gestures on the forge, in one enumeration.
+
+Whoever handles or explains them matches over the names, so that a type checker says where a new one is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+CALL = "/nocturne"
+TEXT_LIMIT = 300  # characters of what a human says with a command about an experiment
+
+ExperimentCommand = Literal["revert", "retry", "approve", "reject"]  # that the ledger keeps
+GivenCommand = Literal["pause", "resume", "stop"] | ExperimentCommand
+AboutExperiment = Literal["retry", "approve", "reject", "revert", "explain"]
+AboutCampaign = Literal["status", "pause", "resume", "stop", "promote", "idea"]
+Name = AboutExperiment | AboutCampaign | Literal["help"]
+Steering = ExperimentCommand | Literal["pause", "resume", "stop", "promote", "idea"]
+Gesture = Literal["close", "delete_branch", "push"]
+STEERING: tuple[Steering, ...] = (
+    *("pause", "resume", "stop", "revert", "retry", "approve", "reject", "promote", "idea"),
+)
+_ORDER: tuple[Name, ...] = (
+    "status", "pause", "resume", "stop", "retry", "approve", "reject", "revert", "promote", "explain", "idea",
+    "help",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command; if `numbered`, it is about one experiment, and if `worded`, what follows is a text.
+
+    `on_pull` and `elsewhere` say what it does in a comment on an experiment's pull request, and on any other one or
+    an issue; `verb` what it does on the command line.
+    """
+
+    name: Name
+    verb: str
+    on_pull: str
+    elsewhere: str = "the same"
+    worded: bool = False
+
+    @property
+    def numbered(self) -> bool:
+        return self.name in get_args(AboutExperiment)
+
+
+def command_of(name: Name) -> Command:
+    """Return the command of that name."""
+    match name:
+        case "status":
+            return Command(
+                name,
+                "Say where the campaign stands.",
+                "says where the campaign stands: scores, gain, costs, latest experiments",
+            )
+        case "pause":
+            return Command(
+                name,
+                "Let running loops end after the stage in hand; experiments stay open.",
+                "lets loops end after the stage in hand; experiments stay open",
+            )
+        case "resume":
+            return Command(
+                name,
+                "Take back pause and stop, and let streaks count anew.",
+                "takes `pause` and `stop` back, counts streaks anew and starts the workflow again",
+            )
+        case "stop":
+            return Command(
+                name,
+                "Let running loops end after the experiment in hand.",
+                "lets loops end after the experiment in hand",
+            )
+        case "retry":
+            return Command(
+                name,
+                "Try a finished experiment again that was not merged, by a new experiment.",
+                "tries this experiment again, on the present incumbent, by a new experiment; not while it is open, and"
+                " not once it is merged",
+                "the same with its number: `/nocturne retry 7`",
+            )
+        case "approve":
+            return Command(
+                name,
+                "Note that you have read a merged experiment.",
+                "notes that a human has read this experiment, merged or held for want of a reader; overrules neither"
+                " review nor measurement",
+                "on the promotion: merges it; elsewhere the same with its number: `/nocturne approve 7`",
+            )
+        case "reject":
+            return Command(
+                name,
+                "End an open experiment, whatever its runs say.",
+                "ends this open experiment as `rejected`, also while it trains: nothing of it is merged; what follows"
+                " is the reason",
+                "the same with its number: `/nocturne reject 7 it leaks`",
+                worded=True,
+            )
+        case "revert":
+            return Command(
+                name,
+                "Take one merged experiment out again, by a new experiment.",
+                "takes this merged experiment out again, by a new experiment",
+                "the same with its number: `/nocturne revert 7`",
+            )
+        case "promote":
+            return Command(
+                name,
+                "Open or update the pull request with the confirmed gains.",
+                "opens the promotion, the pull request with the confirmed gains, or brings it up to date",
+            )
+        case "explain":
+            return Command(
+                name,
+                "Show an experiment: proposal, diff, pull request, runs, verdict.",
+                "says why this experiment was tried, what was measured and why its verdict is what it is",
+                "the same with its number: `/nocturne explain 7`",
+            )
+        case "idea":
+            return Command(
+                name,
+                "Give an idea, which the next experiments try.",
+                "the rest of the comment is an idea, which this campaign's next experiments try: `/nocturne idea DEPTH"
+                " = 6`",
+                "the same, in all campaigns; its outcome is told here",
+                worded=True,
+            )
+        case "help":
+            return Command(name, "Show the commands.", "shows this table")
+
+
+COMMANDS = tuple(command_of(name) for name in _ORDER)
+
+
+def meant_by(gesture: Gesture) -> ExperimentCommand:
+    """Return the command that a human's gesture on an experiment's pull request stands for."""
+    match gesture:
+        case "close" | "delete_branch" | "push":
+            return "reject"
