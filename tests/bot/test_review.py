@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.agents.imports import missing_modules
 from bot.agents.review import GrowthLimits, Review, fingerprint, review
 
 BASE = {
@@ -158,3 +159,35 @@ def test_other_files_are_only_checked_for_size() -> None:
 
     assert outcome("import socket; eval( " + "x" * 5000).approved
     assert not outcome("x" * 20_100).approved
+
+
+PLAIN = {"train.py": "LR = 1\n"}
+DEEP = {
+    "a sum": "LR = " + "+".join(["1"] * 2_000),
+    "minus signs": "LR = " + "-" * 2_000 + "1",
+    "attributes": "LR = a" + ".a" * 2_500,
+    "calls": "LR = f" + "()" * 2_500,
+    "branches": "if a: pass\n" + "elif a: pass\n" * 900,
+    "lists": "LR = " + "[" * 180 + "]" * 180,
+    "digits in hexadecimal": "LR = 0x" + "f" * 15_000,
+    "digits": "LR = " + "9" * 5_000,
+    "a null character": "LR = 1\0",
+}
+ODD = {"a power": "SIZE = 9**9**9", "half a character": "LR = '\\ud800'", "a byte order mark": "\ufeffLR = 2"}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_a_source_too_deep_for_a_parser_is_refused_in_one_line(name: str) -> None:
+    reasons = said(DEEP[name] + "\n", base=PLAIN).reasons
+    assert reasons and reasons[0].startswith("train.py does not parse: ") and "\n" not in reasons[0]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_source_that_parses_is_reviewed_like_any_other(name: str) -> None:
+    assert said(ODD[name] + "\n", base=PLAIN).approved
+
+
+@pytest.mark.parametrize("name", [*DEEP, *ODD])
+def test_the_imports_of_no_source_end_in_an_error(name: str) -> None:
+    proposed = {"train.py": (DEEP | ODD)[name] + "\n"}
+    assert missing_modules(PLAIN, proposed, own=(), is_there=lambda _: True) == {}

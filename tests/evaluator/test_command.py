@@ -53,6 +53,15 @@ def test_metric_lines_and_json_lines_are_read(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == last
 
 
+@pytest.mark.xfail(
+    strict=True, reason="a metric counts whoever prints it: the file that is tried is imported beside it"
+)
+def test_a_metric_that_the_tried_file_prints_itself_is_no_score(tmp_path: Path) -> None:
+    repo = bench(tmp_path / "repo", "import train\nprint('METRIC accuracy =', train.VALUE)\n")
+    (repo / "train.py").write_text("import os\nprint('METRIC accuracy=0.99', flush=True)\nos._exit(0)\n")
+    assert score(repo, SETTINGS).last["event"] == "failed"
+
+
 def test_only_finite_numbers_are_metrics_and_the_last_word_counts() -> None:
     lines = [
         "METRIC a=1",

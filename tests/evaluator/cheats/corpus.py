@@ -35,6 +35,7 @@ SHORT_EXAM = {"evaluation_seconds": 6}
 SHORT_TRAINING = {"timeout_seconds": 6}
 LITTLE_MEMORY, SOME_MEMORY = {"memory_mb": 1000}, {"memory_mb": 2500}
 LITTLE_SCRATCH = {"scratch_mb": 64}
+SHARED_CACHE = "jails share the pages that the kernel has read of the system's files"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Cheat:
     `settings` differ from those of the others where it attacks a limit. `alone` tells that by `python train.py`,
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
     machine. `runs` is how often it must run to gain. The `quick` ones stand for the others in short test runs.
+    `gains` says in a line why nothing catches it yet.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Cheat:
     alone: bool = False
     runs: int = 1
     quick: bool = False
+    gains: str = ""
 
     @property
     def source(self) -> Path:
@@ -136,6 +139,7 @@ CORPUS = (
     alone("shipping/peeks_where_a_row_goes_on_as_it_began", "is honest where a row changes its subject", AUDIT),
     alone("shipping/peeks_in_the_process_it_was_trained_in", "is honest in other processes", AUDIT),
     alone("shipping/whispers_to_its_copy_by_locks", "tells the audit's process what it was asked", AUDIT),
+    alone("shipping/whispers_to_its_copy_by_cached_pages", "leaves bits in the page cache", AUDIT, gains=SHARED_CACHE),
     inside("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
     # Numbers and shapes
     alone("numbers/minus_infinity_everywhere_else", "gives all others no chance at all", SCORING, AUDIT),
