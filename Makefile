@@ -84,10 +84,10 @@ clean: ## Remove the environment and the demo
 	rm -rf $(VENV) nocturne-demo .pytest_cache .mypy_cache .ruff_cache
 
 # The environment: checked prerequisites, pinned packages, this checkout. Made again when a pin changes.
-$(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh .github/fetch-bubblewrap.sh
+$(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh
 	@sh .github/check-prerequisites.sh "$(PYTHON)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@sh .github/fetch-bubblewrap.sh $(BIN)
+	@$(BIN)/python -m evaluator jail --into $(BIN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable ".[dev]"
 	@touch $@

@@ -8,7 +8,9 @@ rendered from it (`bot.config_docs`).
 from __future__ import annotations
 
 import difflib
+import functools
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -54,6 +56,11 @@ def _one_group(text: str) -> str:
     if groups != 1:
         raise ValueError(f"must have one group, around the number, such as 'loss ([0-9.]+)'; it has {groups}")
     return text
+
+
+@functools.cache
+def _warn_once(said: str) -> None:
+    print(f"nocturne: {said}", file=sys.stderr)
 
 
 class _Section(BaseModel):
@@ -138,9 +145,10 @@ class Evaluator(_Section):
     an environment, such as `.venv`, or a name on PATH. null finds it: the repository's `.venv` or `venv`, the conda
     environment of `environment.yml`, an active environment, the Python that runs Nocturne, `python3` on PATH; for
     `kind: train` the first of them that has torch and numpy. For `kind: command` it is what `python` means there."""
-    jail: Literal["auto", "bubblewrap", "namespaces", "none"] = "auto"
-    """How candidates are locked in. `auto` takes bubblewrap, else bare namespaces, else refuses to run. `none`
-    locks nothing, marks every score as unjailed, and is refused while credentials are about."""
+    jail: Literal["auto", "bubblewrap", "none"] = "auto"
+    """How candidates are locked in. `auto` takes bubblewrap, unpacks the distribution's package if it is not installed,
+    and refuses to run without one. `none` locks nothing, marks every score as unjailed, and is refused while
+    credentials are about."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     """Most memory of a run in MiB; null takes a share of the machine's."""
     scratch_mb: Annotated[int, Field(ge=1)] | None = None
@@ -156,6 +164,14 @@ class Evaluator(_Section):
     launch: Annotated[list[str], Field(max_length=64)] = []
     """For `kind: train`: the words of a program that starts the script in several processes, such as
     `[torchrun, --nproc-per-node, "2"]`. Each is served training data of its own, and the first one's model counts."""
+
+    @field_validator("jail", mode="before")
+    @classmethod
+    def _old_jail(cls, name: object) -> object:
+        if name == "namespaces":
+            _warn_once("evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`")
+            return "bubblewrap"
+        return name
 
 
 class VerdictRule(_Section):

@@ -140,8 +140,12 @@ def _python_of(repo: Path, chosen: settings.Settings, modules: Sequence[str] = (
 
 
 def _jail(args: argparse.Namespace) -> int:
-    from evaluator.jail import choose
+    from evaluator.jail import choose, install
 
+    if args.into is not None:
+        if install.find() is None:
+            print(install.unpack(args.into.absolute()))
+        return 0
     print(choose(args.kind).name)
     return 0
 
@@ -218,6 +222,9 @@ def _parser() -> argparse.ArgumentParser:
 
     jail = commands.add_parser("jail", help="say which jail works here, or how to get one")
     jail.add_argument("kind", choices=settings.JAILS, nargs="?", default="auto", help="only try this one")
+    jail.add_argument(
+        "--into", type=Path, metavar="DIR", help="unpack bubblewrap there if this machine has none"
+    )
     jail.set_defaults(run=_jail)
 
     reader = commands.add_parser(

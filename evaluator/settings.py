@@ -14,7 +14,7 @@ from evaluator.errors import UserError
 
 VERSION = 1
 LOGITS = ("auto", "copied", "read")
-JAILS = ("auto", "bubblewrap", "namespaces", "none")
+JAILS = ("auto", "bubblewrap", "none")
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,13 @@ def _choice(value: object, where: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def _jail(value: object, where: str) -> str:
+    if value == "namespaces":
+        print(f"{where}: namespaces is bubblewrap now: write `jail: bubblewrap`", file=sys.stderr)
+        value = "bubblewrap"
+    return _choice(value, where, JAILS)
+
+
 def _name(value: object, where: str) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise UserError(f"{where}: must be a text that is not empty, not {_named(value)}")
@@ -279,7 +286,7 @@ _PARSERS: dict[str, Any] = {
     "memory_mb": _optional_count,
     "scratch_mb": _optional_count,
     "processes": _count,
-    "jail": lambda value, where: _choice(value, where, JAILS),
+    "jail": _jail,
     "data": _names,
     "read": _names,
     "min_effect": _positive,

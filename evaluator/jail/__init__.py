@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import subprocess
+import sys
 from pathlib import Path
 
 from evaluator.errors import UserError
+from evaluator.jail import install
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from evaluator.jail.credentials import refuse_credentials
-from evaluator.jail.namespaces import Namespaces
 from evaluator.jail.unjailed import Unjailed
 from evaluator.jail.view import Jail, Limits, View
 
@@ -18,36 +19,38 @@ _OR_NONE = "or set `jail: none`, which marks every score as unjailed"
 
 
 def choose(wanted: str) -> Jail:
-    """Return the jail that `wanted` (auto, bubblewrap, namespaces or none) stands for, after a trial of it.
+    """Return the jail that `wanted` (auto, bubblewrap or none) stands for, after a trial of it.
 
-    auto is bubblewrap, else namespaces; but a bubblewrap too old for quotas comes second. "none" is for a
-    machine whose owner said so.
+    auto is bubblewrap; if this machine has none, the distribution's package is unpacked into the user's cache. "none"
+    is for a machine whose owner said so.
 
-    Raises `UserError` with the mend where it can't be had, and for none where credentials are in sight.
+    Raises `UserError` with what to do if it can't be had, and for none if credentials are in sight.
     """
     if wanted == "none":
         refuse_credentials()
         return Unjailed()
-    bubblewrap = find_bubblewrap() if wanted in ("auto", "bubblewrap") else None
-    namespaces = Namespaces() if wanted in ("auto", "namespaces") else None
-    jails: list[Bubblewrap | Namespaces] = [each for each in (bubblewrap, namespaces) if each is not None]
-    if bubblewrap is not None and not bubblewrap.holds_quota:
-        jails.reverse()
-    complaints = []
-    for jail in jails:
-        complaint = _try(jail)
-        if complaint is None:
-            return jail
-        complaints.append(complaint)
-    mends = _mends() if complaints else []
-    if bubblewrap is None and wanted != "namespaces":
-        mends.insert(0, "apt install bubblewrap")
-    why = "; ".join(complaints) or "bubblewrap is not installed"
-    raise UserError(f"no jail can be made ({why}): {'; '.join(mends)}; {_OR_NONE}")
+    jail = find_bubblewrap() or _unpacked()
+    complaint = _try(jail)
+    if complaint is not None:
+        raise UserError(f"no jail can be made ({complaint}): {'; '.join(_remedies())}; {_OR_NONE}")
+    return jail
+
+
+def _unpacked() -> Bubblewrap:
+    print(
+        "bubblewrap is not installed: unpacking the distribution's package ...", file=sys.stderr, flush=True
+    )
+    try:
+        install.unpack(install.cached())
+    except UserError as error:
+        raise UserError(f"no jail can be made: {error}; {_OR_NONE}") from None
+    found = find_bubblewrap()
+    assert found is not None
+    return found
 
 
 @functools.cache
-def _try(jail: Bubblewrap | Namespaces) -> str | None:
+def _try(jail: Bubblewrap) -> str | None:
     """Run a shell in the jail; return None, or why that did not work. Asked once per process."""
     scratch = Path("/tmp/scratch")
     view = View(read_only=(), scratch=scratch, scratch_bytes=1 << 20)
@@ -67,25 +70,25 @@ def _try(jail: Bubblewrap | Namespaces) -> str | None:
     return said[0][:200] if said else f"exit code {done.returncode}"
 
 
-def _mends() -> list[str]:
+def _remedies() -> list[str]:
     """Say what this machine forbids, as commands that would allow it."""
-    mends = []
+    remedies = []
     if _setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
-        mends.append(
+        remedies.append(
             "let AppArmor allow user namespaces to bubblewrap: apt install apparmor-profiles && "
             "ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && "
             "systemctl reload apparmor"
         )
     if _setting("kernel/unprivileged_userns_clone") == "0":
-        mends.append("sysctl -w kernel.unprivileged_userns_clone=1")
+        remedies.append("sysctl -w kernel.unprivileged_userns_clone=1")
     if _setting("user/max_user_namespaces") == "0":
-        mends.append("sysctl -w user.max_user_namespaces=15000")
+        remedies.append("sysctl -w user.max_user_namespaces=15000")
     if _in_container():
-        mends.append(
+        remedies.append(
             "start this container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
             "--security-opt systempaths=unconfined"
         )
-    return mends or ["let this user make user namespaces (user_namespaces(7))"]
+    return remedies or ["let this user make user namespaces (user_namespaces(7))"]
 
 
 def _setting(name: str) -> str:

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evaluator.errors import UserError
+from evaluator.jail import install
 from evaluator.jail.memory_file import memory_file
 from evaluator.jail.mounts import Mount, covers, mounts, uncovered
 from evaluator.jail.seccomp import program
@@ -44,7 +44,6 @@ _FILLED_FROM = "/.tree"  # where its sources stand in the jail, read-only
 _LEFT_BY_SHELLS = ("PWD", "OLDPWD", "SHLVL", "_")
 _STAGE = (sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("stage.py")))
 _WHERE_KNOWN = ("--disable-userns", "--size")
-BESIDE = Path(sys.executable).parent  # this project's set-up unpacks bubblewrap here if the machine has none
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,8 @@ class Bubblewrap:
 
 
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return the bubblewrap on PATH, or else the one beside our Python, and what it can do; None if there is none."""
-    path = shutil.which("bwrap") or shutil.which("bwrap", path=str(BESIDE))
+    """Return the bubblewrap of this machine (see `install.find`) and what it can do; None if there is none."""
+    path = install.find()
     if path is None:
         return None
     try:

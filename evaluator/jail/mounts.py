@@ -1,6 +1,6 @@
-"""The file system of a jail as a plain list of mounts, made from a view; each jail carries the list out.
+"""The file system of a jail as a plain list of mounts, made from a view.
 
-One list for all jails, so that they show the same. It starts from an empty root, is carried out in order,
+It starts from an empty root, is carried out in order,
 and says where everything comes from outside with all symbolic links resolved, so that a link can't lead a
 mount elsewhere.
 """

@@ -90,7 +90,7 @@ class Launch:
 
 
 class Jail(Protocol):
-    """One way to start a process in a jail. `name` stands in every score: bubblewrap, namespaces or none."""
+    """One way to start a process in a jail. `name` stands in every score: bubblewrap or none."""
 
     @property
     def name(self) -> str: ...

@@ -33,7 +33,7 @@ from tests.bot.repositories import CONFIG, make_repository, nocturne
 COMMIT = "a" * 40
 RUN: dict[str, Any] = {
     "kind": "run_finished", "run": run_id(COMMIT, 1), "experiment": 1, "commit": COMMIT, "replicate": 1,
-    "seed": seed_of(0, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f", "jail": "namespaces",
+    "seed": seed_of(0, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f", "jail": "bubblewrap",
     "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
 CONTEXT: Any = types.SimpleNamespace(
@@ -78,7 +78,7 @@ ABSURD: dict[str, tuple[dict[str, Any], str]] = {
     "curve without an end": ({"curve": [[1, 2, 3.0]] * 5_000}, "curve"),
     "curve nested": ({"curve": nested(200)}, "curve"),
     "escape in runner": ({"runner": ESCAPE}, "runner"),
-    "invisible in jail": ({"jail": "name\u200bspaces"}, "jail"),
+    "invisible in jail": ({"jail": "bubble\u200bwrap"}, "jail"),
     "lines in a reason": ({"score": None, "failure": {"class": "nan", "reason": "a\nb"}}, "failure.'reason'"),
     "reason without an end": ({"score": None, "failure": {"class": "nan", "reason": "a" * 20_000}}, "failure"),
     "reason is a number": ({"score": None, "failure": {"class": 5, "reason": "x"}}, "failure"),

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from bot.config import Config, parse
+from bot.config import Config, _warn_once, parse
 from bot.config_docs import commented_example, schema, schema_text
 from bot.errors import UserError
 
@@ -44,7 +44,7 @@ REFUSED = [
     ("evaluator: {kind: command}", "evaluator: kind: command needs the key `command`"),
     ("evaluator: {produce: [python, a.py]}", "evaluator: `produce` and `repeats` go with kind: command"),
     ("evaluator: {repeats: 0}", "evaluator.repeats: should be greater than or equal to 1, not 0"),
-    ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap', 'namespaces' or 'none'"),
+    ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap' or 'none'"),
     ("evaluator: {data: exam}", "evaluator.data: should be a valid list, not 'exam'"),
     ("evaluator: {guards: [a <= 3, b =< 2]}", "evaluator.guards.1: write NAME <= LIMIT (or >=, <, >) with a"),
     ("evaluator: 3", "evaluator: should be a valid dictionary"),
@@ -115,3 +115,12 @@ def test_schema_refuses_what_the_program_refuses(text: str) -> None:
 def test_schema_accepts_the_example_and_its_defaults() -> None:
     jsonschema.validate(Config().model_dump(mode="json"), schema())
     jsonschema.validate({"campaigns": {"a": {"seed": 1}}}, schema())
+
+
+def test_the_old_name_of_a_jail_is_bubblewrap_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _warn_once.cache_clear()
+    for _ in range(2):
+        assert parse("evaluator: {jail: namespaces}")[1].evaluator.jail == "bubblewrap"
+    assert capsys.readouterr().err == (
+        "nocturne: evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`\n"
+    )

@@ -152,8 +152,7 @@ print("METRIC value=1")
 """
 
 
-@pytest.mark.parametrize("jail", ["namespaces", "bubblewrap"])
-def test_a_script_finds_its_packages_caches_and_no_more(home: Path, tmp_path: Path, jail: str) -> None:
+def test_a_script_finds_its_packages_caches_and_no_more(home: Path, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     repo.mkdir()
     (repo / "bench.py").write_text(f"OUTSIDE = {str(home)!r}\n{LOOK}")
@@ -161,7 +160,6 @@ def test_a_script_finds_its_packages_caches_and_no_more(home: Path, tmp_path: Pa
         "kind": "command",
         "command": ["python", "bench.py"],
         "metric": {"name": "value"},
-        "jail": jail,
     }
     last = scored(repo, settings, home).last
     assert last["event"] == "score", last
@@ -175,10 +173,7 @@ def test_a_script_finds_its_packages_caches_and_no_more(home: Path, tmp_path: Pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("jail", ["namespaces", "bubblewrap"])
-def test_a_kernel_of_the_hub_is_loaded_offline_and_again_in_the_audit(
-    home: Path, tmp_path: Path, jail: str
-) -> None:
+def test_a_kernel_of_the_hub_is_loaded_offline_and_again_in_the_audit(home: Path, tmp_path: Path) -> None:
     kernels = pytest.importorskip("kernels")
     version = (
         "" if kernels.__version__.startswith("0.12.") else ", version=1"
@@ -194,7 +189,7 @@ def test_a_kernel_of_the_hub_is_loaded_offline_and_again_in_the_audit(
         "import pickle; torch.save(model.state_dict(), 'model.pt')\n"
         "evaluate_bpb(model, tokenizer, 4)\n"
     )
-    outcome = scored(repo, {**STEPS, "jail": jail}, home)
+    outcome = scored(repo, STEPS, home)
     assert outcome.last["event"] == "score", (outcome.last, outcome.stderr)
     assert not (repo / "model.pt").exists()
 
@@ -259,12 +254,11 @@ dist.destroy_process_group()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("jail", ["namespaces", "bubblewrap"])
-def test_processes_find_each_other_by_loopback(tmp_path: Path, jail: str) -> None:
+def test_processes_find_each_other_by_loopback(tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     repo.mkdir()
     (repo / "bench.py").write_text(GROUP)
     words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "bench.py"]
-    settings = {"kind": "command", "command": words, "metric": {"name": "sum"}, "jail": jail}
+    settings = {"kind": "command", "command": words, "metric": {"name": "sum"}}
     outcome = scored(repo, settings, tmp_path)
     assert outcome.last["event"] == "score" and outcome.last["score"] == 3.0, outcome.last

@@ -27,7 +27,7 @@ told["data"] = [text(path) for path in os.environ["NOCTURNE_DATA"].split(":") if
 print("TOLD", json.dumps(told))
 print("METRIC value=1")
 """
-JAILS = ("namespaces", "bubblewrap", "none")
+JAILS = ("bubblewrap", "none")
 
 
 def measured(
@@ -296,9 +296,8 @@ pathlib.Path(os.environ["NOCTURNE_OUT"], "said").write_text(" ".join(found))
 """
 
 
-@pytest.mark.parametrize("jail", JAILS[:2])
 def test_ignored_data_is_the_locked_sides_alone_where_data_names_it(
-    repo: Path, exported: Path, tmp_path: Path, jail: str
+    repo: Path, exported: Path, tmp_path: Path
 ) -> None:
     fill(repo, tmp_path)
     far = tmp_path / "elsewhere" / "far.txt"
@@ -307,7 +306,7 @@ def test_ignored_data_is_the_locked_sides_alone_where_data_names_it(
     (exported / "bench.py").write_text(BENCH + check)
     outcome = measured(
         exported, "python", "bench.py", "data/set.txt", produce=["python", "train.py"], data=["data", "linked"],
-        jail=jail, repository=str(repo),
+        repository=str(repo),
     )  # fmt: skip
     gone = "FileNotFoundError"
     assert outcome.last["log_tail"].splitlines()[-1] == f"{gone} {gone} old weights {gone} {gone}"
@@ -373,15 +372,14 @@ def test_temporary_folders_are_short_wherever_they_lie_outside(
     assert list(long.iterdir()) == []
 
 
-@pytest.mark.parametrize("jail", JAILS[:2])
-def test_a_repository_below_the_jails_own_folders_is_as_good(jail: str) -> None:
+def test_a_repository_below_the_jails_own_folders_is_as_good() -> None:
     for place in (Path("/tmp/nocturne"), Path("/tmp/nocturne/run/repo"), Path("/dev/shm/nocturne-repo")):
         if Path(f"/{place.parts[1]}/{place.parts[2]}").exists() and place.parts[1] != "dev":
             pytest.skip(f"{place} is somebody else's")
         place.mkdir(parents=True)
         try:
             (place / "bench.py").write_text(BENCH)
-            outcome = measured(place, "python", f"{place}/bench.py", f"{place}/bench.py", jail=jail)
+            outcome = measured(place, "python", f"{place}/bench.py", f"{place}/bench.py")
             assert told(outcome)["own"] == 2
         finally:
             shutil.rmtree("/tmp/nocturne" if place.parts[1] == "tmp" else place)

@@ -99,3 +99,10 @@ def test_on_the_command_line_a_mistake_is_one_line_and_exit_code_2(tmp_path: Pat
         assert said in outcome.last["message"]
     (tmp_path / "train.py").write_text("")
     assert "no prepare.py" in score(tmp_path, {}).stderr
+
+
+def test_the_old_name_of_a_jail_is_bubblewrap_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert settings.parse({"jail": "namespaces"}, "settings").jail == "bubblewrap"
+    assert (
+        capsys.readouterr().err == "settings: jail: namespaces is bubblewrap now: write `jail: bubblewrap`\n"
+    )

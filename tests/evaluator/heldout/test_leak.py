@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bot.agents.review import review
 from evaluator import starter_files
 from evaluator.heldout import disguises
 from evaluator.heldout.leak import copied
@@ -139,6 +140,18 @@ def test_validation_tokens_are_seen_however_they_are_spelled(how: str) -> None:
     assert len(said) == 1 and said[0].startswith("train.py: ") and "tokens" in said[0]
     others = np.random.default_rng(1).integers(0, 512, 40).tolist()
     assert copied({"train.py": TRAIN + NUMBERS[how](others)}, small_index(), ROWS) == []
+
+
+def test_no_limit_of_the_review_refuses_any_of_these_disguises_so_the_search_is_needed() -> None:
+    """What is copied is short: no string is long, no list has many numbers, and little is added."""
+    before, changed = "BATCH_SIZE = 16\n", "BATCH_SIZE = 32\n"
+    disguised = {how: write(COPY[:240]) for how, write in TEXTS.items()}
+    disguised |= {f"tokens, {how}": write(IDS) for how, write in NUMBERS.items()}
+    for how, added in disguised.items():
+        other = "data.txt" if how.startswith("another") else "train.py"
+        base = {"train.py": before, "data.txt": ""}
+        proposed = {"train.py": changed} | {other: ("" if other == "data.txt" else changed) + added.decode()}
+        assert review(editable=list(base), base=base, proposed=proposed, tried={}).approved, how
 
 
 @pytest.mark.parametrize(("count", "caught"), [(RUN - 1, False), (RUN, True)])

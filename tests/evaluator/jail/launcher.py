@@ -11,15 +11,12 @@ import sys
 from pathlib import Path
 
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
-from evaluator.jail.namespaces import Namespaces
 from evaluator.jail.view import Jail, Limits, View
 from tests.evaluator.pythons import running_paths
 
 
 def jail_named(name: str) -> Jail:
     """Return a jail; "bubblewrap 0.6" is the one installed, used as if it could do no more than 0.6 can."""
-    if name == "namespaces":
-        return Namespaces()
     found = find_bubblewrap()
     assert found is not None
     return Bubblewrap(found.bwrap, frozenset()) if name == "bubblewrap 0.6" else found

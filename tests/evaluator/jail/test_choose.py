@@ -10,7 +10,7 @@ import pytest
 
 import evaluator.jail as jails
 from evaluator.errors import UserError
-from evaluator.jail import bubblewrap, choose
+from evaluator.jail import choose, install
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from tests.evaluator.jail.world import ROOT, SECRET, World, run, skip_unless_possible
 
@@ -21,10 +21,9 @@ def untried() -> None:
 
 
 @pytest.fixture
-def both() -> None:
-    """For tests in which both jails are tried."""
-    skip_unless_possible("bubblewrap")
-    skip_unless_possible("namespaces")
+def possible() -> None:
+    """For tests in which a real jail is made."""
+    skip_unless_possible()
 
 
 def program(folder: Path, text: str) -> str:
@@ -41,16 +40,12 @@ def installed() -> str:
     return found.bwrap
 
 
-@pytest.mark.usefixtures("both")
-def test_bubblewrap_is_first_and_either_can_be_asked_for() -> None:
-    found = find_bubblewrap()
-    if found is None or not found.holds_quota:
-        pytest.skip("this bubblewrap comes second: see below")
+@pytest.mark.usefixtures("possible")
+def test_bubblewrap_is_what_is_taken() -> None:
     assert choose("auto").name == choose("bubblewrap").name == "bubblewrap"
-    assert choose("namespaces").name == "namespaces"
 
 
-@pytest.mark.usefixtures("both")
+@pytest.mark.usefixtures("possible")
 def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = installed()
     monkeypatch.setenv("PATH", program(tmp_path, f'echo x >> {tmp_path}/log\nexec {real} "$@"'))
@@ -59,16 +54,41 @@ def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert len((tmp_path / "log").read_text().split()) == asked_for_options + 1
 
 
-@pytest.mark.usefixtures("both")
-def test_without_bubblewrap_namespaces_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_bubblewrap_and_without_a_package_there_is_no_jail(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(bubblewrap, "BESIDE", tmp_path)
-    assert choose("auto").name == "namespaces"
-    with pytest.raises(UserError, match=r"apt install bubblewrap.*`jail: none`"):
-        choose("bubblewrap")
+    monkeypatch.setattr(install, "BESIDE", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for wanted in ("auto", "bubblewrap"):
+        with pytest.raises(UserError, match=r"apt install bubblewrap.*dnf.*pacman.*`jail: none`") as caught:
+            choose(wanted)
+        assert "\n" not in str(caught.value)
+        assert capfd.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("both")
+@pytest.mark.usefixtures("possible")
+def test_where_there_is_none_the_package_is_unpacked_into_the_cache_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real = installed()
+
+    def unpack(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        (folder / "bwrap").symlink_to(Path(real).resolve())
+        return folder / "bwrap"
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(install, "BESIDE", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(install, "unpack", unpack)
+    assert [choose("auto").name for _ in range(2)] == ["bubblewrap"] * 2
+    assert capfd.readouterr().err.count("unpacking the distribution's package") == 1
+    found = find_bubblewrap()
+    assert found is not None and found.bwrap == str(tmp_path / "cache/nocturne/bin/bwrap")
+
+
+@pytest.mark.usefixtures("possible")
 def test_one_beside_our_python_is_found_if_path_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -76,37 +96,31 @@ def test_one_beside_our_python_is_found_if_path_has_none(
     beside.mkdir()
     (beside / "bwrap").symlink_to(Path(installed()).resolve())
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(bubblewrap, "BESIDE", beside)
+    monkeypatch.setattr(install, "BESIDE", beside)
     found = find_bubblewrap()
     assert found is not None and found.bwrap == str(beside / "bwrap")
     assert choose("bubblewrap") == found
 
 
-@pytest.mark.usefixtures("both")
-def test_a_broken_bubblewrap_is_passed_over_and_quoted(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("possible")
+def test_a_broken_bubblewrap_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     refusal = "bwrap: setting up uid map: Permission denied"
     monkeypatch.setenv("PATH", program(tmp_path, f"echo '{refusal}' >&2; echo more >&2; exit 1"))
-    assert choose("auto").name == "namespaces"
     with pytest.raises(UserError, match=refusal) as caught:
-        choose("bubblewrap")
+        choose("auto")
     assert "more" not in str(caught.value)
     assert "apt install bubblewrap" not in str(caught.value)
 
 
-@pytest.mark.usefixtures("both")
-def test_an_old_bubblewrap_without_quotas_comes_second(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("possible")
+def test_an_old_bubblewrap_without_quotas_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = shlex.quote(installed())
     old = f'[ "$1" = --help ] && {{ {real} --help | grep -v -e --size -e --disable-userns; exit; }}; exec {real} "$@"'
     monkeypatch.setenv("PATH", program(tmp_path, old))
     found = find_bubblewrap()
     assert isinstance(found, Bubblewrap)
     assert found.options == frozenset()
-    assert choose("auto").name == "namespaces"
-    assert choose("bubblewrap") == found
+    assert choose("auto") == found
 
 
 def test_what_the_machine_forbids_is_named_with_the_mend(
@@ -150,7 +164,7 @@ def ask(host: World, line: str, **env: str) -> str:
     words = ("PYTHON", "-I", "-c", _ASK.format(root=str(ROOT)))
     command = ("/bin/sh", "-c", f"{line}; exit $?", "sh", *words)
     view = {"read_only": (str(ROOT / "evaluator"),)}
-    done = run("self", host.order("namespaces", *command, env={"PATH": "/usr/bin:/bin"} | env, **view))
+    done = run("self", host.order(*command, env={"PATH": "/usr/bin:/bin"} | env, **view))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -196,7 +210,6 @@ def test_a_credential_of_a_process_above_refuses_none(host: World) -> None:
 def test_a_credential_taken_away_after_the_start_is_still_seen(host: World) -> None:
     code = "import os; del os.environ['MY_SECRET'];" + _ASK.format(root=str(ROOT))
     order = host.order(
-        "namespaces",
         "PYTHON",
         "-I",
         "-c",

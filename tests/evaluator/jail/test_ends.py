@@ -16,7 +16,6 @@ import pytest
 
 from tests.evaluator.jail.world import HERE, ROOT, World, run, skip_unless_possible, start
 
-JAILS = ("bubblewrap", "namespaces")
 WAIT = 20.0
 
 # A parent, and below it: a session of its own, a grandchild whose parent is gone, and one deaf to SIGTERM.
@@ -57,39 +56,35 @@ def until_said(pipe: int, count: int) -> None:
         said += os.read(pipe, 1)
 
 
-@pytest.mark.parametrize("jail", JAILS)
 @pytest.mark.parametrize(
     ("line", "code"),
     [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -15 $$", 143), ("kill -6 $$", 134)],
 )
-def test_exit_codes_and_signals_come_through(host: World, jail: str, line: str, code: int) -> None:
-    assert start(host.order(jail, "/bin/sh", "-c", line)).wait(WAIT) == code
+def test_exit_codes_and_signals_come_through(host: World, line: str, code: int) -> None:
+    assert start(host.order("/bin/sh", "-c", line)).wait(WAIT) == code
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_a_missing_command_and_a_missing_folder_fail_with_a_line(host: World, jail: str) -> None:
-    done = run("self", host.order(jail, "/no/such/command"))
+def test_a_missing_command_and_a_missing_folder_fail_with_a_line(host: World) -> None:
+    done = run("self", host.order("/no/such/command"))
     assert done.returncode == 127
     assert "/no/such/command" in done.stderr
-    done = run("self", host.order(jail, "/bin/sh", "-c", "exit 0", folder="/no/such"))
+    done = run("self", host.order("/bin/sh", "-c", "exit 0", folder="/no/such"))
     assert done.returncode not in (0, 2)
     assert len(done.stderr.splitlines()) == 1
     assert "No such file or directory" in done.stderr
 
 
-@pytest.mark.parametrize("jail", JAILS)
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
-def test_what_the_command_leaves_behind_ends_with_it(host: World, jail: str, end: str) -> None:
+def test_what_the_command_leaves_behind_ends_with_it(host: World, end: str) -> None:
     code = FAMILY + f"time.sleep(0.3)\n{end}"
-    process = start(host.order(jail, "PYTHON", "-c", code), stdout=subprocess.PIPE)
+    process = start(host.order("PYTHON", "-c", code), stdout=subprocess.PIPE)
     assert process.stdout is not None
     until_said(process.stdout.fileno(), 3)
     until_silent(process.stdout.fileno())
     assert process.wait(WAIT) == (3 if "exit" in end else 137)
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_an_orphan_that_ends_ends_nothing_else(host: World, jail: str) -> None:
+def test_an_orphan_that_ends_ends_nothing_else(host: World) -> None:
     """Its exit code is not the command's, and it does not stay a zombie."""
     code = (
         "import os, sys, time\n"
@@ -104,24 +99,22 @@ def test_an_orphan_that_ends_ends_nothing_else(host: World, jail: str) -> None:
         "    time.sleep(0.02)\n"
         "sys.exit(5 if time.monotonic() < until else 6)\n"
     )
-    assert start(host.order(jail, "PYTHON", "-c", code)).wait(WAIT) == 5
+    assert start(host.order("PYTHON", "-c", code)).wait(WAIT) == 5
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_the_file_mode_mask_is_ours(host: World, jail: str) -> None:
+def test_the_file_mode_mask_is_ours(host: World) -> None:
     mask = os.umask(0o027)
     try:
-        process = start(host.order(jail, "/bin/sh", "-c", "umask"), stdout=subprocess.PIPE, text=True)
+        process = start(host.order("/bin/sh", "-c", "umask"), stdout=subprocess.PIPE, text=True)
     finally:
         os.umask(mask)
     assert process.communicate(timeout=WAIT)[0].strip() == "0027"
 
 
-@pytest.mark.parametrize("jail", JAILS)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killing_what_was_launched_ends_everything(host: World, jail: str, number: signal.Signals) -> None:
+def test_killing_what_was_launched_ends_everything(host: World, number: signal.Signals) -> None:
     code = FAMILY + "time.sleep(600)"
-    process = start(host.order(jail, "PYTHON", "-c", code), stdout=subprocess.PIPE)
+    process = start(host.order("PYTHON", "-c", code), stdout=subprocess.PIPE)
     assert process.stdout is not None
     until_said(process.stdout.fileno(), 3)
     process.send_signal(number)
@@ -129,10 +122,9 @@ def test_killing_what_was_launched_ends_everything(host: World, jail: str, numbe
     assert process.wait(WAIT) == -number
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
-    skip_unless_possible(jail)
-    order = host.order(jail, "PYTHON", "-c", FAMILY + "time.sleep(600)")
+def test_the_jail_ends_with_its_launcher(host: World) -> None:
+    skip_unless_possible()
+    order = host.order("PYTHON", "-c", FAMILY + "time.sleep(600)")
     command = [sys.executable, str(HERE / "launcher.py"), json.dumps(asdict(order))]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -143,15 +135,12 @@ def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
         until_silent(process.stdout.fileno())
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World, jail: str) -> None:
+def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World) -> None:
     for tick in range(12):
-        process = start(
-            host.order(jail, "/bin/sleep", "600"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        process = start(host.order("/bin/sleep", "600"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdout is not None
         time.sleep(tick * 0.006)
-        below = _stopped(process) if jail == "bubblewrap" else []  # see the docstring of Bubblewrap
+        below = _stopped(process)  # see the docstring of Bubblewrap
         for each in (process.pid, *below):
             os.kill(each, signal.SIGKILL)
         until_silent(process.stdout.fileno())
@@ -168,13 +157,10 @@ def _stopped(process: subprocess.Popen) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_nobody_but_the_command_keeps_its_descriptors_open(host: World, jail: str) -> None:
+def test_nobody_but_the_command_keeps_its_descriptors_open(host: World) -> None:
     reader, writer = os.pipe()
     process = start(
-        host.order(
-            jail, "PYTHON", "-c", f"import os, time; os.close({writer}); time.sleep(600)", fds=(writer,)
-        )
+        host.order("PYTHON", "-c", f"import os, time; os.close({writer}); time.sleep(600)", fds=(writer,))
     )
     os.close(writer)
     until_silent(reader)
@@ -184,15 +170,13 @@ def test_nobody_but_the_command_keeps_its_descriptors_open(host: World, jail: st
     os.close(reader)
 
 
-@pytest.mark.parametrize("jail", JAILS)
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT])
-def test_signals_do_what_they_usually_do(host: World, jail: str, number: signal.Signals) -> None:
-    process = start(host.order(jail, "/bin/sh", "-c", f"kill -{int(number)} $$; exit 0"))
+def test_signals_do_what_they_usually_do(host: World, number: signal.Signals) -> None:
+    process = start(host.order("/bin/sh", "-c", f"kill -{int(number)} $$; exit 0"))
     assert process.wait(WAIT) == 128 + number
 
 
-@pytest.mark.parametrize("jail", JAILS)
-def test_no_mount_no_file_no_descriptor_is_left(host: World, jail: str, temporary: Path) -> None:
+def test_no_mount_no_file_no_descriptor_is_left(host: World, temporary: Path) -> None:
     def traces() -> tuple[object, ...]:
         mounts = Path("/proc/self/mountinfo").read_text()
         return (
@@ -204,29 +188,9 @@ def test_no_mount_no_file_no_descriptor_is_left(host: World, jail: str, temporar
 
     before = traces()
     script = f"echo x > {host.scratch}/x && mkdir /tmp/y && exit 5"
-    assert start(host.order(jail, "/bin/sh", "-c", script)).wait(WAIT) == 5
-    killed = start(host.order(jail, "/bin/sleep", "600"))
+    assert start(host.order("/bin/sh", "-c", script)).wait(WAIT) == 5
+    killed = start(host.order("/bin/sleep", "600"))
     time.sleep(0.2)
     killed.kill()
     killed.wait(WAIT)
     assert traces() == before
-
-
-def test_both_jails_show_the_same(host: World) -> None:
-    """Names, kinds, modes, owners and links of everything there is, but for the processes themselves."""
-    find = ("/usr/bin/find", "/", "-path", "/proc/[0-9]*", "-prune", "-o", "-printf", r"%p %y %m %U %l %s\n")
-    seen: list[set[str]] = []
-    for jail in JAILS:
-        process = start(host.order(jail, *find, python=False), stdout=subprocess.PIPE, text=True)
-        lines = process.communicate(timeout=60)[0].splitlines()
-        assert process.returncode == 0
-        seen.append({_comparable(line) for line in lines})
-    assert len(seen[0]) > 1000
-    assert f"{host.scratch} d 755 {os.getuid()}" in {line.rpartition("  ")[0] for line in seen[0]}
-    assert seen[0] ^ seen[1] == set()
-
-
-def _comparable(line: str) -> str:
-    """Sizes of folders and of what the kernel makes up differ from one look to the next."""
-    path, kind = line.split(" ")[:2]
-    return line.rpartition(" ")[0] + " " if kind == "d" or path.startswith(("/proc/", "/sys/")) else line

@@ -1,4 +1,4 @@
-"""Every way out of a jail that the probe tries, from each jail, as root and as a plain user."""
+"""Every way out of a jail that the probe tries, by a new bubblewrap and an old one, as root and as a plain user."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_namespace_is_its_own(facts: Facts) -> None:
 
 
 def test_process_1_tells_nothing_and_takes_nothing(facts: Facts, case: tuple[str, str]) -> None:
-    assert facts["environ of 1"] == ("EACCES" if case[0] == "namespaces" else "")
+    assert facts["environ of 1"] == ""
     assert facts["memory of 1"] in ("EACCES", "EROFS")
     for told in facts["processes"].values():
         assert SECRET not in told
@@ -138,8 +138,6 @@ def test_no_file_system_can_be_flooded(facts: Facts, case: tuple[str, str]) -> N
     for place in (facts["asked"]["scratch"], "/tmp", "/dev/shm"):
         assert facts[f"left of {place}"] == 4 * MIB
         assert 3 * MIB <= facts[f"flood {place}"] <= 4 * MIB
-    if case[0] == "namespaces":
-        assert max(facts["files"]) < 2000
 
 
 def test_hidden_is_empty_by_every_path(facts: Facts) -> None:

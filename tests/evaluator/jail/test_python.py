@@ -30,9 +30,7 @@ def test_paths_are_narrow() -> None:
 
 def test_site_packages_are_there_and_an_editable_tree_is_not(host: World) -> None:
     code = f"import numpy, os; print(os.path.exists({str(ROOT / 'evaluator')!r}))"
-    process = start(
-        host.order("namespaces", "PYTHON", "-I", "-c", code, open_files=4096), stdout=-1, text=True
-    )
+    process = start(host.order("PYTHON", "-I", "-c", code, open_files=4096), stdout=-1, text=True)
     assert process.communicate(timeout=60)[0].strip() == "False"
 
 
@@ -42,7 +40,7 @@ def _paths_of(python: str) -> tuple[str, ...]:
 
 
 def _runs(host: World, python: str) -> str:
-    order = host.order("namespaces", python, "-I", "-c", IMPORTS, read_only=_paths_of(python))
+    order = host.order(python, "-I", "-c", IMPORTS, read_only=_paths_of(python))
     process = start(order, stdout=-1, text=True)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.jail import bubblewrap, namespaces, seccomp
+from evaluator.jail import bubblewrap, seccomp
 from tests.evaluator.jail.world import World, run, start
 
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -92,32 +92,29 @@ def test_numbers_are_the_kernel_s(machine: str, header: str) -> None:
     assert known > 45
 
 
-@pytest.mark.parametrize("jail", ["bubblewrap", "namespaces"])
-def test_foreign_system_calls_kill(host: World, jail: str) -> None:
+def test_foreign_system_calls_kill(host: World) -> None:
     """One of x32, made by a process for itself: SIGSYS."""
     if not seccomp.program().startswith(seccomp.program("x86_64")):
         pytest.skip("only x86_64 has foreign system calls at hand")
     code = "import ctypes; ctypes.CDLL(None).syscall(0x40000000 + 39)"
-    assert start(host.order(jail, "PYTHON", "-c", code)).wait(20) == 128 + 31
+    assert start(host.order("PYTHON", "-c", code)).wait(20) == 128 + 31
 
 
-@pytest.mark.parametrize("jail", ["bubblewrap", "namespaces"])
 def test_without_the_filter_there_are_no_user_namespaces_either(
-    host: World, jail: str, monkeypatch: pytest.MonkeyPatch
+    host: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second line of defence, by itself: no capability and no room for one more namespace."""
     found = bubblewrap.find_bubblewrap()
-    if jail == "bubblewrap" and found is not None and "--disable-userns" not in found.options:
+    if found is not None and "--disable-userns" not in found.options:
         pytest.skip("before 0.8 bubblewrap leaves this to the filter")
-    for module in (bubblewrap, namespaces):
-        monkeypatch.setattr(module, "program", lambda: b"")
+    monkeypatch.setattr(bubblewrap, "program", lambda: b"")
     code = (
         "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True)\n"
         "for flag in (0x10000000, 0x00020000, 0x40000000):\n"
         "    print(libc.unshare(flag), os.strerror(ctypes.get_errno()))\n"
         "print(libc.mount(b'x', b'/tmp', b'tmpfs', 0, None), os.strerror(ctypes.get_errno()))\n"
     )
-    process = start(host.order(jail, "PYTHON", "-c", code), stdout=-1, text=True)
+    process = start(host.order("PYTHON", "-c", code), stdout=-1, text=True)
     said = process.communicate(timeout=20)[0].splitlines()
     assert said == ["-1 No space left on device", *["-1 Operation not permitted"] * 3]
 
@@ -140,16 +137,14 @@ print(torch.allclose(f(x), torch.nn.functional.gelu(x) * 2, atol=1e-4))  # fused
 """
 
 
-@pytest.mark.parametrize("jail", ["bubblewrap", pytest.param("namespaces", marks=pytest.mark.long)])
-def test_torch_trains_and_loads_data_with_workers(host: World, jail: str) -> None:
-    done = run("self", host.order(jail, "PYTHON", "-c", TORCH, scratch_bytes=1 << 28, open_files=4096))
+def test_torch_trains_and_loads_data_with_workers(host: World) -> None:
+    done = run("self", host.order("PYTHON", "-c", TORCH, scratch_bytes=1 << 28, open_files=4096))
     assert done.stdout.split() == ["True", "2016.0"], done.stderr
     assert done.stderr == ""
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("jail", ["bubblewrap", pytest.param("namespaces", marks=pytest.mark.slow)])
-def test_torch_compiles(host: World, jail: str) -> None:
+def test_torch_compiles(host: World) -> None:
     if not Path("/usr/bin/g++").exists():
         pytest.skip("torch.compile needs g++ on a CPU")
     room = {
@@ -157,6 +152,6 @@ def test_torch_compiles(host: World, jail: str) -> None:
         "file_bytes": 1 << 30,
         "open_files": 4096,
     }  # for precompiled headers in /tmp
-    order = host.order(jail, "PYTHON", "-c", COMPILE, env={"PATH": "/usr/bin:/bin"}, **room)
+    order = host.order("PYTHON", "-c", COMPILE, env={"PATH": "/usr/bin:/bin"}, **room)
     done = run("self", order, seconds=250)
     assert done.stdout.split() == ["True"], done.stderr

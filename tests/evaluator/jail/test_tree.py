@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.jail import bubblewrap, namespaces, unjailed
+from evaluator.jail import bubblewrap, unjailed
 from evaluator.jail.mounts import mounts
 from evaluator.jail.view import Jail, Limits, Tree, View
 from tests.evaluator.jail.world import skip_unless_possible
 
 MIB = 1 << 20
-KINDS = ("bubblewrap", "namespaces", "none")
+KINDS = ("bubblewrap", "none")
 PLACE = "/home/somebody/their repository"
 
 
 def jail_of(kind: str) -> Jail:
-    skip_unless_possible(kind)
+    skip_unless_possible(jail=kind)
     if kind == "bubblewrap":
         found = bubblewrap.find_bubblewrap()
         assert found is not None
         return found
-    return namespaces.Namespaces() if kind == "namespaces" else unjailed.Unjailed()
+    return unjailed.Unjailed()
 
 
 def run(
@@ -84,50 +84,53 @@ def test_it_begins_as_a_copy_and_may_be_changed(folder: Path, kind: str) -> None
     assert not (folder / "tree/ckpt").exists() and not (folder / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_a_command_may_begin_in_a_folder_of_it(folder: Path, kind: str) -> None:
-    done = run(jail_of(kind), view_of(folder, kind), "pwd && cat code.py", below="pkg")
-    place = folder / "place" if kind == "none" else Path(PLACE)
+def test_a_command_may_begin_in_a_folder_of_it(folder: Path) -> None:
+    done = run(jail_of("bubblewrap"), view_of(folder, "bubblewrap"), "pwd && cat code.py", below="pkg")
+    place = Path(PLACE)
     assert done.stdout == f"{place}/pkg\nfirst", done.stderr
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_each_jail_has_its_own_and_what_is_placed_stays_as_it_is(folder: Path, kind: str) -> None:
-    view = view_of(folder, kind)
-    first = run(jail_of(kind), view, "echo planted > pkg/code.py; echo x > pkg/large/inner/big")
+def test_each_jail_has_its_own_and_what_is_placed_stays_as_it_is(folder: Path) -> None:
+    view = view_of(folder, "bubblewrap")
+    first = run(jail_of("bubblewrap"), view, "echo planted > pkg/code.py; echo x > pkg/large/inner/big")
     assert "Read-only file system" in first.stderr and first.stderr.count("\n") == 1
-    assert run(jail_of(kind), view, "cat pkg/code.py; ls pkg").stdout == "firstcode.py\ndata.txt\nlarge\n"
+    assert (
+        run(jail_of("bubblewrap"), view, "cat pkg/code.py; ls pkg").stdout
+        == "firstcode.py\ndata.txt\nlarge\n"
+    )
     assert (folder / "large/inner/big").read_text() == "big"
     assert not Path(PLACE).exists()
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_it_holds_the_bound_besides_what_it_began_with(folder: Path, kind: str) -> None:
-    jail = jail_of(kind)
+def test_it_holds_the_bound_besides_what_it_began_with(folder: Path) -> None:
+    jail = jail_of("bubblewrap")
     if isinstance(jail, bubblewrap.Bubblewrap) and not jail.holds_quota:
         pytest.skip("this bubblewrap holds no quota")
     (folder / "tree/weights").write_bytes(bytes(2 * MIB))
-    view = view_of(folder, kind, 2 * MIB + (64 << 10))
+    view = view_of(folder, "bubblewrap", 2 * MIB + (64 << 10))
     loop = 'while head -c 4096 /dev/zero > "f$i"; do i=$((i+1)); test $i -lt 600 || break; done'
     fill = f"i=0; {loop} 2>/dev/null; echo $i"
     written = int(run(jail, view, fill).stdout)
     assert 200 < written < 300, written
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_the_command_gets_the_environment_that_was_given_and_no_more(folder: Path, kind: str) -> None:
-    done = run(jail_of(kind), view_of(folder, kind), "exec /usr/bin/env", {"ONLY": "this", "OLDPWD": "/x"})
+def test_the_command_gets_the_environment_that_was_given_and_no_more(folder: Path) -> None:
+    done = run(
+        jail_of("bubblewrap"),
+        view_of(folder, "bubblewrap"),
+        "exec /usr/bin/env",
+        {"ONLY": "this", "OLDPWD": "/x"},
+    )
     given = {line for line in done.stdout.splitlines() if not line.startswith(("PWD=", "_=", "SHLVL="))}
     assert given == {"ONLY=this", "OLDPWD=/x"}
 
 
 def test_what_is_hidden_is_never_copied_in(folder: Path) -> None:
     with pytest.raises(ValueError, match="can't be hidden"):
-        mounts(view_of(folder, "namespaces", hidden=(folder / "tree/pkg/code.py",)))
+        mounts(view_of(folder, "bubblewrap", hidden=(folder / "tree/pkg/code.py",)))
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path, kind: str) -> None:
+def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path) -> None:
     outer = folder / "outer"
     (outer / "repository" / ".venv").mkdir(parents=True)
     (outer / "repository" / ".venv" / "tool").write_text("tool")
@@ -136,7 +139,7 @@ def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path
     tree = Tree(outer / "repository", (folder / "more",), 64 << 10)
     shown = (outer, outer / "repository" / ".venv")
     view = View(read_only=shown, scratch=Path("/tmp/nocturne/run"), scratch_bytes=MIB, tree=tree)
-    done = run(jail_of(kind), view, "cat .venv/tool ../near.txt pkg/code.py; ls -A; echo x > .venv/y")
+    done = run(jail_of("bubblewrap"), view, "cat .venv/tool ../near.txt pkg/code.py; ls -A; echo x > .venv/y")
     assert done.stdout == "toolnearsecond.venv\npkg\n"
     assert "Read-only" in done.stderr
 
