@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.agents.claude.budget import Caps
-from bot.agents.claude.prices import Price, Rates, price_of
+from bot.agents.claude.prices import Rates, TokenUsage, cost_usd
 from bot.config import Config, ModelPrice
 
 
@@ -17,15 +17,15 @@ def caps(config: Config) -> Caps:
     )
 
 
-def prices(config: Config) -> dict[str, Price]:
+def prices(config: Config) -> dict[str, Rates]:
     """Return the prices that the configuration gives."""
-    return {name: Price(_rates(given)) for name, given in config.models.prices.items()}
+    return {name: _rates(given) for name, given in config.models.prices.items()}
 
 
 def unpriced(config: Config) -> str | None:
     """Return a sentence on the models in use whose price nobody knows, None where there is none."""
     models = dict.fromkeys((config.models.proposer, config.models.reviewer))
-    missing = [model for model in models if price_of(model, prices(config)) is None]
+    missing = [model for model in models if cost_usd(model, TokenUsage(), prices(config)) is None]
     if not missing:
         return None
     return (
