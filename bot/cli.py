@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
 
     rubric = verb(
-        "loop", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
+        "rubric", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
     )
     rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
     rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
@@ -162,7 +162,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 (a check failed), 2 (yours to mend), 130 (interrupted)."""
-    arguments = vars(parser().parse_args(argv))
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["loop"]:
+        print("nocturne: `loop` is now called `rubric`: the next release knows only that", file=sys.stderr)
+        given[0] = "rubric"
+    arguments = vars(parser().parse_args(given))
     verb = arguments.pop("verb")
     module = arguments.pop("module", verb)
     signal.signal(signal.SIGTERM, _as_interrupt)

@@ -1,4 +1,4 @@
-"""Claude as the writer and the grader of a rubric loop. They share nothing but the task's text."""
+"""Claude as the writer and the grader of a rubric. They share nothing but the task's text."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class ClaudeWriter:
     role: ModelRole
 
     def plan(self, task: Task) -> str:
-        """See `bot.rubric.loop.Writer`."""
+        """See `bot.rubric.rounds.Writer`."""
         return self._ask(0, task, "Plan the work before you write it: hand in the plan, at most a page.")
 
     def write(self, task: Task, plan: str, last: Round | None, weakest: Sequence[Grade]) -> str:
-        """See `bot.rubric.loop.Writer`."""
+        """See `bot.rubric.rounds.Writer`."""
         parts = [f"Your plan:\n\n{plan}"]
         if last is None:
             parts.append("Hand in the first version.")
@@ -74,7 +74,7 @@ class ClaudeGrader:
     role: ModelRole
 
     def grade(self, task: Task, text: str) -> tuple[Grade, ...]:
-        """See `bot.rubric.loop.Grader`."""
+        """See `bot.rubric.rounds.Grader`."""
         words = f"{quoted(text, 'the work', _VERSION)}\n\nGrade it."
         found = self.role.ask(0, _system(_GRADER, task), [_grades_tool(task)], "grade", (), words)
         assert isinstance(found, tuple)

@@ -1,6 +1,6 @@
-"""What a rubric loop has done so far, as files beside its task: it goes on from there after any interruption.
+"""What was done on a task so far, as files beside it: work goes on from there after any interruption.
 
-`TASK.loop/` holds `plan.md`, `round-01.md` with `round-01.json` (its grades), and so on, and `best.md`. A file
+`TASK.rubric/` holds `plan.md`, `round-01.md` with `round-01.json` (its grades), and so on, and `best.md`. A file
 stands there whole or not at all; its presence says that the step is done.
 """
 
@@ -49,17 +49,17 @@ class Round:
 
 @dataclass(frozen=True)
 class Record:
-    """The folder of one loop."""
+    """The folder of one task."""
 
     folder: Path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second loop out. Raises `UserError` where one is at work."""
+        """Keep a second command out. Raises `UserError` if one is at work."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
             if not try_lock(file.fileno()):
-                raise UserError(f"{self.folder}: another loop works on this task: wait for its end")
+                raise UserError(f"{self.folder}: another command works on this task: wait for its end")
             yield
 
     def begin(self, task: Task) -> None:

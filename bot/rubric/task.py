@@ -1,4 +1,4 @@
-"""The task file of a rubric loop: Markdown with the task, a list of criteria, and a few settings on top.
+"""The task file of a rubric: Markdown with the task, a list of criteria, and a few settings on top.
 
 ---
 rounds: 6

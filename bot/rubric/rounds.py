@@ -1,4 +1,4 @@
-"""The rubric loop itself: which step is next, and when it ends. Who writes and who grades stand behind protocols."""
+"""The rounds of a rubric: which step is next, and when it ends. Who writes and who grades stand behind protocols."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Grader(Protocol):
 
 @dataclass(frozen=True)
 class End:
-    """How a loop ended: `passed` or at its last round, with its best version."""
+    """How the work on a task ended: `passed` or at its last round, with its best version."""
 
     outcome: Literal["passed", "rounds"]
     best: Round
     rounds: int
 
 
-def run(task: Task, record: Record, writer: Writer, grader: Grader, say: Callable[[str], None]) -> End:
+def work_on(task: Task, record: Record, writer: Writer, grader: Grader, say: Callable[[str], None]) -> End:
     """Go on with a task from what is on disk until every grade passes or the rounds are used up.
 
     What a step returned is on disk before the next one begins: interrupted, no step that was paid for is lost.

@@ -1,16 +1,16 @@
-"""`nocturne loop TASK.md`: work on a task whose only measure is a list of criteria, until a grader passes it."""
+"""`nocturne rubric TASK.md`: work on a task whose only measure is a list of criteria, until a grader passes it."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from bot.errors import UserError
-from bot.rubric.loop import End
-from bot.rubric.loop import run as run_rubric
 from bot.rubric.record import Record
+from bot.rubric.rounds import End, work_on
 from bot.rubric.task import read_task
 from bot.text import one_line
 
@@ -22,11 +22,11 @@ def run(*, task: Path, rounds: int | None, as_json: bool) -> int:
     from bot.agents.claude.failures import NoAnswer
     from bot.rubric.claude import writer_and_grader
 
-    record = Record(task.with_suffix(".loop"))
+    record = Record(_folder(task))
     with record.locked():
         writer, grader = writer_and_grader(given, record, os.environ, note=_say)
         try:
-            end = run_rubric(given, record, writer, grader, (lambda _: None) if as_json else _say)
+            end = work_on(given, record, writer, grader, (lambda _: None) if as_json else _say)
         except NoAnswer as error:
             raise UserError(
                 f"{task}: Claude gave no answer ({error}): run it again, it goes on from there"
@@ -41,6 +41,16 @@ def run(*, task: Path, rounds: int | None, as_json: bool) -> int:
     else:
         print(_told(end, record, usd))
     return 0 if end.outcome == "passed" else 1
+
+
+def _folder(task: Path) -> Path:
+    """Return the folder beside a task; one that an earlier version began keeps its name for now."""
+    folder, earlier = task.with_suffix(".rubric"), task.with_suffix(".loop")
+    if folder.exists() or not earlier.is_dir():
+        return folder
+    said = f"{earlier}: rename it to {folder.name}: the next release looks there only"
+    print(f"nocturne: {said}", file=sys.stderr)
+    return earlier
 
 
 def _told(end: End, record: Record, usd: float) -> str:

@@ -1,4 +1,4 @@
-"""The rubric loop with the real client and the Messages API on loopback, by the command that a user types."""
+"""A rubric with the real client and the Messages API on loopback, by the command that a user types."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Context:
     def run(self, api: Api, *words: str) -> int:
         for name, value in api.environ.items():
             self.monkeypatch.setenv(name, value)
-        return main(["loop", str(self.task), *words])
+        return main(["rubric", str(self.task), *words])
 
     def read(self, name: str) -> str:
-        return (self.task.with_suffix(".loop") / name).read_text()
+        return (self.task.with_suffix(".rubric") / name).read_text()
 
 
 @pytest.fixture
@@ -146,23 +146,39 @@ def test_what_a_human_has_to_mend(context: Context, capsys: pytest.CaptureFixtur
         assert context.run(api) == 2 and asked(api, WRITER) == []
         assert "run it again, it goes on from there" in capsys.readouterr().err
         context.task.write_text(TASK)
-        with (context.task.with_suffix(".loop") / "lock").open("w") as file:
+        with (context.task.with_suffix(".rubric") / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             assert context.run(api) == 2
-        assert "another loop works on this task" in capsys.readouterr().err
+        assert "another command works on this task" in capsys.readouterr().err
         assert context.run(api) == 0
         context.task.write_text(TASK + "- Short: it is.\n")
         assert context.run(api) == 2
         assert "is of an earlier text of the task" in capsys.readouterr().err
     context.task.write_text(TASK)
     context.monkeypatch.delenv("ANTHROPIC_API_KEY")
-    assert main(["loop", str(context.task)]) == 2
+    assert main(["rubric", str(context.task)]) == 2
     assert "ANTHROPIC_API_KEY is not set" in capsys.readouterr().err
 
 
 def test_the_conversations_hold_no_secret(context: Context) -> None:
     with serve(minds.by_model({WRITER: write, GRADER: minds.script(graded(9, 9))})) as api:
         assert context.run(api) == 0
-    kept = [path.read_text() for path in context.task.with_suffix(".loop").rglob("*") if path.is_file()]
+    kept = [path.read_text() for path in context.task.with_suffix(".rubric").rglob("*") if path.is_file()]
     assert any(version(1) in text and "writer" in text for text in kept)
     assert not any(api.environ["ANTHROPIC_API_KEY"] in text for text in kept)
+
+
+def test_the_names_of_the_last_release_go_on_with_a_warning(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grades = minds.script(graded(4, 9), graded(8, 9))
+    with serve(minds.by_model({WRITER: write, GRADER: grades})) as api:
+        assert context.run(api, "--rounds", "1") == 1
+        assert capsys.readouterr().err == ""
+        context.task.with_suffix(".rubric").rename(context.task.with_suffix(".loop"))
+        assert main(["loop", str(context.task), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1])["rounds"] == 2
+    assert "`loop` is now called `rubric`" in said.err and "rename it to haiku.rubric" in said.err
+    assert not context.task.with_suffix(".rubric").exists()
+    assert (context.task.with_suffix(".loop") / "best.md").exists()
