@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
+RUN := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
@@ -15,20 +16,20 @@ help: ## Show what can be made
 demo: $(READY) ## Watch a real campaign on this machine, from nothing to a report
 	$(BIN)/nocturne demo
 
-test: lint ## Run the tests (minutes)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not corpus and not slow"
+test: lint ## Run the tests (minutes), or those of one place only: T=tests/bot/test_loop.py
+	$(BIN)/pytest $(RUN) -m "not long and not doubles and not corpus and not slow" $(T)
 
-test-all: $(READY) ## Run the long tests
-	$(BIN)/pytest -n 2 --dist worksteal -m "long and not slow"
+test-all: $(READY) ## Run the long tests, and those of the test doubles (GitHub, Slack, Claude): T=PATH
+	$(BIN)/pytest $(RUN) -m "(long or doubles) and not slow" $(T)
 
 test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if there is none
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long and not slow" tests/bot/test_report_browser.py
+	$(BIN)/pytest $(RUN) -m "not long and not slow" tests/bot/test_report_browser.py
 
 test-corpus: $(READY) ## Run every cheat and every honest model, of which the others run a part
-	$(BIN)/pytest -n 2 --dist worksteal tests/evaluator/cheats tests/evaluator/honest
+	$(BIN)/pytest $(RUN) tests/evaluator/cheats tests/evaluator/honest
 
 test-slow: $(READY) ## Run what would take CI too long, such as a night of sixty experiments on GitHub
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	$(BIN)/pytest $(RUN) -m slow
 
 lint: $(READY) ## Check style, types and generated files
 	$(BIN)/ruff check .

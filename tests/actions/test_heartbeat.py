@@ -80,7 +80,12 @@ def test_a_chain_whose_run_died_goes_on_at_the_next_heartbeat(
 
 @pytest.mark.parametrize("form", ["three", pytest.param("one", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    "why", [pytest.param(why, marks=long) for why in ("paused", "experiments", "stopped")]
+    "why",
+    [
+        pytest.param("paused", marks=long),
+        pytest.param("experiments", marks=long),
+        pytest.param("stopped", marks=pytest.mark.slow),  # as paused
+    ],
 )
 def test_a_campaign_that_has_ended_stays_so(github: GitHub, tmp_path: Path, form: Form, why: str) -> None:
     work = place(github, tmp_path, form, "{experiments: 1}" if why == "experiments" else "{experiments: 9}")

@@ -45,6 +45,7 @@ def asked(work: Workplace) -> list[str]:
     return [path for path in paths if path.startswith((LIST, "/actions/runs"))]
 
 
+@pytest.mark.long
 def test_a_training_that_nobody_took_in_is_not_made_again(lost: Workplace) -> None:
     (artifact,) = lost.repository.contents.artifacts.values()
     assert artifact.name == "handover-1"

@@ -13,10 +13,10 @@ from tests.bot.repositories import events, git, nocturne, status
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_demo_ends_by_itself_with_a_report_and_an_honest_confirmation(tmp_path: Path) -> None:
-    done = nocturne(tmp_path, "demo", "--experiments", "4", "--seed", "3", "--json", timeout=1000)
+    done = nocturne(tmp_path, "demo", "--experiments", "2", "--seed", "3", "--json", timeout=1000)
     folder = tmp_path / "nocturne-demo"
     told = json.loads(done.stdout.strip().splitlines()[-1])
-    assert told["experiments"]["total"] == 4 and told["stop_reason"] == "experiments"
+    assert told["experiments"]["total"] == 2 and told["stop_reason"] == "experiments"
     assert told["metric"] == "val_bpb" and 1 < told["incumbent"]["score"] <= told["baseline"]["score"] < 8
     landed = [event for event in events(folder) if event["kind"] == "experiment_landed"]
     held = told["confirmation"]
@@ -32,7 +32,7 @@ def test_demo_ends_by_itself_with_a_report_and_an_honest_confirmation(tmp_path: 
     assert all(len(run["curve"]) >= 3 and run["fingerprint"] for run in runs)
     assert len({run["fingerprint"] for run in runs}) == 1
     assert (folder / "report.html").stat().st_size > 20_000
-    assert len((folder / "results.tsv").read_text().splitlines()) == 6
+    assert len((folder / "results.tsv").read_text().splitlines()) == 4
     assert git(folder, "status", "--porcelain", "--untracked-files=no") == ""
     assert status(folder)["incumbent"]["commit"] == git(folder, "rev-parse", "nocturne/main")
 

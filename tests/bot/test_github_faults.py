@@ -177,8 +177,8 @@ def seen(repository: Repository) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[int, int]:
-    """Let every call fail in every way; return how many calls there are, and how many failed."""
+def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int) -> tuple[int, int]:
+    """Let every call fail in `turns` ways, one after the other; return how many calls there are and how many failed."""
     monkeypatch.setattr(patience, "PAUSE", 0.0)
     # Where the answer to a push is lost, git asks once more, and meets the failure meant for its next command.
     monkeypatch.setattr(patience, "TRIES", 5)
@@ -191,7 +191,7 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[int, 
         # The experiment's, merged, and the promotion.
         assert [pull[1:3] for pull in expected["pulls"]] == [("closed", True), ("open", False)], expected
         calls, failed = clean.passed, 0
-        for number, (turn, part) in enumerate(itertools.product(range(len(KINDS)), range(PARTS)), start=1):
+        for number, (turn, part) in enumerate(itertools.product(range(turns), range(PARTS)), start=1):
             ways = {call: KINDS[(place + turn) % len(KINDS)] for place, call in enumerate(calls)}
             wanted = {call: ways[call] for call in calls[part::PARTS]}
             failing = Failing(number, dict(wanted))
@@ -205,11 +205,14 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> tuple[int, 
     return len(calls), failed
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize(
+    "turns", [pytest.param(1, marks=pytest.mark.long), pytest.param(len(KINDS), marks=pytest.mark.slow)]
+)
 def test_every_call_of_an_experiment_may_fail_in_every_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int
 ) -> None:
-    calls, failed = walk(tmp_path, monkeypatch, way)
-    assert failed == len(KINDS) * calls
+    """In one turn each call fails in one of the ways, and each way is met by some calls; in all of them, in each."""
+    calls, failed = walk(tmp_path, monkeypatch, way, turns)
+    assert failed == turns * calls

@@ -454,9 +454,15 @@ def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
     return [len(pulls), [issue.body for issue in pulls], [issue.state for issue in pulls], comments, reports]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("lag", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: int) -> None:
+@pytest.mark.parametrize(
+    ("lag", "ways"),
+    [
+        pytest.param(1, 1, marks=pytest.mark.long),  # each call once, each way twice
+        pytest.param(0, len(KINDS), marks=pytest.mark.slow),
+        pytest.param(1, len(KINDS), marks=pytest.mark.slow),
+    ],
+)
+def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: int, ways: int) -> None:
     first, _ = world.start()
     home.github.lag = lag
 
@@ -475,7 +481,7 @@ def test_every_rest_call_may_fail_in_every_way(home: Home, world: World, lag: in
     came, traces, calls = play(None, Fault.before, 1)
     comments = ["<!-- nocturne:status -->\ntwo", "too far"]
     assert traces == [1, ["c"], ["closed"], comments, ["success"]] and calls == 11
-    walk = list(itertools.product(range(calls), KINDS))
+    walk = [(call, KINDS[(call + turn) % len(KINDS)]) for turn in range(ways) for call in range(calls)]
     for case, (index, kind) in enumerate(walk, start=2):
         assert play(index, kind, case)[:2] == (came, traces), (index, kind)
     cases = len(walk)

@@ -99,9 +99,9 @@ def test_killed_campaign_comes_to_the_same_end(tmp_path: Path) -> None:
     assert check_same_campaign(calm, rough, kills=4, longest=2.5, seed=1) >= 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [11, 12])
 def test_kills_at_random_moments(tmp_path: Path, seed: int) -> None:
     """Ten kills in each of two campaigns."""
     calm, rough = formula_pair(tmp_path, experiments=12)

@@ -15,7 +15,8 @@ from tests.benchmarks.repositories.trial import HERE, MEASURED, attempt, build, 
 
 # With autoresearch's own, below, these have most of the habits: devices and an odd loader; an environment of its own
 # and a src layout; torchrun; ignored data, a configurator and a pattern; shell, make, C and an exact metric.
-IN_CI = ("macos", "src_layout", "torchrun", "nanogpt", "c_program")
+TRIED = ("macos", "src_layout", "torchrun", "nanogpt", "c_program")
+IN_CI = ("src_layout", "c_program")
 BY_NAME = {shape.name: shape for shape in SHAPES}
 _DATA = {".yaml", ".toml", ".md", ".txt"}
 
@@ -83,9 +84,11 @@ def test_a_shape_without_a_verdict_is_told_and_ends_with_one(
     assert "$ nocturne " in (tmp_path / "kept" / shape.name / "log.txt").read_text()
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", IN_CI)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long if name in IN_CI else pytest.mark.slow) for name in TRIED],
+)
 def test_from_init_to_a_verdict(name: str, tmp_path: Path) -> None:
     shape = BY_NAME[name]
     absent = lacks(shape)

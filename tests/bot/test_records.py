@@ -183,6 +183,7 @@ def test_two_processes_lose_and_double_nothing(tmp_path: Path, git: Git, remote:
     sh(Path(remote), "fsck", "--strict")
 
 
+@pytest.mark.long
 def test_writers_killed_at_any_moment_leave_a_good_ledger(git: Git, remote: str) -> None:
     rng = random.Random(7)
     total = 40
@@ -336,6 +337,7 @@ def test_ledger_deleted_on_the_remote_is_kept_here_and_noted(
     assert keys(LedgerStore(git, remote, "main")) == ["b"]
 
 
+@pytest.mark.long
 def test_append_costs_the_same_at_100_000_events(
     git: Git, remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

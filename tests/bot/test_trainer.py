@@ -16,6 +16,8 @@ from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository
 from tests.bot.scripted import Loop
 
+pytestmark = pytest.mark.doubles
+
 MEASURED = ("total_seconds", "training_seconds", "cpu_seconds", "peak_memory_mb", "seconds", "fraction")
 
 

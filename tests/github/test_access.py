@@ -11,6 +11,8 @@ from tests.github.context import PERMISSIONS, Context
 from tests.github.refusal import refused
 from tests.github.server import GitHub
 
+pytestmark = pytest.mark.doubles
+
 pytest.importorskip("github")
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.github.context import Context
 from tests.github.refusal import refused
 
+pytestmark = pytest.mark.doubles
+
 pytest.importorskip("github")
 ITERATE = """
 name: Iterate

@@ -9,6 +9,8 @@ from tests.github.context import Context
 from tests.github.refusal import refused
 from tests.github.server import GitHub
 
+pytestmark = pytest.mark.doubles
+
 pytest.importorskip("github")
 
 

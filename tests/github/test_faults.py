@@ -13,6 +13,8 @@ from tests.github.context import Context
 from tests.github.refusal import refused
 from tests.github.server import Fault, GitHub, serve
 
+pytestmark = pytest.mark.doubles
+
 pytest.importorskip("github")
 FAULTS = {
     "before": (Fault.before, 502, False),

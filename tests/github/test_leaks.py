@@ -18,6 +18,8 @@ from tests.github.context import Context
 from tests.github.records import CheckRun
 from tests.github.repository import now
 
+pytestmark = pytest.mark.doubles
+
 PLANTED = "ghs_" + "PlantedForTheSearch" * 2
 
 

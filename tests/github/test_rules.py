@@ -12,6 +12,8 @@ from bot.process import ProcessFailed
 from tests.github.context import Context
 from tests.github.refusal import refused
 
+pytestmark = pytest.mark.doubles
+
 pytest.importorskip("github")
 
 

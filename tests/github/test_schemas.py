@@ -12,6 +12,8 @@ import pytest
 from tests.github.context import Context
 from tests.github.server import serve
 
+pytestmark = pytest.mark.doubles
+
 githubkit = pytest.importorskip("githubkit", exc_type=ImportError)
 schemas = pytest.importorskip("githubkit_schemas.latest.models", exc_type=ImportError)
 

@@ -6,9 +6,12 @@ import itertools
 from typing import Any
 
 import anthropic
+import pytest
 
 from tests.messages.cache import LOOK_BACK
 from tests.messages.server import Api
+
+pytestmark = pytest.mark.doubles
 
 MODEL = "claude-opus-5-5"
 LEAST = 512

@@ -12,6 +12,8 @@ from tests.messages.conftest import Raw
 from tests.messages.minds import refusal, script, use, uses, words
 from tests.messages.server import Api
 
+pytestmark = pytest.mark.doubles
+
 MODEL = "claude-sonnet-5-5"
 LOOK = {
     "name": "look",

@@ -12,6 +12,8 @@ from tests.messages import minds
 from tests.messages.server import Api
 from tests.messages.test_refusals import LOOK, asking
 
+pytestmark = pytest.mark.doubles
+
 
 def parts(client: anthropic.Anthropic, **more: Any) -> list[Any]:
     return list(client.messages.create(**asking(tools=[LOOK]) | more, stream=True))

@@ -72,11 +72,8 @@ def test_a_job_may_die_at_any_call(hasty: Speech) -> None:
     assert failed >= 10 and died >= 8
 
 
-@pytest.mark.parametrize(
-    "command",
-    [pytest.param("resume", marks=pytest.mark.long)]
-    + [pytest.param(each, marks=pytest.mark.slow) for each in DISPATCHES if each != "resume"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("command", list(DISPATCHES))
 def test_a_job_may_die_at_any_call_in_every_way(hasty: Speech, command: str) -> None:
     failed, died = walk(hasty, command, [KINDS])
     print(f"{command}: {failed} failures, {died} jobs died, nothing doubled")

@@ -11,6 +11,8 @@ from slack_sdk.webhook import WebhookClient
 
 from tests.slack.server import Fault, Slack
 
+pytestmark = pytest.mark.doubles
+
 CHANNEL = "C0123456789"
 TEXT = {"type": "mrkdwn", "text": "x"}
 

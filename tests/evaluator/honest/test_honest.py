@@ -25,7 +25,7 @@ no_compiler = shutil.which("c++") is None and shutil.which("g++") is None
             source,
             id=source.stem,
             marks=[
-                *([] if source.stem in QUICK else [pytest.mark.corpus if at % 4 else pytest.mark.long]),
+                *([] if source.stem in QUICK else [pytest.mark.corpus if at % 10 else pytest.mark.long]),
                 *([pytest.mark.skipif(no_compiler, reason="no C++")] if source.stem == "compiled" else []),
             ],
         )
