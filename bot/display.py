@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
 
 
 class Display(Protocol):

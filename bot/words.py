@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.pulls.safe import title
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.exactness import margin
+from bot.rules.experiment import Experiment
 from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop

@@ -16,8 +16,9 @@ from itertools import islice
 
 from bot.agents.overlap import most_alike, words_of
 from bot.agents.quoting import quoted
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.exactness import margin
+from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change
 from bot.text import one_line
 from bot.words import better, significant_places

@@ -14,7 +14,7 @@ from bot.loop.settings import rule_of, why_self_reported
 from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.verdict import verdict_lines
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 from bot.terminal import plain
 from bot.text import clean_diff
 

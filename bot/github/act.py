@@ -210,9 +210,9 @@ def _give(
                 idle = _overtaken(campaign, comment)
             case "revert" | "retry" | "approve" | "reject":
                 idle = experiment is None or objection(campaign, command, experiment, call=CALL) is not None
-        if idle or comment.source in campaign.said:
-            return []
-        return [CommandGiven(campaign.commands + 1, command, experiment, comment.source, text)]
+        return (
+            [] if idle else [CommandGiven(campaign.commands + 1, command, experiment, comment.source, text)]
+        )
 
     return context.ledger.append(make)
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from bot.github.files import command, harmless
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
 from bot.terminal import plain, run_line, verdict_line
 
 _EVERY = 30.0  # seconds between two lines of progress

@@ -7,9 +7,10 @@ from bot.pulls.runs import own_runs, runs_lines
 from bot.pulls.safe import paragraphs, prose
 from bot.pulls.verdict import cost_lines, measured, planned_runs
 from bot.report.formats import count
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
+from bot.rules.experiment import Experiment
 from bot.rules.human import reverted_by
 from bot.words import decimals, decision_places
 

@@ -9,7 +9,7 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.settings import rule_of
 from bot.pulls.body import pull_body
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 
 
 def tell(environ: Mapping[str, str], context: Context, number: int, **more: object) -> Experiment:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.pulls.safe import prose
 from bot.pulls.verdict import measured
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
+from bot.rules.experiment import Experiment
 from bot.rules.ideas import IdeaState
 from bot.text import web_address
 

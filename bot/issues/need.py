@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.pulls.safe import prose
 from bot.rules.asking import Asked, Reason
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
+from bot.rules.experiment import Experiment
 from bot.text import web_address
 
 _LATEST = 5

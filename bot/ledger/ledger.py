@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
 
 from bot.errors import UserError
 from bot.ledger.store import REF, LedgerState, LedgerStore
-from bot.rules.bounds import bounded
 from bot.rules.campaign import Campaign
-from bot.rules.events import Event, LedgerMended, Recorded, from_json, to_json
+from bot.rules.events import Event, LedgerMended, read, to_json
 from bot.text import one_line
 
 Make = Callable[[Campaign], Sequence[Event]]
@@ -54,7 +52,7 @@ class Ledger:
         """Return the campaign as the ledger had it at `moment` (a stamp)."""
         campaign = Campaign()
         for record in self._store.load().events:
-            recorded = _event(record)
+            recorded = read(record)
             if recorded.at > moment:
                 break
             campaign.apply(recorded)
@@ -98,7 +96,7 @@ class Ledger:
             self._campaign, done = Campaign(), 0
         for record in state.events[done:]:
             try:
-                self._campaign.apply(_event(record))
+                self._campaign.apply(read(record))
             except (ValueError, KeyError) as error:
                 raise UserError(
                     f"the ledger holds an event that this version can't read"
@@ -107,7 +105,3 @@ class Ledger:
                 ) from None
             self._last_key = str(record["key"])
         return self._campaign
-
-
-def _event(record: dict[str, Any]) -> Recorded:
-    return from_json(bounded(record))

@@ -13,8 +13,9 @@ from bot.issues.need import issue_body, issue_key, issue_title, mended
 from bot.loop.context import Context
 from bot.loop.leases import give_back, take_lease
 from bot.report.formats import count
-from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold, Reason
+from bot.rules.asking import Asked, Reason
 from bot.rules.campaign import Campaign
+from bot.rules.events import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.stopping import Stop
 from bot.text import one_line
 from bot.words import LABEL_NEEDS_HUMAN
@@ -64,7 +65,7 @@ def _tell(context: Context, asked: Asked) -> None:
     if now is not None and not now.told:
         issue, url = _write(context, campaign, now)
         told = HumanTold(now.number, now.turn, issue, url)
-        context.ledger.append(lambda c: [told] if c.asked is not None and not c.asked.told else [])
+        context.ledger.append(lambda _: [told])
     give_back(context, subject)
 
 

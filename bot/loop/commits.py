@@ -10,8 +10,9 @@ from bot.agents.constants import constants_of, rewrite, same_value
 from bot.errors import UserError
 from bot.git import Git
 from bot.loop.context import Context
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import CandidateBuilt
+from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Proposal
 from bot.rules.scope import FileChange, violations
@@ -94,7 +95,7 @@ def _commit_candidate(
     commit = context.git.commit_files(parent, allowed, message, when)
     added, removed = context.git.numstat(parent, commit)
     event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
-    context.ledger.append(lambda c: [event] if c.experiments[experiment.number].round < round else [])
+    context.ledger.append(lambda _: [event])
 
 
 def ensure_commit(context: Context, experiment: Experiment) -> None:

@@ -17,8 +17,9 @@ from bot.loop.commits import objections
 from bot.loop.context import Context
 from bot.loop.leases import is_ours, take_lease
 from bot.loop.settings import evaluator_settings
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.drafts import DraftTried
+from bot.rules.campaign import Campaign
+from bot.rules.events import DraftTried
+from bot.rules.experiment import Experiment
 from bot.rules.schedule import seed_of
 from bot.text import one_line
 

@@ -127,22 +127,18 @@ def _take_in(context: Context, record: dict[str, Any], name: str) -> int:
         raise UserError(
             f"{name}: not a handover for this campaign ({_why(error)}): run `nocturne train` again"
         ) from None
-    if any(run.run not in campaign.runs for run in runs):
-        _append(context, runs, logs)
+    _append(context, runs, logs)
     return number
 
 
 def _append(context: Context, runs: Sequence[RunFinished], logs: Mapping[str, str]) -> None:
     """Write the runs that the ledger lacks, all in one go, with the logs of those that failed."""
 
-    def lacking(campaign: Campaign) -> list[RunFinished]:
-        return [run for run in runs if run.run not in campaign.runs]
-
     def files(campaign: Campaign) -> dict[str, bytes]:
-        told = ((run.run, logs.get(run.run, "")) for run in lacking(campaign))
+        told = ((run.run, logs.get(run.run, "")) for run in runs if run.run not in campaign.runs)
         return {_log(name): text.encode()[-8000:] for name, text in told if text}
 
-    context.ledger.append(lacking, files)
+    context.ledger.append(lambda _: runs, files)
 
 
 def _checked(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.errors import UserError
 from bot.forge import NotFound, PullRequest
 from bot.loop.context import Context
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand, Gesture, meant_by
 from bot.rules.events import CommandGiven, ExperimentRead
+from bot.rules.experiment import Experiment
 from bot.rules.human import BY_HAND
 from bot.rules.unreviewed import unread
 from bot.text import one_line
@@ -43,7 +44,7 @@ def _write_down(context: Context, experiment: Experiment, command: ExperimentCom
     context.display.note(f"experiment {experiment.number} ends: {why}")
 
     def make(campaign: Campaign) -> list[CommandGiven]:
-        if campaign.experiments[experiment.number].landed is not None or source in campaign.said:
+        if campaign.experiments[experiment.number].landed is not None:
             return []
         return [CommandGiven(campaign.commands + 1, command, experiment.number, source, why)]
 
@@ -97,4 +98,4 @@ def hear_reviews(context: Context, campaign: Campaign) -> Campaign:
     if not found:
         return campaign
     seen = [ExperimentRead(merged[pull].number, source) for pull, source in found.items()]
-    return context.ledger.append(lambda c: [each for each in seen if each.experiment not in c.read])
+    return context.ledger.append(lambda _: seen)

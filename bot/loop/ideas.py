@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Literal
 
 from bot.errors import UserError
@@ -10,8 +11,10 @@ from bot.forge import NotFound
 from bot.git import RemoteUnreachable
 from bot.issues.idea import comment_key, noted, outcome, passed
 from bot.loop.context import Context
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaGiven, IdeaPassed, IdeaState, IdeaWithdrawn
+from bot.rules.campaign import Campaign
+from bot.rules.events import IdeaGiven, IdeaPassed, IdeaWithdrawn
+from bot.rules.experiment import Experiment
+from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaState
 from bot.rules.proposal import Idea, Proposal
 from bot.text import clean
 
@@ -70,22 +73,12 @@ def tell_of_passed(
     """Tell those who gave an idea, once, that this proposer passed it over: it took a later one, or none."""
     taken = proposal.idea if proposal is not None else None
     proposer = context.config.proposer
-    for idea in offered:
-        if idea.number == taken:
-            return
-        state = campaign.ideas.known[idea.number]
-        if proposer in state.passed_by:
-            continue
+    before = takewhile(lambda idea: idea.number != taken, offered)
+    over = [idea for idea in before if proposer not in campaign.ideas.known[idea.number].passed_by]
+    for idea in over:
         _say_on(context, idea.issue, idea.number, passed(idea.number, proposer, _HINTS.get(proposer, "")))
-        event = IdeaPassed(idea.number, proposer)
-        context.ledger.append(_once(event))
-
-
-def _once(event: IdeaPassed) -> Callable[[Campaign], list[IdeaPassed]]:
-    def make(campaign: Campaign) -> list[IdeaPassed]:
-        return [] if event.proposer in campaign.ideas.known[event.idea].passed_by else [event]
-
-    return make
+    if over:
+        context.ledger.append(lambda _: [IdeaPassed(idea.number, proposer) for idea in over])
 
 
 _HINTS = {

@@ -10,15 +10,23 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.measure import measure
 from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Decided, NeedRun, decide
-from bot.rules.events import CandidateBuilt, ExperimentDecided, RunFinished, Verdict
+from bot.rules.events import (
+    CandidateBuilt,
+    CrashSentBack,
+    ExperimentDecided,
+    RejectionMeasured,
+    RunFinished,
+    Verdict,
+)
+from bot.rules.experiment import Experiment
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
 from bot.rules.lost_runs import AGAIN, is_lost, lost_for_good
 from bot.rules.outcome import decision_of
-from bot.rules.rejections import Outcome, RejectionMeasured, outcome_of
-from bot.rules.repairs import REPAIRABLE, CrashSentBack
+from bot.rules.rejections import Outcome, outcome_of
+from bot.rules.repairs import REPAIRABLE
 from bot.rules.statistics import Comparison, compare
 from bot.text import one_line
 
@@ -254,7 +262,7 @@ def record(context: Context, experiment: Experiment) -> bool:
     if run is None:
         return False
     event = _measured(context, campaign, experiment, run)
-    context.ledger.append(lambda c: [] if c.experiments[experiment.number].measured else [event])
+    context.ledger.append(lambda _: [event])
     return True
 
 

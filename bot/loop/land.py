@@ -15,7 +15,7 @@ from bot.loop.publish import body_of, on_github, state_verdict
 from bot.loop.settings import limits
 from bot.pulls.status import COMMENT, closing_comment, held_comment
 from bot.report.formats import count
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import (
     Event,
     ExperimentDecided,
@@ -25,6 +25,7 @@ from bot.rules.events import (
     LandingHeld,
     LeaseTaken,
 )
+from bot.rules.experiment import Experiment
 from bot.rules.human import is_due, refusal
 from bot.rules.unreviewed import unread, waits
 
@@ -46,9 +47,8 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
 
     def make(fresh: Campaign) -> list[LandingBegun]:
         known = fresh.experiments[number]
-        over = known.landing == candidate.round or known.round != candidate.round
-        held = waits(fresh, known, limit)
-        return [] if over or held or number in fresh.refused else [LandingBegun(number, candidate.round)]
+        stays = known.round != candidate.round or waits(fresh, known, limit) or number in fresh.refused
+        return [] if stays else [LandingBegun(number, candidate.round)]
 
     if context.ledger.append(make).experiments[number].landing != candidate.round:
         return
@@ -61,13 +61,7 @@ def record_landing(context: Context, experiment: Experiment) -> None:
     """Write down that the experiment's commit is the branch's head now."""
     assert experiment.candidate is not None
     event = ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
-    context.ledger.append(
-        lambda c: (
-            [event]
-            if c.experiments[experiment.number].landed is None and c.incumbent == event.previous
-            else []
-        )
-    )
+    context.ledger.append(lambda c: [event] if c.incumbent == event.previous else [])
 
 
 def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
@@ -116,13 +110,7 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.candidate is not None and experiment.pull is not None:
         _say_verdict(context, campaign, experiment, decision)
     tell_outcome(context, campaign, experiment)
-    context.ledger.append(
-        lambda c: (
-            [ExperimentFinished(experiment.number)]
-            if c.experiments[experiment.number].finished_at is None
-            else []
-        )
-    )
+    context.ledger.append(lambda _: [ExperimentFinished(experiment.number)])
 
 
 def _say_verdict(

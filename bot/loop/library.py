@@ -17,9 +17,9 @@ from bot.evaluation import ask_python
 from bot.loop.context import Context
 from bot.loop.settings import campaign_noise, evaluator_settings
 from bot.report.rows import index_runs, row_of
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import RunFinished
-from bot.rules.wishes import PackageWished
+from bot.rules.campaign import Campaign
+from bot.rules.events import PackageWished, RunFinished
+from bot.rules.experiment import Experiment
 from bot.text import clean_diff, one_line
 from bot.words import number as written
 
@@ -91,7 +91,7 @@ class CampaignLibrary:
         if known is None or known.proposal is None or number == self._experiment.number:
             return None
         parts = [self._story(known), self._changes(known)]
-        runs = [run for run in self._campaign.runs.values() if run.experiment == number]
+        runs = self._campaign.runs_for(number)
         parts += [_run_line(run) for run in runs[-_RUNS:]]
         parts += [curve for run in runs[-1:] if (curve := _curve(run))]
         parts += [self._log(run) for run in runs[-1:]]

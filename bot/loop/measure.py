@@ -43,7 +43,7 @@ def measure(context: Context, commit: str, *, experiment: int | None, title: str
     if not measure_reference(context, commit):
         return None
     campaign = context.ledger.known()
-    first = not any(each.score is not None for each in campaign.runs.values())
+    first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)
     run = run_id(commit, replicate)
     subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"

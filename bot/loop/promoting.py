@@ -22,8 +22,9 @@ from bot.loop.taking_in import held_by_content, on_own_base
 from bot.pulls.change import files_of
 from bot.pulls.promotion import promotion_body, promotion_title
 from bot.report.promotion import promotion_figures
-from bot.rules.campaign import Campaign, Promotion
+from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
+from bot.rules.experiment import Promotion
 from bot.rules.self_reported import WORD
 from bot.rules.stopping import Stop
 
@@ -175,9 +176,7 @@ def _ended(
 ) -> Promotion:
     assert state != "open"
     event = PromotionEnded(known.pull, state, known.head, by)
-    context.ledger.append(
-        lambda c: [event] if any(p.pull == known.pull and p.state == "open" for p in c.promotions) else []
-    )
+    context.ledger.append(lambda _: [event])
     return replace(known, state=state)
 
 
@@ -232,10 +231,7 @@ def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
         after=last.pull if last else 0,
     )
     opened = PromotionOpened(pull.number, pull.url)
-    campaign = context.ledger.append(
-        lambda c: [] if any(p.pull == pull.number for p in c.promotions) else [opened]
-    )
-    known = next(p for p in campaign.promotions if p.pull == pull.number)
+    _, known = context.ledger.append(lambda _: [opened]).promotion_of(pull.number)
     if pull.state != "open":  # by somebody who was quicker than our word on the ledger
         _ended(context, replace(known, head=shown.head), pull.state)
         return Promoted("nothing", f"{pull.url} is {pull.state} already", None, pull.url)
@@ -270,10 +266,7 @@ def _update(
 
 def _write_shown(context: Context, known: Promotion, shown: _Shown) -> Promotion:
     event = PromotionShown(known.pull, shown.head, shown.base, shown.digest, known.turn + 1)
-    campaign = context.ledger.append(
-        lambda c: [event] if any(p.pull == known.pull and p.turn == known.turn for p in c.promotions) else []
-    )
-    return next(p for p in campaign.promotions if p.pull == known.pull)
+    return context.ledger.append(lambda _: [event]).promotion_of(known.pull)[1]
 
 
 def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human") -> Promoted:

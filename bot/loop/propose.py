@@ -24,8 +24,9 @@ from bot.loop.drafts import try_out_of
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentFinished, ExperimentProposed, LoopStopped, ProposalRevised
+from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Idea, Proposal
 from bot.text import clean, one_line
@@ -119,7 +120,7 @@ def _record(
         )
         twice = bool(event.changes) and same and not experiment.asked_for and event.idea is None
         gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
-        return [] if twice or gone or campaign.experiments[event.experiment].proposal is not None else [event]
+        return [] if twice or gone else [event]
 
     return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
 
@@ -242,7 +243,7 @@ def come_back(
         **as_recorded(better, files),
     )
     context.ledger.append(
-        lambda c: [event] if c.experiments[experiment.number].revisions == experiment.revisions else [],
+        lambda _: [event],
         lambda _: kept_files(experiment.number, event.revision, better),
     )
     return True

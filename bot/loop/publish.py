@@ -9,8 +9,9 @@ from bot.loop.settings import rule_of
 from bot.pulls.body import pull_body, pull_title
 from bot.pulls.report import report_of
 from bot.pulls.status import Stated, score_status, train_status
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import PullOpened
+from bot.rules.experiment import Experiment
 
 
 def publish(context: Context, campaign: Campaign, experiment: Experiment) -> None:
@@ -31,7 +32,7 @@ def publish(context: Context, campaign: Campaign, experiment: Experiment) -> Non
         is_new=experiment.claimed_by == context.holder,  # nobody else has had it in hand
     )  # fmt: skip
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
-    context.ledger.append(lambda c: [event] if c.experiments[experiment.number].pull is None else [])
+    context.ledger.append(lambda _: [event])
 
 
 def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:

@@ -17,12 +17,12 @@ from bot.loop.publish import on_github, publish, state
 from bot.loop.settings import rule_of
 from bot.pulls.review import review_of
 from bot.pulls.status import COMMENT, begun_comment, review_status, scope_status
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import Event, Reviewed
+from bot.rules.campaign import Campaign
+from bot.rules.events import Event, PackageWished, RejectionDrawn, Reviewed
+from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change
-from bot.rules.rejections import RejectionDrawn, is_drawn
-from bot.rules.wishes import PackageWished
+from bot.rules.rejections import is_drawn
 from bot.text import clean, one_line
 
 MAX_REVISIONS = 1

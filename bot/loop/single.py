@@ -178,8 +178,8 @@ def _settled(context: Context, campaign: Campaign, number: int) -> bool:
 
 def _for_the_trainer(context: Context, campaign: Campaign) -> Context:
     """Return the context as the machine has it that trains, where that is another one: what is due depends on it."""
-    runs = list(campaign.runs.values())
-    return replace(context, runner=runs[-1].runner) if runs else context
+    newest = next(reversed(campaign.runs.values()), None)
+    return context if newest is None else replace(context, runner=newest.runner)
 
 
 def _unread(context: Context) -> int | None:

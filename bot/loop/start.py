@@ -45,7 +45,7 @@ def ensure_started(context: Context) -> Campaign:
             direction=context.config.evaluator.metric.direction,
             seed=context.config.seed,
         )
-        campaign = context.ledger.append(lambda c: [event] if c.started is None else [])
+        campaign = context.ledger.append(lambda _: [event])
     _check_metric(context, campaign)
     campaign = _follow_base_before_first_experiment(context, campaign, base)
     check_tree(context, campaign.incumbent)

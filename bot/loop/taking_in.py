@@ -87,7 +87,7 @@ def _leave_out(context: Context, base: str, reason: str) -> Campaign:
         context.display.note(
             f"{context.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
         )
-        campaign = context.ledger.append(lambda c: [] if known(c) else [BaseLeftOut(base, reason, c.moves)])
+        campaign = context.ledger.append(lambda c: [BaseLeftOut(base, reason, c.moves)])
     if campaign.asked is None or (campaign.asked.reason == "base" and not campaign.asked.told):
         ask(context, "base", reason)
     return context.ledger.known()

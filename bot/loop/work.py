@@ -26,8 +26,9 @@ from bot.loop.review import check
 from bot.loop.settings import limits, reference_settings
 from bot.loop.taking_in import take_in, why_moved
 from bot.notify.occasions import notify
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
+from bot.rules.experiment import Experiment
 from bot.rules.human import is_due
 from bot.rules.schedule import Begin, Standing, Step, next_step
 from bot.rules.stopping import Limits, Stop
@@ -103,14 +104,11 @@ def choose(context: Context, campaign: Campaign, until: Limits) -> Step:
 
 def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
     """Return where this process stands."""
-    prints = [
-        run.fingerprint for run in campaign.runs.values() if run.runner == context.runner and run.fingerprint
-    ]
     return Standing(
         holder=context.holder,
         now=now(),
         runner=context.runner,
-        fingerprint=prints[-1] if prints else None,
+        fingerprint=campaign.fingerprints.get(context.runner),
         limits=until,
         incumbent_runs=context.config.verdict.min_runs,
         remeasure_every=context.config.verdict.remeasure_every,

@@ -13,8 +13,9 @@ from bot.pulls.status import onward
 from bot.pulls.verdict import cost_lines, measured, verdict_lines
 from bot.report.explanation import Explanation
 from bot.report.rows import index_runs, row_of
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.experiment import Experiment
 
 TITLE_LIMIT = 120
 

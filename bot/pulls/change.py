@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.pulls.safe import code, fenced_diff
 from bot.report.formats import count
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 
 _FILES = 10
 _CONSTANTS = 12

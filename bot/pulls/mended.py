@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.report.formats import count
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 
 
 def mended_words(experiment: Experiment) -> list[tuple[str, str]]:

@@ -8,8 +8,9 @@ from bot.pulls.runs import runs_lines
 from bot.pulls.safe import title
 from bot.pulls.verdict import cost_lines, verdict_lines
 from bot.report.rows import index_runs, row_of
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.experiment import Experiment
 from bot.words import effect_line
 
 REPORT = "nocturne/report"

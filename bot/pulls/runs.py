@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from bot.pulls.safe import prose
 from bot.report.formats import NOTHING, count, duration
 from bot.report.rows import failure_words, peak_memory_mb, usable_score
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
 from bot.words import decimals, decision_places, number
 
 _SHOWN = 12  # of each side; an incumbent of a long night has many
@@ -32,7 +33,7 @@ def runs_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
     for who, runs in (("candidate", mine), ("incumbent", theirs)):
         if len(runs) > _SHOWN:
             notes.append(f"{count(len(runs) - _SHOWN, 'earlier run')} of the {who} {_are(runs)} not listed.")
-    earlier = [run for run in campaign.runs.values() if run.experiment == experiment.number]
+    earlier = campaign.runs_for(experiment.number)
     if len(earlier) > len(mine):
         against = ", against an older incumbent," if experiment.carried else ""
         notes.append(

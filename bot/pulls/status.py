@@ -10,10 +10,10 @@ from bot.pulls.runs import own_runs
 from bot.pulls.safe import prose
 from bot.pulls.verdict import planned_runs
 from bot.report.formats import count
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
-from bot.rules.events import ExperimentDecided, Reviewed
-from bot.rules.rejections import RejectionMeasured
+from bot.rules.events import ExperimentDecided, RejectionMeasured, Reviewed
+from bot.rules.experiment import Experiment
 from bot.text import one_line
 from bot.words import effect_line, number
 

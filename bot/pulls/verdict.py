@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.pulls.safe import prose
 from bot.report.formats import count, duration, money
 from bot.rules.bills import Bill
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
+from bot.rules.experiment import Experiment
 from bot.words import better, decimals, decision_places, effect_line, with_half_width
 
 
@@ -42,7 +43,7 @@ def cost_lines(campaign: Campaign, experiment: Experiment) -> list[str]:
 
     Counted are all runs made for the experiment, those of earlier rounds too; the incumbent's serve others.
     """
-    runs = [run for run in campaign.runs.values() if run.experiment == experiment.number]
+    runs = campaign.runs_for(experiment.number)
     device = "GPU" if any(run.metrics.get("peak_vram_mb") for run in runs) else "CPU"
     lines = ["### Cost", ""]
     if runs:

@@ -12,7 +12,7 @@ from math import isfinite
 
 from bot.report.formats import count
 from bot.rules.bounds import measurable
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 from bot.text import one_line
 
 _CONSTANTS = 6

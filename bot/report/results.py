@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from bot.report.measured import measured, yardstick_of
 from bot.report.rows import RunIndex, index_runs, peak_memory_mb
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
 from bot.text import one_line
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")

@@ -10,8 +10,9 @@ from typing import Literal
 
 from bot.report.explanation import Explanation, Numbers, explain
 from bot.report.talks import Talk
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
 
 Curve = tuple[tuple[float, float, float], ...]

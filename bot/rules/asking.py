@@ -1,9 +1,12 @@
-"""When the loop needs a human: what the ledger records of it, and when it counts as mended."""
+"""When the loop needs a human: why it may, and when it counts as fixed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bot.rules.events import HumanAsked
 
 Reason = Literal[
     "crashes", "baseline", "gpu_hours", "cost_usd", "permissions", "trainings", "base", "unreviewed",
@@ -12,48 +15,6 @@ Reason = Literal[
 # How many experiments must begin before it counts as mended. What fails at the end of an experiment, or
 # after it, lets the next one begin all the same.
 _BEGINNINGS: dict[Reason, int] = {"permissions": 2, "trainings": 2}
-
-
-@dataclass(frozen=True)
-class HumanAsked:
-    """The loop needs a human, and why. `turn` counts what was said while one issue is open."""
-
-    kind: ClassVar[str] = "human_asked"
-    number: int
-    turn: int
-    reason: Reason
-    detail: str
-
-    @property
-    def key(self) -> str:
-        return f"asked:{self.number}:{self.turn}"
-
-
-@dataclass(frozen=True)
-class HumanTold:
-    """The issue says so."""
-
-    kind: ClassVar[str] = "human_told"
-    number: int
-    turn: int
-    issue: int
-    url: str
-
-    @property
-    def key(self) -> str:
-        return f"told:{self.number}:{self.turn}"
-
-
-@dataclass(frozen=True)
-class HumanAnswered:
-    """It is mended: the loop goes on, and the issue is closed."""
-
-    kind: ClassVar[str] = "human_answered"
-    number: int
-
-    @property
-    def key(self) -> str:
-        return f"answered:{self.number}"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bot.rules.events import ModelCalled
+if TYPE_CHECKING:
+    from bot.rules.events import ModelCalled
 
 _HOUR = len("2026-11-23T12")
 

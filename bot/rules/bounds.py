@@ -21,20 +21,8 @@ MEASURES = 64  # of a reference
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "str": str, "bool": bool}
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # categories of Unicode
-_VERDICT = ("effect", "half_width", "sigma", "score", "against")
-
-
+_COSTS = ("seconds", "gpu_seconds", "cost_usd")
 _KNOWN: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {}
-_WITH_FIGURES = frozenset(
-    (
-        "run_finished",
-        "experiment_decided",
-        "rejection_measured",
-        "model_called",
-        "experiment_proposed",
-        "draft_tried",
-    )
-)
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -123,37 +111,18 @@ def _check_measures(measured: object) -> None:
             raise ValueError(f"reference.{shown(name)} is {shown(value)}: no number and no short text")
 
 
-def bounded(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of the ledger with what earlier versions let in and no measurement can be left out.
-
-    A score beyond `LARGEST` becomes a failure of the class nan, a verdict on one loses its figures, times are cut.
-    """
-    kind = record.get("kind")
-    if kind not in _WITH_FIGURES:
-        return record
-    read = dict(record)
-    if kind == "run_finished":
-        score = read.get("score")
-        if is_number(score) and not measurable(score):
-            read |= {
-                "score": None,
-                "failure": {"class": "nan", "reason": "the score is beyond every measurement"},
-            }
-        if isinstance(read.get("metrics"), Mapping):
-            read["metrics"] = {k: v for k, v in read["metrics"].items() if not is_number(v) or measurable(v)}
-        if isinstance(read.get("curve"), list):
-            read["curve"] = [p for p in read["curve"] if isinstance(p, list) and all(map(measurable, p))]
-    elif kind == "experiment_decided" and any(_absurd(read.get(name)) for name in _VERDICT):
-        read |= dict.fromkeys(_VERDICT)
-    elif kind == "rejection_measured" and (_absurd(read.get("score")) or _absurd(read.get("against"))):
-        read |= {"score": None, "against": None}
-    for name in ("seconds", "gpu_seconds", "cost_usd"):
-        if is_number(read.get(name)) and not 0 <= read[name] <= LONGEST:
-            read[name] = LONGEST if read[name] > 0 else 0.0
-    return read
+def cut_costs(event_type: type[Any], record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with its times and prices, as far as events of this type have them, between 0 and `LONGEST`."""
+    fields = {name for name, _, _ in _plain_fields(event_type)}
+    costs = {name: record.get(name) for name in _COSTS if name in fields}
+    cut = {
+        name: LONGEST if v > 0 else 0.0 for name, v in costs.items() if is_number(v) and not 0 <= v <= LONGEST
+    }
+    return record | cut if cut else record
 
 
-def _absurd(value: object) -> bool:
+def absurd(value: object) -> bool:
+    """Say whether `value` is a number that can be no measurement."""
     return is_number(value) and not measurable(value)
 
 

@@ -3,25 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
-
-
-@dataclass(frozen=True)
-class DraftTried:
-    """A smoke run of a draft is over: a few steps without a score. `seconds` occupied the training device.
-
-    `turn` counts within the experiment; `outcome` says how far it came, or the class of its failure.
-    """
-
-    kind: ClassVar[str] = "draft_tried"
-    experiment: int
-    turn: int
-    seconds: float
-    outcome: str
-
-    @property
-    def key(self) -> str:
-        return f"draft:{self.experiment}:{self.turn}"
 
 
 @dataclass
@@ -35,6 +16,7 @@ class Drafts:
     def all_seconds(self) -> float:
         return sum(self.seconds.values())
 
-    def apply(self, event: DraftTried) -> None:
-        self.turns[event.experiment] = max(self.turns.get(event.experiment, 0), event.turn)
-        self.seconds[event.experiment] = self.seconds.get(event.experiment, 0.0) + event.seconds
+    def add(self, experiment: int, turn: int, seconds: float) -> None:
+        """Take in a try that is over."""
+        self.turns[experiment] = max(self.turns.get(experiment, 0), turn)
+        self.seconds[experiment] = self.seconds.get(experiment, 0.0) + seconds

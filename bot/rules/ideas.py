@@ -1,63 +1,17 @@
-"""Ideas of humans: what the ledger records of them, and which of them wait to be tried."""
+"""Ideas of humans, and which of them wait to be tried."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from bot.rules.proposal import Idea
 
+if TYPE_CHECKING:
+    from bot.rules.events import IdeaGiven
+
 TEXT_LIMIT = 4000  # characters
 TRIES = 2  # an experiment that crashed or was lost says little of the idea, so it is tried once more
-
-
-@dataclass(frozen=True)
-class IdeaGiven:
-    """What somebody with the right to write wants tried, as it stood when it was given.
-
-    `source` names the one labelling, comment or command that gave it, and `when` (ISO 8601, UTC) its time
-    where GitHub tells it. `issue` is the issue or pull request it is about; where it is `labelled`, that
-    issue is the idea, and is closed with its outcome.
-    """
-
-    kind: ClassVar[str] = "idea_given"
-    number: int
-    text: str
-    source: str
-    giver: str = ""
-    issue: int | None = None
-    labelled: bool = False
-    when: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"idea:{self.source}"
-
-
-@dataclass(frozen=True)
-class IdeaWithdrawn:
-    """The label of an idea's issue was taken away, or the issue closed, at the time `when`."""
-
-    kind: ClassVar[str] = "idea_withdrawn"
-    issue: int
-    when: str
-
-    @property
-    def key(self) -> str:
-        return f"idea_withdrawn:{self.issue}:{self.when}"
-
-
-@dataclass(frozen=True)
-class IdeaPassed:
-    """A proposer can't follow an idea, and those who gave it were told so. It waits for another proposer."""
-
-    kind: ClassVar[str] = "idea_passed"
-    idea: int
-    proposer: str
-
-    @property
-    def key(self) -> str:
-        return f"idea_passed:{self.idea}:{self.proposer}"
 
 
 @dataclass(frozen=True)
@@ -103,18 +57,30 @@ class Ideas:
             if state.given.issue == issue and state.given.labelled
         )
 
-    def apply(self, event: IdeaGiven | IdeaWithdrawn | IdeaPassed) -> None:
-        """Take in the next event."""
-        match event:
-            case IdeaGiven():
-                self._give(event)
-            case IdeaWithdrawn():
-                last = self.withdrawn.get(event.issue, "")
-                self.withdrawn[event.issue] = max(last, event.when)
-                self._withdraw(event.issue, until=event.when)
-            case IdeaPassed():
-                state = self.known[event.idea]
-                self.known[event.idea] = replace(state, passed_by=(*state.passed_by, event.proposer))
+    def give(self, event: IdeaGiven) -> None:
+        """Take in an idea."""
+        self.known[event.number] = IdeaState(event)
+        if not event.labelled or event.issue is None:
+            return
+        times = [
+            state.given.when
+            for number, state in self.known.items()
+            if state.given.labelled and state.given.issue == event.issue and number != event.number
+        ]
+        if max([*times, self.withdrawn.get(event.issue, "")]) > event.when:
+            self.known[event.number] = replace(self.known[event.number], withdrawn=True)
+            return
+        self._withdraw(event.issue, until=event.when, but=event.number)
+
+    def withdraw(self, issue: int, when: str) -> None:
+        """Take back what an issue was up to the time `when`."""
+        self.withdrawn[issue] = max(self.withdrawn.get(issue, ""), when)
+        self._withdraw(issue, until=when)
+
+    def pass_by(self, idea: int, proposer: str) -> None:
+        """A proposer can't follow the idea."""
+        state = self.known[idea]
+        self.known[idea] = replace(state, passed_by=(*state.passed_by, proposer))
 
     def proposed(self, idea: int, experiment: int) -> None:
         """An experiment follows the idea."""
@@ -128,20 +94,6 @@ class Ideas:
                 again = verdict in ("crashed", "lost") and len(state.experiments) < TRIES
                 self.known[number] = replace(state, trying=None, ended=not again)
                 return
-
-    def _give(self, event: IdeaGiven) -> None:
-        self.known[event.number] = IdeaState(event)
-        if not event.labelled or event.issue is None:
-            return
-        times = [
-            state.given.when
-            for number, state in self.known.items()
-            if state.given.labelled and state.given.issue == event.issue and number != event.number
-        ]
-        if max([*times, self.withdrawn.get(event.issue, "")]) > event.when:
-            self.known[event.number] = replace(self.known[event.number], withdrawn=True)
-            return
-        self._withdraw(event.issue, until=event.when, but=event.number)
 
     def _withdraw(self, issue: int, *, until: str, but: int | None = None) -> None:
         """Take back what this issue was before: one that is being tried is tried to its end."""

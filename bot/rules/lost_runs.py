@@ -19,10 +19,9 @@ def is_lost(run: RunFinished) -> bool:
 def lost_for_good(campaign: Campaign, commit: str, *, runner: str | None = None) -> list[RunFinished]:
     """Return the newest runs of a commit that were lost one after another, where they are too many to go on;
     those after the last `resume` only, for a human has looked then."""
-    late = set(list(campaign.runs)[campaign.resumed_at_runs :])
     lost: list[RunFinished] = []
     for run in reversed(campaign.runs_of(commit, runner=runner)):
-        if not is_lost(run) or run.run not in late:
+        if not is_lost(run) or not campaign.is_late(run):
             break
         lost.insert(0, run)
     return lost if len(lost) > AGAIN else []

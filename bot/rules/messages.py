@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bot.rules import events as ev
+if TYPE_CHECKING:
+    from bot.rules import events as ev
 
 
 @dataclass
 class Messages:
-    """The messages of one campaign. Only `apply` changes it."""
+    """The messages of one campaign. Only the events about messages change it."""
 
     intended: dict[str, ev.MessageIntended] = field(default_factory=dict)
     """The newest attempt at each message."""
@@ -23,24 +25,22 @@ class Messages:
     """Attempts in a row that were refused."""
     last_end: str = ""
 
-    def apply(self, event: ev.MessageEvent, at: str) -> None:
-        """Take in the next event."""
-        match event:
-            case ev.MessageIntended():
-                self.intended[event.message] = event
-                self.begun_at[event.message] = at
-                self.ended.pop(event.message, None)
-            case ev.MessageEnded():
-                intended = self.intended.get(event.message)
-                if intended is None or intended.attempt != event.attempt:
-                    return
-                self.ended[event.message] = event
-                self.last_end = max(self.last_end, at)
-                self.refusals = self.refusals + 1 if event.outcome == "refused" else 0
-                if event.outcome != "refused":
-                    self.told.update(intended.covers)
-            case ev.ChartShown():
-                self.charts[event.message] = event.file
+    def intend(self, event: ev.MessageIntended, at: str) -> None:
+        """Take in that a message is about to be sent."""
+        self.intended[event.message] = event
+        self.begun_at[event.message] = at
+        self.ended.pop(event.message, None)
+
+    def end(self, event: ev.MessageEnded, at: str) -> None:
+        """Take in what became of an attempt; of an earlier one it changes nothing."""
+        intended = self.intended.get(event.message)
+        if intended is None or intended.attempt != event.attempt:
+            return
+        self.ended[event.message] = event
+        self.last_end = max(self.last_end, at)
+        self.refusals = self.refusals + 1 if event.outcome == "refused" else 0
+        if event.outcome != "refused":
+            self.told.update(intended.covers)
 
     def is_told(self, message: str) -> bool:
         """Whether a message was sent, or must count as sent."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.rules.campaign import Experiment
 from bot.rules.events import ExperimentDecided, Verdict
+from bot.rules.experiment import Experiment
 from bot.rules.statistics import Comparison
 
 

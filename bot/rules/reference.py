@@ -57,10 +57,9 @@ def is_missing(campaign: Campaign, runner: str, settings: str) -> bool:
 def failures(campaign: Campaign, runner: str) -> list[RunFinished]:
     """Return the newest runs of the reference that failed one after another and not by the machine, since the last
     `resume`."""
-    late = set(list(campaign.runs)[campaign.resumed_at_runs :])
     failed: list[RunFinished] = []
     for run in reversed(campaign.runs_of(campaign.reference, runner=runner)):
-        if run.score is not None or run.run not in late:
+        if run.score is not None or not campaign.is_late(run):
             break
         if not is_lost(run):
             failed.insert(0, run)

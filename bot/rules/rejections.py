@@ -9,43 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from bot.rules.statistics import Comparison
 
 Outcome = Literal["better", "worse", "unclear", "crashed", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("better", "worse", "unclear", "crashed", "refused")
-
-
-@dataclass(frozen=True)
-class RejectionDrawn:
-    """A rejected experiment was drawn: it is trained once before it is closed."""
-
-    kind: ClassVar[str] = "rejection_drawn"
-    experiment: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}:{self.experiment}"
-
-
-@dataclass(frozen=True)
-class RejectionMeasured:
-    """What one run of a rejected candidate showed. `against` is the incumbent's mean score on the same machine.
-
-    `better` and `worse` are beyond the noise of a single run, `unclear` is not; the evaluator may have `refused`.
-    """
-
-    kind: ClassVar[str] = "rejection_measured"
-    experiment: int
-    run: str
-    outcome: Outcome
-    score: float | None
-    against: float | None
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}:{self.experiment}"
 
 
 @dataclass(frozen=True)

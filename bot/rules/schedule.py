@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.rules import reference
-from bot.rules.campaign import Campaign, Lease
+from bot.rules.campaign import Campaign
+from bot.rules.experiment import Lease
 from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.stopping import Limits, Stop, why_stop
 from bot.rules.unreviewed import in_hand
@@ -176,7 +177,7 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
     if len(usable) < standing.incumbent_runs:
         return standing.incumbent_runs - len(usable), "the incumbent needs its first runs"
-    latest = next((run for run in reversed(campaign.runs.values()) if run.runner == standing.runner), None)
+    latest = campaign.last_runs.get(standing.runner)
     if latest is not None and is_lost(latest):
         return 1, "the last run was lost: does this machine still work?"
     runs = campaign.runs_of(commit, runner=standing.runner)

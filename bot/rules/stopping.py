@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import StopReason
+from bot.rules.campaign import Campaign
+from bot.rules.experiment import Experiment
 from bot.rules.unreviewed import is_spent, unread
 
 
@@ -31,7 +31,7 @@ class Limits:
 class Stop:
     """Why a loop ends: a fixed word, and a sentence with the numbers and the mend."""
 
-    reason: StopReason
+    reason: str
     detail: str
 
 

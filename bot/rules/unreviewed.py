@@ -6,7 +6,8 @@ that carries it. What was taken out again, or was merged because a human asked t
 
 from __future__ import annotations
 
-from bot.rules.campaign import Campaign, Experiment
+from bot.rules.campaign import Campaign
+from bot.rules.experiment import Experiment
 
 
 def unread(campaign: Campaign) -> list[Experiment]:

@@ -5,23 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 # A module within a package that is there is no wish: it has a dot in its name.
 _NO_MODULE = re.compile(r"No module named '([A-Za-z_]\w{0,63})'")
-
-
-@dataclass(frozen=True)
-class PackageWished:
-    """A proposal of an experiment imports a module that candidates can't have."""
-
-    kind: ClassVar[str] = "package_wished"
-    experiment: int
-    module: str
-
-    @property
-    def key(self) -> str:
-        return f"wished:{self.experiment}:{self.module}"
 
 
 @dataclass
@@ -29,9 +15,6 @@ class Wishes:
     """Modules by name, and the experiments that wanted them."""
 
     by_module: dict[str, set[int]] = field(default_factory=dict)
-
-    def apply(self, event: PackageWished) -> None:
-        self.add(event.experiment, event.module)
 
     def add(self, experiment: int, module: str) -> None:
         self.by_module.setdefault(module, set()).add(experiment)

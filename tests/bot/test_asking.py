@@ -23,9 +23,19 @@ from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
-from bot.rules.asking import Asked, HumanAnswered, HumanAsked, HumanTold
+from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign, fold
-from bot.rules.events import CampaignStarted, Event, ExperimentClaimed, Recorded, from_json, to_json
+from bot.rules.events import (
+    CampaignStarted,
+    Event,
+    ExperimentClaimed,
+    HumanAnswered,
+    HumanAsked,
+    HumanTold,
+    Recorded,
+    from_json,
+    to_json,
+)
 from bot.rules.schedule import Begin
 from bot.terminal import PlainDisplay
 from tests.bot.campaigns import HOSTILE

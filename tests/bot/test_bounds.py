@@ -206,14 +206,14 @@ def test_the_largest_measurements_overflow_nothing(direction: ev.Direction) -> N
 def test_an_old_ledger_with_absurd_figures_is_read_as_no_measurement() -> None:
     record = RUN | {"score": 1e155, "metrics": {"x": 1e300, "y": 2.0}, "gpu_seconds": 1e300, "seconds": -1.0}
     record["curve"] = [[1, 2, 3.0], [2, 3, MANY]]
-    run = ev.from_json(bounds.bounded(record)).event
+    run = ev.read(record).event
     assert isinstance(run, ev.RunFinished)
     assert run.score is None and run.failure is not None and run.failure["class"] == "nan"
     assert run.metrics == {"y": 2.0} and run.curve == ((1, 2, 3.0),)
     assert (run.gpu_seconds, run.seconds) == (bounds.LONGEST, 0.0)
     handover._check_run(CONTEXT, {COMMIT: 1}, run)
     untouched = {**RUN, "at": "", "by": ""}
-    assert bounds.bounded(untouched) == untouched
+    assert ev.read(untouched) == ev.from_json(untouched)
 
 
 def absurd_ledger(direction: ev.Direction, score: float) -> list[dict[str, Any]]:
@@ -234,7 +234,7 @@ def absurd_ledger(direction: ev.Direction, score: float) -> list[dict[str, Any]]
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("score", [1e31, 1e155, -1e308])
 def test_every_view_of_an_old_ledger_is_there(direction: ev.Direction, score: float) -> None:
-    read = [ev.from_json(bounds.bounded(json.loads(json.dumps(r)))) for r in absurd_ledger(direction, score)]
+    read = [ev.read(json.loads(json.dumps(r))) for r in absurd_ledger(direction, score)]
     campaign = fold(read)
     assert campaign.experiments[2].decision is not None and campaign.experiments[2].decision.effect is None
     of = figures(campaign, now=NOW, prior_sigma=SIGMA)

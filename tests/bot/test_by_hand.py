@@ -11,7 +11,7 @@ from bot.loop.humans import hear_reviews
 from bot.loop.start import ensure_started
 from bot.loop.work import reconcile, work_on
 from bot.rules import events as ev
-from bot.rules.campaign import Experiment
+from bot.rules.experiment import Experiment
 from tests.bot.campaigns import NOW
 from tests.bot.repositories import make_repository
 from tests.bot.scripted import Loop, win

@@ -6,7 +6,7 @@ import copy
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,17 @@ from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
 from bot.pulls.idea import idea_words
-from bot.rules.campaign import Campaign
-from bot.rules.events import ExperimentProposed, from_json, to_json
-from bot.rules.ideas import TEXT_LIMIT, IdeaGiven, IdeaPassed, Ideas, IdeaWithdrawn
+from bot.rules.campaign import Campaign, fold
+from bot.rules.events import (
+    ExperimentProposed,
+    IdeaGiven,
+    IdeaPassed,
+    IdeaWithdrawn,
+    Recorded,
+    from_json,
+    to_json,
+)
+from bot.rules.ideas import TEXT_LIMIT, Ideas
 from bot.rules.proposal import Change, Idea, Proposal
 from bot.rules.schedule import Begin
 from bot.terminal import PlainDisplay
@@ -62,10 +70,14 @@ def waiting(ideas: Ideas) -> list[int]:
     return [idea.number for idea in ideas.waiting()]
 
 
+def after(told: Iterable[IdeaGiven | IdeaWithdrawn]) -> Ideas:
+    return fold(Recorded(event, AT) for event in told).ideas
+
+
 def test_an_idea_is_used_up_by_its_experiment() -> None:
     ideas = Ideas()
     for number in (1, 2):
-        ideas.apply(IdeaGiven(number, "x", f"comment:{number}"))
+        ideas.give(IdeaGiven(number, "x", f"comment:{number}"))
     ideas.proposed(1, 7)
     assert waiting(ideas) == [2] and ideas.known[1].trying == 7
     ideas.finished(6, "crashed")
@@ -77,7 +89,7 @@ def test_an_idea_is_used_up_by_its_experiment() -> None:
 @pytest.mark.parametrize("verdict", ["crashed", "lost"])
 def test_what_says_little_of_an_idea_is_tried_once_more(verdict: str) -> None:
     ideas = Ideas()
-    ideas.apply(IdeaGiven(1, "x", "comment:1"))
+    ideas.give(IdeaGiven(1, "x", "comment:1"))
     ideas.proposed(1, 7)
     ideas.finished(7, verdict)
     assert waiting(ideas) == [1]
@@ -90,22 +102,16 @@ def test_of_several_labellings_the_last_one_counts_in_any_order() -> None:
     """Jobs write in any order: labelled, unlabelled, labelled again, another issue's untouched."""
     told = [labelled(1, "T1"), IdeaWithdrawn(12, "T2"), labelled(2, "T3"), labelled(3, "T1", issue=13)]
     for order in itertools.permutations(told):
-        ideas = Ideas()
-        for event in order:
-            ideas.apply(event)
+        ideas = after(order)
         assert waiting(ideas) == [2, 3], order
     for order in itertools.permutations([*told[:3], IdeaWithdrawn(12, "T4")]):
-        ideas = Ideas()
-        for event in order:
-            ideas.apply(event)
+        ideas = after(order)
         assert waiting(ideas) == [] and not ideas.open_for(12), order
 
 
 def test_a_comment_s_idea_does_not_depend_on_labels() -> None:
-    ideas = Ideas()
-    for event in (IdeaGiven(1, "x", "comment:5", "alice", 12), labelled(2, "T1"), IdeaWithdrawn(12, "T2")):
-        ideas.apply(event)
-    assert waiting(ideas) == [1]
+    given = IdeaGiven(1, "x", "comment:5", "alice", 12)
+    assert waiting(after((given, labelled(2, "T1"), IdeaWithdrawn(12, "T2")))) == [1]
 
 
 def test_events_are_read_as_they_were_written() -> None:
@@ -181,7 +187,7 @@ def test_an_idea_is_bounded_and_holds_no_control_characters() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_idea_s_words_do_nothing_where_they_are_shown(text: str) -> None:
     campaign = Campaign()
-    campaign.ideas.apply(IdeaGiven(1, text, "comment:1", "alice", 12))
+    campaign.ideas.give(IdeaGiven(1, text, "comment:1", "alice", 12))
     said = idea_words(campaign, 1)
     assert said.startswith("idea 1 from #12 by alice: ") and "\n" not in said
     assert not any(live in said for live in ("@o", "https:", "<img", "<script", " #1,", "\x1b", " | "))

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.rules.bounds import bounded
 from bot.rules.campaign import Campaign, fold
-from bot.rules.events import from_json
+from bot.rules.events import read
 from tests.bot.repositories import events, git, nocturne, status
 
 LEDGERS = Path(__file__).parent / "ledgers"
@@ -23,7 +22,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 
 def folded(name: str) -> Campaign:
-    return fold(from_json(bounded(line)) for line in lines(name))
+    return fold(read(line) for line in lines(name))
 
 
 def state(campaign: Campaign) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from bot.pulls.change import FileLines, files_of
 from bot.pulls.curve import ROWS, curve_lines
 from bot.pulls.status import closing_comment, score_status
 from bot.rules import events as ev
-from bot.rules.campaign import Campaign, Experiment, fold
+from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
+from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.terminal import PlainDisplay
 from bot.words import LABELS

@@ -239,7 +239,7 @@ def test_the_longest_body_is_taken_by_github_whole(filler: str) -> None:
             again = dataclasses.replace(
                 runs[-1], run=f"{run.run}-{number}", commit=run.commit, experiment=run.experiment
             )
-            campaign.runs[again.run] = again
+            campaign.add_run(again, "")
     diff = "".join(
         f"diff --git a/{number} b/{number}\n--- a/{number}{flood[:5000]}\n@@ -1 +1 @@\n-a\n+b\n"
         for number in range(50)

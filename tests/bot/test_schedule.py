@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rules import events as ev
+from bot.rules.campaign import fold
 from bot.rules.schedule import (
     Begin,
     Continue,
@@ -85,7 +86,7 @@ def test_what_won_its_place_on_picked_runs_runs_once_more() -> None:
     picked = night.campaign()
     fresh = [run for run in picked.runs_of(landed) if run.experiment is None]
     assert len(fresh) == 1 and next_step(picked, STANDING) == Begin(2)
-    del picked.runs[fresh[0].run]
+    picked = fold(each for each in night.recorded if each.event != fresh[0])
     step = next_step(picked, STANDING)
     assert isinstance(step, MeasureIncumbent) and "unpicked" in step.why
 

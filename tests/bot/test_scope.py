@@ -16,8 +16,8 @@ from bot.loop.judge import judge
 from bot.loop.measure import measure
 from bot.loop.start import ensure_started
 from bot.loop.work import STAGE_ORDER, next_stage, reconcile, work_on
-from bot.rules.campaign import Experiment
 from bot.rules.events import CandidateBuilt, ExperimentClaimed, ExperimentDecided, ExperimentProposed
+from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
 from bot.terminal import PlainDisplay

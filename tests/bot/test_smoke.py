@@ -21,8 +21,7 @@ from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile, work_on
 from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign
-from bot.rules.drafts import DraftTried
-from bot.rules.events import Recorded, from_json, to_json
+from bot.rules.events import DraftTried, Recorded, from_json, to_json
 from bot.rules.schedule import Begin
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, events, make_repository, start, wait_for

@@ -23,8 +23,9 @@ from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.pulls.verdict import cost_lines
-from bot.rules.campaign import Campaign, Experiment, fold
+from bot.rules.campaign import Campaign, fold
 from bot.rules.events import ModelCalled, Recorded, from_json, to_json
+from bot.rules.experiment import Experiment
 from bot.rules.stopping import Limits, why_stop
 from tests.bot.storage import make_repository
 from tests.messages.models import MODELS

@@ -14,7 +14,7 @@ from bot.loop.start import ensure_started
 from bot.loop.taking_in import awaited, follow, take_in
 from bot.loop.work import reconcile
 from bot.rules import events as ev
-from bot.rules.asking import HumanTold
+from bot.rules.events import HumanTold
 from tests.bot.repositories import TRAIN, events, git, kill_group, make_repository, nocturne, start, status
 from tests.bot.scripted import LOSS, WINS, Loop, recorded
 

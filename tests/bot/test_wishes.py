@@ -19,10 +19,11 @@ from bot.loop.single import advance, decide_experiment, propose_next
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile, work_on
 from bot.report.words import wished_words
-from bot.rules.campaign import Campaign, Experiment
-from bot.rules.events import RunFinished, from_json, to_json
+from bot.rules.campaign import Campaign
+from bot.rules.events import PackageWished, RunFinished, from_json, to_json
+from bot.rules.experiment import Experiment
 from bot.rules.schedule import Begin
-from bot.rules.wishes import PackageWished, Wishes
+from bot.rules.wishes import Wishes
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne, status
 from tests.bot.test_revising import Maker

@@ -1,0 +1,158 @@
+"""Events of the campaign as a whole: its beginning, its branch, who works on what, its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from bot.rules.events.registry import Direction, event
+from bot.rules.experiment import Lease
+
+if TYPE_CHECKING:
+    from bot.rules.campaign import Campaign
+
+
+@event
+@dataclass(frozen=True)
+class CampaignStarted:
+    """The campaign's first event: where it starts and what it measures."""
+
+    kind: ClassVar[str] = "campaign_started"
+    campaign: str
+    base_branch: str
+    base_commit: str
+    metric: str
+    direction: Direction
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return self.kind
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.started, campaign.started_at = self, at
+        campaign.incumbents = [self.base_commit]
+        campaign.reference = self.base_commit
+
+
+@event
+@dataclass(frozen=True)
+class LeaseTaken:
+    """`holder` works on `subject` (`experiment:7` or `run:<run id>`) until the time `until`.
+
+    `turn` counts the leases of one subject: of two who reach for the same turn only one gets it.
+    """
+
+    kind: ClassVar[str] = "lease_taken"
+    subject: str
+    turn: int
+    holder: str
+    until: str
+
+    @property
+    def key(self) -> str:
+        return f"lease:{self.subject}:{self.turn}"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.leases[self.subject] = Lease(self.holder, self.until, self.turn)
+        campaign.lease_turns[self.subject] = self.turn
+
+
+@event
+@dataclass(frozen=True)
+class IncumbentMoved:
+    """The campaign's branch moved, by no experiment: `commit` is what experiments must beat now.
+
+    `why` is "human" where somebody moved the branch, and "base" where the campaign took in the commits of
+    its base branch; `absorbed` is then the former incumbent that the base held by content already, as after
+    a promotion merged by squash. `reference` is the base branch's head where it brings what a human wrote to the
+    files that are trained: time is charged at its measure then.
+    """
+
+    kind: ClassVar[str] = "incumbent_moved"
+    commit: str
+    previous: str
+    move: int
+    why: Literal["human", "base"] = "human"
+    absorbed: str | None = None
+    reference: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"moved:{self.move}:{self.commit}"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        if self.why == "base":
+            campaign.taken_in.append(len(campaign.incumbents))
+        if self.absorbed is not None:
+            campaign.absorbed.add(self.absorbed)
+        if self.reference is not None or self._is_written_by_a_human(campaign):
+            campaign.reference = self.reference or self.commit
+        campaign.incumbents.append(self.commit)
+        campaign.moves += 1
+        campaign.left_out = None
+
+    def _is_written_by_a_human(self, campaign: Campaign) -> bool:
+        """Whether nothing else made the commit: no experiment, and no merge of one."""
+        if not campaign.landed_as:
+            return True
+        made = campaign.candidates.union(campaign.incumbents)
+        return self.why == "human" and self.commit not in made
+
+
+@event
+@dataclass(frozen=True)
+class BaseLeftOut:
+    """The base branch's head `base` can't be taken in, for this `reason`: the campaign goes on without it.
+
+    Said once for each head, and again where the campaign's branch moved otherwise (`move`) meanwhile.
+    """
+
+    kind: ClassVar[str] = "base_left_out"
+    base: str
+    reason: str
+    move: int
+
+    @property
+    def key(self) -> str:
+        return f"left_out:{self.base}:{self.move}"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.left_out = self
+
+
+@event
+@dataclass(frozen=True)
+class LoopStopped:
+    """A loop came to its end. `after` counts finished experiments: the same stop is recorded once."""
+
+    kind: ClassVar[str] = "loop_stopped"
+    reason: str
+    detail: str
+    after: int
+    commands: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"stopped:{self.reason}:{self.after}:{self.commands}"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.stopped = self
+        campaign.stops.append((self, at))
+
+
+@event
+@dataclass(frozen=True)
+class LedgerMended:
+    """Damage that was found and put right, in words."""
+
+    kind: ClassVar[str] = "ledger_mended"
+    note: str
+    at_event: int
+
+    @property
+    def key(self) -> str:
+        return f"mended:{self.at_event}"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.mended.append(self.note)
