@@ -40,6 +40,10 @@ schema: $(READY) ## Write again what is made from the configuration: JSON Schema
 	$(BIN)/python -m bot.config_docs > .github/nocturne.schema.json
 	$(BIN)/python -m bot.config_docs reference > docs/configuration.md
 
+lock: $(READY) ## Pin the packages anew, for every supported Python, with the hashes of their files
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade --quiet \
+		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
+
 bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end confirmed
 	$(BIN)/python -m tests.benchmarks.demo_campaigns
 
@@ -90,5 +94,6 @@ $(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m evaluator jail --into $(BIN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -58,8 +58,9 @@ if [ ! -f "$environment/ready" ]; then
 import json, sys
 there = set(json.loads(sys.argv[1]))
 for line in open(".github/requirements.lock"):
-    if line.split("==")[0].strip().lower() not in there:
-        print(line, end="")
+    name, pinned, _ = line.partition("==")
+    if pinned and name.lower() not in there:
+        print(line.rstrip("\\\n"))  # without the hashes below it: what is there already has none
 PYTHON
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
         --constraint "$environment/constraints.txt" "$NOCTURNE_ACTION"

@@ -20,6 +20,12 @@ ACTION = "nocturne-ci/nocturne@" + "1" * 40
 UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
 TIMEOUT = 600
 
+
+def called_by_others() -> list[Path]:
+    """Return the workflows that other repositories call: all but the project's own CI."""
+    return sorted(path for path in (PROJECT / ".github/workflows").glob("*.yml") if path.name != "ci.yml")
+
+
 # What actions/checkout does, as far as we use it. The project itself lies on this machine.
 _CHECKOUT = """\
 name: Checkout

@@ -58,6 +58,28 @@ def test_the_job_that_trains_can_only_read() -> None:
     assert set(re.findall(r"secrets\.(\w+)", str(jobs["decide"]))) == {"SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}
 
 
+def test_our_own_ci_can_only_read_and_knows_no_secret() -> None:
+    text = (WORKFLOWS / "ci.yml").read_text()
+    document = yaml.safe_load(text)
+    assert document["permissions"] == {}
+    assert all(job["permissions"] == {"contents": "read"} for job in document["jobs"].values())
+    assert "secrets" not in text and "pull_request_target" not in text and "self-hosted" not in text
+
+
+def test_forms_and_dependabot_are_valid() -> None:
+    forms = [path for path in (PROJECT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    check_schema("github-issue-forms", *forms)
+    check_schema("github-issue-config", PROJECT / ".github/ISSUE_TEMPLATE/config.yml")
+    check_schema("dependabot", PROJECT / ".github/dependabot.yml")
+
+
+def test_the_lock_names_hashes_and_no_host() -> None:
+    text = (PROJECT / ".github/requirements.lock").read_text()
+    pins = re.split(r"\n(?=[a-z])", text)
+    assert len(pins) > 50 and all("--hash=sha256:" in pin for pin in pins[1:])
+    assert "://" not in text
+
+
 def test_the_docs_have_the_actions_inputs_and_outputs() -> None:
     assert docs.table((PROJECT / "action.yml").read_text()) in (PROJECT / "docs/github.md").read_text()
 

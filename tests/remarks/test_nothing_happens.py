@@ -16,6 +16,7 @@ import yaml
 
 from bot.cli import main
 from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, caller, commands_caller
+from tests.actions.runner import called_by_others
 from tests.bot.repositories import git
 from tests.remarks.conftest import ACTION, MERGED, Night, Speech
 
@@ -40,7 +41,7 @@ def triggers(text: str) -> set[str]:
 
 def workflows() -> dict[str, str]:
     """Return the workflows of this project that others call, and those that `init` writes, by name."""
-    found = {path.name: path.read_text() for path in (PROJECT / ".github/workflows").glob("*.yml")}
+    found = {path.name: path.read_text() for path in called_by_others()}
     for form in ("one", "three"):
         found[form] = caller(form=form, action=ACTION, campaign="main", labels=["gpu"], config="x.yml")  # type: ignore[arg-type]
     return found | {"commands": commands_caller(ACTION)}
