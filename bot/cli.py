@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -24,6 +26,13 @@ _ELSEWHERE = (
     "needs Linux, whose namespaces keep a candidate in its jail: on Windows run it in WSL2, on a Mac on a Linux machine"
     " or in a virtual one; init, status, show and report work here"
 )
+GROUPS = {
+    "start": ("init", "demo", "doctor", "uninstall", "completion"),
+    "run": ("run", "iterate", "propose", "train", "decide", "loop"),
+    "look": ("status", "show", "report", "morning"),
+    "steer": ("idea", "pause", "resume", "stop", "approve", "reject", "retry", "revert", "promote"),
+    "in workflows": ("next", "answer"),
+}
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
@@ -47,17 +56,47 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write YYYY-MM-DD") from None
 
 
+class _Grouped(argparse.HelpFormatter):
+    """Lists the commands by what they are for."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if not isinstance(action, argparse._SubParsersAction):
+            return super()._format_action(action)
+        verbs = {each.dest: each for each in action._get_subactions()}
+        parts = []
+        for group, names in GROUPS.items():
+            parts.append(f"\n  {group}:\n")
+            self._indent()
+            parts += [super(_Grouped, self)._format_action(verbs[name]) for name in names]
+            self._dedent()
+        return self._join_parts(parts)
+
+
+def _add_verbosity(to: argparse.ArgumentParser, default: object) -> None:
+    how = to.add_mutually_exclusive_group()
+    for flag, name, level, text in (
+        ("-q", "--quiet", logging.WARNING, "say only what was asked for, and errors"),
+        ("-v", "--verbose", logging.DEBUG, "say which programs are run, and where an error came from"),
+    ):
+        how.add_argument(
+            flag, name, action="store_const", const=level, dest="level", default=default, help=text
+        )
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of `nocturne`."""
     top = argparse.ArgumentParser(
         prog="nocturne",
         description="Runs one experiment after another on your train.py, and keeps what is better.",
+        formatter_class=_Grouped,
     )
+    _add_verbosity(top, logging.INFO)
     top.add_argument("--version", action="version", version=f"nocturne {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    verbs = top.add_subparsers(title="commands", dest="verb", metavar="COMMAND", required=True)
 
     def verb(name: str, text: str, *, campaign: bool = True) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text)
+        _add_verbosity(added, argparse.SUPPRESS)
         if campaign:
             added.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the repository")
             added.add_argument("--campaign", metavar="NAME", help="which campaign, where there are several")
@@ -153,6 +192,8 @@ def parser() -> argparse.ArgumentParser:
             told.add_argument(
                 "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
             )
+    completion = verb("completion", "Print what makes a shell complete these commands.", campaign=False)
+    completion.add_argument("shell", choices=("bash", "zsh"))
     verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
     uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
     uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
@@ -169,6 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(parser().parse_args(given))
     verb = arguments.pop("verb")
     module = arguments.pop("module", verb)
+    logging.getLogger("nocturne").setLevel(arguments.pop("level"))
     signal.signal(signal.SIGTERM, _as_interrupt)
     if sys.platform != "linux" and verb in _ON_LINUX:
         print(f"nocturne: {verb} {_ELSEWHERE}", file=sys.stderr)
@@ -176,6 +218,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(importlib.import_module(f"bot.commands.{module}").run(**arguments))
     except UserError as error:
+        if logging.getLogger("nocturne").isEnabledFor(logging.DEBUG):
+            from bot.redact import Redactor  # rarely needed
+
+            print(Redactor(os.environ)(traceback.format_exc()), file=sys.stderr)
         print(f"nocturne: {error}", file=sys.stderr)
         _annotate(error)
         return EXIT_USER_ERROR

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -52,6 +55,7 @@ def run(
 
     `env` is added to the scrubbed environment; `timeout` is in seconds.
     """
+    began = time.monotonic()
     try:
         done = subprocess.run(
             list(command),
@@ -65,6 +69,16 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise ProcessFailed(command, None, error.stdout or b"", error.stderr or b"") from None
+    finally:
+        if logging.getLogger("nocturne").isEnabledFor(logging.DEBUG):
+            _say(command, time.monotonic() - began)
     if done.returncode != 0:
         raise ProcessFailed(command, done.returncode, done.stdout, done.stderr)
     return done.stdout
+
+
+def _say(command: Sequence[str], seconds: float) -> None:
+    """Tell who asked for it by `-v` which program was run."""
+    from bot.redact import Redactor  # rarely needed
+
+    print(f"{seconds:.3f} s  {Redactor(os.environ)(' '.join(command))[:200]}", file=sys.stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -78,7 +80,9 @@ def campaign_session(
     `thinks` may propose and review: it needs what the configured agents need.
     """
     shown: Display = PlainDisplay(sys.stderr if quiet else sys.stdout)
-    if in_actions(os.environ) and not quiet:
+    if not logging.getLogger("nocturne").isEnabledFor(logging.INFO):
+        shown = PlainDisplay(io.StringIO())  # -q
+    elif in_actions(os.environ) and not quiet:
         shown = ActionsDisplay(sys.stdout)
     elif sys.stdout.isatty() and not quiet:
         shown = TerminalDisplay()
