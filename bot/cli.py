@@ -28,7 +28,7 @@ _ELSEWHERE = (
 )
 GROUPS = {
     "start": ("init", "demo", "doctor", "uninstall", "completion"),
-    "run": ("run", "iterate", "propose", "train", "decide", "loop"),
+    "run": ("run", "iterate", "propose", "train", "decide", "rubric"),
     "look": ("status", "show", "report", "morning"),
     "steer": ("idea", "pause", "resume", "stop", "approve", "reject", "retry", "revert", "promote"),
     "in workflows": ("next", "answer"),
