@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from bot.errors import UserError
 from bot.ledger.store import REF, LedgerState, LedgerStore
@@ -35,9 +36,16 @@ class Ledger:
         self._campaign = Campaign()
         self._last_key: str | None = None
         self._noted: set[str] = set()
+        self._waiting: list[tuple[Make, Files | None]] = []
+        self._ahead: list[dict[str, object]] = []
+        """What those that wait have made: applied to the campaign, and not written yet."""
+        self._asked = 0
+        self._written_key: str | None = None
+        self._beside: dict[str, bytes] = {}
 
     def refresh(self) -> Campaign:
         """Read what others wrote meanwhile and return the campaign as it stands."""
+        self.flush()
         state = self._store.load()
         campaign = self._fold(state)
         fresh = [note for note in state.notes if note not in self._noted]
@@ -65,29 +73,88 @@ class Ledger:
         """
         return self._campaign if self._campaign.event_count else self.refresh()
 
-    def append(self, make: Make, files: Files | None = None) -> Campaign:
+    def append(self, make: Make, files: Files | None = None, *, later: bool = False) -> Campaign:
         """Append what `make` says of the freshest campaign, with `files` in the same commit.
 
         `make` may be called several times, when somebody else wrote first: it looks again whether its
         events still make sense, and returns none where they don't. `files` sees the campaign as it was
-        before its events.
+        before its events. What is appended `later` is known here at once, and written together with what
+        comes next: for what may be lost with this process, since it would be made again.
         """
+        self._waiting.append((make, files))
+        done = False
+        try:
+            if later:
+                self._look_ahead()
+            else:
+                state = self._store.append(self._records, lambda _: self._beside)
+            done = True
+        finally:
+            if not (later and done):
+                self._forget_waiting(done)
+        return self._campaign if later else self._fold(state)
 
-        def records(state: LedgerState) -> list[dict[str, object]]:
-            at = stamp(now())
-            return [to_json(event, at=at, by=self._writer) for event in make(self._fold(state))]
+    def flush(self) -> None:
+        """Write what waits for a next append."""
+        if self._waiting:
+            self.append(lambda _: [])
 
-        beside = None if files is None else lambda state: files(self._fold(state))
-        return self._fold(self._store.append(records, beside))
+    def _records(self, state: LedgerState) -> list[dict[str, object]]:
+        """Return what those that wait make of the campaign as it is now, one after the other."""
+        done = len(state.events)
+        fits = done + len(self._ahead) == self._campaign.event_count
+        if self._ahead and not (fits and (not done or state.events[-1]["key"] == self._written_key)):
+            self._start_over()
+        if not self._ahead:
+            self._fold(state)
+        self._look_ahead()
+        return self._ahead
+
+    def _look_ahead(self) -> None:
+        """Have those that wait and were not asked yet make their events, and apply these."""
+        if not self._ahead:
+            self._written_key = self._last_key
+        at = stamp(now())
+        try:
+            for make, files in self._waiting[self._asked :]:
+                records = [to_json(event, at=at, by=self._writer) for event in make(self._campaign)]
+                fresh = {key: each for each in records if not self._holds(key := str(each["key"]))}
+                if fresh and files is not None:
+                    self._beside |= files(self._campaign)
+                for record in fresh.values():
+                    self._apply(record)
+                self._ahead += fresh.values()
+        except BaseException:
+            self._start_over()
+            raise
+        self._asked = len(self._waiting)
+
+    def _holds(self, key: str) -> bool:
+        return self._store.holds(key) or any(record["key"] == key for record in self._ahead)
+
+    def _forget_waiting(self, written: bool) -> None:
+        """Nothing waits any more; what was not written is not known either."""
+        if self._ahead and not written:
+            self._start_over()
+        self._waiting, self._asked = [], 0
+        self._ahead, self._beside = [], {}
+
+    def _start_over(self) -> None:
+        self._campaign, self._last_key = Campaign(), None
+        self._asked, self._ahead, self._beside = 0, [], {}
 
     def write(self, files: Mapping[str, bytes], message: str) -> None:
-        """Write files beside the events, without any event."""
-        if files:
+        """Write files beside the events: without any event, or together with those that wait."""
+        if self._ahead:
+            self._beside |= files
+            self.flush()
+        elif files:
             self._store.write(files, message)
 
     def read_file(self, path: str) -> bytes | None:
         """Return a file that was written beside the events."""
-        return self._store.read_file(path)
+        waiting = self._beside.get(path)
+        return self._store.read_file(path) if waiting is None else waiting
 
     def _fold(self, state: LedgerState) -> Campaign:
         """Apply the events that are new since the last fold; start over where the past was mended."""
@@ -95,13 +162,16 @@ class Ledger:
         if done > len(state.events) or (done and state.events[done - 1]["key"] != self._last_key):
             self._campaign, done = Campaign(), 0
         for record in state.events[done:]:
-            try:
-                self._campaign.apply(read(record))
-            except (ValueError, KeyError) as error:
-                raise UserError(
-                    f"the ledger holds an event that this version can't read"
-                    f" ({one_line(str(record.get('key')), 60)}: {one_line(str(error), 200)}): upgrade Nocturne, or"
-                    f" revert the commit that wrote it to {REF}"
-                ) from None
-            self._last_key = str(record["key"])
+            self._apply(record)
         return self._campaign
+
+    def _apply(self, record: dict[str, Any]) -> None:
+        try:
+            self._campaign.apply(read(record))
+        except (ValueError, KeyError) as error:
+            raise UserError(
+                f"the ledger holds an event that this version can't read"
+                f" ({one_line(str(record.get('key')), 60)}: {one_line(str(error), 200)}): upgrade Nocturne, or"
+                f" revert the commit that wrote it to {REF}"
+            ) from None
+        self._last_key = str(record["key"])

@@ -103,6 +103,10 @@ class LedgerStore:
             self._take(snapshot.commit, added, segments)
         return self._state()
 
+    def holds(self, key: str) -> bool:
+        """Whether an event with this key was there when the ledger was last read or written."""
+        return key in self._keys
+
     def write(self, files: Mapping[str, bytes], message: str) -> None:
         """Write `files`, paths from the campaign's folder, without any event."""
         self._records.update(lambda _: {self._path(name): files[name] for name in files}, message)

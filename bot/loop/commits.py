@@ -95,7 +95,13 @@ def _commit_candidate(
     commit = context.git.commit_files(parent, allowed, message, when)
     added, removed = context.git.numstat(parent, commit)
     event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
-    context.ledger.append(lambda _: [event])
+
+    def make(campaign: Campaign) -> list[CandidateBuilt]:
+        fresh = campaign.experiments[experiment.number]
+        gone = fresh.proposal is None or fresh.revisions != experiment.revisions
+        return [] if gone else [event]
+
+    context.ledger.append(make)
 
 
 def ensure_commit(context: Context, experiment: Experiment) -> None:

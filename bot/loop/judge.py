@@ -12,14 +12,7 @@ from bot.loop.measure import measure
 from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Decided, NeedRun, decide
-from bot.rules.events import (
-    CandidateBuilt,
-    CrashSentBack,
-    ExperimentDecided,
-    RejectionMeasured,
-    RunFinished,
-    Verdict,
-)
+from bot.rules.events import CrashSentBack, ExperimentDecided, RejectionMeasured, RunFinished, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
@@ -42,7 +35,24 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     ensure_commit(context, experiment)
     if not campaign.runs_of(candidate.commit):
         announce(context, experiment)
-    _write_down(context, experiment, _run_until_decided(context, experiment, candidate))
+    for _ in range(RUNS_PER_VERDICT * rule_of(context.config).max_runs):
+        campaign = context.ledger.known()
+        outcome = None if experiment.number in campaign.refused else judge(context, campaign, experiment)
+        if isinstance(outcome, NeedRun):
+            of_candidate = outcome.of == "candidate"
+            measure(
+                context,
+                candidate.commit if of_candidate else candidate.parent,
+                experiment=experiment.number if of_candidate else None,
+                title=experiment.title if of_candidate else f"incumbent ({outcome.why})",
+                later=True,
+            )
+        if settle(context, experiment):
+            return
+    reason = "the incumbent could not be measured often enough"
+    lesson = f"{experiment.title}: could not be compared."
+    undecided = decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)
+    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [undecided])
 
 
 def announce(context: Context, experiment: Experiment) -> None:
@@ -54,50 +64,29 @@ def announce(context: Context, experiment: Experiment) -> None:
         )
 
 
-def settle(context: Context, campaign: Campaign, experiment: Experiment) -> bool:
-    """Write the verdict down where the runs on the ledger allow one, or that it is to be mended; False where they
-    don't. Trains nothing."""
-    outcome = judge(context, campaign, experiment)
-    if isinstance(outcome, ExperimentDecided):
-        _write_down(context, experiment, outcome)
-    return isinstance(outcome, ExperimentDecided)
-
-
-def _write_down(context: Context, experiment: Experiment, decision: ExperimentDecided) -> None:
-    """Write the verdict down; a crash that its maker may mend is none yet."""
-    known = context.ledger.known()
-    failed = _failed(known, experiment) if decision.verdict == "crashed" else None
-    crash = sent_back(context, known, experiment, failed) if failed is not None else None
-    if crash is not None:
-        context.display.note(
-            f"experiment {experiment.number} crashed ({crash.reason}): its maker may mend it"
-        )
+def settle(context: Context, experiment: Experiment) -> bool:
+    """Write down the verdict that the ledger's runs allow, or that a crash goes back to its maker, together with the
+    run that was made just now; False if they allow none. Trains nothing."""
+    number = experiment.number
 
     def make(campaign: Campaign) -> list[CrashSentBack | ExperimentDecided]:
-        fresh = campaign.experiments[experiment.number]
-        return [] if fresh.decision or fresh.sent_back else [crash or decision]
+        fresh = campaign.experiments[number]
+        if fresh.decision or fresh.sent_back:
+            return []
+        if number in campaign.refused:
+            return [refusal(campaign, fresh)]
+        outcome = judge(context, campaign, fresh)
+        if isinstance(outcome, NeedRun):
+            return []
+        failed = _failed(campaign, fresh) if outcome.verdict == "crashed" else None
+        crash = sent_back(context, campaign, fresh, failed) if failed is not None else None
+        return [crash or outcome]
 
-    context.ledger.append(make)
-
-
-def _run_until_decided(
-    context: Context, experiment: Experiment, candidate: CandidateBuilt
-) -> ExperimentDecided:
-    """Make run after run, as the rule asks for them; an incumbent that can't be measured ends it too."""
-    for _ in range(RUNS_PER_VERDICT * rule_of(context.config).max_runs):
-        campaign = context.ledger.known()
-        if experiment.number in campaign.refused:
-            return refusal(campaign, experiment)
-        outcome = judge(context, campaign, experiment)
-        if isinstance(outcome, ExperimentDecided):
-            return outcome
-        if outcome.of == "candidate":
-            measure(context, candidate.commit, experiment=experiment.number, title=experiment.title)
-        else:
-            measure(context, candidate.parent, experiment=None, title=f"incumbent ({outcome.why})")
-    reason = "the incumbent could not be measured often enough"
-    lesson = f"{experiment.title}: could not be compared."
-    return decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)
+    known = context.ledger.append(make).experiments[number]
+    if known.sent_back is not None and known.decision is None:
+        said = f"experiment {number} crashed ({known.sent_back.reason}): its maker may fix it"
+        context.display.note(said)
+    return known.decision is not None or known.sent_back is not None
 
 
 def judge(context: Context, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:

@@ -32,8 +32,10 @@ CONFIRMING_SEEDS = 900
 CONFIDENCE = 0.90
 
 
-def measure(context: Context, commit: str, *, experiment: int | None, title: str) -> RunFinished | None:
-    """Make the commit's next run and record it.
+def measure(
+    context: Context, commit: str, *, experiment: int | None, title: str, later: bool = False
+) -> RunFinished | None:
+    """Make the commit's next run and record it: at once, or `later`, with what the caller appends at once.
 
     A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
@@ -94,7 +96,7 @@ def measure(context: Context, commit: str, *, experiment: int | None, title: str
         reference=_measured(context, campaign, commit, outcome),
         self_reported=why_self_reported(context, commit) is not None,
     )
-    context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome))
+    context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
     tokens = words.tokens_scored(finished.metrics)
     if tokens and first:

@@ -11,6 +11,7 @@ from bot.agents.offline.space import space_of
 from bot.agents.protocol import Question, Revision
 from bot.errors import UserError
 from bot.loop.commits import (
+    build,
     carry,
     editable_files,
     ensure_commit,
@@ -46,7 +47,10 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Non
         if proposal is None:
             _give_up(context, experiment, files)
             return
-        campaign = _record(context, experiment, proposal, files)
+        recorded = _record(context, experiment, proposal, files).experiments[experiment.number]
+        if recorded.proposal is not None:
+            build(context, campaign, recorded)  # writes both, unless another loop was quicker
+        campaign = context.ledger.known()
         if campaign.experiments[experiment.number].proposal is not None:
             return
     raise UserError(
@@ -122,7 +126,7 @@ def _record(
         gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
         return [] if twice or gone else [event]
 
-    return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal))
+    return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal), later=True)
 
 
 def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str]) -> None:
@@ -242,10 +246,12 @@ def come_back(
         round=experiment.round,
         **as_recorded(better, files),
     )
-    context.ledger.append(
+    revised = context.ledger.append(
         lambda _: [event],
         lambda _: kept_files(experiment.number, event.revision, better),
+        later=True,
     )
+    build(context, revised, revised.experiments[experiment.number])
     return True
 
 

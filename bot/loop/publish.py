@@ -32,7 +32,8 @@ def publish(context: Context, campaign: Campaign, experiment: Experiment) -> Non
         is_new=experiment.claimed_by == context.holder,  # nobody else has had it in hand
     )  # fmt: skip
     event = PullOpened(experiment.number, pull.number, branch, pull.url)
-    context.ledger.append(lambda _: [event])
+    # Who reviews by rule does so at once, and can do it again.
+    context.ledger.append(lambda _: [event], later=context.reviewer is None)
 
 
 def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:

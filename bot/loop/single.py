@@ -173,7 +173,7 @@ def _settled(context: Context, campaign: Campaign, number: int) -> bool:
     experiment = campaign.experiments[number]
     if _stage(context, campaign, number) == "audit":
         return record(context, experiment)
-    return settle(context, campaign, experiment)
+    return settle(context, experiment)
 
 
 def _for_the_trainer(context: Context, campaign: Campaign) -> Context:

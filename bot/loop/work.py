@@ -155,10 +155,13 @@ def work_on(context: Context, number: int, stages: Sequence[str] = STAGE_ORDER) 
     if not (is_ours(context, f"experiment:{number}") or take_lease(context, f"experiment:{number}")):
         return False
     try:
-        return _do_stages(context, number, stages)
+        ended = _do_stages(context, number, stages)
+        context.ledger.flush()
+        return ended
     except (UserError, KeyboardInterrupt):
         with contextlib.suppress(UserError):  # what ended us may be in the way of this too
             give_back(context, f"experiment:{number}")
+            context.ledger.flush()
         raise
 
 
@@ -241,7 +244,7 @@ def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
     if campaign.stopped != event:
         promote_at_stop(context, campaign, stop)
-        stopped = context.ledger.append(lambda _: [event])
+        stopped = context.ledger.append(lambda _: [event], later=True)
         context.ledger.write(rendered_files(context, stopped), "Render the ledger")
         campaign = stopped
     notify(context, campaign)

@@ -116,7 +116,7 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     assert "1 run of an earlier round no longer count" in body
     states = {status.context: status.state for status in context.forge.statuses(first["commit"])}
     assert states["nocturne/train"] == "failure"
-    assert "its maker may mend it" in notes.getvalue()
+    assert "its maker may fix it" in notes.getvalue()
 
 
 def test_the_maker_may_decline(tmp_path: Path) -> None:
