@@ -13,8 +13,8 @@ from bot.commands.report import write_text
 from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
-from bot.evaluation import call_evaluator
 from bot.git import AUTHOR, Git
+from bot.loop.evaluation import call_evaluator
 from bot.loop.measure import Confirmation, confirm
 from bot.loop.render import figures_of
 from bot.loop.run import Until, run_loop

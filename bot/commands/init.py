@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config_docs import commented_example
 from bot.errors import UserError
-from bot.evaluation import call_evaluator
 from bot.git import Git
 from bot.github.workflows import (
     COMMANDS_PATH,
@@ -19,7 +18,8 @@ from bot.github.workflows import (
     morning_caller,
     own_action,
 )
-from bot.machine import gpu_names
+from bot.loop.evaluation import call_evaluator
+from bot.loop.machine import gpu_names
 
 # The starter where there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
 _ON_A_CPU = """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from bot.errors import UserError
-from bot.evaluation import RunOrder
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
+from bot.loop.evaluation import RunOrder
 from bot.loop.measure import measure
 from bot.loop.settings import evaluator_settings
 from bot.loop.start import check_tree

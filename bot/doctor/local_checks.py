@@ -11,8 +11,8 @@ from typing import Any
 from bot.config import CONFIG_PATH, Evaluator
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
-from bot.evaluation import RunFolder, RunOrder, RunOutcome, ask_python, call_evaluator
-from bot.machine import gpu_names
+from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, ask_python, call_evaluator
+from bot.loop.machine import gpu_names
 
 JAIL, LOGS, GPU = "real tools: jail", "real tools: logs", "real tools: GPU"
 PYTHON = "real tools: Python"

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import machine
 from bot.agents.protocol import Proposer, Reviewer
 from bot.config import CONFIG_PATH, Config, parse
 from bot.display import Display
 from bot.errors import UserError
-from bot.evaluation import RunFolder
 from bot.forge import Forge
 from bot.forge.choose import open_forge
 from bot.git import Git
 from bot.git.remote import Remote, choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
+from bot.loop import machine
+from bot.loop.evaluation import RunFolder
 from bot.notify.notifier import Notifier, open_notifier
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from bot.agents.protocol import Tried, TryOut
 from bot.agents.quoting import quoted
-from bot.evaluation import RunOrder
 from bot.loop.commits import objections
 from bot.loop.context import Context
+from bot.loop.evaluation import RunOrder
 from bot.loop.leases import is_ours, take_lease
 from bot.loop.settings import evaluator_settings
 from bot.rules.campaign import Campaign

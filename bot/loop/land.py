@@ -9,9 +9,8 @@ from bot.ledger import now, stamp
 from bot.loop.asking import ask_for_reader
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
-from bot.loop.humans import hear_reviews, heed, pushed_words
 from bot.loop.ideas import tell_outcome
-from bot.loop.publish import body_of, on_github, state_verdict
+from bot.loop.pulls import body_of, hear_reviews, heed, on_github, pushed_words, state_verdict
 from bot.loop.settings import limits
 from bot.pulls.status import COMMENT, closing_comment, held_comment
 from bot.report.formats import count

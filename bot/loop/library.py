@@ -13,8 +13,8 @@ from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
 from bot.errors import UserError
-from bot.evaluation import ask_python
 from bot.loop.context import Context
+from bot.loop.evaluation import ask_python
 from bot.loop.settings import campaign_noise, evaluator_settings
 from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign

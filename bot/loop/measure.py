@@ -9,10 +9,10 @@ from typing import Any
 
 from bot import words
 from bot.errors import UserError
-from bot.evaluation import RunOrder, RunOutcome
 from bot.ledger import now
 from bot.loop.commits import objections, require_commit
 from bot.loop.context import Context
+from bot.loop.evaluation import RunOrder, RunOutcome
 from bot.loop.leases import take_lease
 from bot.loop.settings import (
     PRIOR_DEGREES,

@@ -13,7 +13,7 @@ from bot.loop.commits import editable_files, ensure_commit, objections
 from bot.loop.context import Context
 from bot.loop.ideas import tries_of_its_idea
 from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
-from bot.loop.publish import on_github, publish, state
+from bot.loop.pulls import on_github, publish, state
 from bot.loop.settings import rule_of
 from bot.pulls.review import review_of
 from bot.pulls.status import COMMENT, begun_comment, review_status, scope_status

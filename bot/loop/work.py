@@ -7,20 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from bot import machine
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
+from bot.loop import machine
 from bot.loop.asking import ask_after_stop, ask_for_reader, thank
 from bot.loop.commits import build, rebase
 from bot.loop.context import Context
-from bot.loop.humans import hear_at_intervals, hear_reviews, heed
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, record_landing, refuse
 from bot.loop.leases import give_back, is_ours, lease_until, take_lease
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
-from bot.loop.publish import publish
+from bot.loop.pulls import hear_at_intervals, hear_reviews, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits, reference_settings

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot import machine
 from bot.ledger import now, stamp
+from bot.loop import machine
 from bot.loop.context import Context
 from bot.notify.message import Message
 from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.loop.humans import hear_reviews
+from bot.loop.pulls import hear_reviews
 from bot.loop.start import ensure_started
 from bot.loop.work import reconcile, work_on
 from bot.rules import events as ev

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.agents.constants import rewrite
-from bot.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
+from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
 from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository
 from tests.bot.scripted import Loop

@@ -17,8 +17,8 @@ from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
 from bot.github.standing import standing
 from bot.loop.commits import kept_files
-from bot.loop.humans import hear_reviews
 from bot.loop.promoting import promote, promote_at_stop
+from bot.loop.pulls import hear_reviews
 from bot.loop.start import ensure_started
 from bot.loop.work import STAGE_ORDER, reconcile, work_on
 from bot.notify.morning import morning_message

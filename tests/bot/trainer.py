@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import bot.evaluation
+import bot.loop.evaluation
 import evaluator.command.task
-from bot.evaluation import OnEvent, RunOrder
+from bot.loop.evaluation import OnEvent, RunOrder
 from evaluator import score, settings
 from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError
@@ -34,7 +34,7 @@ _HARMLESS = (
     ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load, ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.Expr,
 )  # fmt: skip
 COST = Cost(seconds=0.5, cpu_seconds=0.1, memory_mb=13.0)
-_real = bot.evaluation.run_evaluator
+_real = bot.loop.evaluation.run_evaluator
 _pythons: list[TaskPython] = []
 _at_work = True
 
@@ -43,7 +43,7 @@ _at_work = True
 def installed() -> Iterator[None]:
     """Let runs of the formula task be scored here for as long as this lasts."""
     with (
-        mock.patch.object(bot.evaluation, "run_evaluator", run_evaluator),
+        mock.patch.object(bot.loop.evaluation, "run_evaluator", run_evaluator),
         mock.patch.object(evaluator.command.task, "run_part", _run_part),
     ):
         yield
@@ -56,7 +56,7 @@ def stand_aside(aside: bool) -> None:
 
 
 def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
-    """Do what `bot.evaluation.run_evaluator` does, here if that can be done."""
+    """Do what `bot.loop.evaluation.run_evaluator` does, here if that can be done."""
     if not (_at_work and _is_formula(order)):
         return _real(command, order, place, on_event)
 
