@@ -24,16 +24,15 @@ from bot.forge import (
 )
 from bot.forge.branches import Branches
 from bot.forge.github_checks import Checks
-from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.github_client import LAGS, GitHubClient, Refused
+from bot.forge.github_comments import Comments
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
 from bot.forge.github_readers import Readers
-from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of, unmarked
+from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of
 from bot.forge.github_reviews import Reviews
 from bot.git import Git, RemoteUnreachable
 
-# GitHub's lists and its knowledge of pushed commits may lag behind: seconds to wait before each new look.
-_LAGS = (1.0, 2.0, 4.0, 8.0)
 _MERGE_LAGS = (10.0, 10.0, 10.0)
 _PULLS, _STATUSES = "pull-requests: write", "statuses: write"
 
@@ -56,12 +55,12 @@ class GitHubForge:
         self._labels = Labels(client)
         self._issues = GitHubIssues(client, self._labels)
         self._reviews = Reviews(client)
+        self._comments = Comments(client)
         self._checks = Checks(client, on_note or (lambda note: None))
         self._readers = Readers(client)
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
         self._begun: set[str] = set()  # heads whose pull request we tried to open
-        self._comments: dict[int, dict[str, tuple[int, str]]] = {}  # number: {key: (id, text)}
         self._statuses: dict[tuple[str, str], tuple[StatusState, str]] = {}
         self._landed: dict[str, str] = {}  # by branch, a commit that it holds
         self._made: set[str] = set()  # branches that were not there before: they have no pull request yet
@@ -80,7 +79,7 @@ class GitHubForge:
             return found
         self._begun.add(head)
         wanted = {"title": title_of(title), "head": head, "base": base, "body": cut(plain(body), BODY_LIMIT)}
-        for pause in (*_LAGS, None):
+        for pause in (*LAGS, None):
             try:
                 record = self.client.request(
                     "POST", "/pulls", wanted, look=lambda: self._find_record(head, base, after)
@@ -94,7 +93,7 @@ class GitHubForge:
                     raise self.client.refusal(refused, f"open the pull request of {head}", _PULLS) from None
             self.client.sleep(pause)
         pull = self._saw(pull_of(record))
-        self._comments[pull.number] = {}  # it is new: there is nothing of ours to look for
+        self._comments.opened(pull.number)
         self._reviews.opened(pull.number)
         return pull
 
@@ -105,7 +104,7 @@ class GitHubForge:
         """
         if refused.status == 422:
             exists = "already exists" in refused.said
-            for pause in (0.0, *(_LAGS if exists else ())):
+            for pause in (0.0, *(LAGS if exists else ())):
                 self.client.sleep(pause)
                 found = self._find(head, base, after)
                 if found is not None:
@@ -228,7 +227,7 @@ class GitHubForge:
         if self._statuses.get((sha, context)) == (state, said):
             return
         wanted = {"state": state, "context": context, "description": said}
-        for pause in (*_LAGS, None):
+        for pause in (*LAGS, None):
             try:
                 self.client.request("POST", f"/statuses/{sha}", wanted)
                 break
@@ -262,65 +261,16 @@ class GitHubForge:
     def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int:
         """See `Forge.upsert_comment`."""
         try:
-            return self._upsert(number, key, marked(key, body), at)
+            return self._comments.put(number, key, marked(key, body), at)
         except Refused as refused:
             self._give_up(refused, number, "comment on pull requests")
-
-    def _upsert(self, number: int, key: str, text: str, at: int | None) -> int:
-        if number not in self._comments:
-            if at is not None and self._rewritten(at, text):
-                return at
-            self._comments[number] = self._read_comments(number)
-        known = self._comments[number].get(key)
-        if known is not None and known[1] == text:
-            return known[0]
-        if known is not None:
-            if self._rewritten(known[0], text):
-                self._comments[number][key] = (known[0], text)
-                return known[0]
-            del self._comments[number][key]  # somebody deleted it
-        record = self.client.request(
-            "POST", f"/issues/{number}/comments", {"body": text}, look=lambda: self._look(number, key)
-        )
-        self._comments[number][key] = (record["id"], text)
-        return int(record["id"])
-
-    def _rewritten(self, comment: int, text: str) -> bool:
-        """Put `text` in the place of what a comment says; False where it is there no more."""
-        try:
-            self.client.request("PATCH", f"/issues/comments/{comment}", {"body": text})
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            return False
-        return True
-
-    def _look(self, number: int, key: str) -> Any:
-        """Return the comment that may or may not have been written just now. A lagging list is read again."""
-        for pause in (0.0, *_LAGS[:2]):
-            self.client.sleep(pause)
-            found = self._read_comments(number).get(key)
-            if found is not None:
-                return {"id": found[0]}
-        return None
-
-    def _read_comments(self, number: int) -> dict[str, tuple[int, str]]:
-        """Return {key: (id, text)} of our comments; the oldest counts where there are two of a key."""
-        ours: dict[str, tuple[int, str]] = {}
-        for record in self.client.pages(f"/issues/{number}/comments"):
-            read = unmarked(record)
-            if read is not None:
-                ours.setdefault(read[0], (record["id"], record["body"]))
-        return ours
 
     def comments(self, number: int) -> list[Comment]:
         """See `Forge.comments`."""
         try:
-            self._comments[number] = self._read_comments(number)
+            return self._comments.read(number)
         except Refused as refused:
             self._give_up(refused, number, "read comments")
-        texts = self._comments[number].items()
-        return [Comment(key, text.partition("\n")[2]) for key, (_, text) in sorted(texts)]
 
     def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
         """See `Forge.reviewed`."""

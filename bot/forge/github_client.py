@@ -31,6 +31,8 @@ _REDIRECTION = {
     "url",
     "documentation_url",
 }  # all there is in one, and it is not followed with a write
+# GitHub's lists and its knowledge of pushed commits may lag behind: seconds to wait before each new look.
+LAGS = (1.0, 2.0, 4.0, 8.0)
 
 
 class Refused(Exception):

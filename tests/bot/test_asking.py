@@ -204,7 +204,7 @@ class Home:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr(patience, "PAUSE", 0.0)
     monkeypatch.setattr(github_client, "PAUSE", 0.0)
-    monkeypatch.setattr(github_forge, "_LAGS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(github_forge, "LAGS", (0.0, 0.0, 0.0, 0.0))
     monkeypatch.setattr(github_issues, "_LAGS", (0.0, 0.0, 0.0))
     with serve(tmp_path / "github") as github:
         github.limits.workflow = 10**6

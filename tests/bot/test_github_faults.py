@@ -183,7 +183,7 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int) ->
     # Where the answer to a push is lost, git asks once more, and meets the failure meant for its next command.
     monkeypatch.setattr(patience, "TRIES", 5)
     monkeypatch.setattr(github_client, "PAUSE", 0.0)
-    monkeypatch.setattr(github_forge, "_LAGS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(github_forge, "LAGS", (0.0, 0.0, 0.0, 0.0))
     with serve(folder / "github") as github:
         github.limits.workflow = 10**6
         clean = Failing(0)

@@ -191,7 +191,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
 def night(campaign: Night, monkeypatch: pytest.MonkeyPatch) -> Night:
     monkeypatch.setattr(patience, "PAUSE", 0.0)
     monkeypatch.setattr(github_client, "PAUSE", 0.0)
-    monkeypatch.setattr(github_forge, "_LAGS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(github_forge, "LAGS", (0.0, 0.0, 0.0, 0.0))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     campaign.put_back()
     return campaign
