@@ -12,6 +12,7 @@ import pytest
 
 from bot.agents.constants import rewrite
 from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
+from bot.loop.settings import evaluator_settings
 from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository
 from tests.bot.scripted import Loop
@@ -23,7 +24,7 @@ MEASURED = ("total_seconds", "training_seconds", "cpu_seconds", "peak_memory_mb"
 
 def order(top: Path, scratch: Path) -> RunOrder:
     loop = Loop(top)
-    return RunOrder("run-1", Scratch(top, scratch), 5, loop.context.evaluator_settings())
+    return RunOrder("run-1", Scratch(top, scratch), 5, evaluator_settings(loop.context))
 
 
 def told(folder: Path, asked: RunOrder, smoke: float | None = None) -> tuple[list[Any], Any, list[str]]:
@@ -51,12 +52,23 @@ def without_measures(event: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-@pytest.mark.parametrize("constants", [{}, {"LEARNING_RATE": "0.004"}, {"BATCH_SIZE": "1024"}])
+@pytest.mark.parametrize(
+    ("constants", "more"),
+    [
+        ({}, ""),
+        ({"LEARNING_RATE": "0.004"}, ""),
+        ({"BATCH_SIZE": "1024"}, ""),
+        ({}, "print('twice')\n"),
+        ({}, "assert c is None, 'no\\nsuch thing'\n"),
+        ({}, "raise SystemExit('no data: @octocat')\n"),
+    ],
+)
 @pytest.mark.parametrize("smoke", [None, 20.0])
 def test_it_says_what_the_evaluator_says(
-    tmp_path: Path, constants: Mapping[str, str], smoke: float | None
+    tmp_path: Path, constants: Mapping[str, str], more: str, smoke: float | None
 ) -> None:
-    top = make_repository(tmp_path / "repo", files={"train.py": rewrite(TRAIN, constants)})
+    files = {"train.py": rewrite(TRAIN, constants), "score.py": SCORE + more}
+    top = make_repository(tmp_path / "repo", files=files)
     asked = order(top, tmp_path)
     here = told(tmp_path / "here", asked, smoke)
     trainer.stand_aside(True)
@@ -67,7 +79,7 @@ def test_it_says_what_the_evaluator_says(
 @pytest.mark.parametrize(
     "files",
     [
-        {"score.py": SCORE + "\n"},
+        {"score.py": "\n" + SCORE},
         {"train.py": TRAIN + "import os\n"},
         {"train.py": TRAIN + "print(1)\n"},
         {"train.py": TRAIN + "x = y\n"},

@@ -1,8 +1,9 @@
 """A trainer in the test's own process: the evaluator's code, with a formula where it would start a jailed process.
 
 It stands in for the evaluator's process where the bot is tested, for the task of `tests.bot.repositories` alone: its
-`score.py` as it is, and a train.py of plain constants. Whatever else is to be scored goes to the real evaluator, and so
-does all that a test marked `process` runs, and each command in a process of its own.
+`score.py` as it is, and a train.py of plain constants. A `score.py` that goes on after its last line runs as a process
+without a jail. Whatever else is to be scored goes to the real evaluator, and so does all that a test marked `process`
+runs, and each command in a process of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import contextlib
 import io
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,7 @@ def _is_formula(order: RunOrder) -> bool:
     if asked["python"] is not None or asked["jail"] == "none" or asked["timeout_seconds"] < 10:
         return False
     try:
-        return (tree / "score.py").read_text() == SCORE and _constants(tree / "train.py") is not None
+        return (tree / "score.py").read_text().startswith(SCORE) and _constants(tree / "train.py") is not None
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -114,23 +116,37 @@ def _python(order: RunOrder, chosen: settings.Settings) -> TaskPython:
 
 
 def _run_part(job: Job, part: Part, log: Log, say: Say, costs: list[Cost]) -> None:
-    """Do what `evaluator.command.part.run` does for this task, without a process."""
+    """Do what `evaluator.command.part.run` does for this task, without a jail."""
     assert part.view.tree is not None
-    names = _constants(part.view.tree.sources[0] / "train.py")
+    tree = part.view.tree.sources[0]
+    status, said = _by_formula(tree, part) if (tree / "score.py").read_text() == SCORE else _alone(tree, part)
+    say({"event": "progress", "step": None, "loss": None, "seconds": COST.seconds, "fraction": 0.0})
+    log.add(said.encode() + b"\n")
+    costs.append(COST)
+    if status:
+        raise diagnosed(status, part, log, "")
+
+
+def _by_formula(tree: Path, part: Part) -> tuple[int, str]:
+    """Return the exit code of `SCORE` and what it prints."""
     said = io.StringIO()
-    status = 0
     with (
         mock.patch.dict(os.environ, {"TASK_SECONDS": "0", "NOCTURNE_SEED": part.env["NOCTURNE_SEED"]}),
-        mock.patch("runpy.run_path", return_value=names),
+        mock.patch("runpy.run_path", return_value=_constants(tree / "train.py")),
         contextlib.redirect_stdout(said),
     ):
         try:
             exec(_FORMULA, {"__name__": "__main__"})
         except SystemExit as error:
             print(error.code)
-            status = 1
-    say({"event": "progress", "step": None, "loss": None, "seconds": COST.seconds, "fraction": 0.0})
-    log.add(said.getvalue().encode() + b"\n")
-    costs.append(COST)
-    if status:
-        raise diagnosed(status, part, log, "")
+            return 1, said.getvalue()
+    return 0, said.getvalue()
+
+
+def _alone(tree: Path, part: Part) -> tuple[int, str]:
+    """Return the exit code of the command and what it prints, as if it ran where the jail would show the tree."""
+    done = subprocess.run(
+        part.command, cwd=tree, env=dict(part.env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout.replace(str(tree), str(part.folder))
