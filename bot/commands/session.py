@@ -102,6 +102,6 @@ def _with_agents(context: Context) -> Context:
     """Return the context with the agents that its configuration asks for."""
     if "claude" not in (context.config.proposer, context.config.reviewer):
         return context
-    from bot.agents.claude.setup import with_claude  # only where a model is asked for
+    from bot.loop.with_claude import with_claude  # only where a model is asked for
 
     return with_claude(context, context.proposer, os.environ)

@@ -23,13 +23,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
+from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile
 from bot.rules import events as ev
 from bot.rules.proposal import Proposal

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
+from bot.loop.with_claude import with_claude
 from bot.rules.campaign import Campaign
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, events, git, make_repository, nocturne

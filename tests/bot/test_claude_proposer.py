@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Revision
 from bot.commands.session import OfflineProposer
 from bot.errors import UserError
@@ -20,6 +19,7 @@ from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
 from bot.loop.start import ensure_started
+from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started
+from bot.loop.with_claude import with_claude
 from bot.loop.work import STAGE_ORDER, begin, reconcile, work_on
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.agents.protocol import Opinion
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
@@ -17,6 +16,7 @@ from bot.loop.render import figures_of
 from bot.loop.review import draw
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
+from bot.loop.with_claude import with_claude
 from bot.report.figures import status_json
 from bot.report.html import report_html
 from bot.report.markdown import report_markdown

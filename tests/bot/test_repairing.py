@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from bot.agents.claude.role import MAX_TOKENS
-from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
 from bot.loop.judge import sent_back
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
+from bot.loop.with_claude import with_claude
 from bot.rules.stopping import Stop
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.single import propose_next
 from bot.loop.start import ensure_started
+from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile, work_on
 from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign

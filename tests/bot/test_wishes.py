@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.claude.setup import with_claude
 from bot.agents.imports import missing_modules, needed_modules
 from bot.commands.session import OfflineProposer
 from bot.loop.context import Context, open_context
@@ -17,6 +16,7 @@ from bot.loop.library import wished_of
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, decide_experiment, propose_next
 from bot.loop.start import ensure_started
+from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile, work_on
 from bot.report.words import wished_words
 from bot.rules.campaign import Campaign
