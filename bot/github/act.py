@@ -57,6 +57,9 @@ def act(contexts: Sequence[Context], client: GitHubClient, comment: Comment) -> 
     asked = parse(comment.body)
     if asked is None or isinstance(asked, NotUnderstood):
         return Answer("" if asked is None else asked.why, done=False)
+    name = asked.name
+    if name == "help":
+        return Answer(table())
     at_work = [(context, context.ledger.refresh()) for context in contexts]
     here = None
     for context, campaign in at_work:
@@ -67,13 +70,10 @@ def act(contexts: Sequence[Context], client: GitHubClient, comment: Comment) -> 
             at_work = [(context, campaign)]
             if asked == Asked("approve"):
                 return _promote(context, merge=True)
-    match asked.name:
-        case "help":
-            return Answer(table())
+    match name:
         case "revert" | "retry" | "approve" | "reject" | "explain":
-            return _on_experiment(at_work, asked.name, asked, comment, here)
+            return _on_experiment(at_work, name, asked, comment, here)
         case "status" | "pause" | "resume" | "stop" | "promote" | "idea":
-            name = asked.name
             parts = [_on_campaign(*each, client, name, asked.text, comment) for each in at_work]
             return _all_of([context.name for context, _ in at_work], parts, named=name != "status")
 

@@ -24,6 +24,7 @@ from bot.rules.statistics import Comparison, compare
 from bot.text import one_line
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
+Settled = Sequence[CrashSentBack | ExperimentDecided]
 Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
 _REASON = 300
 
@@ -67,26 +68,32 @@ def announce(context: Context, experiment: Experiment) -> None:
 def settle(context: Context, experiment: Experiment) -> bool:
     """Write down the verdict that the ledger's runs allow, or that a crash goes back to its maker, together with the
     run that was made just now; False if they allow none. Trains nothing."""
-    number = experiment.number
+    number, campaign = experiment.number, context.ledger.known()
+    seen, settled = campaign.event_count, _settled(context, campaign, number)
 
-    def make(campaign: Campaign) -> list[CrashSentBack | ExperimentDecided]:
-        fresh = campaign.experiments[number]
-        if fresh.decision or fresh.sent_back:
-            return []
-        if number in campaign.refused:
-            return [refusal(campaign, fresh)]
-        outcome = judge(context, campaign, fresh)
-        if isinstance(outcome, NeedRun):
-            return []
-        failed = _failed(campaign, fresh) if outcome.verdict == "crashed" else None
-        crash = sent_back(context, campaign, fresh, failed) if failed is not None else None
-        return [crash or outcome]
+    def make(fresh: Campaign) -> Settled:
+        return settled if fresh.event_count == seen else _settled(context, fresh, number)
 
     known = context.ledger.append(make).experiments[number]
     if known.sent_back is not None and known.decision is None:
         said = f"experiment {number} crashed ({known.sent_back.reason}): its maker may fix it"
         context.display.note(said)
     return known.decision is not None or known.sent_back is not None
+
+
+def _settled(context: Context, campaign: Campaign, number: int) -> Settled:
+    """Return the event that settles an experiment as the campaign stands; nothing if none can yet, or one has."""
+    experiment = campaign.experiments[number]
+    if experiment.decision or experiment.sent_back:
+        return []
+    if number in campaign.refused:
+        return [refusal(campaign, experiment)]
+    outcome = judge(context, campaign, experiment)
+    if isinstance(outcome, NeedRun):
+        return []
+    failed = _failed(campaign, experiment) if outcome.verdict == "crashed" else None
+    crash = sent_back(context, campaign, experiment, failed) if failed is not None else None
+    return [crash or outcome]
 
 
 def judge(context: Context, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:
