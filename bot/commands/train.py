@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.github.files import set_outputs
-from bot.loop.single import advance, train_apart
+from bot.loop.single import advance, stage_in_hand, train_apart
 
 
 def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:
@@ -21,8 +21,7 @@ def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path 
             session.say(f"{made} run{'s' if made != 1 else ''} of experiment {number} are in {handover}")
             return 0
         trained = advance(session.context, number, first_stage="publish", last_stage="audit")
-        experiment = session.context.ledger.known().experiments[trained]
-        if experiment.sent_back is not None and experiment.decision is None:
+        if stage_in_hand(session.context, trained) == "repair":
             session.say(f"experiment {trained} crashed and goes back to its maker: `nocturne propose`")
         else:
             session.say(f"experiment {trained} has its verdict: `nocturne decide {trained}`")

@@ -133,7 +133,7 @@ class CampaignLibrary:
         return {path for path in plain if not left_out(path, hidden)}
 
     def _story(self, known: Experiment) -> str:
-        row = row_of(known, index_runs(self._campaign), "")
+        row = row_of(self._campaign, known, index_runs(self._campaign), "")
         lines = [
             f"hypothesis: {row.hypothesis}", f"category: {row.category}", f"why: {row.reason}",
             f"expected: {row.expected_effect}", f"risk: {row.risk}", f"state: {row.state}",

@@ -15,12 +15,9 @@ from bot.loop.measure import measure
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_ready, ensure_started
 from bot.loop.work import (
-    HELD,
-    STAGE_ORDER,
     begin,
     choose,
     looking,
-    next_stage,
     prepare,
     reconcile,
     record_stop,
@@ -29,10 +26,8 @@ from bot.loop.work import (
 )
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
+from bot.rules.stages import EARLY, TRAINING, Stage, between, stage_of
 from bot.rules.stopping import Stop
-
-_TRAINING = ("train", "audit")
-_EARLY = STAGE_ORDER[: STAGE_ORDER.index("train")]
 
 
 def propose_next(
@@ -50,16 +45,18 @@ def propose_next(
     context = _for_the_trainer(context, campaign)
     if finish_first:
         for experiment in campaign.open_experiments():
-            stage = next_stage(campaign, experiment, _unread(context))[0]
-            if stage not in (*_EARLY, HELD) and not campaign.paused:
-                if stage in _TRAINING and pick_up is not None:
+            stage = stage_of(campaign, experiment, _unread(context))
+            if stage not in (*EARLY, "held") and not campaign.paused:
+                if stage in TRAINING and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
     step = choose(context, campaign, limits(context.config))
     if isinstance(step, Stop):
         return record_stop(context, campaign, step)
     campaign = prepare(context, campaign)
-    begun = (e.number for e in campaign.open_experiments() if next_stage(campaign, e)[0] in _EARLY)
+    begun = (
+        e.number for e in campaign.open_experiments() if stage_of(campaign, e, _unread(context)) in EARLY
+    )
     number = next((n for n in begun if take_lease(context, f"experiment:{n}")), None)
     if number is None:
         if isinstance(step, Wait):
@@ -67,24 +64,24 @@ def propose_next(
         number = begin(context, campaign, next_experiment(campaign))
     if number is None:
         raise UserError("another loop took the next experiment: run the command again")
-    work_on(context, number, _EARLY)
+    work_on(context, number, EARLY)
     give_back(context, f"experiment:{number}")
     stopped = context.ledger.known().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
 
 
-def advance(context: Context, number: int | None, *, first_stage: str, last_stage: str) -> int:
+def advance(context: Context, number: int | None, *, first_stage: Stage, last_stage: Stage) -> int:
     """Take an open experiment through the stages from `first_stage` to `last_stage`; return its number."""
     with looking(context):
         ensure_started(context)
         campaign = reconcile(context)
-    among = STAGE_ORDER[STAGE_ORDER.index(first_stage) : STAGE_ORDER.index(last_stage) + 1]
+    among = between(first_stage, last_stage)
     window = [stage for stage in among if stage != "repair"]  # the maker's, who thinks where it proposes
     unread = _unread(context)
-    ready = [e.number for e in campaign.open_experiments() if next_stage(campaign, e, unread)[0] in window]
+    ready = [e.number for e in campaign.open_experiments() if stage_of(campaign, e, unread) in window]
     if number is None:
         if not ready:
-            command = "train" if last_stage in _TRAINING else "decide"
+            command = "train" if last_stage in TRAINING else "decide"
             raise UserError(f"no experiment waits for {command}: `nocturne propose` opens one")
         number = ready[0]
     elif number not in campaign.experiments:
@@ -113,7 +110,7 @@ def train_apart(context: Context, number: int, path: Path) -> int:
     with handover.private_copy(context, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy, copy.ledger.known(), number) in _TRAINING:
+            if _stage(copy, copy.ledger.known(), number) in TRAINING:
                 _measure_incumbent(copy)
                 advance(copy, number, first_stage="train", last_stage="audit")
         finally:
@@ -154,12 +151,12 @@ def decide_experiment(context: Context, number: int | None, path: Path | None = 
     context = _for_the_trainer(context, campaign)
     if number is None:
         waiting = [e.number for e in campaign.open_experiments()]
-        late = (n for n in waiting if _stage(context, campaign, n) not in (*_EARLY, HELD))
+        late = (n for n in waiting if _stage(context, campaign, n) not in (*EARLY, "held"))
         number = next(late, None)
     stage = None if number is None else _stage(context, campaign, number)
-    if number is not None and stage == HELD:
+    if number is not None and stage == "held":
         return number, handed is not None
-    if number is not None and stage in _TRAINING and not _settled(context, campaign, number):
+    if number is not None and stage in TRAINING and not _settled(context, campaign, number):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
         return number, handed is not None
@@ -186,9 +183,12 @@ def _unread(context: Context) -> int | None:
     return limits(context.config).unread
 
 
-def _stage(context: Context, campaign: Campaign, number: int) -> str | None:
-    """Return the stage that an experiment waits for, None where it is finished or is not there."""
+def _stage(context: Context, campaign: Campaign, number: int) -> Stage | None:
+    """Return the stage that an experiment waits for, None if it is finished or is not there."""
     experiment = campaign.experiments.get(number)
-    if experiment is None or experiment.finished_at is not None:
-        return None
-    return next_stage(campaign, experiment, _unread(context))[0]
+    return None if experiment is None else stage_of(campaign, experiment, _unread(context))
+
+
+def stage_in_hand(context: Context, number: int) -> Stage | None:
+    """Return the stage that an experiment waits for as this process last saw it, None if it is finished."""
+    return _stage(context, context.ledger.known(), number)

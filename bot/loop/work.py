@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -28,30 +28,28 @@ from bot.notify.occasions import notify
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.experiment import Experiment
-from bot.rules.human import is_due
 from bot.rules.schedule import Begin, Standing, Step, next_step
+from bot.rules.stages import STAGES, Stage, stage_of
 from bot.rules.stopping import Limits, Stop
-from bot.rules.unreviewed import waits
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
-LOOK_BEFORE = ("train", "audit", "rebase", "hold", "land")
-Stage = Callable[[Context, Campaign, Experiment], None]
-HELD = "held"  # no stage: it waits for a reader of earlier merges, and everybody was told
-STAGE_ORDER = (
-    "propose",
-    "build",
-    "publish",
-    "check",
-    "revise",
-    "repair",
-    "train",
-    "audit",
-    "rebase",
-    "hold",
-    "land",
-    "close",
-)
+LOOK_BEFORE: tuple[Stage, ...] = ("train", "audit", "rebase", "hold", "land")
+DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], None]] = {
+    "propose": propose,
+    "build": build,
+    "publish": publish,
+    "check": check,
+    "revise": revise,
+    "repair": repair,
+    "train": train,
+    "audit": audit,
+    "rebase": rebase,
+    "hold": hold,
+    "land": land,
+    "refuse": refuse,
+    "close": close,
+}
 
 
 def reconcile(context: Context) -> Campaign:
@@ -145,7 +143,7 @@ def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
     return step.experiment if lease is not None and lease.holder == context.holder else None
 
 
-def work_on(context: Context, number: int, stages: Sequence[str] = STAGE_ORDER) -> bool:
+def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> bool:
     """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end, or to
     where it only waits for a reader of earlier merges.
 
@@ -164,7 +162,7 @@ def work_on(context: Context, number: int, stages: Sequence[str] = STAGE_ORDER) 
         raise
 
 
-def _do_stages(context: Context, number: int, stages: Sequence[str]) -> bool:
+def _do_stages(context: Context, number: int, stages: Sequence[Stage]) -> bool:
     begun = False
     for turn in range(STAGES_OF_ONE):
         # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
@@ -176,11 +174,11 @@ def _do_stages(context: Context, number: int, stages: Sequence[str]) -> bool:
             hear_at_intervals(context, campaign)
         experiment = campaign.experiments[number]
         unread = limits(context.config).unread
-        due = None if experiment.finished_at is not None else next_stage(campaign, experiment, unread)[0]
-        if turn > 0 and due in LOOK_BEFORE:
+        if turn > 0 and stage_of(campaign, experiment, unread) in LOOK_BEFORE:
             campaign = reconcile(context)
             experiment = campaign.experiments[number]
-        if experiment.finished_at is not None:
+        stage = stage_of(campaign, experiment, unread)
+        if stage is None:
             context.display.experiment_finished(campaign, experiment)
             if experiment.landed is not None:
                 keep_up(context, campaign)
@@ -189,48 +187,18 @@ def _do_stages(context: Context, number: int, stages: Sequence[str]) -> bool:
             return True
         if campaign.paused:
             return False
-        name, stage = next_stage(campaign, experiment, unread)
-        if name == HELD and begun:
+        if stage == "held" and begun:
             notify(context, campaign)
             return True
-        if name not in stages:
+        if stage not in stages:
             return False
         if experiment.proposal is not None and not begun:
             context.display.experiment_begun(campaign, experiment)
             begun = True
-        if turn == 0 and name == "train" and heed(context, experiment):
+        if turn == 0 and stage == "train" and heed(context, experiment):
             continue  # ended by a human while nobody worked on it: nothing is trained
-        stage(context, campaign, experiment)
+        DOING[stage](context, campaign, experiment)
     raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
-
-
-def next_stage(campaign: Campaign, experiment: Experiment, unread: int | None = None) -> tuple[str, Stage]:
-    """Return the stage that comes next for an open experiment; `unread` is how many merges nobody need have read."""
-    if is_due(campaign, experiment):
-        return "close", refuse
-    if experiment.drawn and experiment.measured is None:
-        return "audit", audit
-    if experiment.decision is not None:
-        if not experiment.decision.land or experiment.landed is not None:
-            return "close", close
-        if waits(campaign, experiment, unread):
-            return HELD if experiment.is_held else "hold", hold
-        if experiment.parent != campaign.incumbent:
-            return "rebase", rebase
-        return "land", land
-    if experiment.proposal is None:
-        return "propose", propose
-    if experiment.candidate is None or experiment.candidate.revision < experiment.revisions:
-        return "build", build
-    if experiment.pull is None:
-        return "publish", publish
-    if experiment.review is None:
-        return "check", check
-    if experiment.review.revise:
-        return "revise", revise
-    if experiment.sent_back is not None:
-        return "repair", repair
-    return "train", train
 
 
 def _render_at_intervals(context: Context, campaign: Campaign) -> None:

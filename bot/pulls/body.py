@@ -32,7 +32,7 @@ def pull_body(
 
     Every part is bounded, whatever its words are, so that the whole stays below `BODY_LIMIT`.
     """
-    row = row_of(experiment, index_runs(campaign), "")
+    row = row_of(campaign, experiment, index_runs(campaign), "")
     against = campaign.runs.get(row.curve_against or "")
     sections = [
         _why(campaign, experiment),

@@ -15,6 +15,6 @@ def mended_words(experiment: Experiment) -> list[tuple[str, str]]:
     crashes = [crash.reason for crash in experiment.crashes if crash.round < experiment.round]
     if crashes:
         said.append(("repaired", f"{count(len(crashes), 'time')}, after a crash ({'; '.join(crashes)})"))
-    if experiment.sent_back is not None and experiment.decision is None:
+    if experiment.sent_back is not None:
         said.append(("repair", f"asked for, it crashed ({experiment.sent_back.reason})"))
     return said

@@ -21,7 +21,7 @@ def report_of(campaign: Campaign, experiment: Experiment, rule: Rule) -> Report:
     """Return the report on an experiment that has its verdict: verdict and lesson, then runs, curve and cost."""
     decision = experiment.decision
     assert decision is not None
-    row = row_of(experiment, index_runs(campaign), "")
+    row = row_of(campaign, experiment, index_runs(campaign), "")
     against = campaign.runs.get(row.curve_against or "")
     sections = [
         runs_lines(campaign, experiment),

@@ -128,15 +128,17 @@ def figures(
     """
     runs = index_runs(campaign)
     yardstick = yardstick_of(campaign, runs)
-    dots = dots_of(campaign)
+    dots = dots_of(campaign, max_unread)
     staircase = _staircase(campaign, runs, yardstick)
     rows = tuple(
         row_of(
+            campaign,
             e,
             runs,
             diffs.get(e.number, ""),
             bill_usd=campaign.bills.of_experiment(e.number).usd,
             talks=talks.get(e.number, ()),
+            unread=max_unread,
         )
         for _, e in sorted(campaign.experiments.items())
     )

@@ -14,6 +14,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
+from bot.rules.stages import stage_of
 
 Curve = tuple[tuple[float, float, float], ...]
 RunKind = Literal["baseline", "incumbent", "candidate"]
@@ -117,27 +118,9 @@ def index_runs(campaign: Campaign) -> RunIndex:
     return RunIndex(by_commit, by_experiment)
 
 
-def state_of(experiment: Experiment) -> str:
-    """Return the verdict of a finished experiment, else the stage in hand."""
-    return verdict_of(experiment) or _stage_in_hand(experiment)
-
-
-def _stage_in_hand(experiment: Experiment) -> str:
-    if experiment.drawn and experiment.measured is None:
-        return "audit"
-    if experiment.decision is not None:
-        if experiment.is_held:
-            return "held"
-        return "land" if experiment.decision.land and experiment.landed is None else "close"
-    if experiment.proposal is None:
-        return "propose"
-    if experiment.candidate is None:
-        return "build"
-    if experiment.pull is None:
-        return "publish"
-    if experiment.review is None:
-        return "check"
-    return "train" if experiment.sent_back is None else "repair"
+def state_of(campaign: Campaign, experiment: Experiment, unread: int | None) -> str:
+    """Return the verdict of a finished experiment, else the stage that comes next; `unread` merges may be unread."""
+    return verdict_of(experiment) or str(stage_of(campaign, experiment, unread))
 
 
 def verdict_of(experiment: Experiment) -> str | None:
@@ -164,9 +147,17 @@ def failure_words(run: RunFinished) -> str | None:
 
 
 def row_of(
-    experiment: Experiment, runs: RunIndex, diff: str, *, bill_usd: float = 0.0, talks: tuple[Talk, ...] = ()
+    campaign: Campaign,
+    experiment: Experiment,
+    runs: RunIndex,
+    diff: str,
+    *,
+    bill_usd: float = 0.0,
+    talks: tuple[Talk, ...] = (),
+    unread: int | None = None,
 ) -> Row:
-    """Return the row of one experiment, whatever stage it has reached. `bill_usd` is what its models cost."""
+    """Return the row of one experiment, whatever stage it has reached. `bill_usd` is what its models cost; `unread`
+    merges may be without a reader before it waits for one."""
     proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
     commit = experiment.landed.commit if experiment.landed else candidate.commit if candidate else None
     own = runs.by_experiment.get(experiment.number, ())
@@ -186,7 +177,7 @@ def row_of(
     )
     return Row(
         number=experiment.number,
-        state=state_of(experiment),
+        state=state_of(campaign, experiment, unread),
         verdict=verdict_of(experiment),
         open=experiment.finished_at is None,
         hypothesis=experiment.title,
@@ -228,8 +219,8 @@ def row_of(
     )
 
 
-def dots_of(campaign: Campaign) -> tuple[Dot, ...]:
-    """Return every run of the campaign as a dot, in the order they were recorded."""
+def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
+    """Return every run of the campaign as a dot, in the order they were recorded; `unread` as for `row_of`."""
     dots = []
     for index, run in enumerate(campaign.runs.values()):
         experiment = campaign.experiments.get(run.experiment) if run.experiment is not None else None
@@ -244,7 +235,7 @@ def dots_of(campaign: Campaign) -> tuple[Dot, ...]:
                 score=score,
                 kind=kind,
                 experiment=experiment.number if experiment else None,
-                state=state_of(experiment) if experiment else kind,
+                state=state_of(campaign, experiment, unread) if experiment else kind,
                 landed=experiment is not None and experiment.landed is not None,
                 failure=failure_words(run) or (None if score is not None else "no usable score"),
             )

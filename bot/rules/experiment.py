@@ -76,9 +76,10 @@ class Experiment:
 
     @property
     def sent_back(self) -> ev.CrashSentBack | None:
-        """The crash of this round, where its maker is to mend it."""
+        """The crash of this round, if its maker is to fix it now."""
         latest = self.crashes[-1] if self.crashes else None
-        return latest if latest is not None and latest.round == self.round else None
+        waits = latest is not None and latest.round == self.round and self.decision is None
+        return latest if waits else None
 
     @property
     def repairs(self) -> int:

@@ -15,9 +15,10 @@ from bot.commands.session import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started
 from bot.loop.with_claude import with_claude
-from bot.loop.work import STAGE_ORDER, begin, reconcile, work_on
+from bot.loop.work import begin, reconcile, work_on
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
+from bot.rules.stages import STAGES
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne
 from tests.bot.thinking import always, proposal, results, reviewing, shown
@@ -63,7 +64,7 @@ def run(tmp_path: Path) -> Callable[..., tuple[Path, Api, str]]:
             context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=maker)
             ensure_started(context)
             assert begin(context, reconcile(context), Begin(1, None)) == 1
-            work_on(context, 1, [stage for stage in STAGE_ORDER if stage != "train"])
+            work_on(context, 1, [stage for stage in STAGES if stage != "train"])
         assert api.refusals == []
         return folder, api, notes.getvalue()
 
@@ -103,7 +104,7 @@ def test_the_checker_sees_what_was_most_alike(tmp_path: Path) -> None:
             context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=context.proposer)
             ensure_started(context)
             assert begin(context, reconcile(context), Begin(number, None)) == number
-            work_on(context, number, [stage for stage in STAGE_ORDER if stage != "train"])
+            work_on(context, number, [stage for stage in STAGES if stage != "train"])
         first, second = (shown(call.request) for call in api.made)
     assert "most alike" not in first.split("# Now")[1]
     alike = second.split("# Now")[1].split("most alike", 1)[1]

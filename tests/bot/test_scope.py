@@ -15,11 +15,12 @@ from bot.loop.context import Context, open_context
 from bot.loop.judge import judge
 from bot.loop.measure import measure
 from bot.loop.start import ensure_started
-from bot.loop.work import STAGE_ORDER, next_stage, reconcile, work_on
+from bot.loop.work import reconcile, work_on
 from bot.rules.events import CandidateBuilt, ExperimentClaimed, ExperimentDecided, ExperimentProposed
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
+from bot.rules.stages import STAGES, stage_of
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository
 from tests.bot.storage import sh
@@ -107,7 +108,7 @@ def refused(context: Context, experiment: Experiment) -> tuple[str, ...]:
     """See that an experiment ended as one that is out of scope, and return the reasons."""
     assert experiment.candidate and experiment.decision and experiment.review and experiment.pull
     reasons = experiment.review.reasons
-    assert not experiment.review.approved and next_stage(context.ledger.refresh(), experiment)[0] == "close"
+    assert not experiment.review.approved and stage_of(context.ledger.refresh(), experiment, None) == "close"
     assert experiment.verdict == "rejected" and experiment.decision.reason == "; ".join(reasons)
     assert f"refused before training ({reasons[0]}" in experiment.decision.lesson
     stated = {s.context: s for s in context.forge.statuses(experiment.candidate.commit)}
@@ -189,7 +190,7 @@ def test_refused_experiment_is_closed_and_nothing_landed(context: Context) -> No
     def make(incumbent: str, number: int) -> str:
         return commit(top, tree(top, incumbent, {"score.py": ("100644", blob(top, FORGED))}), incumbent)
 
-    experiment = enter(context, make, stages=STAGE_ORDER)
+    experiment = enter(context, make, stages=STAGES)
     assert experiment.finished_at is not None and experiment.verdict == "rejected" and experiment.pull
     pull = context.forge.get_pull(experiment.pull.pull)
     assert pull.state == "closed" and "nocturne:rejected" in pull.labels

@@ -17,10 +17,14 @@ from bot.loop.context import Context, open_context
 from bot.loop.propose import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile
+from bot.loop.work import DOING, begin, reconcile
+from bot.report.figures import figures
+from bot.rules import events as ev
 from bot.rules.proposal import Change, Proposal
 from bot.rules.schedule import Begin
+from bot.rules.stages import STAGES, Stage, stage_of
 from bot.terminal import PlainDisplay
+from tests.bot.campaigns import NOW, Night, commit_of
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne, status
 
 
@@ -161,3 +165,69 @@ def test_words_of_the_change_are_not_trusted_beyond_what_it_did(repository: Git)
     change = Change("train.py", "DROPOUT", "0.2", "0.1")
     made = carried(repository, TRAIN, more, "# a note\n" + TRAIN, change)
     assert made == "# a note\n" + more
+
+
+# The stage that comes next
+
+BASE, FIRST, SECOND = commit_of("base"), commit_of("first"), commit_of("second")
+PROPOSED = ev.ExperimentProposed(1, "Try it", "other", "Because.", "better", "low", "script")
+BUILT = ev.CandidateBuilt(1, 1, BASE, FIRST, 1, 1)
+OPENED = ev.PullOpened(1, 101, "nocturne/1", "https://example.org/pull/101")
+APPROVED, REVISE = (
+    ev.Reviewed(1, 1, True, (), "f1"),
+    ev.Reviewed(1, 1, False, ("say why",), "f1", revise=True),
+)
+REVISED = ev.ProposalRevised(1, 1, 1, "Try it so", "other", "Because.", "better", "low", "script")
+CRASHED = ev.CrashSentBack(1, 1, f"{FIRST[:12]}-1", "error: out of memory")
+HELD = ev.LandingHeld(1, 1, 1, 1)
+REJECT = ev.CommandGiven(1, "reject", 1)
+REACHED = (PROPOSED, BUILT, OPENED, APPROVED)
+
+
+def decided(verdict: ev.Verdict) -> ev.ExperimentDecided:
+    figures_ = (None,) * 5
+    return ev.ExperimentDecided(1, 1, verdict, verdict == "improved", *figures_, 2, 2, "the rule", "a lesson")
+
+
+GOOD = (*REACHED, decided("improved"))
+READ = ev.ExperimentRead(7, "review:1")
+NEXT: list[tuple[Stage, tuple[ev.Event, ...]]] = [
+    ("propose", ()),
+    ("build", (PROPOSED,)),
+    ("publish", (PROPOSED, BUILT)),
+    ("check", (PROPOSED, BUILT, OPENED)),
+    ("revise", (PROPOSED, BUILT, OPENED, REVISE)),
+    ("build", (PROPOSED, BUILT, OPENED, REVISE, REVISED)),
+    ("train", REACHED),
+    ("repair", (*REACHED, CRASHED)),
+    ("close", (*REACHED, CRASHED, decided("crashed"))),
+    ("audit", (*REACHED, decided("rejected"), ev.RejectionDrawn(1))),
+    ("close", (*REACHED, decided("discarded"))),
+    ("hold", GOOD),
+    ("held", (*GOOD, HELD)),
+    ("land", (*GOOD, HELD, READ)),
+    ("land", (*GOOD, ev.CommandGiven(1, "approve", 1))),
+    ("rebase", (*GOOD, READ, ev.IncumbentMoved(SECOND, BASE, 1))),
+    ("close", (*GOOD, READ, ev.LandingBegun(1, 1), ev.ExperimentLanded(1, FIRST, BASE))),
+    ("refuse", (REJECT,)),
+    ("publish", (PROPOSED, BUILT, REJECT)),
+    ("refuse", (*REACHED, REJECT)),
+    ("refuse", (*GOOD, HELD, REJECT)),
+]
+
+
+@pytest.mark.parametrize(("stage", "told"), NEXT)
+def test_the_loop_does_what_status_says(stage: Stage, told: tuple[ev.Event, ...]) -> None:
+    """One merge, of experiment 7, waits for a reader, and no more may."""
+    night = Night()
+    night.experiment(7, "improved", "merged and not read")
+    for event in (ev.IncumbentMoved(BASE, night.incumbent, 0), ev.ExperimentClaimed(1, BASE), *told):
+        night.add(event)
+    campaign = night.campaign()
+    assert stage_of(campaign, campaign.experiments[1], 1) == stage
+    assert figures(campaign, now=NOW, max_unread=1).rows[0].state == stage
+
+
+def test_every_stage_is_met_and_can_be_done() -> None:
+    assert {stage for stage, _ in NEXT} == {*STAGES, "held"}
+    assert tuple(DOING) == STAGES

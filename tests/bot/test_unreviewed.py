@@ -20,7 +20,7 @@ from bot.loop.commits import kept_files
 from bot.loop.promoting import promote, promote_at_stop
 from bot.loop.pulls import hear_reviews
 from bot.loop.start import ensure_started
-from bot.loop.work import STAGE_ORDER, reconcile, work_on
+from bot.loop.work import reconcile, work_on
 from bot.notify.morning import morning_message
 from bot.notify.noteworthy import noteworthy
 from bot.pulls.body import pull_body
@@ -39,6 +39,7 @@ from bot.rules.decision import Rule
 from bot.rules.human import objection
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin, Continue, Standing, next_step
+from bot.rules.stages import STAGES
 from bot.rules.stopping import Limits, Stop
 from bot.rules.unreviewed import in_hand, unread, waits
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of
@@ -331,12 +332,12 @@ def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     monkeypatch.setattr(first.context.forge, "upsert_comment", _killed)
     reconcile(first.context)
     with pytest.raises(KeyboardInterrupt):
-        work_on(first.context, 2, STAGE_ORDER)
+        work_on(first.context, 2, STAGES)
     assert not first.campaign.experiments[2].is_held
     for _ in range(2):
         loop = with_limit(home.again(), 1)
         reconcile(loop.context)
-        work_on(loop.context, 2, STAGE_ORDER)
+        work_on(loop.context, 2, STAGES)
     known = home.loop.campaign
     assert known.experiments[2].is_held and known.incumbent != known.experiments[2].candidate.commit  # type: ignore[union-attr]
     path = github.repository("octo/models").path
@@ -347,7 +348,7 @@ def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     give_about(loop.context, "approve", 2)
     loop = with_limit(home.again(), 1)
     reconcile(loop.context)
-    work_on(loop.context, 2, STAGE_ORDER)
+    work_on(loop.context, 2, STAGES)
     assert home.loop.campaign.incumbent == known.experiments[2].candidate.commit  # type: ignore[union-attr]
 
 
