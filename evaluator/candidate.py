@@ -18,7 +18,9 @@ from typing import Any
 from evaluator import caches, cores, faults, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail.view import Jail, Limits, View
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Jail
+from evaluator.jail.limits import ProcessLimits
 from evaluator.log import Log
 from evaluator.settings import Settings
 
@@ -91,7 +93,7 @@ class Candidate:
         command: Sequence[str],
         *,
         jail: Jail,
-        view: View,
+        file_system: FileSystem,
         folder: Path,
         env: Mapping[str, str],
         log: Log,
@@ -106,10 +108,10 @@ class Candidate:
         proctree.become_subreaper()
         self.log = log
         self.bounds = bounds
-        limits = Limits(
+        limits = ProcessLimits(
             file_bytes=int(bounds.scratch_mb * 2**20), cores=cores.claim(threads) if threads else None
         )
-        launch = jail.launch(command, env=env, folder=folder, view=view, limits=limits, fds=fds)
+        launch = jail.launch(command, env=env, folder=folder, file_system=file_system, limits=limits, fds=fds)
 
         def start() -> None:
             proctree.in_new_process()

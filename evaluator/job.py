@@ -11,7 +11,7 @@ from evaluator.bounds import LARGEST, measurable, within
 from evaluator.candidate import bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail.view import Jail
+from evaluator.jail.launch import Jail
 from evaluator.log import Log
 from evaluator.script import USUAL, script_path
 from evaluator.settings import Settings

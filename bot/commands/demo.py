@@ -61,7 +61,7 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
 def _jail() -> str:
     """Return the jail that this machine has. The demo runs our own proposals only, so it may do without."""
     try:
-        return call_evaluator("jail", timeout=120).strip()
+        return call_evaluator("jail", timeout=300).strip()
     except UserError as error:
         print(f"{error}\nThe demo runs no stranger's code: it goes on without a jail.")
         return "none"

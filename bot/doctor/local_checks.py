@@ -63,7 +63,7 @@ def python(repository: Path, settings: Mapping[str, Any]) -> Finding:
 
 def _jailed(evaluator: Evaluator, chosen: Mapping[str, Any]) -> list[Finding]:
     try:
-        name = call_evaluator("jail", evaluator.jail, timeout=120).strip()
+        name = call_evaluator("jail", evaluator.jail, timeout=300).strip()
     except UserError as error:
         return [red(JAIL, str(error))]
     if name == "none":

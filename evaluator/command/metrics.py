@@ -219,15 +219,6 @@ class Reader:
             self._near = (rank, " ".join(line[:_LONGEST_NEAR].split()), lacks)
 
 
-def read_metrics(lines: Sequence[str], metric: Metric | None = None) -> dict[str, float]:
-    """Return the finite numbers that `lines` state; the last word on each counts, unless `metric` takes another."""
-    reader = Reader(metric or Metric(name=""))
-    for line in lines:
-        reader.line(line)
-    reader.close()
-    return reader.found
-
-
 def medians(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the median of each metric over `repeats`; one that is not in all of them is left out."""
     names = [name for name in repeats[0] if all(name in each for each in repeats)]

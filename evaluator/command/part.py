@@ -11,11 +11,11 @@ from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.faults import Around
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver
-from evaluator.training import views
+from evaluator.training import file_systems
 
 _TICK_SECONDS = 0.05
 _LOOK_SECONDS = 0.2
@@ -24,18 +24,18 @@ _HEAD = "[nocturne] "
 
 @dataclass(frozen=True)
 class Part:
-    """A process to start in a jail of its own, in the working folder of its `view`. `title` heads what it prints in
-    the log, where there are several."""
+    """A process to start in a jail of its own, in the working folder of its `file_system`. `title` heads what it
+    prints in the log if there are several."""
 
     command: tuple[str, ...]
-    view: View
+    file_system: FileSystem
     env: Mapping[str, str]
     title: str = ""
 
     @property
     def folder(self) -> Path:
         """Where it runs."""
-        return views.folder(self.view)
+        return file_systems.working_folder(self.file_system)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
     """Start a part, which inherits `fds`. The only place that knows how a process is started."""
     try:
         return Candidate(
-            part.command, jail=job.jail, view=part.view, folder=part.folder, env=part.env, log=log,
+            part.command, jail=job.jail, file_system=part.file_system, folder=part.folder, env=part.env, log=log,
             bounds=bounds(job.settings), fds=fds, threads=job.settings.threads,
         )  # fmt: skip
     except OSError as error:

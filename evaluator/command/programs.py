@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evaluator.command import words as command_words
 from evaluator.errors import UserError
+from evaluator.jail.file_system import FileSystem
 from evaluator.jail.mounts import in_system
-from evaluator.jail.view import View
 from evaluator.workspace import expanded
 
 # Programs that are one file and need nothing beside it.
@@ -30,28 +30,30 @@ def needed(words: Sequence[str], path: str, folder: Path) -> Iterator[Path]:
                 yield from _steps(found)
 
 
-def require(key: str, words: Sequence[str], view: View, env: Mapping[str, str], *, jailed: bool) -> None:
+def require(
+    key: str, words: Sequence[str], file_system: FileSystem, env: Mapping[str, str], *, jailed: bool
+) -> None:
     """Raise `UserError`, naming the word and the fix, where a program of `words` can't be started."""
-    assert view.tree is not None
+    assert file_system.tree is not None
     for word in command_words.programs(words):
-        reason = _fault(word, view, env.get("PATH", os.defpath), jailed)
+        reason = _fault(word, file_system, env.get("PATH", os.defpath), jailed)
         if reason is not None:
             raise UserError(f"{key}: {word}: can't be started: {reason}")
 
 
-def _fault(word: str, view: View, path: str, jailed: bool) -> str | None:
-    assert view.tree is not None
+def _fault(word: str, file_system: FileSystem, path: str, jailed: bool) -> str | None:
+    assert file_system.tree is not None
     unseen: Path | None = None
-    for found in _candidates(word, path, view.tree.place):
-        here = _on_this_machine(found, view)
+    for found in _candidates(word, path, file_system.tree.place):
+        here = _on_this_machine(found, file_system)
         if here is None or not here.is_file():
             continue
-        if jailed and not _is_shown(found, here, view):
+        if jailed and not _is_shown(found, here, file_system):
             unseen = unseen or here
             continue
         if not os.access(here, os.X_OK):
             return f"it is not executable: `chmod +x {word}`, or put its interpreter before it"
-        return _fault_of_interpreter(here, view, path, jailed)
+        return _fault_of_interpreter(here, file_system, path, jailed)
     if unseen is not None:
         return (
             f"the jail does not show {unseen}: name what it needs in `evaluator: {{read: [{_root(unseen)}]}}`"
@@ -59,7 +61,7 @@ def _fault(word: str, view: View, path: str, jailed: bool) -> str | None:
     return "there is no such program"
 
 
-def _fault_of_interpreter(script: Path, view: View, path: str, jailed: bool) -> str | None:
+def _fault_of_interpreter(script: Path, file_system: FileSystem, path: str, jailed: bool) -> str | None:
     try:
         with script.open("rb") as file:
             first = file.readline(300)
@@ -69,7 +71,7 @@ def _fault_of_interpreter(script: Path, view: View, path: str, jailed: bool) -> 
         return None
     named = first[2:].decode(errors="replace").split()
     for word in command_words.programs(named):
-        fault = None if word == str(script) else _fault(word, view, path, jailed)
+        fault = None if word == str(script) else _fault(word, file_system, path, jailed)
         if fault is not None:
             return f"it begins with #!{' '.join(named)}, and of {word}, {fault}"
     return None
@@ -86,24 +88,24 @@ def _candidates(word: str, path: str, folder: Path) -> Iterator[Path]:
             yield found
 
 
-def _on_this_machine(found: Path, view: View) -> Path | None:
+def _on_this_machine(found: Path, file_system: FileSystem) -> Path | None:
     """Return the file that is seen at `found`."""
-    assert view.tree is not None
-    place = view.tree.place
+    assert file_system.tree is not None
+    place = file_system.tree.place
     if found.is_relative_to(place):
-        for source in view.tree.sources:
+        for source in file_system.tree.sources:
             if os.path.lexists(source / found.relative_to(place)):
                 return source / found.relative_to(place)
-    for source, target in view.placed:
+    for source, target in file_system.placed:
         if found.is_relative_to(target):
             return source / found.relative_to(target)
     return found if os.path.exists(found) else None  # noqa: PTH110  (never raises)
 
 
-def _is_shown(found: Path, here: Path, view: View) -> bool:
+def _is_shown(found: Path, here: Path, file_system: FileSystem) -> bool:
     """Whether a program is seen, and all that its symbolic links lead through."""
-    assert view.tree is not None
-    shown = [*view.read_only, *view.writable, *(target for _, target in view.placed)]
+    assert file_system.tree is not None
+    shown = [*file_system.read_only, *file_system.writable, *(target for _, target in file_system.placed)]
     if here != found:  # in the tree
         return True
     for step in (*_steps(found), found.resolve()):

@@ -31,12 +31,12 @@ from evaluator.command.part import run as run_part
 from evaluator.command.words import seen_from as words_seen_from
 from evaluator.command.words import shown as shown_by_words
 from evaluator.errors import CandidateFailed
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
-from evaluator.training import views
+from evaluator.training import file_systems
 from evaluator.workspace import Workspace
 
 
@@ -77,7 +77,7 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
     """Run the candidate's side, and return a folder with what it left, out of its reach."""
     words, more = job.settings.produce, _outside(job, job.settings.produce, held)
     read = readable.named(job.settings, job.source)
-    view = views.candidate_view(
+    file_system = file_systems.of_candidate(
         space,
         job.settings,
         job.jail,
@@ -88,19 +88,19 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
         ignored=True,
         hidden=held.outside,
     )
-    out = view.scratch / "out"
+    out = file_system.scratch / "out"
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        env = {**_environment(job, view), "NOCTURNE_OUT": str(out)}
-        command = words_seen_from(words, job.source, views.folder(view), env["HOME"])
+        env = {**_environment(job, file_system), "NOCTURNE_OUT": str(out)}
+        command = words_seen_from(words, job.source, file_systems.working_folder(file_system), env["HOME"])
         part = Part(
             command=(*job.python.words("producer", theirs.fileno(), out), *command),
-            view=view,
+            file_system=file_system,
             env=env,
             title="produce",
         )
         if words[0].removeprefix("./") not in job.settings.editable:
-            programs.require("produce", words, view, env, jailed=job.jail.name != "none")
+            programs.require("produce", words, file_system, env, jailed=job.jail.name != "none")
         run_part(job, part, log, say, bill.produce, (theirs.fileno(),))
         folder = _received(ours)
     produced = space.base / "produced"
@@ -112,10 +112,10 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
     return produced
 
 
-def _environment(job: Job, view: View) -> dict[str, str]:
+def _environment(job: Job, file_system: FileSystem) -> dict[str, str]:
     return environment(
-        job.settings, job.python, tree=views.folder(view), seed=job.seed, scratch=view.scratch,
-        jailed=job.jail.name != "none",
+        job.settings, job.python, tree=file_systems.working_folder(file_system), seed=job.seed,
+        scratch=file_system.scratch, jailed=job.jail.name != "none",
     )  # fmt: skip
 
 
@@ -143,23 +143,23 @@ def _measure(
     more = (*_outside(job, words, held), *([] if produced is None else [produced]))
     found = []
     for turn in range(1, count + 1):
-        view = views.locked_view(
+        file_system = file_systems.of_locked_command(
             space, job.settings, job.jail, job.python, f"command-{turn}", read=read, more=more,
             datasets=produced is not None,
         )  # fmt: skip
-        folder = views.folder(view)
+        folder = file_systems.working_folder(file_system)
         data = os.pathsep.join(str(folder / path) for path in held.named)
         which = f", run {turn} of {count}" if count > 1 else ""
-        env = {**_environment(job, view), "NOCTURNE_DATA": data}
+        env = {**_environment(job, file_system), "NOCTURNE_DATA": data}
         if produced is not None:
             env["NOCTURNE_OUT"] = str(produced)
         part = Part(
             command=words_seen_from(words, job.source, folder, env["HOME"]),
-            view=view,
+            file_system=file_system,
             env=env,
             title=f"command{which}" if produced is not None or which else "",
         )
-        programs.require("command", words, view, env, jailed=job.jail.name != "none")
+        programs.require("command", words, file_system, env, jailed=job.jail.name != "none")
         log.listener = reader = metrics.Reader(job.settings.metric)
         run_part(job, part, log, say, bill.command)
         log.listener = None

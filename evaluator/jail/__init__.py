@@ -11,8 +11,10 @@ from evaluator.errors import UserError
 from evaluator.jail import install
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from evaluator.jail.credentials import refuse_credentials
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Jail
+from evaluator.jail.limits import ProcessLimits
 from evaluator.jail.unjailed import Unjailed
-from evaluator.jail.view import Jail, Limits, View
 
 _TRIAL_SECONDS = 20.0
 _OR_NONE = "or set `jail: none`, which marks every score as unjailed"
@@ -53,9 +55,9 @@ def _unpacked() -> Bubblewrap:
 def _try(jail: Bubblewrap) -> str | None:
     """Run a shell in the jail; return None, or why that did not work. Asked once per process."""
     scratch = Path("/tmp/scratch")
-    view = View(read_only=(), scratch=scratch, scratch_bytes=1 << 20)
+    file_system = FileSystem(read_only=(), scratch=scratch, scratch_bytes=1 << 20)
     command = ("/bin/sh", "-c", "exit 7")
-    launch = jail.launch(command, env={}, folder=scratch, view=view, limits=Limits())
+    launch = jail.launch(command, env={}, folder=scratch, file_system=file_system, limits=ProcessLimits())
     try:
         done = subprocess.run(
             launch.argv, env=launch.env, pass_fds=launch.fds, capture_output=True, timeout=_TRIAL_SECONDS

@@ -16,10 +16,12 @@ from typing import ClassVar
 
 from evaluator.errors import UserError
 from evaluator.jail import install
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Launch
+from evaluator.jail.limits import ProcessLimits
 from evaluator.jail.memory_file import memory_file
 from evaluator.jail.mounts import Mount, covers, mounts, uncovered
 from evaluator.jail.seccomp import program
-from evaluator.jail.view import Launch, Limits, View
 
 _ALWAYS = (
     *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
@@ -52,7 +54,7 @@ class Bubblewrap:
 
     Before 0.8 the first is missing: the system call filter refuses user namespaces by itself then. Before
     0.7 the second is missing, and nothing replaces it: a tmpfs then holds half of the machine's memory, and
-    only `Limits.file_bytes` bounds a single file. `holds_quota` tells.
+    only `ProcessLimits.file_bytes` bounds a single file. `holds_quota` tells.
 
     bubblewrap itself gets an empty environment, and its options and the variables of the command in a file
     without a name, since /proc/1 shows both the environment and the command line of bubblewrap in the jail.
@@ -77,13 +79,14 @@ class Bubblewrap:
         *,
         env: Mapping[str, str],
         folder: Path,
-        view: View,
-        limits: Limits,
+        file_system: FileSystem,
+        limits: ProcessLimits,
         fds: Sequence[int] = (),
     ) -> Launch:
         """See `Jail.launch`."""
-        staged = covers(view) if len(view.hidden) + len(view.replaced) > _MANY and _stage_works() else ()
-        steps = mounts(uncovered(view) if staged else view)
+        many = len(file_system.hidden) + len(file_system.replaced) > _MANY
+        staged = covers(file_system) if many and _stage_works() else ()
+        steps = mounts(uncovered(file_system) if staged else file_system)
         _refuse_null((str(folder), *env, *env.values(), *(step.source + step.target for step in steps)))
         fills = [step for step in steps if step.kind == "fill"]
         own: list[int] = []

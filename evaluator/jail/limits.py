@@ -5,24 +5,30 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from evaluator.jail.view import Limits
+from dataclasses import dataclass
 
 
-def set_limits(limits: Limits) -> None:
-    """Limit this process and all it will start, for good. Safe between fork and exec.
+@dataclass(frozen=True)
+class ProcessLimits:
+    """What each process of a jail is held to: open files, bytes of one file, the processor cores that it may run on
+    (None: all of ours), and no core dumps."""
 
-    No limit on address space: CUDA reserves more than any machine has. No core dumps: with 1 (byte) the
-    kernel neither writes one nor pipes one to the host's handler, which 0 does not prevent (core(5)).
-    """
-    _lower(resource.RLIMIT_CORE, 1)
-    _lower(resource.RLIMIT_NOFILE, limits.open_files)
-    _lower(resource.RLIMIT_FSIZE, limits.file_bytes)
-    if limits.cores:
-        os.sched_setaffinity(0, limits.cores)
-    _be_killed_first()
+    open_files: int = 4096
+    file_bytes: int = 1 << 40
+    cores: frozenset[int] | None = None
+
+    def impose(self) -> None:
+        """Limit this process and all it will start, for good. Safe between fork and exec.
+
+        No limit on address space: CUDA reserves more than any machine has. No core dumps: with 1 (byte) the
+        kernel neither writes one nor pipes one to the host's handler, which 0 does not prevent (core(5)).
+        """
+        _lower(resource.RLIMIT_CORE, 1)
+        _lower(resource.RLIMIT_NOFILE, self.open_files)
+        _lower(resource.RLIMIT_FSIZE, self.file_bytes)
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
+        _be_killed_first()
 
 
 def _lower(which: int, value: int) -> None:

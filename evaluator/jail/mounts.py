@@ -1,8 +1,7 @@
-"""The file system of a jail as a plain list of mounts, made from a view.
+"""The file system of a jail as a plain list of mounts.
 
-It starts from an empty root, is carried out in order,
-and says where everything comes from outside with all symbolic links resolved, so that a link can't lead a
-mount elsewhere.
+It starts from an empty root, is carried out in order, and says where everything comes from outside with all symbolic
+links resolved, so that a link can't lead a mount elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 
 # What every program needs. Neither /usr/share nor /usr/local as a whole: nothing there is needed to run.
 _SYSTEM = (
@@ -74,39 +73,39 @@ class Mount:
     mode: int = 0o755
 
 
-def mounts(view: View) -> tuple[Mount, ...]:
-    """Return all steps that make `view`, from an empty root to a sealed one."""
-    hidden = _outermost(os.path.realpath(each) for each in view.hidden if _exists(each))
+def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
+    """Return all steps that make `file_system`, from an empty root to a sealed one."""
+    hidden = _outermost(os.path.realpath(each) for each in file_system.hidden if _exists(each))
     shown = [
         *(each for each in _system() if each.kind == "bind"),
         *_binds(_ETC, "bind"),
-        *_binds(_SYSFS_OF_DEVICES if view.devices else _SYSFS, "bind"),
-        *_binds((str(each) for each in view.read_only if not in_system(each)), "bind"),
-        *_placed(view),
-        *_binds(map(str, view.writable), "bind_rw"),
+        *_binds(_SYSFS_OF_DEVICES if file_system.devices else _SYSFS, "bind"),
+        *_binds((str(each) for each in file_system.read_only if not in_system(each)), "bind"),
+        *_placed(file_system),
+        *_binds(map(str, file_system.writable), "bind_rw"),
     ]
     shown = [
         each for each in _led_by_links(shown) if not any(_within(each.source, outer) for outer in hidden)
     ]
-    around, tree, shown = _with_tree(view, shown, hidden)
-    instead = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
+    around, tree, shown = _with_tree(file_system, shown, hidden)
+    instead = {os.path.realpath(old): str(new) for old, new in file_system.replaced if _exists(old)}
     every = [*around, *shown]
     covers = tuple(dict.fromkeys([*_covers(every, hidden), *_covers(every, sorted(instead), instead)]))
     steps = (
         *(each for each in _system() if each.kind == "link"),
-        *_accounts(view.scratch),
+        *_accounts(file_system.scratch),
         Mount("proc", "/proc"),
         *(_cover(f"/proc/{name}", _EMPTY) for name in _TELLING if Path("/proc", name).exists()),
         Mount("dev", "/dev"),
-        *(_devices() if view.devices else ()),
-        Mount("tmpfs", "/dev/shm", size=view.scratch_bytes, mode=0o1777),
-        Mount("tmpfs", "/tmp", size=view.scratch_bytes, mode=0o1777),
+        *(_devices() if file_system.devices else ()),
+        Mount("tmpfs", "/dev/shm", size=file_system.scratch_bytes, mode=0o1777),
+        Mount("tmpfs", "/tmp", size=file_system.scratch_bytes, mode=0o1777),
         *around,
         *tree,
         *shown,
         *covers,
-        Mount("tmpfs", str(view.scratch), size=view.scratch_bytes),
-        *(Mount("link", f"{view.scratch}/{place}", str(to)) for place, to in view.links),
+        Mount("tmpfs", str(file_system.scratch), size=file_system.scratch_bytes),
+        *(Mount("link", f"{file_system.scratch}/{place}", str(to)) for place, to in file_system.links),
         *(Mount("seal", each.target) for each in covers if each.kind == "tmpfs"),
         Mount("seal", "/dev"),
         Mount("seal", "/proc"),
@@ -115,13 +114,13 @@ def mounts(view: View) -> tuple[Mount, ...]:
     return tuple(_with_folders(steps))
 
 
-def covers(view: View) -> tuple[tuple[str, str], ...]:
-    """Return what covers the hidden and replaced paths of `view`, where it is done before all else: each path
+def covers(file_system: FileSystem) -> tuple[tuple[str, str], ...]:
+    """Return what covers the hidden and replaced paths of `file_system`, where it is done before all else: each path
     itself, and the file that appears there ("" for an empty folder). Files come first: what appears in their place may
     lie in a folder that is hidden."""
-    hidden = _outermost(os.path.realpath(each) for each in view.hidden if _exists(each))
+    hidden = _outermost(os.path.realpath(each) for each in file_system.hidden if _exists(each))
     empty = os.path.realpath(_EMPTY)
-    replaced = {os.path.realpath(old): str(new) for old, new in view.replaced if _exists(old)}
+    replaced = {os.path.realpath(old): str(new) for old, new in file_system.replaced if _exists(old)}
     folders = [path for path in hidden if Path(path).is_dir()]
     return (
         *((path, empty) for path in hidden if path not in folders),
@@ -130,9 +129,9 @@ def covers(view: View) -> tuple[tuple[str, str], ...]:
     )
 
 
-def uncovered(view: View) -> View:
-    """Return `view` with nothing hidden or replaced."""
-    return replace(view, hidden=(), replaced=())
+def uncovered(file_system: FileSystem) -> FileSystem:
+    """Return `file_system` with nothing hidden or replaced."""
+    return replace(file_system, hidden=(), replaced=())
 
 
 def in_system(path: Path) -> bool:
@@ -159,24 +158,24 @@ def _binds(paths: Iterable[str], kind: str) -> Iterator[Mount]:
             yield Mount(kind, _plain(path), os.path.realpath(path))
 
 
-def _placed(view: View) -> Iterator[Mount]:
-    for source, target in view.placed:
+def _placed(file_system: FileSystem) -> Iterator[Mount]:
+    for source, target in file_system.placed:
         if _exists(source):
             yield Mount("bind", _plain(target), os.path.realpath(source))
 
 
 def _with_tree(
-    view: View, shown: list[Mount], hidden: list[str]
+    file_system: FileSystem, shown: list[Mount], hidden: list[str]
 ) -> tuple[list[Mount], list[Mount], list[Mount]]:
     """Return what holds the working folder, the steps that make it, and everything else.
 
     Nothing is mounted where the tree has a file or link of its own, or has one for a folder above: what somebody
     committed there can't lead a mount elsewhere.
     """
-    if view.tree is None:
+    if file_system.tree is None:
         return [], [], shown
-    place = _plain(view.tree.place)
-    sources = [os.path.realpath(each) for each in view.tree.sources]
+    place = _plain(file_system.tree.place)
+    sources = [os.path.realpath(each) for each in file_system.tree.sources]
     if any(_within(each, source) or _within(source, each) for each in hidden for source in sources):
         raise ValueError(f"{place}: what is copied into a jail can't be hidden there")
     around = [each for each in shown if _within(place, each.target) and each.target != place]
@@ -188,7 +187,7 @@ def _with_tree(
         and not (_within(each.target, place) and is_taken(each.target[len(place) + 1 :], sources))
     ]
     made = [
-        Mount("tmpfs", place, size=view.scratch_bytes + view.tree.size),
+        Mount("tmpfs", place, size=file_system.scratch_bytes + file_system.tree.size),
         *(Mount("fill", place, source) for source in sources),
     ]
     return around, made, inside

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Launch
+from evaluator.jail.limits import ProcessLimits
 from evaluator.jail.mounts import is_taken
-from evaluator.jail.view import Launch, Limits, View
 
 
 def _link(place: Path, to: Path) -> None:
@@ -35,20 +37,20 @@ class Unjailed:
         *,
         env: Mapping[str, str],
         folder: Path,
-        view: View,
-        limits: Limits,
+        file_system: FileSystem,
+        limits: ProcessLimits,
         fds: Sequence[int] = (),
     ) -> Launch:
         """See `Jail.launch`."""
-        view.scratch.mkdir(parents=True, exist_ok=True)
-        for name, to in view.links:
-            _link(view.scratch / name, to)
-        if view.tree is not None:
-            place = view.tree.place
-            for source in reversed(view.tree.sources):  # what the first of them holds is to stay
+        file_system.scratch.mkdir(parents=True, exist_ok=True)
+        for name, to in file_system.links:
+            _link(file_system.scratch / name, to)
+        if file_system.tree is not None:
+            place = file_system.tree.place
+            for source in reversed(file_system.tree.sources):  # what the first of them holds is to stay
                 shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
-            for source, target in view.placed:
+            for source, target in file_system.placed:
                 inside = source.exists() and target.is_relative_to(place)
-                if inside and not is_taken(str(target.relative_to(place)), view.tree.sources):
+                if inside and not is_taken(str(target.relative_to(place)), file_system.tree.sources):
                     _link(target, source)
         return Launch(argv=tuple(command), env=env, fds=tuple(fds), folder=folder, limits=limits)

@@ -13,17 +13,18 @@ from pathlib import Path
 
 from evaluator.cache import cache_home
 from evaluator.errors import CandidateFailed
+from evaluator.heldout.concealing import Concealed
+from evaluator.heldout.concealing import conceal as divide
 from evaluator.heldout.leak import copied
-from evaluator.heldout.mending import Concealed
-from evaluator.heldout.mending import conceal as divide
 from evaluator.heldout.search import cached_search, signature
 from evaluator.heldout.windows import WindowIndex
 from evaluator.interpreter.interpreter import Interpreter
 from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Jail
 from evaluator.jail.mounts import mounts
-from evaluator.jail.view import Jail, View
 from evaluator.settings import Settings
-from evaluator.training import views
+from evaluator.training import file_systems
 from evaluator.training.export import Exported
 from evaluator.workspace import Workspace
 
@@ -38,31 +39,33 @@ def seen(
     python: TaskPython,
     exported: Exported,
     read: Sequence[Path] = (),
-) -> View:
+) -> FileSystem:
     """Return what a candidate sees of this machine. Where copies of held-out text are likely to lie about, package
     caches are left out: to search them would take longer than a run."""
     caches = not exported.on_this_machine
-    return views.candidate_view(space, settings, jail, python, "run", read=read, with_caches=caches)
+    return file_systems.of_candidate(space, settings, jail, python, "run", read=read, with_caches=caches)
 
 
-def conceal(view: View, space: Workspace, exported: Exported, python: Interpreter) -> View:
-    """Return `view` without any copy of held-out text that lies about on this machine.
+def conceal(file_system: FileSystem, space: Workspace, exported: Exported, python: Interpreter) -> FileSystem:
+    """Return `file_system` without any copy of held-out text that lies about on this machine.
 
     Only for data that says so itself (`held_out_texts` in prepare.py): nobody else's data is a part of
     Python. Copies are hidden; files that share a few words by chance are shown with other blanks. The first
     search of a machine takes a minute, and is kept.
     """
     if not exported.on_this_machine:
-        return view
+        return file_system
     needless = set(_needless(python))
     placed = {Path(os.path.realpath(each.source)) for each in space.beside}  # parts of the tree itself
-    shown = {Path(each.source) for each in mounts(view) if each.kind == "bind"} - placed
+    shown = {Path(each.source) for each in mounts(file_system) if each.kind == "bind"} - placed
     roots = [
         part for each in sorted(shown) if not _within(each, Path("/sys")) for part in _around(each, needless)
     ]
     found = _found(roots, exported, cache_home() / "nocturne" / "held-out")
     return dataclasses.replace(
-        view, hidden=(*view.hidden, *needless, *found.hidden), replaced=tuple(found.replaced.items())
+        file_system,
+        hidden=(*file_system.hidden, *needless, *found.hidden),
+        replaced=tuple(found.replaced.items()),
     )
 
 

@@ -14,7 +14,7 @@ from evaluator.inside import frames
 from evaluator.job import Job
 from evaluator.log import Log
 from evaluator.script import Script
-from evaluator.training import views
+from evaluator.training import file_systems
 from evaluator.training.clock import Clock
 from evaluator.training.wire import FROM_DATA, Wire
 from evaluator.workspace import Workspace
@@ -38,15 +38,15 @@ class DataJail:
         for each in (server, self.theirs):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         limits = bounds(job.settings)
-        view = views.data_view(space, job.settings, job.jail, job.python, "data")
-        folder = views.folder(view)
+        file_system = file_systems.of_data_jail(space, job.settings, job.jail, job.python, "data")
+        folder = file_systems.working_folder(file_system)
         self._folder = str(folder)
-        environment = views.data_environment(job.python, folder)
-        environment |= {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(view.scratch)}
+        environment = file_systems.data_environment(job.python, folder)
+        environment |= {"NOCTURNE_SEED": str(job.seed), "TMPDIR": str(file_system.scratch)}
         self._process = Candidate(
             job.python.words("data_server", server.fileno(), control.fileno()),
             jail=job.jail,
-            view=view,
+            file_system=file_system,
             folder=script.home(folder),
             env=environment,
             log=self._log,

@@ -24,12 +24,12 @@ from evaluator.crash import last_traceback
 from evaluator.errors import UserError
 from evaluator.heldout import windows
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail.view import Jail
+from evaluator.jail.launch import Jail
 from evaluator.job import source_of
 from evaluator.log import Log
 from evaluator.script import prepare_folder, script_path
 from evaluator.settings import Settings
-from evaluator.training import beside_prepare, scoring, views
+from evaluator.training import beside_prepare, file_systems, scoring
 from evaluator.workspace import Source, Workspace, private_copy
 
 EXPORT_VERSION = 4
@@ -148,14 +148,14 @@ def _run_export(
     repo = space.repository / home
     log = Log()
     arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
-    view = views.data_view(space, settings, jail, python, "export", writable=(cache_home(),))
-    folder = views.folder(view)
+    file_system = file_systems.of_data_jail(space, settings, jail, python, "export", writable=(cache_home(),))
+    folder = file_systems.working_folder(file_system)
     process = Candidate(
         python.words("export_rows", *arguments),
         jail=jail,
-        view=view,
+        file_system=file_system,
         folder=folder / home,
-        env=views.data_environment(python, folder) | {"TMPDIR": str(view.scratch)},
+        env=file_systems.data_environment(python, folder) | {"TMPDIR": str(file_system.scratch)},
         log=log,
         bounds=bounds(settings),
     )

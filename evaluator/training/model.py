@@ -15,10 +15,6 @@ class ModelFile:
         self._file = os.memfd_create("nocturne-model", os.MFD_CLOEXEC)
         self.size = 0
 
-    @property
-    def megabytes(self) -> float:
-        return self.size / 2**20
-
     def write(self, piece: bytes | bytearray) -> None:
         """Add a piece; raise `CandidateFailed` where it grows larger than the candidate's own memory may."""
         self.size += len(piece)

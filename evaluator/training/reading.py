@@ -24,7 +24,7 @@ from evaluator.inside import frames
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.job import Job
 from evaluator.log import Log
-from evaluator.training import views
+from evaluator.training import file_systems
 from evaluator.training.buffer import Buffer
 from evaluator.training.scoring import METRIC_VERSION, cross_entropy
 from evaluator.training.wire import FROM_READER, Wire
@@ -72,14 +72,14 @@ class Reader:
         ours, theirs = socket.socketpair()
         given = (theirs.fileno(), buffer.descriptor if lent is None else lent.fileno())
         ends = (given[0], "-", given[1]) if lent is None else (*given, "-")
-        view = views.reader_view(space, job.settings, job.jail, job.python)
+        file_system = file_systems.of_reader(space, job.settings, job.jail, job.python)
         self._process = Candidate(
             job.python.words("reader", *ends, buffer.vocabulary),
             jail=job.jail,
-            view=view,
-            folder=view.scratch,
-            env=views.data_environment(job.python, view.scratch)
-            | {"HOME": str(view.scratch), "TMPDIR": str(view.scratch)},
+            file_system=file_system,
+            folder=file_system.scratch,
+            env=file_systems.data_environment(job.python, file_system.scratch)
+            | {"HOME": str(file_system.scratch), "TMPDIR": str(file_system.scratch)},
             log=self._log,
             bounds=bounds(job.settings),
             fds=given,
@@ -123,7 +123,7 @@ class Reader:
 def lending(job: Job, stack: contextlib.ExitStack) -> tuple[socket.socket | None, socket.socket | None]:
     """Return the ends of the socket over which a candidate lends memory, its own first; None and None if it is not
     to lend any. Both are closed with `stack`."""
-    if not is_wanted(job) or not views.has_gpu() or job.settings.launch:
+    if not is_wanted(job) or not file_systems.has_gpu() or job.settings.launch:
         return None, None
     ends = socket.socketpair()
     for each in ends:
@@ -136,7 +136,7 @@ def is_wanted(job: Job) -> bool:
     if job.smoke is not None:
         return False
     if job.settings.logits == "auto":
-        return views.has_gpu() and trial_of(job.python) is True
+        return file_systems.has_gpu() and trial_of(job.python) is True
     return job.settings.logits == "read"
 
 

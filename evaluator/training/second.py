@@ -19,11 +19,11 @@ from evaluator import faults
 from evaluator.candidate import Candidate, bounds, environment
 from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 from evaluator.job import Job
 from evaluator.log import Log
 from evaluator.script import Script
-from evaluator.training import views
+from evaluator.training import file_systems
 from evaluator.training.audit import Audit, Finding, Probes
 from evaluator.training.buffer import Buffer
 from evaluator.training.exam import HandedIn
@@ -37,22 +37,28 @@ class SecondJail:
     """A running audit jail, which waits until it is told to begin."""
 
     def __init__(
-        self, job: Job, view: View, script: Script, exported: Exported, handed_in: HandedIn, model: ModelFile
+        self,
+        job: Job,
+        file_system: FileSystem,
+        script: Script,
+        exported: Exported,
+        handed_in: HandedIn,
+        model: ModelFile,
     ) -> None:
-        """Start it beside the `script`'s prepare.py, in the tree that `view` shows."""
+        """Start it beside the `script`'s prepare.py, in the tree that `file_system` shows."""
         self._job, self._exported, self._rows = job, exported, handed_in.rows
         self._log = Log()
         self._buffer = Buffer(len(exported.token_bytes))
         ours, theirs = socket.socketpair()
         end = model.reading_end()
         descriptors = (theirs.fileno(), end, self._buffer.descriptor)
-        tree = views.folder(view)
+        tree = file_systems.working_folder(file_system)
         env = environment(
             job.settings,
             job.python,
             tree=tree,
             seed=job.seed,
-            scratch=view.scratch,
+            scratch=file_system.scratch,
             amount=1.0,
             jailed=job.jail.name != "none",
         )
@@ -64,7 +70,7 @@ class SecondJail:
         self._process = Candidate(
             job.python.words("prober", *descriptors, len(exported.token_bytes), tree),
             jail=job.jail,
-            view=view,
+            file_system=file_system,
             folder=script.home(tree),
             env=env,
             log=self._log,

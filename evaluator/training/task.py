@@ -14,9 +14,9 @@ from evaluator.log import Log
 from evaluator.script import located
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
-from evaluator.training import concealed, export, reference, views
+from evaluator.training import concealed, export, file_systems, reference
 from evaluator.training.reference import Reference
-from evaluator.training.sitting import Sitting
+from evaluator.training.run import TrainingRun
 from evaluator.workspace import Workspace
 
 
@@ -41,12 +41,12 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
         known.update(tokens)
         with contextlib.ExitStack() as stack:
-            sitting = Sitting(job, space, script, log, say, exported, amount, measured_by, stack)
-            score, audit = _measure(sitting, say, known)
+            run = TrainingRun(job, space, script, log, say, exported, amount, measured_by, stack)
+            score, audit = _measure(run, say, known)
         result = scored(job, score, known, mark, log)
         result |= {"audit": audit, **tokens}
-        if sitting.clock.is_measured:
-            result["reference"] = sitting.clock.measures(files).to_json()
+        if run.clock.is_measured:
+            result["reference"] = run.clock.measures(files).to_json()
     except CandidateFailed as failure:
         result = failed(job, failure, known, mark, log)
     except SmokeOver as over:
@@ -64,7 +64,7 @@ def _reference(job: Job, files: str, amount: float) -> Reference | None:
     given = job.reference
     if given is None or job.smoke is not None or job.settings.budget.kind == "steps":
         return None
-    reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=views.has_gpu())
+    reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=file_systems.has_gpu())
     return None if given.files == files else given
 
 
@@ -73,21 +73,21 @@ def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
     return hashlib.sha256(f"{fingerprint} {kind} {amount!r}".encode()).hexdigest()
 
 
-def _measure(sitting: Sitting, say: Say, known: dict[str, float]) -> tuple[float, Mapping[str, Any]]:
+def _measure(run: TrainingRun, say: Say, known: dict[str, float]) -> tuple[float, Mapping[str, Any]]:
     """Return the score and what the audit found; `known` receives the run's metrics, however it ends.
 
     Raises `CandidateFailed`, and `SmokeOver` if this is a smoke run.
     """
     try:
-        handed_in = sitting.hand_in()
+        handed_in = run.hand_in()
     finally:
-        sitting.process.drain()
-        known.update(sitting.clock.metrics(), cpu_seconds=round(sitting.process.cpu_seconds, 3))
-    sitting.seal()
+        run.process.drain()
+        known.update(run.clock.metrics(), cpu_seconds=round(run.process.cpu_seconds, 3))
+    run.seal()
     say({"event": "scoring"})
-    second = sitting.second(handed_in)
+    second = run.second(handed_in)
     began = time.monotonic()
-    tally, score = sitting.examine(handed_in)
-    finding = second.audit(tally, sitting.clock.evaluation_seconds())
+    tally, score = run.examine(handed_in)
+    finding = second.audit(tally, run.clock.evaluation_seconds())
     known["evaluation_seconds"] = round(time.monotonic() - began, 1)
     return score, finding.metrics()

@@ -24,16 +24,16 @@ import sys, time
 from pathlib import Path
 from evaluator.candidate import Bounds, Candidate
 from evaluator.jail import choose
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 from evaluator.log import Log
 from tests.evaluator.pythons import running_paths
 from tests.evaluator.cheats import traces
 
 jail, text, marker = sys.argv[1:]
 scratch = Path("/tmp/scratch") if jail != "none" else Path.cwd()
-view = View(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 20)
+file_system = FileSystem(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 20)
 candidate = Candidate(
-    [sys.executable, "-c", text, marker], jail=choose(jail), view=view, folder=scratch,
+    [sys.executable, "-c", text, marker], jail=choose(jail), file_system=file_system, folder=scratch,
     env={}, log=Log(), bounds=Bounds(1e6, 1e3, 1000),
 )
 until = time.monotonic() + 60
@@ -114,17 +114,17 @@ from pathlib import Path
 from evaluator.candidate import Bounds, Candidate
 from evaluator.errors import CandidateFailed
 from evaluator.jail import choose
-from evaluator.jail.view import View
+from evaluator.jail.file_system import FileSystem
 from evaluator.log import Log
 from tests.evaluator.pythons import running_paths
 
 given = os.memfd_create("ours")
 os.write(given, bytes(300 << 20))
 scratch = Path("/tmp/scratch")
-view = View(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 30)
+file_system = FileSystem(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 30)
 candidate = Candidate(
-    [sys.executable, "-c", sys.argv[1]], jail=choose("auto"), view=view, folder=scratch, env={}, log=Log(),
-    bounds=Bounds(memory_mb=200, scratch_mb=1000, processes=10), fds=(given,),
+    [sys.executable, "-c", sys.argv[1]], jail=choose("auto"), file_system=file_system, folder=scratch, env={},
+    log=Log(), bounds=Bounds(memory_mb=200, scratch_mb=1000, processes=10), fds=(given,),
 )
 until = time.monotonic() + float(sys.argv[2])
 try:
@@ -146,6 +146,7 @@ def test_files_in_memory_count_as_memory_and_ours_do_not(text: str, seconds: str
     assert checked(text, seconds) == said
 
 
+@pytest.mark.long
 @pytest.mark.xfail(
     strict=True, reason="what no process has open, what waits in sockets and files are not counted"
 )
@@ -158,7 +159,7 @@ def test_memory_that_no_process_holds_counts_as_well(text: str) -> None:
 
 @pytest.mark.xfail(strict=True, reason="a process counts as one, however many threads it has")
 def test_threads_count_like_processes() -> None:
-    assert checked(IN_THREADS, "4") == "refused limits\n"
+    assert checked(IN_THREADS, "2") == "refused limits\n"
 
 
 def checked(text: str, seconds: str) -> str:

@@ -15,7 +15,7 @@ import yaml
 import evaluator
 from evaluator import settings
 from evaluator.command.locked import fingerprint
-from evaluator.command.metrics import medians, read_metrics
+from evaluator.command.metrics import Reader, medians
 from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
 from tests.evaluator.pythons import running_task
@@ -71,7 +71,11 @@ def test_only_finite_numbers_are_metrics_and_the_last_word_counts() -> None:
         "{[",
         "METRIC f",
     ]
-    assert read_metrics([*lines, "[" * 100_000, '{"e": 1e999, "a/b": 3}']) == {
+    reader = Reader(settings.Metric(name=""))
+    for line in [*lines, "[" * 100_000, '{"e": 1e999, "a/b": 3}']:
+        reader.line(line)
+    reader.close()
+    assert reader.found == {
         "a": 2000.0,
         "e": -1.0,
         "a/b": 3.0,

@@ -14,7 +14,8 @@ import pytest
 import evaluator
 from evaluator.heldout.windows import WINDOW, WindowIndex
 from evaluator.jail import choose
-from evaluator.jail.view import Limits, View
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.limits import ProcessLimits
 from evaluator.settings import Settings
 from evaluator.starter import prepare
 from evaluator.starter_files import FOLDER
@@ -38,12 +39,12 @@ for path in search(places, WindowIndex.load(Path(sys.argv[2]))):
 """
 
 
-def inside(jail_name: str, view: View, *command: str) -> list[str]:
-    """Return the lines that a command prints in a jail with this view."""
+def inside(jail_name: str, file_system: FileSystem, *command: str) -> list[str]:
+    """Return the lines that a command prints in a jail with this file system."""
     jail = choose(jail_name)
     launch = jail.launch(
-        command, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(view.scratch)}, folder=Path("/"), view=view,
-        limits=Limits(),
+        command, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(file_system.scratch)}, folder=Path("/"),
+        file_system=file_system, limits=ProcessLimits(),
     )  # fmt: skip
     try:
         done = subprocess.run(
@@ -63,7 +64,7 @@ def exported() -> export.Exported:
 
 
 @pytest.fixture
-def view(tmp_path: Path, exported: export.Exported) -> Iterator[View]:
+def view(tmp_path: Path, exported: export.Exported) -> Iterator[FileSystem]:
     tree = tmp_path / "tree"
     tree.mkdir()
     with private_copy(Source(tree, tree)) as space:
@@ -74,10 +75,12 @@ def view(tmp_path: Path, exported: export.Exported) -> Iterator[View]:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_nothing_readable_holds_a_window_of_held_out_text(view: View, exported: export.Exported) -> None:
+def test_nothing_readable_holds_a_window_of_held_out_text(
+    file_system: FileSystem, exported: export.Exported
+) -> None:
     skip_unless_possible()
     index = exported.folder / "windows.npz"
-    more = dataclasses.replace(view, read_only=(*view.read_only, OURS, index))
+    more = dataclasses.replace(file_system, read_only=(*file_system.read_only, OURS, index))
     assert (
         inside("bubblewrap", more, sys.executable, "-s", "-B", "-c", SEARCH, str(OURS.parent), str(index))
         == []
@@ -86,7 +89,9 @@ def test_nothing_readable_holds_a_window_of_held_out_text(view: View, exported: 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_grep_finds_no_line_of_it_either(tmp_path: Path, view: View, exported: export.Exported) -> None:
+def test_grep_finds_no_line_of_it_either(
+    tmp_path: Path, file_system: FileSystem, exported: export.Exported
+) -> None:
     """Another searcher than ours, on lines that training data lacks; it finds them in a file that is shown."""
     index = WindowIndex.load(exported.folder / "windows.npz")
     splits = prepare.read_splits()
@@ -101,16 +106,16 @@ def test_grep_finds_no_line_of_it_either(tmp_path: Path, view: View, exported: e
     patterns.write_text("\n".join(line for line in random.Random(1).sample(lines, 300)))
     planted = tmp_path / "planted"
     planted.write_text(f"x = 1\n{patterns.read_text().splitlines()[7]}\n")
-    more = dataclasses.replace(view, read_only=(*view.read_only, patterns, planted))
+    more = dataclasses.replace(file_system, read_only=(*file_system.read_only, patterns, planted))
     places = ("/usr", "/bin", "/lib", "/etc", sys.base_prefix, sys.prefix, str(planted))
     found = inside("auto", more, "/usr/bin/grep", "-rlaF", "-f", str(patterns), *places)
     assert found == [str(planted)]
 
 
-def test_what_training_needs_is_still_there(tmp_path: Path, view: View) -> None:
+def test_what_training_needs_is_still_there(tmp_path: Path, file_system: FileSystem) -> None:
     imports = (
         "import torch, torch.optim, torch._dynamo, numpy, cloudpickle; print(torch.ones(2) @ torch.ones(2))"
     )
-    assert inside("auto", view, sys.executable, "-s", "-B", "-c", imports) == ["tensor(2.)"]
+    assert inside("auto", file_system, sys.executable, "-s", "-B", "-c", imports) == ["tensor(2.)"]
     held_out = "import smtplib; print(hasattr(smtplib, 'SMTP'))"
-    assert inside("auto", view, sys.executable, "-s", "-B", "-c", held_out) == ["False"]
+    assert inside("auto", file_system, sys.executable, "-s", "-B", "-c", held_out) == ["False"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evaluator import starter_files
-from evaluator.heldout.mending import Concealed, conceal
+from evaluator.heldout.concealing import Concealed, conceal
 from evaluator.heldout.search import byte_code, search
 from tests.evaluator.heldout.material import starter_index, starter_splits
 

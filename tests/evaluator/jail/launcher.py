@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
-from evaluator.jail.view import Jail, Limits, View
+from evaluator.jail.file_system import FileSystem
+from evaluator.jail.launch import Jail
+from evaluator.jail.limits import ProcessLimits
 from tests.evaluator.pythons import running_paths
 
 
@@ -26,7 +28,7 @@ def start(spec: dict, **options: object) -> subprocess.Popen:
     """Start what `spec` says, with further options of Popen."""
     paths = {key: tuple(map(Path, spec[key])) for key in ("read_only", "writable", "hidden")}
     paths["read_only"] += running_paths() if spec["python"] else ()
-    view = View(
+    file_system = FileSystem(
         scratch=Path(spec["scratch"]),
         scratch_bytes=spec["scratch_bytes"],
         replaced=tuple((Path(old), Path(new)) for old, new in spec["replaced"].items()),
@@ -37,8 +39,8 @@ def start(spec: dict, **options: object) -> subprocess.Popen:
         [sys.executable if word == "PYTHON" else word for word in spec["command"]],
         env=spec["env"],
         folder=Path(spec["folder"]),
-        view=view,
-        limits=Limits(open_files=spec["open_files"], file_bytes=spec["file_bytes"]),
+        file_system=file_system,
+        limits=ProcessLimits(open_files=spec["open_files"], file_bytes=spec["file_bytes"]),
         fds=spec["fds"],
     )
     try:

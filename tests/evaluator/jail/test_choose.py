@@ -163,8 +163,8 @@ def ask(host: World, line: str, **env: str) -> str:
     """Return what `choose("none")` says where `line`, a shell's, runs it as "$@"."""
     words = ("PYTHON", "-I", "-c", _ASK.format(root=str(ROOT)))
     command = ("/bin/sh", "-c", f"{line}; exit $?", "sh", *words)
-    view = {"read_only": (str(ROOT / "evaluator"),)}
-    done = run("self", host.order(*command, env={"PATH": "/usr/bin:/bin"} | env, **view))
+    file_system = {"read_only": (str(ROOT / "evaluator"),)}
+    done = run("self", host.order(*command, env={"PATH": "/usr/bin:/bin"} | env, **file_system))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -1,4 +1,4 @@
-"""What a view becomes: in the list of mounts, and where it is easier to see, inside a jail."""
+"""What a file system becomes: in the list of mounts, and where it is easier to see, inside a jail."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from evaluator.jail import bubblewrap
 from evaluator.jail import mounts as module
+from evaluator.jail.file_system import FileSystem
 from evaluator.jail.mounts import Mount, in_system, mounts
-from evaluator.jail.view import View
 from tests.evaluator.jail.world import World, start
 
 
@@ -23,8 +23,8 @@ def made(
     writable: tuple[str, ...] = (),
     hidden: tuple[str, ...] = (),
 ):
-    """Return the mounts below `folder` that a view of names below `folder` becomes, but for folders."""
-    view = View(
+    """Return the mounts below `folder` that a file system of names below `folder` becomes, but for folders."""
+    file_system = FileSystem(
         read_only=tuple(folder / name for name in read_only),
         writable=tuple(folder / name for name in writable),
         hidden=tuple(folder / name for name in hidden),
@@ -33,7 +33,7 @@ def made(
     )
     return [
         (each.kind, each.target.removeprefix(f"{folder}/"))
-        for each in mounts(view)
+        for each in mounts(file_system)
         if each.target.startswith(f"{folder}/") and each.kind != "folder"
     ]
 
@@ -141,12 +141,12 @@ def test_the_system_is_not_bound_twice() -> None:
     assert in_system(Path("/usr/lib/../lib/x"))
     assert not in_system(Path("/usr/share/doc"))
     assert not in_system(Path("/usr/libfoo"))
-    view = View(read_only=(Path("/usr/lib"),), scratch=Path("/scratch"), scratch_bytes=1000)
-    assert [each.target for each in mounts(view)].count("/usr/lib") == 1
+    file_system = FileSystem(read_only=(Path("/usr/lib"),), scratch=Path("/scratch"), scratch_bytes=1000)
+    assert [each.target for each in mounts(file_system)].count("/usr/lib") == 1
 
 
 def test_the_root_is_sealed_last() -> None:
-    steps = mounts(View(read_only=(), scratch=Path("/scratch"), scratch_bytes=1000))
+    steps = mounts(FileSystem(read_only=(), scratch=Path("/scratch"), scratch_bytes=1000))
     assert steps[-3:] == (Mount("seal", "/dev"), Mount("seal", "/proc"), Mount("seal", "/"))
 
 

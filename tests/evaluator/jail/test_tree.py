@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from evaluator.jail import bubblewrap, unjailed
+from evaluator.jail.file_system import FileSystem, TreeCopy
+from evaluator.jail.launch import Jail
+from evaluator.jail.limits import ProcessLimits
 from evaluator.jail.mounts import mounts
-from evaluator.jail.view import Jail, Limits, Tree, View
 from tests.evaluator.jail.world import skip_unless_possible
 
 MIB = 1 << 20
@@ -28,12 +30,18 @@ def jail_of(kind: str) -> Jail:
 
 
 def run(
-    jail: Jail, view: View, line: str, env: dict[str, str] | None = None, below: str = ""
+    jail: Jail, file_system: FileSystem, line: str, env: dict[str, str] | None = None, below: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a shell in the working folder of `view`, or in the folder `below` it."""
-    assert view.tree is not None
+    """Run a shell in the working folder of `file_system`, or in the folder `below` it."""
+    assert file_system.tree is not None
     words = ("/bin/sh", "-c", line)
-    launch = jail.launch(words, env=env or {}, folder=view.tree.place / below, view=view, limits=Limits())
+    launch = jail.launch(
+        words,
+        env=env or {},
+        folder=file_system.tree.place / below,
+        file_system=file_system,
+        limits=ProcessLimits(),
+    )
     try:
         return subprocess.run(
             launch.argv, env=dict(launch.env), cwd=launch.folder, pass_fds=launch.fds, capture_output=True,
@@ -58,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def view_of(folder: Path, kind: str, size: int = 64 << 10, **more: object) -> View:
+def view_of(folder: Path, kind: str, size: int = 64 << 10, **more: object) -> FileSystem:
     place = folder / "place" if kind == "none" else Path(PLACE)
     scratch = folder / "scratch" if kind == "none" else Path("/tmp/nocturne/run")
     placed = (
@@ -67,8 +75,8 @@ def view_of(folder: Path, kind: str, size: int = 64 << 10, **more: object) -> Vi
         (folder / "large", place / "pkg" / "code.py"),
         (folder / "gone", place / "gone"),
     )
-    tree = Tree(place, (folder / "tree", folder / "more"), size)
-    return View(read_only=(), scratch=scratch, scratch_bytes=MIB, tree=tree, placed=placed, **more)  # type: ignore[arg-type]
+    tree = TreeCopy(place, (folder / "tree", folder / "more"), size)
+    return FileSystem(read_only=(), scratch=scratch, scratch_bytes=MIB, tree=tree, placed=placed, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,11 +99,13 @@ def test_a_command_may_begin_in_a_folder_of_it(folder: Path) -> None:
 
 
 def test_each_jail_has_its_own_and_what_is_placed_stays_as_it_is(folder: Path) -> None:
-    view = view_of(folder, "bubblewrap")
-    first = run(jail_of("bubblewrap"), view, "echo planted > pkg/code.py; echo x > pkg/large/inner/big")
+    file_system = view_of(folder, "bubblewrap")
+    first = run(
+        jail_of("bubblewrap"), file_system, "echo planted > pkg/code.py; echo x > pkg/large/inner/big"
+    )
     assert "Read-only file system" in first.stderr and first.stderr.count("\n") == 1
     assert (
-        run(jail_of("bubblewrap"), view, "cat pkg/code.py; ls pkg").stdout
+        run(jail_of("bubblewrap"), file_system, "cat pkg/code.py; ls pkg").stdout
         == "firstcode.py\ndata.txt\nlarge\n"
     )
     assert (folder / "large/inner/big").read_text() == "big"
@@ -107,10 +117,10 @@ def test_it_holds_the_bound_besides_what_it_began_with(folder: Path) -> None:
     if isinstance(jail, bubblewrap.Bubblewrap) and not jail.holds_quota:
         pytest.skip("this bubblewrap holds no quota")
     (folder / "tree/weights").write_bytes(bytes(2 * MIB))
-    view = view_of(folder, "bubblewrap", 2 * MIB + (64 << 10))
+    file_system = view_of(folder, "bubblewrap", 2 * MIB + (64 << 10))
     loop = 'while head -c 4096 /dev/zero > "f$i"; do i=$((i+1)); test $i -lt 600 || break; done'
     fill = f"i=0; {loop} 2>/dev/null; echo $i"
-    written = int(run(jail, view, fill).stdout)
+    written = int(run(jail, file_system, fill).stdout)
     assert 200 < written < 300, written
 
 
@@ -136,10 +146,12 @@ def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path
     (outer / "repository" / ".venv" / "tool").write_text("tool")
     (outer / "repository" / "own").write_text("the user's own copy")
     (outer / "near.txt").write_text("near")
-    tree = Tree(outer / "repository", (folder / "more",), 64 << 10)
+    tree = TreeCopy(outer / "repository", (folder / "more",), 64 << 10)
     shown = (outer, outer / "repository" / ".venv")
-    view = View(read_only=shown, scratch=Path("/tmp/nocturne/run"), scratch_bytes=MIB, tree=tree)
-    done = run(jail_of("bubblewrap"), view, "cat .venv/tool ../near.txt pkg/code.py; ls -A; echo x > .venv/y")
+    file_system = FileSystem(read_only=shown, scratch=Path("/tmp/nocturne/run"), scratch_bytes=MIB, tree=tree)
+    done = run(
+        jail_of("bubblewrap"), file_system, "cat .venv/tool ../near.txt pkg/code.py; ls -A; echo x > .venv/y"
+    )
     assert done.stdout == "toolnearsecond.venv\npkg\n"
     assert "Read-only" in done.stderr
 
@@ -147,8 +159,9 @@ def test_a_working_folder_may_hold_what_else_is_shown_and_lie_in_it(folder: Path
 @pytest.mark.parametrize("kind", KINDS)
 def test_links_lead_out_of_the_scratch_folder(folder: Path, kind: str) -> None:
     links = ((".cache/hub/models--a", folder / "large"), (".cache/hub/models--b", folder / "gone"))
-    view = view_of(folder, kind, links=links)
+    file_system = view_of(folder, kind, links=links)
     if kind != "none":
-        view = View(**{**vars(view), "read_only": (folder / "large",)})
-    line = f"cd '{view.scratch}' && cat .cache/hub/models--a/inner/big && touch .cache/hub/.lock && ls .cache/hub"
-    assert run(jail_of(kind), view, line).stdout == "bigmodels--a\nmodels--b\n"
+        file_system = FileSystem(**{**vars(file_system), "read_only": (folder / "large",)})
+    hub = f"{file_system.scratch}/.cache/hub"
+    line = f"cd '{hub}' && cat models--a/inner/big && touch .lock && ls"
+    assert run(jail_of(kind), file_system, line).stdout == "bigmodels--a\nmodels--b\n"

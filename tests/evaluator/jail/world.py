@@ -79,7 +79,7 @@ class World:
         )
 
     def order(self, *command: str, jail: str = "bubblewrap", **changes: object) -> Order:
-        """Return an order with the usual view of this world."""
+        """Return an order with the usual file system of this world."""
         usual: dict[str, object] = {
             "read_only": (
                 str(self.tree),

@@ -17,7 +17,7 @@ from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.script import Script
 from evaluator.smoke import SmokeOver, told_amount
-from evaluator.training import concealed, exam, reading, views
+from evaluator.training import concealed, exam, file_systems, reading
 from evaluator.training.buffer import Buffer
 from evaluator.training.clock import Clock
 from evaluator.training.data import DataJail
@@ -32,7 +32,7 @@ from evaluator.training.wire import FROM_CANDIDATE, Wire
 from evaluator.workspace import Workspace
 
 
-class Sitting:
+class TrainingRun:
     """A candidate at work under its clock, served by a data jail; all of it is closed with `stack`."""
 
     def __init__(
@@ -55,8 +55,8 @@ class Sitting:
         self._stack, self._log, self._amount = stack, log, amount
         read = readable.named(job.settings, job.source)
         seen = concealed.seen(space, job.settings, job.jail, job.python, exported, read)
-        self._view = concealed.conceal(seen, space, exported, job.python.interpreter)
-        self._folder = views.folder(self._view)
+        self._file_system = concealed.conceal(seen, space, exported, job.python.interpreter)
+        self._folder = file_systems.working_folder(self._file_system)
         self._data = DataJail(job, space, script)
         stack.callback(self._data.close)
         if job.settings.budget.kind == "wall" and job.smoke is None:
@@ -77,7 +77,7 @@ class Sitting:
         self.clock = Clock(
             self.process, job.settings, amount, say,
             load=Load(lambda: self.process.cpu_seconds + self._data.cpu_seconds),
-            on_gpu=views.has_gpu(), reference=measured_by, smoke=job.smoke,
+            on_gpu=file_systems.has_gpu(), reference=measured_by, smoke=job.smoke,
         )  # fmt: skip
         self.clock.hello(self._data.said)
         self._line = Wire(ours, FROM_CANDIDATE, self._wait)
@@ -104,8 +104,8 @@ class Sitting:
 
     def second(self, handed_in: HandedIn) -> SecondJail:
         """Return the jail of the audit, which shares nothing with this one but the model."""
-        view = views.elsewhere(self._view, self._job.jail, "audit")
-        jail = SecondJail(self._job, view, self._script, self._exported, handed_in, self._model)
+        file_system = file_systems.elsewhere(self._file_system, self._job.jail, "audit")
+        jail = SecondJail(self._job, file_system, self._script, self._exported, handed_in, self._model)
         self._stack.callback(jail.close)
         return jail
 
@@ -134,16 +134,16 @@ class Sitting:
             job.python,
             tree=self._folder,
             seed=job.seed,
-            scratch=self._view.scratch,
+            scratch=self._file_system.scratch,
             amount=told_amount(job, self._amount),
             jailed=job.jail.name != "none",
         )
-        env |= {"NOCTURNE_GPU": "1"} if views.has_gpu() else {}
+        env |= {"NOCTURNE_GPU": "1"} if file_systems.has_gpu() else {}
         env |= {frames.LENT: str(lender.fileno())} if lender else {}
         return Candidate(
             _starting(job, arguments),
             jail=job.jail,
-            view=self._view,
+            file_system=self._file_system,
             folder=self._script.home(self._folder),
             env=env,
             log=self._log,

@@ -12,8 +12,9 @@ from evaluator import caches
 from evaluator.cache import cache_home
 from evaluator.candidate import bounds
 from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail.file_system import FileSystem, TreeCopy
+from evaluator.jail.launch import Jail
 from evaluator.jail.mounts import in_system
-from evaluator.jail.view import Jail, Tree, View
 from evaluator.readable import home_links
 from evaluator.settings import Settings
 from evaluator.untracked import is_unfit, unfit_below
@@ -28,7 +29,7 @@ def has_gpu() -> bool:
     return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd"))
 
 
-def candidate_view(
+def of_candidate(
     space: Workspace,
     settings: Settings,
     jail: Jail,
@@ -40,13 +41,13 @@ def candidate_view(
     more: Sequence[Path] = (),
     with_caches: bool = True,
     hidden: Sequence[Path] = (),
-) -> View:
+) -> FileSystem:
     """Return what a candidate sees: the system, Python, our programs, package caches, what is to be `read`, `more`, and
     its tree, but no `data` in it. What git ignores in the user's repository is a part of that only with `ignored`."""
     packages = caches.found() if with_caches else caches.Caches((), ())
     kinds: tuple[Kind, ...] = ("large", "ignored") if ignored else ("large",)
     held = [each.source for each in space.beside if each.kind == "data"]
-    return _view(
+    return _made(
         space, settings, jail, python, name,
         read_only=(*packages.shown, *more),
         links=packages.links,
@@ -56,7 +57,7 @@ def candidate_view(
     )  # fmt: skip
 
 
-def locked_view(
+def of_locked_command(
     space: Workspace,
     settings: Settings,
     jail: Jail,
@@ -66,11 +67,11 @@ def locked_view(
     read: Sequence[Path] = (),
     more: Sequence[Path] = (),
     datasets: bool,
-) -> View:
+) -> FileSystem:
     """Return what a locked command sees: what a candidate does, `data`, and `more`; data sets of package caches
     only where no candidate runs beside it."""
     packages = caches.found(datasets=datasets)
-    return _view(
+    return _made(
         space, settings, jail, python, name,
         read_only=(*packages.shown, *more),
         links=packages.links,
@@ -80,38 +81,38 @@ def locked_view(
     )  # fmt: skip
 
 
-def elsewhere(view: View, jail: Jail, name: str) -> View:
-    """Return the same view with another scratch folder, and another working folder where it is on the disk."""
-    scratch = view.scratch.with_name(name)
-    if jail.name != "none" or view.tree is None:
-        return dataclasses.replace(view, scratch=scratch)
-    old, new = view.tree.place, view.tree.place.with_name(f"{name}-tree")
-    placed = tuple((source, new / target.relative_to(old)) for source, target in view.placed)
+def elsewhere(file_system: FileSystem, jail: Jail, name: str) -> FileSystem:
+    """Return the same file system with another scratch folder, and another working folder where it is on the disk."""
+    scratch = file_system.scratch.with_name(name)
+    if jail.name != "none" or file_system.tree is None:
+        return dataclasses.replace(file_system, scratch=scratch)
+    old, new = file_system.tree.place, file_system.tree.place.with_name(f"{name}-tree")
+    placed = tuple((source, new / target.relative_to(old)) for source, target in file_system.placed)
     return dataclasses.replace(
-        view, scratch=scratch, tree=dataclasses.replace(view.tree, place=new), placed=placed
+        file_system, scratch=scratch, tree=dataclasses.replace(file_system.tree, place=new), placed=placed
     )
 
 
-def folder(view: View) -> Path:
-    """Return the working folder of a view."""
-    assert view.tree is not None
-    return view.tree.place
+def working_folder(file_system: FileSystem) -> Path:
+    """Return the working folder of a file system."""
+    assert file_system.tree is not None
+    return file_system.tree.place
 
 
-def data_view(
+def of_data_jail(
     space: Workspace,
     settings: Settings,
     jail: Jail,
     python: TaskPython,
     name: str,
     writable: Sequence[Path] = (),
-) -> View:
+) -> FileSystem:
     """Return what prepare.py sees: its data too, but nothing of a candidate's but the tree it lies in."""
     # Not everybody who prepares data heeds the XDG specification.
     named = (space.repository / expanded(each) for each in (*settings.data, *settings.read))
     data = (cache_home(), Path("~/.cache").expanduser(), *caches.folders())
     outside = (each for each in named if not each.is_relative_to(space.repository))
-    return _view(
+    return _made(
         space, settings, jail, python, name,
         read_only=(*data, *outside),
         kinds=("large", "ignored", "data"),
@@ -138,9 +139,9 @@ def data_environment(python: TaskPython, tree: Path) -> dict[str, str]:
     )
 
 
-def reader_view(space: Workspace, settings: Settings, jail: Jail, python: TaskPython) -> View:
+def of_reader(space: Workspace, settings: Settings, jail: Jail, python: TaskPython) -> FileSystem:
     """Return what our own reader of logits sees: the system, Python and our programs, and nothing of the repository."""
-    return View(
+    return FileSystem(
         read_only=python.shown,
         scratch=_scratch(space, jail, "reader", python.shown),
         scratch_bytes=int(bounds(settings).scratch_mb * 2**20),
@@ -148,7 +149,7 @@ def reader_view(space: Workspace, settings: Settings, jail: Jail, python: TaskPy
     )
 
 
-def _view(
+def _made(
     space: Workspace,
     settings: Settings,
     jail: Jail,
@@ -161,7 +162,7 @@ def _view(
     hidden: Sequence[Path] = (),
     writable: Sequence[Path] = (),
     read: Sequence[Path] = (),
-) -> View:
+) -> FileSystem:
     place = _place(space, jail, name)
     sources = (space.tree, space.ignored) if "ignored" in kinds else (space.tree,)
     outside = [each for each in read if each.is_absolute()]
@@ -171,14 +172,14 @@ def _view(
     unfit = [path for each in inside for path in unfit_below(space.repository / each)]
     shown = (*python.shown, *read_only, *outside)
     scratch_bytes = int(bounds(settings).scratch_mb * 2**20)
-    return View(
+    return FileSystem(
         read_only=shown,
         scratch=_scratch(space, jail, name, [place, *shown, *writable]),
         scratch_bytes=scratch_bytes,
         writable=tuple(writable),
         hidden=(*space.hidden, *hidden, *unfit),
         devices=True,
-        tree=Tree(place, sources, size_of(*sources)),
+        tree=TreeCopy(place, sources, size_of(*sources)),
         placed=tuple(placed),
         links=(*links, *home_links(outside, [place for place, _ in links])),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.heldout.mending import conceal, mend
+from evaluator.heldout.concealing import conceal, rewritten
 from evaluator.heldout.search import search
 from evaluator.heldout.windows import WINDOW, WindowIndex, build
 
@@ -37,13 +37,13 @@ def index_of(text: str, length: int = WINDOW + 10) -> WindowIndex:
 def test_a_chance_window_goes_and_size_and_program_stay() -> None:
     source, index = MODULE.encode(), index_of(IDIOM)
     assert index.holds(source)
-    mended = mend(source, index)
-    assert mended is not None and not index.holds(mended)
-    assert len(mended) == len(source) and mended != source
-    assert compile(mended, "m", "exec") == compile(source, "m", "exec")
-    assert mended.splitlines() == source.splitlines()
+    changed = rewritten(source, index)
+    assert changed is not None and not index.holds(changed)
+    assert len(changed) == len(source) and changed != source
+    assert compile(changed, "m", "exec") == compile(source, "m", "exec")
+    assert changed.splitlines() == source.splitlines()
     names: dict[str, object] = {}
-    exec(compile(mended, "m", "exec"), names)
+    exec(compile(changed, "m", "exec"), names)
     assert names["work"]([["ab", "cd"]]) == "a"  # type: ignore[operator]
 
 
@@ -76,24 +76,24 @@ def test_what_can_be_mended(part: str, mendable: bool) -> None:
         program += f"    {part}\n    return 0\n"
     index = index_of(part, WINDOW)
     assert index.holds(program.encode())
-    mended = mend(program.encode(), index)
-    assert (mended is not None) == mendable
-    if mended is not None:
-        assert not index.holds(mended) and compile(mended, "m", "exec") == compile(program, "m", "exec")
+    changed = rewritten(program.encode(), index)
+    assert (changed is not None) == mendable
+    if changed is not None:
+        assert not index.holds(changed) and compile(changed, "m", "exec") == compile(program, "m", "exec")
 
 
 def test_a_copy_is_not_mended_nor_what_is_no_python_nor_the_line_of_the_encoding() -> None:
-    assert mend(MODULE.encode(), index_of(MODULE, 2 * WINDOW)) is None
-    assert mend(MODULE.encode() + b"print 'two'\n", index_of(IDIOM)) is None
+    assert rewritten(MODULE.encode(), index_of(MODULE, 2 * WINDOW)) is None
+    assert rewritten(MODULE.encode() + b"print 'two'\n", index_of(IDIOM)) is None
     head = "# -*- coding: utf-8 -*- and more in the same line, which Python looks at\nx = 1\n"
-    assert mend(head.encode(), index_of(head, WINDOW)) is None
+    assert rewritten(head.encode(), index_of(head, WINDOW)) is None
 
 
 def test_every_file_of_a_windows_checkout_keeps_its_lines() -> None:
     source = MODULE.replace("\n", "\r\n").encode()
     index = build([IDIOM.replace("\n", "\r\n").encode()[: WINDOW + 5]], [])
-    mended = mend(source, index)
-    assert mended is None or compile(mended, "m", "exec") == compile(source, "m", "exec")
+    changed = rewritten(source, index)
+    assert changed is None or compile(changed, "m", "exec") == compile(source, "m", "exec")
 
 
 def test_hidden_and_replaced_files_together_leave_no_window(tmp_path: Path) -> None:

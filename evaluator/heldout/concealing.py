@@ -39,19 +39,19 @@ class Concealed:
 def conceal(found: Sequence[Path], index: WindowIndex, folder: Path) -> Concealed:
     """Divide what a search found into files to hide and files to replace; their copies are kept in `folder`.
 
-    Replaced is what `mend` can mend. Its byte code stays, where that has no window itself.
+    Replaced is what `rewritten` can change. Its byte code stays, where that has no window itself.
     """
     replaced: dict[Path, Path] = {}
     for path in found:
         copy = _copy(path, index, folder) if path.suffix == ".py" and path.is_file() else None
         if copy is not None:
             replaced[path] = copy
-    mended = {(path.parent, path.stem) for path in replaced}
-    hidden = [path for path in found if path not in replaced and not _is_harmless_code(path, mended, index)]
+    changed = {(path.parent, path.stem) for path in replaced}
+    hidden = [path for path in found if path not in replaced and not _is_harmless_code(path, changed, index)]
     return Concealed(tuple(hidden), replaced)
 
 
-def mend(data: bytes, index: WindowIndex) -> bytes | None:
+def rewritten(data: bytes, index: WindowIndex) -> bytes | None:
     """Return the Python source `data` without windows of `index`: as long, and compiled to the same code.
 
     None where it carries more than chance explains, or can't be changed without changing the program.
@@ -100,26 +100,26 @@ def _is_blank(data: bytes, at: int) -> bool:
     return data[at] == ord(" ") and data[at - 1 : at].strip() != b"" and data[at + 1 : at + 2].strip() != b""
 
 
-def _is_harmless_code(path: Path, mended: set[tuple[Path, str]], index: WindowIndex) -> bool:
-    """Whether this is byte code of a mended file and has no window (a docstring's) itself."""
+def _is_harmless_code(path: Path, changed: set[tuple[Path, str]], index: WindowIndex) -> bool:
+    """Whether this is byte code of a changed file and has no window (a docstring's) itself."""
     if path.suffix != ".pyc":
         return False
     folder = path.parent.parent if path.parent.name == "__pycache__" else path.parent
-    return (folder, path.name.split(".")[0]) in mended and not index.holds(path.read_bytes())
+    return (folder, path.name.split(".")[0]) in changed and not index.holds(path.read_bytes())
 
 
 def _compiled(data: bytes) -> CodeType | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            code: CodeType = compile(data, "mended", "exec", dont_inherit=True)
+            code: CodeType = compile(data, "changed", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
     return code
 
 
 def _copy(path: Path, index: WindowIndex, folder: Path) -> Path | None:
-    """Return a mended copy of the file, made now or earlier, with its own mode and time."""
+    """Return a changed copy of the file, made now or earlier, with its own mode and time."""
     try:
         told = path.stat()
         data = path.read_bytes()
@@ -128,24 +128,24 @@ def _copy(path: Path, index: WindowIndex, folder: Path) -> Path | None:
     name = hashlib.sha256(data)
     name.update(f"{index.digest} {told.st_mtime_ns} {told.st_mode}".encode())
     copy = folder / f"{name.hexdigest()[:32]}.py"
-    mended = _known(copy, data, told.st_mtime_ns, index)
-    if mended is None:
-        mended = mend(data, index) or b""
+    changed = _known(copy, data, told.st_mtime_ns, index)
+    if changed is None:
+        changed = rewritten(data, index) or b""
         folder.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=".mended-", dir=folder)
+        handle, scratch = tempfile.mkstemp(prefix=".changed-", dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(mended)
+                file.write(changed)
             Path(scratch).chmod(told.st_mode & 0o777 | 0o400)
             os.utime(scratch, ns=(told.st_atime_ns, told.st_mtime_ns))
             Path(scratch).replace(copy)
         finally:
             Path(scratch).unlink(missing_ok=True)
-    return copy if mended else None
+    return copy if changed else None
 
 
 def _known(copy: Path, data: bytes, changed_at: int, index: WindowIndex) -> bytes | None:
-    """Return what an earlier run wrote to `copy`: nothing where `data` can't be mended; None where it is damaged."""
+    """Return what an earlier run wrote to `copy`: nothing if `data` can't be changed; None if it is damaged."""
     try:
         known = copy.read_bytes()
         if copy.stat().st_mtime_ns != changed_at:
