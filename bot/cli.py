@@ -94,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nocturne {__version__}")
     verbs = top.add_subparsers(title="commands", dest="verb", metavar="COMMAND", required=True)
 
+    def says_json(one: argparse.ArgumentParser, how: str = "as JSON") -> None:
+        one.add_argument("--json", action="store_true", dest="as_json", help=how)
+
     def verb(name: str, text: str, *, campaign: bool = True) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text)
         _add_verbosity(added, argparse.SUPPRESS)
@@ -122,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR")
     demo.add_argument("--experiments", type=_count, default=10, metavar="N")
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="seed of search and runs")
-    demo.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
+    says_json(demo, "end with one line of JSON")
 
     run = verb("run", "Run the loop until a stop condition holds.")
     run.add_argument("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments")
@@ -152,25 +155,29 @@ def parser() -> argparse.ArgumentParser:
         "--attempt", type=int, default=0, metavar="N", help="how many runs in a row ended without a training"
     )
 
+    says_json(onward)
     doctor = verb("doctor", "Say whether a loop would earn its cost here, and what to mend.")
     doctor.add_argument("--quick", action="store_true", help="train nothing")
-    doctor.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
+    says_json(doctor)
 
     status = verb("status", command_of("status").verb)
-    status.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
+    says_json(status)
     show = verb("show", command_of("explain").verb)
     show.add_argument("number", type=int, metavar="N")
     show.add_argument(
         "--conversation", action="store_true", help="show what Claude was told and said instead"
     )
+    says_json(show)
     report = verb("report", "Write the report: Markdown to the terminal, or a page.")
     report.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained HTML page")
     report.add_argument("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it")
 
+    says_json(report)
     morning = verb("morning", "Tell what the night has brought: in Slack, or as Markdown.")
     morning.add_argument(
         "--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"
     )
+    says_json(morning, "one line of JSON for each campaign")
     morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
 
     rubric = verb(
@@ -178,7 +185,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
     rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
-    rubric.add_argument("--json", action="store_true", dest="as_json", help="end with one line of JSON")
+    says_json(rubric, "end with one line of JSON")
     for command in (command_of(name) for name in STEERING):
         told = verb(command.name, command.verb)
         told.set_defaults(module="steer", name=command.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack
 from datetime import date
@@ -23,14 +24,19 @@ _SAID = {
 }
 
 
-def run(*, repo: Path, campaign: str | None, day: date | None, dry_run: bool) -> int:
+def run(*, repo: Path, campaign: str | None, day: date | None, dry_run: bool, as_json: bool) -> int:
     with ExitStack() as stack:
         for name in [campaign] if campaign else _campaigns(repo):
-            _one(stack.enter_context(campaign_session(repo, name, quiet=True)), day, dry_run=dry_run)
+            _one(
+                stack.enter_context(campaign_session(repo, name, quiet=True)),
+                day,
+                dry_run=dry_run,
+                as_json=as_json,
+            )
     return 0
 
 
-def _one(session: Session, day: date | None, *, dry_run: bool) -> None:
+def _one(session: Session, day: date | None, *, dry_run: bool, as_json: bool) -> None:
     context = session.context
     notifier = None if dry_run else context.notifier
     told = morning(context, notifier, day)
@@ -39,11 +45,15 @@ def _one(session: Session, day: date | None, *, dry_run: bool) -> None:
         return
     text = markdown(told.message)
     add_summary(os.environ, text)
+    if as_json:
+        said = {"campaign": context.name, "key": told.message.key, "outcome": told.outcome, "text": text}
+        print(json.dumps(said))
     if notifier is not None and told.outcome is not None:
-        said = _SAID[told.outcome].format(channel=notifier.channel)
-        session.say(f"{context.name}: the summary {told.message.key.partition(':')[2]} {said}")
+        sent = _SAID[told.outcome].format(channel=notifier.channel)
+        session.say(f"{context.name}: the summary {told.message.key.partition(':')[2]} {sent}")
         return
-    print(text)
+    if not as_json:
+        print(text)
     if dry_run:
         return
     kept = MarkdownNotifier(context.git.common_dir / "nocturne" / context.name / "messages")

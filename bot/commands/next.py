@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.commands.session import campaign_session
@@ -15,8 +17,8 @@ from bot.loop.single import stop_now
 ATTEMPTS = 3
 
 
-def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
-    with campaign_session(repo, campaign) as session:
+def run(*, repo: Path, campaign: str | None, attempt: int, as_json: bool) -> int:
+    with campaign_session(repo, campaign, quiet=as_json) as session:
         context = session.context
         client = session.github.client
         link = this_link(os.environ, context.name)
@@ -35,4 +37,6 @@ def run(*, repo: Path, campaign: str | None, attempt: int) -> int:
             session.say(f"{link.workflow} goes on")
         else:
             session.say(f"{link.workflow} goes on by itself: its next run waits already")
+        if as_json:
+            print(json.dumps({"continues": stop is None, "stop": asdict(stop) if stop else None}))
     return 0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.loop.render import figures_of
+from bot.report.figures import experiment_json, status_json
 from bot.report.html import report_html
 from bot.report.markdown import report_markdown
 from bot.report.results import results_tsv
 
 
-def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None) -> int:
-    with campaign_session(repo, campaign) as session:
+def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, as_json: bool) -> int:
+    with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
         known = figures_of(session.context, state, details=html is not None)
         if html is not None:
@@ -22,7 +24,10 @@ def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None
         if tsv is not None:
             write_text(tsv, results_tsv(state))
             session.say(f"wrote {tsv}")
-        if html is None and tsv is None:
+        if as_json:
+            rows = [experiment_json(row) for row in known.rows]
+            print(json.dumps({**status_json(known), "rows": rows}, indent=2))
+        elif html is None and tsv is None:
             print(report_markdown(known))
     return 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.agents.claude.transcripts import conversations_of
@@ -10,22 +12,31 @@ from bot.errors import UserError
 from bot.forge import Forge
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
+from bot.loop.render import figures_of
 from bot.loop.settings import rule_of, why_self_reported
 from bot.pulls.mended import mended_words
 from bot.pulls.runs import runs_lines
 from bot.pulls.verdict import verdict_lines
+from bot.report.figures import experiment_json
 from bot.rules.experiment import Experiment
 from bot.terminal import plain
 from bot.text import clean_diff
 
 
-def run(*, repo: Path, campaign: str | None, number: int, conversation: bool = False) -> int:
-    with campaign_session(repo, campaign) as session:
+def run(
+    *, repo: Path, campaign: str | None, number: int, conversation: bool = False, as_json: bool = False
+) -> int:
+    with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
         experiment = state.experiments.get(number)
         if experiment is None:
             last = max(state.experiments, default=0)
             raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
+        if as_json:
+            rows = {row.number: row for row in figures_of(session.context, state).rows}
+            runs = [asdict(run) for run in state.runs_for(number)]
+            print(json.dumps({**experiment_json(rows[number]), "all_runs": runs}, indent=2))
+            return 0
         if conversation:
             print("\n".join(plain_lines(_conversations(session.context, experiment))))
             return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import isfinite
 from statistics import fmean
@@ -333,3 +333,9 @@ def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:
         return "new", None, ""
     held = any(datetime.fromisoformat(lease.until) > now for lease in campaign.leases.values())
     return ("running" if held else "idle"), None, ""
+
+
+def experiment_json(row: Row) -> dict[str, Any]:
+    """Return an experiment's facts, as `status_json` does a campaign's; its curve and conversations are left out."""
+    apart = ("curve", "curve_against", "talks")
+    return {key: value for key, value in asdict(row).items() if key not in apart}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -50,3 +51,15 @@ def test_verbose_says_where_an_error_came_from_and_hides_what_a_url_carries(
     assert " s  git " in said and "Traceback" in said and "secretsecret" not in said
     with pytest.raises(SystemExit):
         main(["-q", "-v", "status"])
+
+
+def test_what_shows_something_shows_it_as_json(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo")
+    nocturne(folder, "run", "-n", "2")
+    experiment = json.loads(nocturne(folder, "show", "2", "--json").stdout)
+    assert experiment["number"] == 2 and experiment["verdict"] and experiment["hypothesis"]
+    assert [run["experiment"] for run in experiment["all_runs"]] == [2] * experiment["runs"]
+    report = json.loads(nocturne(folder, "report", "--json").stdout)
+    assert [row["number"] for row in report["rows"]] == [1, 2] and report["experiments"]["total"] == 2
+    (line,) = nocturne(folder, "morning", "--dry-run", "--json").stdout.splitlines()
+    assert json.loads(line)["campaign"] == "main" and json.loads(line)["text"]

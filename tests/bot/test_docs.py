@@ -65,7 +65,13 @@ def type_it(folder: Path, line: str, *, timeout: float = 240) -> str:
     """Run one line in a shell as a user would, and see that it ends well."""
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["sh", "-ec", line], cwd=folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        ["bash", "-ec", line],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
@@ -112,7 +118,9 @@ def test_the_readme_and_the_contents_lead_to_each_page() -> None:
     assert "(docs/README.md)" in (ROOT / "README.md").read_text()
 
 
-@each_page
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem != "CHANGELOG"], ids=lambda page: page.name
+)
 def test_commands_in_the_text_are_ones_that_we_have(page: Path) -> None:
     flat = " ".join(re.sub(r"```.*?```", "", page.read_text(), flags=re.S).split())
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
