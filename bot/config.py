@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.agents.registry import names
 from bot.errors import UserError
 from bot.rules.bounds import is_number
 from bot.rules.guards import parse_guard
@@ -44,6 +45,14 @@ def _guard(text: str) -> str:
     parse_guard(text)
     return text
 
+
+if TYPE_CHECKING:
+    _Proposer = str
+    _Reviewer = str
+else:  # what there is a file for
+    _more = Field(json_schema_extra={"$comment": "one of those in [agents.md](agents.md)"})
+    _Proposer = Annotated[Literal[names("proposers")], _more]
+    _Reviewer = Annotated[Literal[names("reviewers")], _more]
 
 _Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -312,7 +321,7 @@ class Config(_Section):
     """Name of the kind of machine; null asks the machine. Scores of different kinds are never mixed."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the search and of the runs."""
-    proposer: Literal["offline", "claude"] = "offline"
+    proposer: _Proposer = "offline"
     """Who proposes. `offline`: a search over the settings in the editable files (Python, JSON, YAML, TOML, C, shell).
     `claude`: a model of
     Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
@@ -324,7 +333,7 @@ class Config(_Section):
     turns only these."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
     """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
-    reviewer: Literal["rules", "claude"] = "rules"
+    reviewer: _Reviewer = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
     Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
     audit_share: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -98,6 +98,8 @@ def _takes(about: dict[str, Any]) -> str:
     """Say which values a key takes, without the null that most of them take too."""
     if "anyOf" in about:
         return " or ".join(_takes(each) for each in about["anyOf"] if each.get("type") != "null")
+    if "$comment" in about:
+        return str(about["$comment"])
     values = [about["const"]] if "const" in about else about.get("enum")
     if values is not None:
         return ", ".join(f"`{value}`" for value in values)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
 from bot.doctor.examination import examination
 from bot.doctor.finding import Colour, Finding
 from bot.github.files import harmless

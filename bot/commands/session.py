@@ -6,45 +6,24 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot import words
-from bot.agents.protocol import Question
+from bot.agents.proposers.offline import OfflineProposer
+from bot.agents.registry import Setup, make_proposer, make_reviewer
 from bot.display import Display
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
+from bot.loop.library import project_skills
 from bot.process import in_actions
-from bot.rules.proposal import Proposal
 from bot.rules.stopping import Stop
 from bot.terminal import PlainDisplay, TerminalDisplay
-
-
-class OfflineProposer:
-    """The offline search behind the proposer's protocol."""
-
-    searches = True
-
-    def propose(self, question: Question) -> Proposal | None:
-        if question.revision is not None:
-            return None  # its changes are values: there is no wording of them to mend
-        from bot.agents.offline.search import (
-            propose,
-        )  # half a second of imports that most commands don't need
-
-        return propose(
-            question.files,
-            question.history,
-            seed=question.seed,
-            number=question.number,
-            ideas=question.ideas,
-            rules=question.rules,
-        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +68,7 @@ def campaign_session(
     try:
         context = open_context(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
         try:
-            yield Session(_with_agents(context) if thinks else context)
+            yield Session(with_agents(context, os.environ) if thinks else context)
         except NotAllowed as error:
             if in_actions(os.environ):
                 ask_for_permission(context, error)
@@ -98,10 +77,18 @@ def campaign_session(
         shown.close()
 
 
-def _with_agents(context: Context) -> Context:
-    """Return the context with the agents that its configuration asks for."""
-    if "claude" not in (context.config.proposer, context.config.reviewer):
-        return context
-    from bot.loop.with_claude import with_claude  # only where a model is asked for
-
-    return with_claude(context, context.proposer, os.environ)
+def with_agents(context: Context, environ: Mapping[str, str]) -> Context:
+    """Return `context` with the agents of its configuration. Raises UserError if one of them can't work here."""
+    config, ledger = context.config, context.ledger
+    setup = Setup(
+        campaign=context.name,
+        config=config,
+        environ=environ,
+        folder=context.git.common_dir,
+        state=ledger.refresh,
+        record=lambda called: ledger.append(lambda _: [called]),
+        note=context.display.note,
+        skills=lambda: project_skills(context),
+    )
+    reviewer = make_reviewer(config.reviewer, setup)
+    return replace(context, proposer=make_proposer(config.proposer, setup), reviewer=reviewer)

@@ -23,13 +23,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile
 from bot.rules import events as ev
 from bot.rules.proposal import Proposal
@@ -65,7 +65,7 @@ def session(folder: Path, mind: Mind, **config: object) -> Iterator[tuple[Contex
     with serve(mind) as api:
         plain = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
         context = replace(plain, config=plain.config.model_copy(update=config))
-        yield with_claude(context, OfflineProposer(), api.environ), api
+        yield with_agents(context, api.environ), api
     assert api.refusals == [], api.refusals[0]
 
 

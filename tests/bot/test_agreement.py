@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bot.agents.claude.transcripts import Conversations, folder_of
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
 from bot.forge import PullRequest
 from bot.loop.context import open_context
 from bot.terminal import PlainDisplay

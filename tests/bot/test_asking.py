@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot.agents.proposers.offline import OfflineProposer
 from bot.cli import main
-from bot.commands import session
 from bot.errors import NotAllowed, UserError
 from bot.forge import github as github_forge
 from bot.forge import github_client, github_issues
@@ -116,7 +116,7 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
         assert "crashes" in nocturne(folder, "run").stdout
     (asked,), (opened,) = told(folder, "human_asked"), told(folder, "human_told")
     assert asked["reason"] == "crashes" and asked["detail"].startswith("2 experiments crashed in a row")
-    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
     issue = context.forge.get_issue(opened["issue"])
     assert (issue.state, issue.labels) == ("open", ("nocturne:needs-human",))
     for part in (
@@ -141,7 +141,7 @@ def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"score.py": BROKEN})
     assert "baseline" in nocturne(folder, "run").stdout
     (opened,) = told(folder, "human_told")
-    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, session.OfflineProposer())
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
     body = context.forge.get_issue(opened["issue"]).body
     assert body.count("- run ") == 2 and "mend the task on the campaign's branch `nocturne/main`" in body
     assert "@octocat" not in body
@@ -189,7 +189,7 @@ class Home:
     def context(self, **permissions: str) -> Context:
         """A new process: nothing is remembered."""
         display = PlainDisplay(self.said)
-        return open_context(self.top, None, display, self.environ(**permissions), session.OfflineProposer())
+        return open_context(self.top, None, display, self.environ(**permissions), OfflineProposer())
 
     @property
     def issues(self) -> list[Issue]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
-from bot.loop.with_claude import with_claude
 from bot.rules.campaign import Campaign
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, events, git, make_repository, nocturne
@@ -40,7 +40,7 @@ def campaign(tmp_path: Path, mind: str, experiments: int) -> Told:
     notes = io.StringIO()
     with serve(both(MINDS[mind]())) as api:
         context = open_context(folder, None, PlainDisplay(notes), {}, OfflineProposer())
-        context = with_claude(context, OfflineProposer(), api.environ)
+        context = with_agents(context, api.environ)
         run_loop(context, Until())
         done = context.ledger.refresh()
     assert api.refusals == []

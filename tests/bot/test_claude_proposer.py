@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Revision
-from bot.commands.session import OfflineProposer
+from bot.commands.session import with_agents
 from bot.errors import UserError
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
 from bot.loop.start import ensure_started
-from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
@@ -81,7 +81,7 @@ def night(three: Path, tmp_path: Path) -> Begun:
             plain = open_context(top, None, PlainDisplay(notes), {}, OfflineProposer())
             stop = plain.config.stop.model_copy(update={"experiments": None})
             config = plain.config.model_copy(update={"proposer": "claude", "stop": stop})
-            context = with_claude(replace(plain, config=config), OfflineProposer(), api.environ)
+            context = with_agents(replace(plain, config=config), api.environ)
             ensure_started(context)
             number = begin(context, reconcile(context), Begin(4, None))
             assert number == 4
@@ -265,7 +265,7 @@ def test_a_spent_cap_makes_no_call(night: Begun) -> None:
     with night(script(FINE)) as (mine, api):
         models = mine.context.config.models.model_copy(update={"experiment_usd": 0.000001})
         poor = replace(mine.context, config=mine.context.config.model_copy(update={"models": models}))
-        context = with_claude(poor, OfflineProposer(), api.environ)
+        context = with_agents(poor, api.environ)
         campaign = context.ledger.refresh()
         made = ask(context, campaign, campaign.experiments[4], {"train.py": TRAIN})
     assert made is not None and "models.experiment_usd" in made.proposer

@@ -11,10 +11,9 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
-from bot.commands.session import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started
-from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile, work_on
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
@@ -61,7 +60,7 @@ def run(tmp_path: Path) -> Callable[..., tuple[Path, Api, str]]:
         maker = maker or Maker()
         with serve(mind) as api:
             context = open_context(folder, None, PlainDisplay(notes), {}, maker)
-            context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=maker)
+            context = replace(with_agents(context, api.environ), proposer=maker)
             ensure_started(context)
             assert begin(context, reconcile(context), Begin(1, None)) == 1
             work_on(context, 1, [stage for stage in STAGES if stage != "train"])
@@ -101,7 +100,7 @@ def test_the_checker_sees_what_was_most_alike(tmp_path: Path) -> None:
     with serve(always(review("approve"))) as api:
         for number, text in ((1, FASTER), (2, FASTER.replace("0.004", "0.003"))):
             context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker(text))
-            context = replace(with_claude(context, OfflineProposer(), api.environ), proposer=context.proposer)
+            context = replace(with_agents(context, api.environ), proposer=context.proposer)
             ensure_started(context)
             assert begin(context, reconcile(context), Begin(number, None)) == number
             work_on(context, number, [stage for stage in STAGES if stage != "train"])

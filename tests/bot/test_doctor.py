@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
 from bot.config import Evaluator, parse
 from bot.doctor.local_checks import gpu, logs
 from bot.doctor.loop_conditions import affordable, repeats

@@ -14,8 +14,8 @@ import pytest
 
 from bot.agents.offline.follow import follow
 from bot.agents.offline.search import propose as search
+from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Proposer, Question, Revision
-from bot.commands.session import OfflineProposer
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, open_context
 from bot.loop.ideas import give_idea, idea_text, withdraw_idea

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
 from bot.config import SlackSettings, Stop
 from bot.doctor import slack_checks
 from bot.errors import UserError

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Opinion
-from bot.commands.session import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
 from bot.loop.review import draw
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
-from bot.loop.with_claude import with_claude
 from bot.report.figures import status_json
 from bot.report.html import report_html
 from bot.report.markdown import report_markdown
@@ -84,7 +84,7 @@ def test_claude_rejects_and_what_it_says_is_measured(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=f"{ALL}proposer: claude\n")
     refusing = use("review", {"answer": "reject", "reason": "I doubt it.", "remarks": []})
     with serve(both(good(), lambda request, number: refusing)) as api:
-        context = with_claude(context_of(folder), OfflineProposer(), api.environ)
+        context = with_agents(context_of(folder), api.environ)
         run_loop(context, Until())
         assert api.refusals == []
     assert_it_stays_rejected(folder)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from bot.agents.claude.role import MAX_TOKENS
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.judge import sent_back
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
-from bot.loop.with_claude import with_claude
 from bot.rules.stopping import Stop
 from bot.terminal import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
@@ -69,7 +69,7 @@ def thinking(folder: Path, mind: Mind, tokens: int = 2_000_000) -> Iterator[tupl
         context = open_context(folder, None, PlainDisplay(notes), {}, OfflineProposer())
         models = context.config.models.model_copy(update={"experiment_tokens": tokens})
         context = replace(context, config=context.config.model_copy(update={"models": models}))
-        yield with_claude(context, OfflineProposer(), api.environ), api, notes
+        yield with_agents(context, api.environ), api, notes
         assert api.refusals == []
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import open_context
 from bot.loop.single import propose_next
 from bot.loop.start import ensure_started
-from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile, work_on
 from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign
@@ -62,7 +62,7 @@ def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=CONFIG + MORE, files={"score.py": SPEAKING})
     with serve(both(maker)) as api:
         context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        context = replace(with_claude(context, OfflineProposer(), api.environ), may_run=True)
+        context = replace(with_agents(context, api.environ), may_run=True)
         ensure_started(context)
         assert begin(context, reconcile(context), Begin(1, None)) == 1
         assert not work_on(context, 1, ("propose",))
@@ -98,7 +98,7 @@ def test_a_job_that_only_proposes_has_no_such_tool(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=CONFIG + MORE)
     with serve(both(maker)) as api:
         context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        assert propose_next(with_claude(context, OfflineProposer(), api.environ)) == 1
+        assert propose_next(with_agents(context, api.environ)) == 1
     assert all("smoke_run" not in names(call.request) for call in api.calls)
     assert "There is no tool of that name" in results(api.calls[1].request)[0]
     assert not [event for event in events(folder) if event["kind"] == "draft_tried"]

@@ -126,8 +126,8 @@ def test_unknown_models_have_no_cost_until_the_configuration_gives_one() -> None
     text = "models: {proposer: claude-next-9, prices: {claude-next-9: {input: 1, output: 2, cache_read: 0}}}"
     config = parse(text)[1]
     assert cost_usd("claude-next-9", usage, prices(config)) == pytest.approx(1 + 2 + 0 + 1.25)
-    assert unpriced(config) is None
-    said = unpriced(parse("models: {proposer: claude-next-9}")[1])
+    assert unpriced(config, "claude-next-9") is None and unpriced(Config(), Config().models.reviewer) is None
+    said = unpriced(Config(), "claude-next-9")
     assert said is not None and said.startswith("the price of claude-next-9 is not known: tokens are counted")
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from bot.agents.imports import missing_modules, needed_modules
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
+from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.library import wished_of
 from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, decide_experiment, propose_next
 from bot.loop.start import ensure_started
-from bot.loop.with_claude import with_claude
 from bot.loop.work import begin, reconcile, work_on
 from bot.report.words import wished_words
 from bot.rules.campaign import Campaign
@@ -111,7 +111,7 @@ def test_the_maker_hears_of_it_first_and_its_wish_is_kept(tmp_path: Path) -> Non
     folder = make_repository(tmp_path / "repo", config=f"{CONFIG}proposer: claude\n")
     with serve(both(maker)) as api:
         context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-        context = replace(with_claude(context, OfflineProposer(), api.environ), may_run=True)
+        context = replace(with_agents(context, api.environ), may_run=True)
         ensure_started(context)
         assert begin(context, reconcile(context), Begin(1, None)) == 1
         assert not work_on(context, 1, ("propose",))

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from bot.commands.session import OfflineProposer
+from bot.agents.proposers.offline import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started
 from bot.terminal import PlainDisplay

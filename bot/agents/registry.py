@@ -1,0 +1,53 @@
+"""Who may propose and who may review: one file each, found by being there.
+
+`proposers/NAME.py` is what `proposer: NAME` in the configuration asks for, `reviewers/NAME.py` what `reviewer: NAME`
+does. Its function `make(setup)` returns the agent, or raises UserError if that can't work here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # the configuration asks for the names, and needs nothing else
+    from bot.agents.protocol import Proposer, Reviewer
+    from bot.agents.skills import Skill
+    from bot.config import Config
+    from bot.rules.campaign import Campaign
+    from bot.rules.events import ModelCalled
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an agent may be made from. `state` returns the campaign as it stands; `record` writes a model's call to
+    the ledger; `note` tells the user; `skills` raises UserError if one is wrong. `folder` is the clone's git folder."""
+
+    campaign: str
+    config: Config
+    environ: Mapping[str, str]
+    folder: Path
+    state: Callable[[], Campaign]
+    record: Callable[[ModelCalled], object]
+    note: Callable[[str], None]
+    skills: Callable[[], Sequence[Skill]]
+
+
+def names(kind: Literal["proposers", "reviewers"]) -> tuple[str, ...]:
+    """Return what the configuration may ask for."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent / kind)])))
+
+
+def make_proposer(name: str, setup: Setup) -> Proposer:
+    """Return the proposer of that name."""
+    made: Proposer = importlib.import_module(f"bot.agents.proposers.{name}").make(setup)
+    return made
+
+
+def make_reviewer(name: str, setup: Setup) -> Reviewer | None:
+    """Return the reviewer of that name; None if the rules, which come first, are all."""
+    made: Reviewer | None = importlib.import_module(f"bot.agents.reviewers.{name}").make(setup)
+    return made

@@ -1,0 +1,1 @@
+"""Reviewers, each in the file that the configuration calls it by: see `bot.agents.registry`."""
