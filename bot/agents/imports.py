@@ -36,7 +36,7 @@ def missing_modules(
 
 
 def needed_modules(source: str) -> set[str]:
-    """Return the top-level names that Python `source` can't run without; none where it does not parse."""
+    """Return the top-level names that Python `source` can't run without; none if it does not parse."""
     tree, _ = tree_of(source)
     return set() if tree is None else set(_needed(tree))
 

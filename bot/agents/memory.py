@@ -101,7 +101,7 @@ def line_of(campaign: Campaign, experiment: Experiment, limit: int = _LINE) -> s
 
 
 def effect_of(campaign: Campaign, experiment: Experiment) -> str:
-    """Return the measured effect with its half width, empty where there is none."""
+    """Return the measured effect with its half width, empty if there is none."""
     decision = experiment.decision
     if decision is None or decision.effect is None:
         return ""
@@ -159,7 +159,7 @@ def _fitting(lines: Iterable[str], budget: float) -> list[str]:
 
 
 def _gain(campaign: Campaign, experiment: Experiment) -> float:
-    """Return by how much it seemed better, in score units; 0 where nothing was measured."""
+    """Return by how much it seemed better, in score units; 0 if nothing was measured."""
     effect = experiment.decision.effect if experiment.decision else None
     if effect is None or not math.isfinite(effect):
         return 0.0

@@ -45,7 +45,7 @@ def repeats(
     files: Mapping[str, str] | None = None,
     failures: int | None = FAILURES,
 ) -> Repeat | None:
-    """Return what `proposal` repeats, the surest kind first and the latest experiment of it; None where new.
+    """Return what `proposal` repeats, the surest kind first and the latest experiment of it; None if new.
 
     `files` are the editable files of the incumbent; without them a proposal with changed constants is taken
     to change nothing else. Reverts are no repeats, neither as proposal nor in the past. `failures=None` leaves
@@ -107,7 +107,7 @@ def _same_value(left: Value, right: Value) -> bool:
 
 
 def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:
-    """Return a digest of what `after` changes beside the constants in `changes`; empty where that is all.
+    """Return a digest of what `after` changes beside the constants in `changes`; empty if that is all.
 
     Comments, docstrings and format do not count, nor does where in its file a line stands.
     """

@@ -44,7 +44,7 @@ class Library(Protocol):
         ...
 
     def file(self, path: str) -> str | None:
-        """Return one of those files, None where it is not among them or is no text."""
+        """Return one of those files, None if it is not among them or is no text."""
         ...
 
     def tried(self) -> Mapping[str, int]:
@@ -60,7 +60,7 @@ class Library(Protocol):
 class Revision:
     """A proposal of the same experiment that came back: its files, and what a reviewer or a crash said of it.
 
-    `crash` is the end of the log of the run that crashed, empty where a review asked.
+    `crash` is the end of the log of the run that crashed, empty if a review asked.
     """
 
     hypothesis: str
@@ -86,9 +86,9 @@ TryOut = Callable[[Mapping[str, str]], Tried]
 class Question:
     """What a proposer is given: the incumbent's editable files, the program, the past, and its number.
 
-    `library` answers what it wants to know beyond that; with `revision` it is asked to mend, not to begin.
+    `library` answers what it wants to know beyond that; with `revision` it is asked to improve, not to begin.
     `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
-    follow it leaves to another proposer. `try_out` is there where candidates may be run. `rules` say what a search
+    follow it leaves to another proposer. `try_out` is there if candidates may be run. `rules` say what a search
     may turn.
     """
 
@@ -108,7 +108,7 @@ class Proposer(Protocol):
     """The maker."""
 
     def propose(self, question: Question) -> Proposal | None:
-        """Return the next change to try, None where nothing is left to try."""
+        """Return the next change to try, None if nothing is left to try."""
         ...
 
 
@@ -149,7 +149,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Opinion:
-    """A reviewer's word. `reviewer` says who spoke, and where a model did not, why not."""
+    """A reviewer's word. `reviewer` says who spoke, and if a model did not, why not."""
 
     answer: Literal["approve", "revise", "reject"]
     reason: str

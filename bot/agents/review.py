@@ -36,7 +36,7 @@ class GrowthLimits:
 
 @dataclass(frozen=True)
 class Review:
-    """The outcome; `reasons` has one sentence for each rule that was broken, none where approved."""
+    """The outcome; `reasons` has one sentence for each rule that was broken, none if approved."""
 
     approved: bool
     reasons: tuple[str, ...]

@@ -60,7 +60,7 @@ def skill_paths(paths: Iterable[str]) -> list[str]:
 def read_skills(files: Mapping[str, bytes]) -> tuple[Skill, ...]:
     """Return the skills that `files` (path -> content) hold, sorted by path.
 
-    Raises UserError with the file and the mend for front matter that says nothing known, and for too much.
+    Raises UserError with the file and the fix for front matter that says nothing known, and for too much.
     """
     if len(files) > MOST_FILES:
         raise UserError(f"{FOLDER}: {len(files)} skills, {MOST_FILES} are read: join some of them")

@@ -161,7 +161,7 @@ class CampaignLibrary:
 def project_skills(context: Context) -> Sequence[Skill]:
     """Return the skills of the base branch as it stands: a human's words, out of a candidate's reach.
 
-    Raises UserError where one of them can't be read as one.
+    Raises UserError if one of them can't be read as one.
     """
     commit = context.git.resolve(context.base)
     if commit is None:
@@ -208,7 +208,7 @@ def wished_of(
 ) -> dict[str, str]:
     """Return {module: file} of what `proposed` newly imports and can't have here.
 
-    Nothing where this process does not train, or the task is no Python: the crash will tell then.
+    Nothing if this process does not train, or the task is no Python: the crash will tell then.
     """
     if not context.may_run or not _is_python(context):
         return {}
@@ -248,7 +248,7 @@ def _own_modules(context: Context, experiment: Experiment) -> set[str]:
 
 
 def _has(context: Context, modules: list[str]) -> Mapping[str, bool]:
-    """Return which modules the task's Python has; nothing where it can't be asked."""
+    """Return which modules the task's Python has; nothing if it can't be asked."""
     try:
         found = ask_python(context.git.top, evaluator_settings(context), modules)["modules"]
     except UserError:

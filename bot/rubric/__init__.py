@@ -1,1 +1,1 @@
-"""Work whose only measure is a list of strict criteria: plan, write, grade, mend what is weakest."""
+"""Work whose only measure is a list of strict criteria: plan, write, grade, improve what is weakest."""

@@ -55,7 +55,7 @@ class ClaudeWriter:
             parts.append("What the grader found too weak, the weakest first:")
             parts += [quoted(f"{each.score} of 10: {each.weak}", each.criterion, _WEAK) for each in weakest]
             parts.append(
-                "Hand in the next version. Mend the first of these before all, and lose nothing of what is good."
+                "Hand in the next version. Improve the first of these before all, and lose nothing of what is good."
             )
         return self._ask(last.number + 1 if last else 1, task, "\n\n".join(parts))
 
@@ -84,7 +84,7 @@ class ClaudeGrader:
 def writer_and_grader(
     task: Task, record: Record, environ: Mapping[str, str], *, note: Callable[[str], None]
 ) -> tuple[ClaudeWriter, ClaudeGrader]:
-    """Return both, each with a model of its own. Raises `UserError` where there is no key."""
+    """Return both, each with a model of its own. Raises `UserError` if there is no key."""
     claude, redact, models = Claude(environ, note=note), Redactor(environ), Models()
     transcripts = Conversations(record.folder / "conversations", redact=redact)
 

@@ -63,7 +63,7 @@ class Record:
             yield
 
     def begin(self, task: Task) -> None:
-        """Note which task this is. Raises `UserError` where the folder belongs to an earlier text of it."""
+        """Note which task this is. Raises `UserError` if the folder belongs to an earlier text of it."""
         told = json.dumps([task.text, [asdict(each) for each in task.criteria]], sort_keys=True)
         digest, path = hashlib.sha256(told.encode()).hexdigest(), self.folder / "task.sha256"
         if path.exists() and path.read_text() != digest:
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def plan(self) -> str | None:
-        """The plan, None where there is none yet."""
+        """The plan, None if there is none yet."""
         path = self.folder / "plan.md"
         return path.read_text() if path.exists() else None
 

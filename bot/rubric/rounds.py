@@ -18,7 +18,7 @@ class Writer(Protocol):
         ...
 
     def write(self, task: Task, plan: str, last: Round | None, weakest: Sequence[Grade]) -> str:
-        """Return a whole version: the first where `last` is None, else one that mends `weakest` before all."""
+        """Return a whole version: the first if `last` is None, else one that improves `weakest` before all."""
         ...
 
 

@@ -76,7 +76,7 @@ class Task:
 
 
 def read_task(path: Path) -> Task:
-    """Return the task that the file at `path` holds. Raises `UserError` that names the mend."""
+    """Return the task that the file at `path` holds. Raises `UserError` that names the fix."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -129,7 +129,7 @@ def _settings(text: str, source: str) -> tuple[Settings, str]:
 
 
 def _criterion(item: str) -> Criterion:
-    """`**Name**: text` or `Name: text`; where there is no name, the first words are it."""
+    """`**Name**: text` or `Name: text`; if there is no name, the first words are it."""
     name, colon, text = item.partition(":")
     name = name.replace("*", "").strip()
     if colon and name and text.strip(" *") and len(name) <= 60:

@@ -19,7 +19,7 @@ NIGHT = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Caps:
-    """The most that may be spent; None is no limit. Money can only be held where the price is known."""
+    """The most that may be spent; None is no limit. Money can only be held if the price is known."""
 
     experiment_usd: float | None = None
     night_usd: float | None = None
@@ -51,9 +51,9 @@ class Budget:
     """What this conversation has used so far."""
 
     def allow(self, model: str, most_prompt_tokens: int, max_tokens: int, count: Callable[[], int]) -> None:
-        """Return where a call stays within all caps even if it costs all that it may.
+        """Return if a call stays within all caps even if it costs all that it may.
 
-        `most_prompt_tokens` is a bound that costs nothing to know; only where it is too much, `count` is
+        `most_prompt_tokens` is a bound that costs nothing to know; only if it is too much, `count` is
         asked for the tokens as the provider counts them. Raises `OverBudget`.
         """
         if self._broken(model, most_prompt_tokens, max_tokens) is None:
@@ -82,7 +82,7 @@ class Budget:
         return called
 
     def _broken(self, model: str, prompt_tokens: int, max_tokens: int) -> str | None:
-        """Return which cap a call might break, in words; None where it breaks none."""
+        """Return which cap a call might break, in words; None if it breaks none."""
         campaign = self.state()
         mine = self.bill if self.experiment is None else campaign.bills.of_experiment(self.experiment)
         most_tokens = self.caps.experiment_tokens

@@ -1,4 +1,4 @@
-"""The door to Claude: one call at a time, streamed, patient, paid from a budget, errors with a mend."""
+"""The door to Claude: one call at a time, streamed, patient, paid from a budget, errors with a fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, AssertionError
 class Claude:
     """Calls of Claude with the credentials of `environ`. Not for use by two threads at once.
 
-    Takes ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, and ANTHROPIC_BASE_URL. Raises `UserError` where neither
+    Takes ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, and ANTHROPIC_BASE_URL. Raises `UserError` if neither
     credential is there, or one of these can't be right. `note` hears of every try that failed.
     """
 
@@ -98,7 +98,7 @@ class Claude:
         temperature, which current models refuse; `effort` is left out for models that don't know it.
 
         Each try is paid from `budget`. Raises `OverBudget` before a call that could break a cap, `Exhausted`
-        where patience ends, `TooLong`, and `UserError` where key, permission or the model's name is wrong.
+        if patience ends, `TooLong`, and `UserError` if key, permission or the model's name is wrong.
         """
         room = min(max_tokens, traits(model).max_output)
         prompt: dict[str, Any] = {"model": model, "messages": list(messages)}
@@ -154,7 +154,7 @@ class Claude:
         return self._patiently(attempt)
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
-        """Try again where a try failed for a passing reason: so often, so long, and not longer."""
+        """Try again if a try failed for a passing reason: so often, so long, and not longer."""
         waited, tried, why = 0.0, 0, ""
         began = time.monotonic()
         while tried < TRIES:
@@ -175,7 +175,7 @@ class Claude:
         raise Exhausted(f"no answer after {tries}: {why}")
 
     def _stream(self, prompt: Mapping[str, Any], room: int, budget: Budget) -> Reply:
-        """Make one try. What it used is written down, also where the answer broke off."""
+        """Make one try. What it used is written down, also if the answer broke off."""
         import anthropic
 
         model = str(prompt["model"])
@@ -205,7 +205,7 @@ class Claude:
 
 
 def _header(environ: Mapping[str, str], name: str) -> str | None:
-    """Return a credential as a header may carry it, None where there is none."""
+    """Return a credential as a header may carry it, None if there is none."""
     value = environ.get(name, "").strip()
     if not (value.isascii() and value.isprintable()):
         raise UserError(f"{name} holds what no key does, such as a line break: copy it again")
@@ -240,7 +240,7 @@ def _name(error: Exception) -> str:
 
 
 def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception:
-    """Return what a refusal means: try again, go on without, or have a human mend it."""
+    """Return what a refusal means: try again, go on without, or have a human fix it."""
     said = one_line(str(error.api_message or error.message), _LONGEST_WORD)
     status = error.status_code
     if status in _PASSING or status >= 500 or error.type in _PASSING_TYPES:
@@ -259,7 +259,7 @@ def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the server wants us to stay away; None where it does not say."""
+    """Return how many seconds the server wants us to stay away; None if it does not say."""
     said = headers.get("retry-after", "")
     try:
         return max(0.0, float(said)) if said else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class NoAnswer(Exception):
-    """The model gave none that can be used, and nothing in the configuration would mend it.
+    """The model gave none that can be used, and nothing in the configuration would fix it.
 
     Whoever asked goes on without: the offline proposer takes the experiment, and the report says `str(error)`.
-    What a human has to mend (key, model name, permission) is a `UserError` instead.
+    What a human has to fix (key, model name, permission) is a `UserError` instead.
     """
 
 

@@ -31,7 +31,7 @@ def past_tools(library: Library) -> list[Tool]:
         Tool(
             "past_experiment",
             "One earlier experiment whole: hypothesis, reason, diff, every run with its metrics, learning curve, "
-            "end of the log where it failed, verdict and lesson. Use it before you build on an experiment or "
+            "end of the log if it failed, verdict and lesson. Use it before you build on an experiment or "
             "propose something near it.",
             fields({"number": integer("The experiment's number.")}),
             past,

@@ -17,7 +17,7 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants run. `input` fits the tool's schema only where that is strict."""
+    """A tool that the model wants run. `input` fits the tool's schema only if that is strict."""
 
     id: str
     name: str

@@ -29,7 +29,7 @@ class ClaudeReviewer:
         self._note = note
 
     def review(self, case: Case) -> Opinion:
-        """Return the model's opinion; approval by the rules alone where there is none."""
+        """Return the model's opinion; approval by the rules alone if there is none."""
         try:
             return self._ask(case)
         except NoAnswer as error:
@@ -70,7 +70,7 @@ class ClaudeReviewer:
                 {
                     "answer": choice("Your answer.", answers),
                     "reason": text("Why, in one to three sentences that the maker can act on."),
-                    "remarks": listing("What is wrong at which line; empty where nothing is.", remark),
+                    "remarks": listing("What is wrong at which line; empty if nothing is.", remark),
                 }
             ),
             lambda given: self._take(case, given),

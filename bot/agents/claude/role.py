@@ -35,7 +35,7 @@ class ModelRole:
     ) -> Any:  # fmt: skip
         """Hold one conversation about an experiment until the tool `final` has its result.
 
-        Raises NoAnswer where none comes, UserError where a human has to mend something.
+        Raises NoAnswer if none comes, UserError if a human has to fix something.
         """
         budget = self.budget(experiment)
         conversation = Conversation(

@@ -65,7 +65,7 @@ class ToolLoop:
         raise GaveUp(self._why)
 
     def _take(self, reply: Reply) -> tuple[Any, list[Block], str]:
-        """Return the result where there is one, else what is to be said back: tool results, and words."""
+        """Return the result if there is one, else what is to be said back: tool results, and words."""
         if reply.cut:
             return (
                 None,

@@ -1,4 +1,4 @@
-"""Tools that a model may call: strict schemas, and what a call's input lacks, in words that mend it."""
+"""Tools that a model may call: strict schemas, and what a call's input lacks, in words that fix it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def fields(properties: Mapping[str, Schema]) -> Schema:
 
 
 def mistake(schema: Schema, value: object, where: str = "input") -> str | None:
-    """Return the first way in which `value` differs from `schema`, None where it fits."""
+    """Return the first way in which `value` differs from `schema`, None if it fits."""
     kind = str(schema["type"])
     if not isinstance(value, _TYPES[kind]) or (kind == "integer" and isinstance(value, bool)):
         return f"{where}: expected {_named(kind)}, not {_named_value(value)}"

@@ -136,7 +136,7 @@ class Transcript:
                     file.write("\n".join(lines).rstrip("\n") + "\n\n")
             except OSError as error:
                 raise UserError(
-                    f"{path}: can't write ({error.strerror}): free space or mend the rights"
+                    f"{path}: can't write ({error.strerror}): free space or fix the rights"
                 ) from None
 
 
@@ -156,7 +156,7 @@ def _ready(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: can't write ({error.strerror}): free space or mend the rights") from None
+        raise UserError(f"{folder}: can't write ({error.strerror}): free space or fix the rights") from None
 
 
 def _prune(folder: Path) -> None:

@@ -78,7 +78,7 @@ def read(text: str) -> list[Site]:
                 reader.option(node)
     except RecursionError:
         return []
-    # Numbers given to what merely uses settings, such as an optimizer: only where they are the settings.
+    # Numbers given to what merely uses settings, such as an optimizer: only if they are the settings.
     proper = [site for site in reader.found if site.start not in reader.used]
     found = proper if len(proper) >= _ENOUGH else reader.found
     return sorted(found, key=lambda site: site.start)

@@ -22,9 +22,9 @@ _SET = rf"`?(?:\s+from\s+`?{_LITERAL}`?)?\s*(?::=|=(?!=)|:|->|→|\bto\b)\s*`?(?
 
 
 def follow(files: Mapping[str, str], ideas: Sequence[Idea]) -> Proposal | None:
-    """Return the proposal of the oldest idea that sets constants of `files` to new values, None where none does.
+    """Return the proposal of the oldest idea that sets constants of `files` to new values, None if none does.
 
-    A value counts where it is a literal of the type that the constant has. Of several values for one
+    A value counts if it is a literal of the type that the constant has. Of several values for one
     constant the last one counts, as in "LEARNING_RATE = 0.001 now, LEARNING_RATE = 0.004 is better".
     """
     constants = constants_of(files)
@@ -51,7 +51,7 @@ def _changes(text: str, constants: Sequence[Constant]) -> tuple[Change, ...]:
 
 
 def _names(constant: Constant, constants: Sequence[Constant]) -> tuple[str, ...]:
-    """Return what a constant may be called: a field also by its own name, where no other has it."""
+    """Return what a constant may be called: a field also by its own name, if no other has it."""
     short = _short(constant)
     others = (other for other in constants if other is not constant)
     if short == constant.name or any(_short(other) == short for other in others):

@@ -51,7 +51,7 @@ class Class:
     """What a name promises: prior weight, category, the kind of quantity, a lean.
 
     `weight` is the size of effect expected of one bold step against that of a learning rate. `lean` is
-    the prior direction: positive where raising the constant tends to pay.
+    the prior direction: positive if raising the constant tends to pay.
     """
 
     pattern: str
@@ -261,7 +261,7 @@ _HIGHS = rf"(?:<=?|at most|max(?:imum)?:?)\s*{_NUMBER}"
 
 
 def _bounds(comment: str, value: float) -> tuple[float, float]:
-    """Return the bounds that the comment states, where the present value respects them."""
+    """Return the bounds that the comment states, if the present value respects them."""
     low, high = -math.inf, math.inf
     text = comment.lower()
     for pattern in _RANGES:

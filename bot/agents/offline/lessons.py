@@ -118,7 +118,7 @@ def _barriers(knobs: Sequence[Knob], ordered: Sequence[PastExperiment]) -> dict[
 
 
 def places_of(knob: Knob, change: Change) -> tuple[float, float] | None:
-    """Return the coordinates of a change's old and new value, or None where they make no sense here."""
+    """Return the coordinates of a change's old and new value, or None if they make no sense here."""
     old, new = literal_value(change.old), literal_value(change.new)
     if old is None or new is None:
         return None

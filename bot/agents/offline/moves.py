@@ -35,7 +35,7 @@ class Search:
     pairs: tuple[tuple[str, str], ...]
 
     def singles(self) -> Iterator[Candidate]:
-        """Yield the next steps of every knob: bold first, further where it won, finer between losses."""
+        """Yield the next steps of every knob: bold first, further if it won, finer between losses."""
         for name, knob in self.knobs.items():
             for value in self._steps(knob):
                 yield Candidate({name: value})

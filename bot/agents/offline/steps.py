@@ -34,7 +34,7 @@ def coordinate(knob: Knob, value: Value) -> float:
 
 
 def value_at(knob: Knob, place: float) -> Value | None:
-    """Return the tidy value nearest to coordinate `place`, or None where it is out of bounds."""
+    """Return the tidy value nearest to coordinate `place`, or None if it is out of bounds."""
     if knob.kind == "choice":
         index = round(place)
         return knob.choices[index] if 0 <= index < len(knob.choices) else None
@@ -105,7 +105,7 @@ def _holds(big: Value, small: Value) -> bool:
 def snapped(
     knob: Knob, value: Value, values: Mapping[str, Value], pairs: Sequence[tuple[str, str]]
 ) -> Value | None:
-    """Return the integer nearest to `value` that keeps every division, or None where there is none.
+    """Return the integer nearest to `value` that keeps every division, or None if there is none.
 
     Widths prefer multiples of the power of two that the present one is a multiple of (up to 64).
     """

@@ -32,7 +32,7 @@ def words_for(
     """Return hypothesis, reason, expected effect and risk of `changes`.
 
     `parents` are the near misses that a combination brings back; `effect` is the predicted mean and its
-    deviation in score units, which mean something only where something was `measured` before.
+    deviation in score units, which mean something only if something was `measured` before.
     """
     reasons = []
     if parents:

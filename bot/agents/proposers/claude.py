@@ -1,4 +1,4 @@
-"""`proposer: claude`: a model of Anthropic's, with the offline search where none answers."""
+"""`proposer: claude`: a model of Anthropic's, with the offline search if none answers."""
 
 from __future__ import annotations
 
