@@ -275,7 +275,7 @@ class GitHubSettings(_Section):
     """Let a public repository have a self-hosted runner, which pull requests from forks may reach."""
 
 
-class SlackSettings(_Section):
+class NotifySettings(_Section):
     """Where and when Slack is told. The bot's token is in SLACK_BOT_TOKEN, or a webhook's URL in SLACK_WEBHOOK_URL."""
 
     channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{8,20}$")] | None = None
@@ -359,7 +359,7 @@ class Config(_Section):
     """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
-    slack: SlackSettings = SlackSettings()
+    slack: NotifySettings = NotifySettings()
     """Where and when Slack is told."""
 
     @field_validator("stop")

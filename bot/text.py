@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import html
-import json
 import re
-from typing import Any, NewType
-
-from rich.text import Text
+from typing import NewType
 
 # Cleaning is the border that text of others crosses once, before anything measures, cuts, fences or redacts it: what
 # is taken away afterwards would bring together what was measured apart. `evaluator.log.clean` does the same.
@@ -33,9 +29,6 @@ _UNSEEN = re.compile(
 _LOOSE_JOINERS = re.compile(
     "[\u200c\u200d]{2,}|(?<![^\\x00-\\xff])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\xff])"
 )
-# What means something inside a line, and what does only where a line begins.
-_MARKDOWN = re.compile(r"[\\`*_\[\]#|~]|^[-+=]|(?<=^\d)[.)]")
-_NUMBERED = re.compile(r"^(\d{2,9})([.)])")  # would begin a list
 _JOINER = "\u200d"
 # What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
 # (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls),
@@ -104,39 +97,6 @@ def disarmed(text: str) -> str:
     for pattern, broken in _ACTED_ON:
         said = pattern.sub(broken, said)
     return said
-
-
-def html_text(text: str) -> str:
-    """Return `text` for an HTML or SVG text node or a quoted attribute."""
-    return html.escape(clean(text), quote=True)
-
-
-svg_text = html_text
-
-
-def markdown_text(text: str, limit: int | None = None) -> str:
-    """Return `text` as one line of GitHub Markdown that shows what was written and does nothing.
-
-    It is safe in a table cell. Mentions, references to issues and addresses are broken by a zero-width
-    joiner; a dollar sign is wrapped as GitHub asks, so that it opens no formula
-    (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/writing-mathematical-expressions).
-    """
-    line = disarmed(one_line(text, limit))
-    line = re.sub(r"#(?=\w)", f"#{_JOINER}", line)
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _NUMBERED.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", line))
-    return line.replace("$", "<span>$</span>")
-
-
-def terminal_text(text: str, style: str = "", limit: int | None = None) -> Text:
-    """Return `text` as one line for a terminal; brackets are no markup in it."""
-    return Text(one_line(text, limit), style=style)
-
-
-def json_for_script(data: Any) -> str:
-    """Return `data` as JSON that can stand inside a `<script>` element, whatever its strings hold."""
-    compact = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return compact.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def web_address(url: str | None) -> str | None:

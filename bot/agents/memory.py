@@ -17,11 +17,11 @@ from itertools import islice
 from bot.agents.overlap import most_alike, words_of
 from bot.agents.quoting import quoted
 from bot.rules.campaign import Campaign
-from bot.rules.exactness import margin
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change
+from bot.tell.numbers import margin, places
+from bot.tell.sentences import better
 from bot.text import one_line
-from bot.words import better, significant_places
 
 CHAPTER = 20  # finished experiments after which the chapter is written anew
 BUDGET = 3_000  # tokens of the chapter; recent lines and what goes on now have bounds of their own
@@ -105,10 +105,9 @@ def effect_of(campaign: Campaign, experiment: Experiment) -> str:
     decision = experiment.decision
     if decision is None or decision.effect is None:
         return ""
-    places = significant_places(decision.half_width or abs(decision.effect) or 1.0)
-    half = decision.half_width or 0.0
+    digits = places(decision.half_width or abs(decision.effect) or 1.0)
     turn = "better" if better(decision.effect, campaign.direction) else "worse"
-    return f"{decision.effect:+.{places}f} {margin(half, f'{half:.{places}f}')} ({turn})"
+    return f"{margin(decision.effect, decision.half_width or 0.0, digits)} ({turn})"
 
 
 def _outcome(campaign: Campaign, experiment: Experiment) -> str:

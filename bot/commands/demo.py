@@ -7,7 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-from bot import words
 from bot.commands.init import write_starter
 from bot.commands.report import write_text
 from bot.commands.session import Session, campaign_session
@@ -20,10 +19,14 @@ from bot.loop.render import figures_of
 from bot.loop.run import Until, run_loop
 from bot.process import ProcessFailed
 from bot.process import run as run_process
-from bot.report.figures import status_json
-from bot.report.html import report_html
-from bot.report.results import results_tsv
 from bot.rules.campaign import Campaign
+from bot.tell import sentences
+from bot.tell.figures.campaign import status_json
+from bot.tell.figures.results import results_tsv
+from bot.tell.page import report_html
+from bot.tell.views.campaign import latest_experiments, overview
+from bot.tell.words import title
+from bot.tell.writers import terminal
 
 MARKER = "nocturne-demo"
 _CONFIG = """\
@@ -112,12 +115,10 @@ def _say_result(
         return
     from rich.console import Console
 
-    from bot.report.terminal import experiment_table, headline
-
     console = Console(highlight=False)
-    console.print(experiment_table(known, width=console.width))
-    console.print(headline(known))
-    session.say(words.confirmed(campaign, confirmation.comparison, confirmation.holds) if confirmation else (
+    terminal.show(latest_experiments(known, width=console.width), console)
+    console.print(terminal.panel(title(known), overview(known)))
+    session.say(sentences.confirmed(campaign, confirmation.comparison, confirmation.holds) if confirmation else (
         "No experiment was merged: nothing beat the baseline beyond the noise. That happens; try --seed 1."
     ))  # fmt: skip
     session.say(f"Report: {os.path.relpath(page)}")

@@ -13,7 +13,8 @@ from bot.doctor.examination import examination
 from bot.doctor.finding import Colour, Finding
 from bot.github.files import harmless
 from bot.loop.context import open_context
-from bot.terminal import PlainDisplay, plain
+from bot.tell.display import PlainDisplay
+from bot.tell.writers.terminal import escape
 
 MARKS: dict[Colour, tuple[str, str]] = {
     "green": ("✓", "green"),
@@ -48,7 +49,7 @@ def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
 
 def _line(finding: Finding) -> str:
     mend = f" -> {finding.mend}" if finding.mend else ""
-    return plain(f"{finding.condition}: {finding.measured}{mend}")
+    return escape(f"{finding.condition}: {finding.measured}{mend}")
 
 
 def _show(findings: list[Finding]) -> None:

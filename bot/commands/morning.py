@@ -1,4 +1,4 @@
-"""`nocturne morning`: the summary of a date, in Slack, or as Markdown where there is none."""
+"""`nocturne morning`: the summary of a date, sent, or shown and kept in a file if there is nobody to send it to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from bot.config import CONFIG_PATH, campaigns
 from bot.git import Git
 from bot.github.files import add_summary
 from bot.ledger import now
-from bot.notify.markdown import MarkdownNotifier, markdown
+from bot.notify.file import FileNotifier
 from bot.notify.occasions import morning
+from bot.tell.writers import markdown, terminal
 
 _SAID = {
     "sent": "sent to {channel}",
@@ -43,7 +44,8 @@ def _one(session: Session, day: date | None, *, dry_run: bool, as_json: bool) ->
     if told.message is None:
         session.say(f"{context.name}: nothing new to tell")
         return
-    text = markdown(told.message)
+    document = told.message.document()
+    text = markdown.write(document)
     add_summary(os.environ, text)
     if as_json:
         said = {"campaign": context.name, "key": told.message.key, "outcome": told.outcome, "text": text}
@@ -53,10 +55,10 @@ def _one(session: Session, day: date | None, *, dry_run: bool, as_json: bool) ->
         session.say(f"{context.name}: the summary {told.message.key.partition(':')[2]} {sent}")
         return
     if not as_json:
-        print(text)
+        terminal.show(document)
     if dry_run:
         return
-    kept = MarkdownNotifier(context.git.common_dir / "nocturne" / context.name / "messages")
+    kept = FileNotifier(context.git.common_dir / "nocturne" / context.name / "messages")
     file = kept.find(told.message.key, since=now()) or kept.post(told.message)
     if file is not None and told.png is not None:
         kept.show_chart(file, told.message, told.png)

@@ -8,10 +8,11 @@ from pathlib import Path
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.loop.render import figures_of
-from bot.report.figures import experiment_json, status_json
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.results import results_tsv
+from bot.tell.figures.campaign import experiment_json, status_json
+from bot.tell.figures.results import results_tsv
+from bot.tell.page import report_html
+from bot.tell.views.campaign import report
+from bot.tell.writers import markdown
 
 
 def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, as_json: bool) -> int:
@@ -28,7 +29,7 @@ def run(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None
             rows = [experiment_json(row) for row in known.rows]
             print(json.dumps({**status_json(known), "rows": rows}, indent=2))
         elif html is None and tsv is None:
-            print(report_markdown(known))
+            print(markdown.write(report(known)))
     return 0
 
 

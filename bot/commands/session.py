@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot import words
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup, make_proposer, make_reviewer
-from bot.display import Display
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.github.display import ActionsDisplay
@@ -23,7 +21,8 @@ from bot.loop.context import Context, open_context
 from bot.loop.library import project_skills
 from bot.process import in_actions
 from bot.rules.stopping import Stop
-from bot.terminal import PlainDisplay, TerminalDisplay
+from bot.tell import sentences
+from bot.tell.display import Display, PlainDisplay, TerminalDisplay
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Session:
 
     def say_end(self, stop: Stop) -> None:
         """Say why the loop ended, and what to look at now."""
-        self.context.display.note(words.stopped(stop))
+        self.context.display.note(sentences.stopped(stop))
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of, why_self_reported
-from bot.pulls.mended import mended_words
-from bot.pulls.runs import runs_lines
-from bot.pulls.verdict import verdict_lines
-from bot.report.figures import experiment_json
+from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
-from bot.terminal import plain
-from bot.text import clean_diff
+from bot.tell.document import Block, Code, Document, Part, heading, paragraph, say, table
+from bot.tell.figures.campaign import experiment_json
+from bot.tell.views.experiment import evidence, history, idea_line
+from bot.tell.views.verdict import verdict
+from bot.tell.writers import terminal
 
 
 def run(
@@ -38,22 +38,22 @@ def run(
             print(json.dumps({**experiment_json(rows[number]), "all_runs": runs}, indent=2))
             return 0
         if conversation:
-            print("\n".join(plain_lines(_conversations(session.context, experiment))))
-            return 0
-        lines = [*_head(experiment), *_pull(session.context.forge, experiment)]
-        if experiment.candidate is not None:
-            lines += ["", *runs_lines(state, experiment)]
-            lines += ["", *verdict_lines(state, experiment, rule_of(session.context.config))]
-            why = why_self_reported(session.context, experiment.candidate.commit)
-            lines += ["", f"The score is {why}."] if why is not None else []
-        lines += ["", *_diff(session.context, experiment)]
-        print("\n".join(plain_lines(lines)))
+            terminal.show(tuple(Code(text) for text in _conversations(session.context, experiment)))
+        else:
+            terminal.show(_whole(session.context, state, experiment))
     return 0
 
 
-def plain_lines(lines: list[str]) -> list[str]:
-    """Take control characters out, line by line."""
-    return [plain(part.replace("\t", "    ")) for line in lines for part in line.split("\n")]
+def _whole(context: Context, campaign: Campaign, experiment: Experiment) -> Document:
+    parts: list[Block] = [*_head(campaign, experiment), *_pull(context.forge, experiment)]
+    if experiment.candidate is not None:
+        parts += [*evidence(campaign, experiment), *verdict(campaign, experiment, rule_of(context.config))]
+        why = why_self_reported(context, experiment.candidate.commit)
+        parts += [paragraph("The score is {}.", why)] if why is not None else []
+        ensure_commit(context, experiment)
+        diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+        parts += [heading("Diff", 2), Code(diff, "diff")]
+    return tuple(parts)
 
 
 def _conversations(context: Context, experiment: Experiment) -> list[str]:
@@ -68,51 +68,43 @@ def _conversations(context: Context, experiment: Experiment) -> list[str]:
     return found
 
 
-def _head(experiment: Experiment) -> list[str]:
-    proposal = experiment.proposal
-    state = experiment.verdict or "open"
-    lines = [f"# Experiment {experiment.number}: {experiment.title}", "", f"verdict: {state}"]
+def _head(campaign: Campaign, experiment: Experiment) -> Document:
+    proposal, candidate = experiment.proposal, experiment.candidate
+    rows: list[tuple[str, Part]] = [("verdict", experiment.verdict or "open")]
     if proposal is not None:
-        lines += [
-            f"category: {proposal.category}",
-            f"proposed by: {proposal.proposer}",
-            f"why: {proposal.reason}",
-            f"expected: {proposal.expected_effect}",
-            f"risk: {proposal.risk}",
+        rows += [
+            ("category", proposal.category),
+            ("proposed by", proposal.proposer),
+            ("why", proposal.reason),
+            ("expected", proposal.expected_effect),
+            ("risk", proposal.risk),
         ]
         if proposal.idea is not None:
-            lines.append(f"follows: idea {proposal.idea}")
-    lines += [f"{name}: {said}" for name, said in mended_words(experiment)]
-    if experiment.candidate is not None:
-        lines.append(f"commit: {experiment.candidate.commit} on {experiment.candidate.parent}")
-    return lines
+            rows.append(("follows", idea_line(campaign, proposal.idea)))
+    rows += history(experiment)
+    if candidate is not None:
+        rows.append(("commit", f"{candidate.commit} on {candidate.parent}"))
+    title = heading(say("Experiment {}: {}", experiment.number, experiment.title), 1)
+    return title, table(("", ""), rows)
 
 
-def _pull(forge: Forge, experiment: Experiment) -> list[str]:
+def _pull(forge: Forge, experiment: Experiment) -> Document:
     if experiment.pull is None or experiment.candidate is None:
-        return []
+        return ()
     pull = forge.get_pull(experiment.pull.pull)
-    lines = ["", f"## Pull request {pull.number}: {pull.title}", "", f"state: {pull.state}"]
-    lines.append(f"labels: {', '.join(pull.labels) or 'none'}")
-    lines.append(f"branch: {pull.head} into {pull.base}")
-    lines += [
-        f"status {status.context}: {status.state}, {status.description}"
+    rows = [("state", pull.state), ("labels", ", ".join(pull.labels) or "none")]
+    rows.append(("branch", f"{pull.head} into {pull.base}"))
+    rows += [
+        (status.context, f"{status.state}, {status.description}")
         for status in forge.statuses(experiment.candidate.commit)
     ]
+    parts: list[Block] = [
+        heading(say("Pull request {}: {}", pull.number, pull.title), 2), table(("", ""), rows)
+    ]  # fmt: skip
     for comment in forge.comments(pull.number):
-        lines += ["", f"comment ({comment.key}):", comment.body.rstrip()]
+        parts += [paragraph("**Comment** ({}):", comment.key), Code(comment.body, "markdown")]
     for review in forge.reviews(pull.number):
-        lines += ["", f"review ({review.key}):", review.body.rstrip()]
-        lines += [f"{each.path}, line {each.line}: {each.body}" for each in review.comments]
-    return lines
-
-
-def _diff(context: Context, experiment: Experiment) -> list[str]:
-    if experiment.candidate is None:
-        return []
-    ensure_commit(context, experiment)
-    return [
-        "## Diff",
-        "",
-        clean_diff(context.git.diff(experiment.candidate.parent, experiment.candidate.commit)),
-    ]
+        parts += [paragraph("**Review** ({}):", review.key), Code(review.body, "markdown")]
+        for each in review.comments:
+            parts += [paragraph("{}, line {}:", each.path, each.line), Code(each.body, "markdown")]
+    return tuple(parts)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from bot.commands.session import campaign_session
 from bot.loop.render import figures_of
-from bot.report.figures import status_json
-from bot.report.terminal import experiment_table, headline
+from bot.tell.figures.campaign import status_json
+from bot.tell.views.campaign import latest_experiments, overview
+from bot.tell.words import title
+from bot.tell.writers import terminal
 
 
 def run(*, repo: Path, campaign: str | None, as_json: bool) -> int:
@@ -20,7 +22,6 @@ def run(*, repo: Path, campaign: str | None, as_json: bool) -> int:
         from rich.console import Console
 
         console = Console(highlight=False)
-        console.print(headline(known))
-        if known.rows:
-            console.print(experiment_table(known, width=console.width))
+        console.print(terminal.panel(title(known), overview(known)))
+        terminal.show(latest_experiments(known, width=console.width), console)
     return 0

@@ -15,7 +15,7 @@ from bot.loop.settings import evaluator_settings
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of
-from bot.words import tokens_scored
+from bot.tell.sentences import tokens_scored
 
 NEEDED = 2
 

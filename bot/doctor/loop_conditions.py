@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot import words
 from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
@@ -17,6 +16,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.self_reported import MEND
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
 from bot.rules.stopping import Stop
+from bot.tell.numbers import number
 
 REPEATS = "the task repeats"
 VERIFIED = "verification is automatic"
@@ -78,7 +78,7 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     allowed = t_quantile(AGREEMENT, noise.degrees) * noise.sigma * math.sqrt(2)
     seeds = " and ".join(str(run.seed) for run in drawn.runs)
     said = (
-        f"{where}: {words.number(first)} and {words.number(second)} with seeds {seeds}, {apart:.2g} apart"
+        f"{where}: {number(first)} and {number(second)} with seeds {seeds}, {apart:.2g} apart"
         f" where noise allows {allowed:.2g}{_origin(drawn)}"
     )
     tokens = drawn.runs[-1].tokens

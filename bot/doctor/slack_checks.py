@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.config import SlackSettings
+from bot.config import NotifySettings
 from bot.doctor.finding import Finding, amber, green, red
 from bot.notify.notifier import NotSent, Unclear
 
@@ -16,7 +16,7 @@ _WANTED = {
 _READING = ("channels:history", "groups:history")
 
 
-def slack(settings: SlackSettings, environ: Mapping[str, str]) -> list[Finding]:
+def slack(settings: NotifySettings, environ: Mapping[str, str]) -> list[Finding]:
     """Return what is found; nothing where Slack is not set up at all."""
     token, hook = environ.get("SLACK_BOT_TOKEN", ""), environ.get("SLACK_WEBHOOK_URL", "")
     try:
@@ -36,8 +36,8 @@ def slack(settings: SlackSettings, environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _app(token: str, channel: str, environ: Mapping[str, str]) -> Finding:
-    from bot.slack.client import Client, Refused
-    from bot.slack.errors import refusal
+    from bot.notify.slack_client import Client, Refused
+    from bot.notify.slack_errors import refusal
 
     client = Client(token, environ)
     try:
@@ -62,8 +62,8 @@ def _app(token: str, channel: str, environ: Mapping[str, str]) -> Finding:
 
 
 def _hook(url: str) -> Finding:
-    from bot.slack.errors import refusal
-    from bot.slack.webhook import SlackWebhook
+    from bot.notify.slack_errors import refusal
+    from bot.notify.webhook import SlackWebhook
 
     said = SlackWebhook(url).probe()
     if said in ("no_text", "invalid_payload"):

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forge.github_client import GitHubClient, Refused
-from bot.words import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS, is_our_label
+from bot.forge.labels import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS, is_our_label
 
 _PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
 _STYLES = {

@@ -9,8 +9,8 @@ from typing import Any
 
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_records import unmarked
+from bot.forge.labels import LABEL_ALL
 from bot.forge.permission import may_write
-from bot.words import LABEL_ALL
 
 _AT_ONCE = 3  # pull requests that are looked into in one go
 _SLACK = timedelta(seconds=10)  # between our last word on a pull request and GitHub's clock

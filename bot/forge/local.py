@@ -27,10 +27,10 @@ from bot.forge import (
     cut,
 )
 from bot.forge.branches import Branches
+from bot.forge.labels import is_our_label
 from bot.forge.local_issues import LocalIssues, issue_path
 from bot.git import Git, RefUpdate
 from bot.ledger.records import Records, Snapshot
-from bot.words import is_our_label
 
 REF = "refs/nocturne/forge"
 

@@ -12,20 +12,20 @@ from bot.forge.github_client import GitHubClient
 from bot.git import RemoteUnreachable
 from bot.github.chain import Link, run_title, start_next
 from bot.github.event import COMMENT, Comment
-from bot.github.explain import explanation
 from bot.github.parse import Asked, NotUnderstood, parse, table
-from bot.github.standing import standing
 from bot.github.workflows import WORKFLOW_PATH
 from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
-from bot.pulls.safe import prose
 from bot.rules.campaign import Campaign
 from bot.rules.commands import CALL, AboutCampaign, AboutExperiment, ExperimentCommand, GivenCommand
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
+from bot.tell.views.campaign import standing
+from bot.tell.views.explain import explanation
+from bot.tell.writers import markdown
 from bot.text import web_address
 
 _LOOP = ("pause", "resume", "stop")  # of these the last one counts
@@ -82,7 +82,7 @@ def _all_of(names: Sequence[str], parts: Sequence[Answer], *, named: bool) -> An
     """Return the answers of all campaigns as one; `named` says whether each begins with its campaign's name."""
     if len(parts) > 1 and named:
         each = zip(names, parts, strict=True)
-        parts = [Answer(f"{prose(name, 80)}: {part.text}", part.done) for name, part in each]
+        parts = [Answer(f"{markdown.escape(name, 80)}: {part.text}", part.done) for name, part in each]
     return Answer("\n\n".join(part.text for part in parts), all(part.done for part in parts))
 
 
@@ -120,7 +120,7 @@ def _on_experiment(
         case "revert" | "retry" | "approve" | "reject":
             return _ask(context, name, number, comment, asked.text)
         case "explain":
-            return Answer(explanation(campaign, experiment, rule_of(context.config)))
+            return Answer(markdown.write(explanation(campaign, experiment, rule_of(context.config))))
 
 
 def _ask(context: Context, command: ExperimentCommand, number: int, comment: Comment, text: str) -> Answer:
@@ -182,7 +182,7 @@ def _on_campaign(
         case "promote":
             return _promote(context, merge=False)
         case "status":
-            return Answer(standing(figures_of(context, campaign)))
+            return Answer(markdown.write(standing(figures_of(context, campaign))))
 
 
 def _promote(context: Context, *, merge: bool) -> Answer:
@@ -192,10 +192,10 @@ def _promote(context: Context, *, merge: bool) -> Answer:
     except RemoteUnreachable:
         raise
     except UserError as error:
-        return Answer(f"It could not be done: {prose(str(error))}.", done=False)
+        return Answer(f"It could not be done: {markdown.escape(str(error), 400)}.", done=False)
     address = web_address(done.url)
     if done.pull is None or address is None:
-        return Answer(f"{prose(done.text)}.", done=done.did != "nothing")
+        return Answer(f"{markdown.escape(done.text, 400)}.", done=done.did != "nothing")
     return Answer(f"The promotion [{done.pull}]({address}): {done.did}.", done=done.did != "nothing")
 
 
@@ -235,7 +235,8 @@ def _start(context: Context, client: GitHubClient, comment: Comment) -> str:
     except RemoteUnreachable:
         raise
     except UserError as error:
-        return f"The workflow has to be started by hand, or starts at its next scheduled time: {prose(str(error))}."
+        why = markdown.escape(str(error), 400)
+        return f"The workflow has to be started by hand, or starts at its next scheduled time: {why}."
     return "The loop goes on."
 
 

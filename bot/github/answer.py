@@ -8,15 +8,16 @@ from typing import Literal
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import GitHubClient, Refused
+from bot.forge.labels import LABEL_IDEA
 from bot.forge.permission import may_write
 from bot.github.act import act
 from bot.github.event import Comment, Labelling
 from bot.github.parse import parse
 from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text, tell_of_idea, withdraw_idea
-from bot.pulls.safe import code
+from bot.tell.document import code
+from bot.tell.writers import markdown
 from bot.text import one_line
-from bot.words import LABEL_IDEA
 
 Reaction = Literal["eyes", "+1", "confused"]
 
@@ -49,7 +50,7 @@ def answer(contexts: Sequence[Context], forge: GitHubForge, comment: Comment) ->
             return "answered already"
         said = act(contexts, client, comment)
         _react(client, comment, "+1" if said.done else "confused")
-        asked = code(comment.body.partition("\n")[0], 100)
+        asked = markdown.line((code(comment.body.partition("\n")[0], 100),))
         forge.upsert_comment(comment.issue, key, f"> {asked}\n\n{said.text}")
     except NotFound:
         return f"not answered: there is no {comment.issue} any more"

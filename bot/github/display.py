@@ -10,7 +10,8 @@ from bot.github.files import command, harmless
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
-from bot.terminal import plain, run_line, verdict_line
+from bot.tell.display import run_line, verdict_line
+from bot.tell.writers.terminal import escape
 
 _EVERY = 30.0  # seconds between two lines of progress
 
@@ -58,7 +59,7 @@ class ActionsDisplay:
             self._open = False
 
     def _line(self, text: str) -> None:
-        print(harmless(plain(text)), file=self._out, flush=True)
+        print(harmless(escape(text)), file=self._out, flush=True)
 
     def _command(self, name: str, text: str, **properties: str) -> None:
-        print(command(name, plain(text), **properties), file=self._out, flush=True)
+        print(command(name, escape(text), **properties), file=self._out, flush=True)

@@ -8,8 +8,9 @@ from bot.github.files import add_summary, set_outputs
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.settings import rule_of
-from bot.pulls.body import pull_body
 from bot.rules.experiment import Experiment
+from bot.tell.views.experiment import pull_body
+from bot.tell.writers import markdown
 
 
 def tell(environ: Mapping[str, str], context: Context, number: int, **more: object) -> Experiment:
@@ -23,9 +24,8 @@ def tell(environ: Mapping[str, str], context: Context, number: int, **more: obje
         head = f"## Experiment {number}: {experiment.verdict}"
         if experiment.pull is not None and experiment.pull.url.startswith(("http://", "https://")):
             head += f" ([#{experiment.pull.pull}]({experiment.pull.url}))"
-        add_summary(
-            environ, f"{head}\n\n{pull_body(campaign, experiment, diff, rule=rule_of(context.config))}"
-        )
+        story = markdown.write(pull_body(campaign, experiment, diff, rule=rule_of(context.config)))
+        add_summary(environ, f"{head}\n\n{story}")
     return experiment
 
 

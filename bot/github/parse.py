@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.pulls.safe import code
 from bot.rules.commands import CALL, COMMANDS, TEXT_LIMIT, Name
+from bot.tell.document import code
+from bot.tell.writers import markdown
 from bot.text import one_line
 
 
@@ -38,7 +39,7 @@ def parse(body: str) -> Asked | NotUnderstood | None:
     command = next((each for each in COMMANDS if each.name == said), None)
     if command is None:
         names = ", ".join(f"`{each.name}`" for each in COMMANDS)
-        return NotUnderstood(f"I don't know {code(said, 40)}. I know {names}.")
+        return NotUnderstood(f"I don't know {markdown.line((code(said, 40),))}. I know {names}.")
     if command.worded and not command.numbered:
         return Asked(command.name, text=body.split(maxsplit=2)[2] if len(body.split(maxsplit=2)) > 2 else "")
     more = words[2:]

@@ -12,9 +12,9 @@ from typing import Literal
 
 from bot import __version__
 from bot.errors import UserError
+from bot.forge.labels import LABEL_IDEA
 from bot.git.remote import github_repository
 from bot.github.chain import run_title
-from bot.words import LABEL_IDEA
 
 WORKFLOW_PATH = ".github/workflows/nocturne.yml"
 COMMANDS_PATH = ".github/workflows/nocturne-commands.yml"

@@ -9,16 +9,17 @@ from typing import get_args
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.forge import NotFound
-from bot.issues.need import issue_body, issue_key, issue_title, mended
+from bot.forge.labels import LABEL_NEEDS_HUMAN
 from bot.loop.context import Context
 from bot.loop.leases import give_back, take_lease
-from bot.report.formats import count
 from bot.rules.asking import Asked, Reason
 from bot.rules.campaign import Campaign
 from bot.rules.events import HumanAnswered, HumanAsked, HumanTold
 from bot.rules.stopping import Stop
+from bot.tell.numbers import count
+from bot.tell.views.need import fixed, issue_body, issue_key, issue_title
+from bot.tell.writers import markdown
 from bot.text import one_line
-from bot.words import LABEL_NEEDS_HUMAN
 
 _DETAIL = 1000  # characters
 
@@ -83,7 +84,7 @@ def _write(context: Context, campaign: Campaign | None, asked: Asked) -> tuple[i
     issue = context.forge.upsert_issue(
         issue_key(context.name),
         title=issue_title(context.name, asked.reason),
-        body=body,
+        body=markdown.write(body),
         labels=(LABEL_NEEDS_HUMAN,),
     )
     return issue.number, issue.url
@@ -112,7 +113,7 @@ def _close(context: Context, campaign: Campaign, asked: Asked) -> bool:
     if asked.issue is None:
         return True  # nobody was told
     try:
-        context.forge.upsert_comment(asked.issue, f"mended {asked.number}", mended(campaign))
+        context.forge.upsert_comment(asked.issue, f"mended {asked.number}", markdown.write(fixed(campaign)))
         context.forge.close_issue(asked.issue, "completed")
     except NotFound:
         context.display.note(f"issue {asked.issue} is gone, which asked for a human")

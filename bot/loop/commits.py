@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from bot import words
 from bot.agents.constants import constants_of, rewrite, same_value
 from bot.errors import UserError
 from bot.git import Git
@@ -16,6 +15,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Proposal
 from bot.rules.scope import FileChange, violations
+from bot.tell import sentences
 
 MAX_ROUNDS = 3
 
@@ -85,7 +85,7 @@ def _commit_candidate(
 ) -> None:
     proposal = experiment.proposal
     assert proposal is not None
-    message = words.commit_message(
+    message = sentences.commit_message(
         experiment=experiment.number, campaign=context.name, hypothesis=proposal.hypothesis,
         category=proposal.category, reason=proposal.reason, expected=proposal.expected_effect,
         proposer=proposal.proposer,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bot.agents.protocol import Proposer, Reviewer
 from bot.config import CONFIG_PATH, Config, parse
-from bot.display import Display
 from bot.errors import UserError
 from bot.forge import Forge
 from bot.forge.choose import open_forge
@@ -18,7 +17,9 @@ from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.loop import machine
 from bot.loop.evaluation import RunFolder
-from bot.notify.notifier import Notifier, open_notifier
+from bot.notify.notifier import Notifier
+from bot.notify.ways import open_notifier
+from bot.tell.display import Display
 
 
 @dataclass(frozen=True)

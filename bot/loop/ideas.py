@@ -9,13 +9,14 @@ from typing import Literal
 from bot.errors import UserError
 from bot.forge import NotFound
 from bot.git import RemoteUnreachable
-from bot.issues.idea import comment_key, noted, outcome, passed
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
 from bot.rules.events import IdeaGiven, IdeaPassed, IdeaWithdrawn
 from bot.rules.experiment import Experiment
 from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaState
 from bot.rules.proposal import Idea, Proposal
+from bot.tell.views.idea import comment_key, noted, outcome, passed
+from bot.tell.writers import markdown
 from bot.text import clean
 
 Reason = Literal["completed", "not_planned"]
@@ -63,7 +64,7 @@ def tell_of_idea(context: Context, state: IdeaState) -> None:
     """Say on its issue that an idea is noted, as long as nothing has become of it."""
     if state.given.issue is not None and state.waits and not state.experiments and not state.passed_by:
         context.forge.upsert_comment(
-            state.given.issue, comment_key(context.name, state.given.number), noted(state)
+            state.given.issue, comment_key(context.name, state.given.number), markdown.write(noted(state))
         )
 
 
@@ -76,7 +77,8 @@ def tell_of_passed(
     before = takewhile(lambda idea: idea.number != taken, offered)
     over = [idea for idea in before if proposer not in campaign.ideas.known[idea.number].passed_by]
     for idea in over:
-        _say_on(context, idea.issue, idea.number, passed(idea.number, proposer, _HINTS.get(proposer, "")))
+        said = markdown.write(passed(idea.number, proposer, _HINTS.get(proposer, "")))
+        _say_on(context, idea.issue, idea.number, said)
     if over:
         context.ledger.append(lambda _: [IdeaPassed(idea.number, proposer) for idea in over])
 
@@ -112,7 +114,7 @@ def tell_outcome(context: Context, campaign: Campaign, experiment: Experiment) -
     def close() -> None:
         forge.close_issue(issue, reason)
 
-    heard = _say_on(context, issue, state.given.number, said)
+    heard = _say_on(context, issue, state.given.number, markdown.write(said))
     if heard and state.given.labelled and not state.withdrawn and not again:
         _gently(context, issue, close)
 

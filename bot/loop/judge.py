@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot import words
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.measure import measure
@@ -21,6 +20,7 @@ from bot.rules.outcome import decision_of
 from bot.rules.rejections import Outcome, outcome_of
 from bot.rules.repairs import REPAIRABLE
 from bot.rules.statistics import Comparison, compare
+from bot.tell import sentences
 from bot.text import one_line
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
@@ -172,9 +172,9 @@ def _breached(
     experiment: Experiment, breaches: Sequence[str], result: Comparison | None, campaign: Campaign
 ) -> ExperimentDecided:
     """Write down a verdict for breaking guards, without an effect: the search shall not follow what is barred."""
-    lesson = words.breach_lesson(experiment, breaches, result, campaign.metric, campaign.direction)
+    lesson = sentences.breach_lesson(experiment, breaches, result, campaign.metric, campaign.direction)
     decision = decision_of(
-        experiment, "discarded", reason=words.breach(breaches), lesson=lesson, comparison=result
+        experiment, "discarded", reason=sentences.breach(breaches), lesson=lesson, comparison=result
     )
     return replace(decision, effect=None, half_width=None)
 
@@ -187,7 +187,7 @@ def _verdict(experiment: Experiment, outcome: Decided, campaign: Campaign) -> Ex
     draft = decision_of(
         experiment, outcome.verdict, reason=reason, lesson="", land=land, comparison=outcome.comparison
     )
-    lesson = words.lesson(experiment, draft, campaign.metric, campaign.direction)
+    lesson = sentences.lesson(experiment, draft, campaign.metric, campaign.direction)
     return decision_of(
         experiment, outcome.verdict, reason=reason, lesson=lesson, land=land, comparison=outcome.comparison
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot import words
+from bot.forge.labels import LABEL_ALL, LABELS
 from bot.ledger import now, stamp
 from bot.loop.asking import ask_for_reader
 from bot.loop.commits import ensure_commit
@@ -12,8 +12,6 @@ from bot.loop.context import Context
 from bot.loop.ideas import tell_outcome
 from bot.loop.pulls import body_of, hear_reviews, heed, on_github, pushed_words, state_verdict
 from bot.loop.settings import limits
-from bot.pulls.status import COMMENT, closing_comment, held_comment
-from bot.report.formats import count
 from bot.rules.campaign import Campaign
 from bot.rules.events import (
     Event,
@@ -27,6 +25,10 @@ from bot.rules.events import (
 from bot.rules.experiment import Experiment
 from bot.rules.human import is_due, refusal
 from bot.rules.unreviewed import unread, waits
+from bot.tell.document import paragraph
+from bot.tell.numbers import count
+from bot.tell.views.status import COMMENT, closing_comment, held_comment
+from bot.tell.writers import markdown
 
 
 def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
@@ -78,7 +80,7 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     state_verdict(context, campaign, experiment)
     if experiment.pull is not None:
         on_github = context.remote.kind == "github"
-        said = held_comment(campaign, experiment, debt, on_github=on_github)
+        said = markdown.write(held_comment(campaign, experiment, debt, on_github=on_github))
         context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
     number, subject = experiment.number, f"experiment:{experiment.number}"
 
@@ -123,7 +125,7 @@ def _say_verdict(
     context.forge.edit_pull(
         pull,
         body=body_of(context, campaign, experiment),
-        labels=(words.LABEL_ALL, words.LABELS[decision.verdict]),
+        labels=(LABEL_ALL, LABELS[decision.verdict]),
         close=experiment.landed is None,
     )
     foreign = context.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
@@ -131,8 +133,8 @@ def _say_verdict(
     if foreign is not None:
         kept = pushed_words(experiment.pull.branch, foreign)
         context.display.note(f"experiment {experiment.number}: {kept}")
-        comment = f"{comment.rstrip()}\n\n{kept[0].upper()}{kept[1:]}.\n"
-    context.forge.upsert_comment(pull, COMMENT, comment, at=experiment.comment)
+        comment += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
+    context.forge.upsert_comment(pull, COMMENT, markdown.write(comment), at=experiment.comment)
 
 
 def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> None:

@@ -16,12 +16,12 @@ from bot.errors import UserError
 from bot.loop.context import Context
 from bot.loop.evaluation import ask_python
 from bot.loop.settings import campaign_noise, evaluator_settings
-from bot.report.rows import index_runs, row_of
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished
 from bot.rules.experiment import Experiment
+from bot.tell.figures.rows import index_runs, row_of
+from bot.tell.numbers import number as written
 from bot.text import clean_diff, one_line
-from bot.words import number as written
 
 # Never read to a model, wherever they lie: what usually holds credentials.
 SECRET_FILES = (

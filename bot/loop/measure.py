@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot import words
 from bot.errors import UserError
 from bot.ledger import now
 from bot.loop.commits import objections, require_commit
@@ -27,6 +26,7 @@ from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
 from bot.rules.schedule import next_replicate, run_id, seed_of
 from bot.rules.statistics import Comparison, compare, pooled_noise
+from bot.tell import sentences
 
 CONFIRMING_SEEDS = 900
 CONFIDENCE = 0.90
@@ -98,7 +98,7 @@ def measure(
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
-    tokens = words.tokens_scored(finished.metrics)
+    tokens = sentences.tokens_scored(finished.metrics)
     if tokens and first:
         context.display.note(tokens)  # with the first score of the campaign
     context.runs.prune()

@@ -10,23 +10,25 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot import words
 from bot.errors import UserError
 from bot.forge import PullRequest
+from bot.forge.labels import LABEL_ALL, LABEL_PROMOTION
 from bot.git.merging import trees_between
 from bot.git.own_branch import move_own_branch
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
 from bot.loop.taking_in import held_by_content, on_own_base
-from bot.pulls.change import files_of
-from bot.pulls.promotion import promotion_body, promotion_title
-from bot.report.promotion import promotion_figures
 from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
 from bot.rules.self_reported import WORD
 from bot.rules.stopping import Stop
+from bot.tell.document import Document
+from bot.tell.figures.promotion import promotion_figures
+from bot.tell.views.change import files_of
+from bot.tell.views.promotion import promotion_body, promotion_title
+from bot.tell.writers import markdown
 
 NOT_ENDS = (
     "paused",
@@ -37,7 +39,7 @@ NOT_ENDS = (
 )  # a stop for which the bot merges nothing by itself
 Did = Literal["opened", "updated", "unchanged", "merged", "nothing"]
 By = Literal["human", "bot"]
-LABELS = (words.LABEL_ALL, words.LABEL_PROMOTION)
+LABELS = (LABEL_ALL, LABEL_PROMOTION)
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,15 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     figures = figures_of(context, campaign)
     told = promotion_figures(campaign, figures, since, lacking)
     diff = context.git.diff(_from(context, campaign, base, since), campaign.incumbent)
-    title = promotion_title(figures, told)
-    body = promotion_body(
-        campaign, figures, told, files_of(diff), rule=rule_of(context.config), base=context.base, branch=context.branch,
-        on_github=context.remote.kind == "github",
-    )  # fmt: skip
+    title, files = promotion_title(figures, told), files_of(diff)
+
+    def explaining(changes: int) -> Document:
+        return promotion_body(
+            campaign, figures, told, files, rule=rule_of(context.config), base=context.base, branch=context.branch,
+            on_github=context.remote.kind == "github", explained=changes,
+        )  # fmt: skip
+
+    body = markdown.fitting(explaining, len(told.changes))
     return _Shown(title, body, campaign.incumbent, base, len(told.changes))
 
 

@@ -7,15 +7,16 @@ from bot.forge import NotFound, PullRequest
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.settings import rule_of
-from bot.pulls.body import pull_body, pull_title
-from bot.pulls.report import report_of
-from bot.pulls.status import Stated, score_status, train_status
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand, Gesture, meant_by
 from bot.rules.events import CommandGiven, ExperimentRead, PullOpened
 from bot.rules.experiment import Experiment
 from bot.rules.human import BY_HAND
 from bot.rules.unreviewed import unread
+from bot.tell.views.experiment import pull_body, pull_title
+from bot.tell.views.report import report_of
+from bot.tell.views.status import Stated, score_status, train_status
+from bot.tell.writers import markdown
 from bot.text import one_line
 
 LOOK_EVERY = 3  # experiments, while something is held: a look is a request or two
@@ -66,7 +67,8 @@ def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) 
 def body_of(context: Context, campaign: Campaign, experiment: Experiment) -> str:
     assert experiment.candidate is not None
     diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    return pull_body(campaign, experiment, diff, rule=rule_of(context.config), on_github=on_github(context))
+    rule = rule_of(context.config)
+    return markdown.write(pull_body(campaign, experiment, diff, rule=rule, on_github=on_github(context)))
 
 
 def state(context: Context, sha: str, what: str, stated: Stated) -> None:

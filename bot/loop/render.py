@@ -9,12 +9,13 @@ from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
 from bot.loop.context import Context
 from bot.loop.settings import PRIOR_DEGREES, prior_sigma
-from bot.report.chart import progress_svg
-from bot.report.figures import Figures, figures
-from bot.report.markdown import report_markdown
-from bot.report.results import results_tsv
-from bot.report.talks import talks_of
 from bot.rules.campaign import Campaign
+from bot.tell.charts.svg import progress_svg
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.figures.results import results_tsv
+from bot.tell.figures.talks import talks_of
+from bot.tell.views.campaign import report
+from bot.tell.writers import markdown
 
 
 def figures_of(
@@ -62,6 +63,6 @@ def rendered_files(context: Context, campaign: Campaign) -> dict[str, bytes]:
     known = figures_of(context, campaign)
     return {
         "results.tsv": results_tsv(campaign).encode(),
-        "README.md": report_markdown(known, chart="progress.svg").encode(),
+        "README.md": markdown.write(report(known, chart="progress.svg")).encode(),
         "progress.svg": progress_svg(known, width=900, height=420).encode(),
     }

@@ -15,14 +15,15 @@ from bot.loop.ideas import tries_of_its_idea
 from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
 from bot.loop.pulls import on_github, publish, state
 from bot.loop.settings import rule_of
-from bot.pulls.review import review_of
-from bot.pulls.status import COMMENT, begun_comment, review_status, scope_status
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, PackageWished, RejectionDrawn, Reviewed
 from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change
 from bot.rules.rejections import is_drawn
+from bot.tell.views.review import review_of
+from bot.tell.views.status import COMMENT, begun_comment, review_status, scope_status
+from bot.tell.writers import markdown
 from bot.text import clean, one_line
 
 MAX_REVISIONS = 1
@@ -51,15 +52,16 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> None:
         comment = begun_comment(
             experiment, rule_of(context.config), reviewed, opinion, on_github=on_github(context)
         )
-        at = context.forge.upsert_comment(experiment.pull.pull, COMMENT, comment, at=experiment.comment)
+        said = markdown.write(comment)
+        at = context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
         reviewed = replace(reviewed, comment=at)
     if opinion is not None:
         _remark(context, experiment, reviewed, opinion)
     events: list[Event] = [*wished, reviewed]
     if not reviewed.approved and not reviewed.revise:
-        said = "; ".join(reviewed.reasons)
-        lesson = f"{experiment.title}: refused before training ({said})."
-        events += [decision_of(experiment, "rejected", reason=said, lesson=lesson), *draw(context, reviewed)]
+        why = "; ".join(reviewed.reasons)
+        lesson = f"{experiment.title}: refused before training ({why})."
+        events += [decision_of(experiment, "rejected", reason=why, lesson=lesson), *draw(context, reviewed)]
     context.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
 
 

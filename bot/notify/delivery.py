@@ -15,10 +15,10 @@ from typing import Literal
 from bot.ledger import now, stamp
 from bot.loop import machine
 from bot.loop.context import Context
-from bot.notify.message import Message
 from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
 from bot.rules.campaign import Campaign
 from bot.rules.events import ChartShown, Event, MessageEnded, MessageIntended
+from bot.tell.message import Message
 
 PATIENCE = timedelta(minutes=5)  # that a sender has; nobody sends after it
 Outcome = Literal["sent", "already", "elsewhere", "unknown"]

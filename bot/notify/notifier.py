@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from bot.config import SlackSettings
 from bot.errors import UserError
-from bot.notify.message import Message
+from bot.tell.message import Message
 
 
 class NotSent(UserError):
-    """Nothing was sent, for certain; the message says why, and the mend."""
+    """Nothing was sent, for certain; the message says why, and the fix."""
 
 
 class Unclear(UserError):
@@ -51,17 +49,3 @@ class Notifier(Protocol):
         None where there will never be one. May be repeated.
         """
         ...
-
-
-def open_notifier(settings: SlackSettings, environ: Mapping[str, str]) -> Notifier | None:
-    """Return the notifier that `settings` and the environment ask for, None where neither does."""
-    token, hook = environ.get("SLACK_BOT_TOKEN", ""), environ.get("SLACK_WEBHOOK_URL", "")
-    if token and settings.channel:
-        from bot.slack.app import SlackApp  # Slack's library is no business of a loop without it
-
-        return SlackApp(token, settings.channel, environ)
-    if hook:
-        from bot.slack.webhook import SlackWebhook
-
-        return SlackWebhook(hook)
-    return None

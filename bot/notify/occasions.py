@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.config import SlackSettings
+from bot.config import NotifySettings
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.notify.delivery import Letter, Outcome, deliver, settle_open, show_chart
-from bot.notify.message import Message, Part
-from bot.notify.morning import is_quiet, morning_message
-from bot.notify.noteworthy import Notice, noteworthy
 from bot.notify.notifier import Notifier
-from bot.report.period import period
-from bot.report.raster import progress_png
-from bot.report.words import corrected_words, score_words, title
 from bot.rules.campaign import Campaign
 from bot.rules.events import MessageIntended
 from bot.rules.messages import Messages
+from bot.tell.charts.raster import progress_png
+from bot.tell.document import bullets, heading
+from bot.tell.figures.period import period
+from bot.tell.message import Message
+from bot.tell.views.morning import is_quiet, morning_message
+from bot.tell.views.news import Notice, noteworthy
+from bot.tell.words import corrected_words, score_words, title
 
 NIGHT = timedelta(hours=12)  # a night goes from noon to noon and has the date of its evening
 MOST = 10  # notices in one message
@@ -146,12 +147,12 @@ def morning(context: Context, notifier: Notifier | None, day: date | None) -> Mo
     return Morning(message, outcome)
 
 
-def night_of(settings: SlackSettings, moment: datetime) -> str:
+def night_of(settings: NotifySettings, moment: datetime) -> str:
     """Return the date of the evening on which the night of `moment` began."""
     return (moment.astimezone(ZoneInfo(settings.timezone)) - NIGHT).date().isoformat()
 
 
-def in_quiet_hours(settings: SlackSettings, moment: datetime) -> bool:
+def in_quiet_hours(settings: NotifySettings, moment: datetime) -> bool:
     """Whether nobody wants a message now."""
     if settings.quiet is None:
         return False
@@ -183,10 +184,10 @@ def _night_message(
     first, last = score_words(figures)
     lines = [notice.line for notice in due if notice.line]
     more = len(lines) - MOST
-    heading = "What happened" if more <= 0 else f"What happened, and {more} more"
+    said = "What happened" if more <= 0 else f"What happened, and {more} more"
     return Message(
         key=intended.message,
         title=f"{title(figures)}: the night of {night}",
         summary=f"{figures.metric} {first} → {last}, {corrected_words(figures)}",
-        parts=(Part(heading, tuple(lines[:MOST])),),
+        body=(heading(said, 2), *bullets(lines[:MOST])),
     )

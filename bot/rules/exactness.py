@@ -12,17 +12,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 ROUNDING = 1e-9  # of the score: smaller differences are the order of additions
-REPEATED = "(repeats exactly)"  # stands where a difference has no margin
 _AGREEING = 2  # runs that repeated their commit's score, where the steps are fine
 _AGREEING_COARSE = 4
 _FINE = 0.1  # of the expected noise
 _MOST_VALUES = 64
 _LARGEST_COUNT = 10_000
-
-
-def margin(half_width: float, written: str) -> str:
-    """Return what follows a difference: its half width as `written`, or that the metric repeats exactly."""
-    return f"± {written}" if half_width else REPEATED
 
 
 def same(one: float, other: float) -> bool:

@@ -34,7 +34,7 @@ from bot.loop.work import begin, reconcile
 from bot.rules import events as ev
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.campaigns import night_of
 from tests.bot.repositories import CONFIG, git, make_repository
 from tests.bot.thinking import MINDS, Request, both, turn

@@ -16,7 +16,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import run_id
 from bot.rules.stopping import Stop
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import events
 
 # On the formula task: two changes that win on neighbouring constants, one on the same again, one that loses.

@@ -14,7 +14,7 @@ from bot.config import Config, parse
 from bot.config_docs import schema
 from bot.errors import UserError
 from bot.loop.context import Context, open_context
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, make_repository
 
 

@@ -21,7 +21,7 @@ from bot.agents.claude.transcripts import Conversations, folder_of
 from bot.agents.proposers.offline import OfflineProposer
 from bot.forge import PullRequest
 from bot.loop.context import open_context
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne, status
 from tests.slack.rules import check_blocks, too_long
 from tests.slack.server import Slack, serve

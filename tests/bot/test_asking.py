@@ -17,7 +17,6 @@ from bot.errors import NotAllowed, UserError
 from bot.forge import github as github_forge
 from bot.forge import github_client, github_issues
 from bot.git import patience
-from bot.issues.need import issue_body
 from bot.loop.asking import ask, thank
 from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
@@ -37,9 +36,10 @@ from bot.rules.events import (
     to_json,
 )
 from bot.rules.schedule import Begin
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.campaigns import HOSTILE
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository, nocturne
+from tests.bot.telling import issue_body
 from tests.github.faults import Fault
 from tests.github.records import Issue
 from tests.github.server import GitHub, Repository, serve
@@ -131,7 +131,7 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
     issue = context.forge.get_issue(issue.number)
     assert (issue.state, issue.reason) == ("closed", "completed")
     (said,) = context.forge.comments(issue.number)
-    assert "**Mended.** The loop goes on: " in said.body and len(told(folder, "human_answered")) == 1
+    assert "**Fixed.** The loop goes on: " in said.body and len(told(folder, "human_answered")) == 1
     assert "crashes" in nocturne(folder, "run").stdout  # a new streak is a new issue
     assert [event["number"] for event in told(folder, "human_asked")] == [1, 2]
     assert told(folder, "human_told")[1]["issue"] != issue.number
@@ -143,7 +143,7 @@ def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     (opened,) = told(folder, "human_told")
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
     body = context.forge.get_issue(opened["issue"]).body
-    assert body.count("- run ") == 2 and "mend the task on the campaign's branch `nocturne/main`" in body
+    assert body.count("- run ") == 2 and "fix the task on the campaign's branch `nocturne/main`" in body
     assert "@octocat" not in body
 
 

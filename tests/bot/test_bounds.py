@@ -17,18 +17,18 @@ from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.loop import handover
-from bot.report.figures import figures
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
 from bot.rules import bounds
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule, decide
 from bot.rules.schedule import run_id, seed_of
 from bot.rules.variation import Known, Scored
+from bot.tell.figures.campaign import figures
+from bot.tell.page import report_html
 from evaluator import bounds as measured
 from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
 from tests.bot.repositories import CONFIG, make_repository, nocturne
+from tests.bot.telling import report_markdown
 
 COMMIT = "a" * 40
 RUN: dict[str, Any] = {

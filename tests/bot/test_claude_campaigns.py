@@ -14,7 +14,7 @@ from bot.commands.session import with_agents
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.campaign import Campaign
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, events, git, make_repository, nocturne
 from tests.bot.thinking import INJECTION, MINDS, both, shown
 from tests.messages.server import Api, serve

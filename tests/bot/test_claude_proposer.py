@@ -23,7 +23,7 @@ from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
 from tests.bot.thinking import always, constant, proposal, results, shown, turn, value
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, uses, within, words

@@ -18,7 +18,7 @@ from bot.loop.work import begin, reconcile, work_on
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.rules.stages import STAGES
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne
 from tests.bot.thinking import always, proposal, results, reviewing, shown
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, words

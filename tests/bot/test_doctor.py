@@ -28,7 +28,7 @@ from bot.loop.settings import limits
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import why_stop
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.campaigns import night_of
 from tests.bot.repositories import CONFIG, command_line, events, git, make_repository, nocturne
 

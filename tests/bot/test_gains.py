@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from bot.forge import BODY_LIMIT
-from bot.pulls.change import FileLines
-from bot.pulls.promotion import promotion_body, promotion_title
-from bot.report.figures import Figures, figures, status_json
-from bot.report.markdown import report_markdown
-from bot.report.promotion import promotion_figures
-from bot.report.words import corrected_words
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.tell.figures.campaign import Figures, figures, status_json
+from bot.tell.figures.promotion import promotion_figures
+from bot.tell.views.change import FileLines
+from bot.tell.views.promotion import promotion_title
+from bot.tell.words import corrected_words
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of, night_of
+from tests.bot.telling import promotion_body, report_markdown
 
 RULE = Rule(0.95, 0.0, 2, 4)
 

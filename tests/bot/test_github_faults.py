@@ -30,7 +30,7 @@ from bot.github.workflows import WORKFLOW_PATH, caller
 from bot.loop.context import open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.proposal import Proposal
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import SCORE, TRAIN, git, make_repository
 from tests.github.faults import Fault, Faults
 from tests.github.server import GitHub, Repository, serve

@@ -15,9 +15,9 @@ from bot.forge import Comment, LineComment, NotFound, Report, Review
 from bot.forge.choose import open_forge
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import LONGEST_WAIT, WRITES_A_MINUTE
+from bot.forge.labels import LABELS
 from bot.git import Git, RemoteUnreachable, patience
 from bot.git.remote import Remote, github_repository, github_token
-from bot.words import LABELS
 from tests.bot.forge_conformance import *  # noqa: F403
 from tests.bot.forge_conformance import BASE, EXP, World, open_one
 from tests.bot.storage import make_repository, sh

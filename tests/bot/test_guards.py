@@ -15,7 +15,7 @@ from bot.loop.run import Until, run_loop
 from bot.loop.settings import evaluator_settings
 from bot.rules.guards import Guard, broken, clearly_broken, parse_guard
 from bot.rules.proposal import Proposal
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests import examples
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 

@@ -15,34 +15,40 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from bot.commands.show import plain_lines
-from bot.config import SlackSettings, Stop
+from bot.config import NotifySettings, Stop
 from bot.github.display import ActionsDisplay
-from bot.github.explain import explanation
-from bot.github.standing import standing
-from bot.notify.markdown import markdown
-from bot.notify.message import Message, Part, Words
-from bot.notify.morning import morning_message
-from bot.notify.noteworthy import noteworthy
-from bot.pulls.promotion import promotion_body, promotion_title
-from bot.report.chart import progress_svg
-from bot.report.figures import Figures, figures
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.period import period
-from bot.report.promotion import promotion_figures
-from bot.report.results import results_tsv
-from bot.report.talks import Talk
-from bot.report.terminal import experiment_table, headline, status_text
+from bot.notify.slack import message_line
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
-from bot.slack.blocks import blocks, fallback
-from bot.slack.mrkdwn import mrkdwn_text
-from bot.terminal import PlainDisplay, TerminalDisplay
+from bot.tell.charts.svg import progress_svg
+from bot.tell.display import PlainDisplay, TerminalDisplay
+from bot.tell.document import Code, Words, bullets
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.figures.period import period
+from bot.tell.figures.promotion import promotion_figures
+from bot.tell.figures.results import results_tsv
+from bot.tell.figures.talks import Talk
+from bot.tell.message import Message
+from bot.tell.page import report_html
+from bot.tell.views.campaign import latest_experiments, overview
+from bot.tell.views.explain import explanation as explain
+from bot.tell.views.morning import morning_message
+from bot.tell.views.news import noteworthy
+from bot.tell.views.promotion import promotion_title
+from bot.tell.writers import slack, terminal
 from bot.text import one_line, web_address
 from tests.bot.campaigns import NOW, SIGMA, Night, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
+from tests.bot.telling import (
+    blocks,
+    explanation,
+    message_text,
+    promotion_body,
+    report_markdown,
+    standing,
+    status_text,
+)
 from tests.slack.rules import check_blocks, too_long
 
 # The fields of events in which somebody's words stand.
@@ -125,8 +131,8 @@ def test_the_page(evil: str) -> None:
 @corpus
 def test_an_address_is_a_link_only_where_it_is_one(evil: str) -> None:
     assert web_address(evil) is None
-    message = Message("k", "t", "s", parts=(Part("h", ((Words("words", url=evil),),)),))
-    assert "<" not in json.dumps(blocks(message)) and "](" not in markdown(message)
+    message = Message("k", "t", "s", bullets([Words("words", url=evil)]))
+    assert "<" not in json.dumps(blocks(message)) and "](" not in message_text(message)
 
 
 @corpus
@@ -160,7 +166,7 @@ def pages(campaign: Campaign, of: Figures) -> dict[str, str]:
         "dashboard": report_markdown(of, chart="progress.svg"),
         "standing": standing(of),
         "explanation": explanation(campaign, campaign.experiments[1], Rule()),
-        "message": markdown(message_of(campaign, of)),
+        "message": message_text(message_of(campaign, of)),
         "promotion": promotion_body(
             campaign, of, told, (), rule=Rule(), base=of.name, branch=of.name, on_github=True
         ),
@@ -168,7 +174,7 @@ def pages(campaign: Campaign, of: Figures) -> dict[str, str]:
 
 
 def message_of(campaign: Campaign, of: Figures) -> Message:
-    news = noteworthy(campaign, of, SlackSettings(crashes=1), Stop(gpu_hours=0.1), now=NOW)
+    news = noteworthy(campaign, of, NotifySettings(crashes=1), Stop(gpu_hours=0.1), now=NOW)
     assert len(news) >= 3
     before = period(figures(Campaign(), now=NOW), of, campaign.started_at)
     return morning_message("2026-03-09", of, before, Stop(), untold=news)
@@ -195,7 +201,7 @@ def test_markdown(evil: str) -> None:
 
 @corpus
 def test_slack(evil: str) -> None:
-    said = mrkdwn_text(evil)
+    said = slack.escape(evil)
     assert not re.search(r"[*~`<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:[a-z0-9_+'-]+:", said, re.IGNORECASE)
     assert not re.search(r"&(?!amp;|lt;|gt;)", said) and not ACTED_ON.search(said) and not UNSEEN.search(said)
     campaign = story(evil)
@@ -205,7 +211,7 @@ def test_slack(evil: str) -> None:
         check_blocks(made, lambda _: True)
         assert not too_long(made)
         check_mrkdwn(made)
-    assert not re.search(r"[<>*]", fallback(message).replace("∗", "")) and fallback(message)
+    assert not re.search(r"[<>*]", message_line(message).replace("∗", "")) and message_line(message)
 
 
 def check_mrkdwn(thing: Any) -> None:
@@ -233,10 +239,13 @@ def test_terminal(evil: str) -> None:
     of = known(campaign, evil)
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
-    for thing in (headline(of), experiment_table(of, width=120), status_text(of)):
-        console.print(thing)
-    assert status_text(of).plain.count("\n") == status_text(PLAIN_FIGURES).plain.count("\n")
-    assert not any(UNSEEN.search(line) for line in plain_lines([evil]))
+    console.print(terminal.panel(of.name, overview(of)))
+    terminal.show(
+        (*latest_experiments(of, width=120), *explain(campaign, campaign.experiments[1], Rule())), console
+    )
+    terminal.show((Code(evil), Code(evil, "diff"), Code(evil, "markdown")), console)
+    assert status_text(of).count("\n") == status_text(PLAIN_FIGURES).count("\n")
+    assert not UNSEEN.search(terminal.escape(evil))
     for display, out in (
         (TerminalDisplay(console), screen),
         (PlainDisplay(log := io.StringIO()), log),

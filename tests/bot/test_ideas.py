@@ -24,7 +24,6 @@ from bot.loop.propose import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile
-from bot.pulls.idea import idea_words
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
     ExperimentProposed,
@@ -38,7 +37,9 @@ from bot.rules.events import (
 from bot.rules.ideas import TEXT_LIMIT, Ideas
 from bot.rules.proposal import Change, Idea, Proposal
 from bot.rules.schedule import Begin
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.views.experiment import idea_line
+from bot.tell.writers import markdown
 from tests.bot.campaigns import HOSTILE
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne
 
@@ -188,7 +189,7 @@ def test_an_idea_is_bounded_and_holds_no_control_characters() -> None:
 def test_an_idea_s_words_do_nothing_where_they_are_shown(text: str) -> None:
     campaign = Campaign()
     campaign.ideas.give(IdeaGiven(1, text, "comment:1", "alice", 12))
-    said = idea_words(campaign, 1)
+    said = markdown.line(idea_line(campaign, 1))
     assert said.startswith("idea 1 from #12 by alice: ") and "\n" not in said
     assert not any(live in said for live in ("@o", "https:", "<img", "<script", " #1,", "\x1b", " | "))
     assert not re.search(r"(?<!\\)\]\(", said)

@@ -16,29 +16,29 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.config import SlackSettings, Stop
+from bot.config import NotifySettings, Stop
 from bot.doctor import slack_checks
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
 from bot.notify import delivery, occasions
-from bot.notify.markdown import markdown
-from bot.notify.morning import dead_ends, morning_message, wins
-from bot.notify.noteworthy import noteworthy
 from bot.notify.notifier import NotSent
 from bot.notify.occasions import morning, notify, tell
-from bot.report.figures import figures
-from bot.report.formats import gpu_hours, score
-from bot.report.period import period
-from bot.report.words import corrected_words, score_words
+from bot.notify.slack import SlackApp
+from bot.notify.webhook import SlackWebhook
 from bot.rules.events import LoopStopped, MessageIntended
-from bot.slack.app import SlackApp
-from bot.slack.blocks import BLOCKS, TOTAL, blocks, length
-from bot.slack.webhook import SlackWebhook
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.period import period
+from bot.tell.numbers import decimals, gpu_hours
+from bot.tell.views.morning import dead_ends, morning_message, wins
+from bot.tell.views.news import noteworthy
+from bot.tell.words import corrected_words, score_words
+from bot.tell.writers.slack import BLOCKS, TOTAL, length
 from tests.bot.campaigns import HOSTILE, NOW, night_of
 from tests.bot.repositories import CONFIG, events, make_repository, nocturne
+from tests.bot.telling import blocks, facts_of, lists_of, message_text
 from tests.slack.server import Fault, Slack, serve
 
 CHANNEL = "C0123456789"
@@ -114,7 +114,7 @@ def test_its_figures_are_those_of_the_report(top: Path, slack: Slack) -> None:
     known = figures_of(context, context.ledger.refresh())
     first, last = score_words(known)
     assert told.message.summary == f"loss {first} → {last}, {corrected_words(known)}"
-    facts = dict(told.message.facts)
+    facts = facts_of(told.message.body)
     assert facts["Score"] == f"{first} → {last}" and known.corrected is not None
     assert facts["Experiments"] == str(known.total) and facts["Merged"] == str(known.landed) != "0"
     assert facts["Crashed"] == str(known.verdicts["crashed"])
@@ -126,8 +126,9 @@ def test_its_figures_are_those_of_the_report(top: Path, slack: Slack) -> None:
     page = nocturne(top, "report").stdout
     assert f"{first} → {last}" in page and gpu_hours(known.gpu_seconds) in page
     landed = sorted((row.effect or 0.0, row.number) for row in known.rows if row.landed)[:3]
-    lines = next(part.lines for part in told.message.parts if part.heading == "Worth reading")
-    assert [line[1].text for line in lines] == [f"experiment {number}" for _, number in landed]
+    lines = lists_of(told.message.body)["Worth reading"]
+    wanted = [f"experiment {number}" for _, number in landed]
+    assert [re.search(r"experiment \d+", line)[0] for line in lines] == wanted  # type: ignore[index]
 
 
 def test_the_corrected_gain_uses_no_run_that_won(top: Path, slack: Slack) -> None:
@@ -311,7 +312,7 @@ def test_slack_being_down_stops_no_loop_and_is_made_up_for_once(tmp_path: Path, 
 def test_what_was_not_told_in_the_night_stands_in_the_summary(top: Path, slack: Slack) -> None:
     context = context_of(top, slack)
     told = morning(context, context.notifier, None)
-    assert told.message is not None and told.message.parts[0].heading == "Told only now"
+    assert told.message is not None and next(iter(lists_of(told.message.body))) == "Told only now"
     assert "the loop stopped (experiments)" in texts(slack)
     notify(context, context.ledger.refresh())
     assert len(slack.channel(CHANNEL).messages) == 1
@@ -381,11 +382,11 @@ def test_budgets_and_crash_streaks_are_told() -> None:
     known = figures(campaign, now=NOW)
     hours = known.gpu_seconds / 3600
 
-    def keys(stop: Stop, settings: SlackSettings | None = None) -> list[str]:
-        return [n.key for n in noteworthy(campaign, known, settings or SlackSettings(), stop, now=NOW)]
+    def keys(stop: Stop, settings: NotifySettings | None = None) -> list[str]:
+        return [n.key for n in noteworthy(campaign, known, settings or NotifySettings(), stop, now=NOW)]
 
     assert "crashes:10" in keys(Stop())
-    assert "crashes:10" not in keys(Stop(), SlackSettings(crashes=4))
+    assert "crashes:10" not in keys(Stop(), NotifySettings(crashes=4))
     assert not any(key.startswith("budget") for key in keys(Stop(gpu_hours=hours * 1.3)))
     assert [key[:20] for key in keys(Stop(gpu_hours=hours * 1.2)) if "budget" in key] == [
         "budget:gpu_hours:80:"
@@ -393,8 +394,8 @@ def test_budgets_and_crash_streaks_are_told() -> None:
     spent = [key for key in keys(Stop(cost_usd=0.5)) if "budget" in key]
     assert spent == ["budget:cost_usd:80:0.5", "budget:cost_usd:100:0.5"]
     best = [key for key in keys(Stop()) if key.startswith("best:")]
-    assert best and not [key for key in keys(Stop(), SlackSettings(new_best=1.0)) if key.startswith("best:")]
-    old = noteworthy(campaign, known, SlackSettings(crashes=None), Stop(), now=NOW + timedelta(days=9))
+    assert best and not [key for key in keys(Stop(), NotifySettings(new_best=1.0)) if key.startswith("best:")]
+    old = noteworthy(campaign, known, NotifySettings(crashes=None), Stop(), now=NOW + timedelta(days=9))
     assert old == []
 
 
@@ -411,8 +412,8 @@ def test_the_summary_of_any_night_fits_and_is_escaped(experiments: int) -> None:
     assert len(wins(past, known)) == min(3, known.landed) and len(dead_ends(past)) <= 3
     gains = [-(row.effect or 0.0) for row in wins(past, known)]
     assert gains == sorted(gains, reverse=True)
-    assert score(past.score_to, known.digits) in dict(message.facts)["Score"]
-    page = markdown(message)
+    assert decimals(past.score_to, known.digits) in facts_of(message.body)["Score"]
+    page = message_text(message)
     for words in HOSTILE:
         assert words not in page and words not in json.dumps(made, ensure_ascii=False)
     shown = MarkdownIt("commonmark").enable("table").render(page)
@@ -431,12 +432,12 @@ def test_channel_is_needed_with_a_token(tmp_path: Path, slack: Slack) -> None:
     top = make_repository(tmp_path / "repo")
     env = {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
     assert open_context(top, None, PlainDisplay(io.StringIO()), env, OfflineProposer()).notifier is None
-    (finding,) = slack_checks.slack(SlackSettings(), env)
+    (finding,) = slack_checks.slack(NotifySettings(), env)
     assert (finding.colour, "slack.channel" in finding.mend) == ("amber", True)
 
 
 def test_the_doctor_asks_slack_and_posts_nothing(slack: Slack) -> None:
-    settings = SlackSettings(channel=CHANNEL)
+    settings = NotifySettings(channel=CHANNEL)
     env = environ(slack)
     token = slack.tokens["xoxb-1-test"]
 
@@ -444,7 +445,7 @@ def test_the_doctor_asks_slack_and_posts_nothing(slack: Slack) -> None:
         (finding,) = slack_checks.slack(settings, env | more)
         return finding.colour, f"{finding.measured} {finding.mend}"
 
-    assert slack_checks.slack(SlackSettings(), {}) == []
+    assert slack_checks.slack(NotifySettings(), {}) == []
     assert found() == ("green", f"nocturne in Octo reads and writes {CHANNEL} ")
     token.scopes = frozenset({"chat:write"})
     assert found()[0] == "amber" and "files:write, channels:history" in found()[1]
@@ -455,7 +456,7 @@ def test_the_doctor_asks_slack_and_posts_nothing(slack: Slack) -> None:
     assert found(SLACK_API_URL="http://127.0.0.1:9/api/")[0] == "amber"
     assert [each.colour for each in slack_checks.slack(settings, {})] == ["amber"]
     hook = {"SLACK_WEBHOOK_URL": slack.hook(CHANNEL)}
-    assert [each.colour for each in slack_checks.slack(SlackSettings(), hook)] == ["green"]
+    assert [each.colour for each in slack_checks.slack(NotifySettings(), hook)] == ["green"]
     slack.hooks.clear()
-    assert [each.colour for each in slack_checks.slack(SlackSettings(), hook)] == ["red"]
+    assert [each.colour for each in slack_checks.slack(NotifySettings(), hook)] == ["red"]
     assert slack.channel(CHANNEL).messages == []

@@ -15,23 +15,23 @@ import pytest
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.forge import DESCRIPTION_LIMIT, Forge
+from bot.forge.labels import LABELS
 from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import reconcile
-from bot.pulls.body import pull_body
-from bot.pulls.change import FileLines, files_of
-from bot.pulls.curve import ROWS, curve_lines
-from bot.pulls.status import closing_comment, score_status
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
-from bot.terminal import PlainDisplay
-from bot.words import LABELS
+from bot.tell.display import PlainDisplay
+from bot.tell.views.change import FileLines, files_of
+from bot.tell.views.curve import ROWS
+from bot.tell.views.status import score_status
 from tests.bot.campaigns import Night, commit_of, night_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository
+from tests.bot.telling import closing_comment, curve_text, pull_body
 
 EFFECTS = {
     "open_pull", "edit_pull", "close_pull", "set_status", "put_report", "upsert_comment", "push_branch",
@@ -174,9 +174,11 @@ def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(playe
     assert decision and decision.effect and decision.half_width
     assert "| `LEARNING_RATE` | `0.001` | `0.004` |" in body
     assert "- `train.py`: 1 line added, 1 removed" in body and "+LEARNING_RATE = 0.004\n" in body
-    assert re.search(r"\| measured \| -0\.04\d+ ± 0\.\d+ loss, better \|", body)
-    assert re.search(r"^loss 1\.\d+, -0\.04\d+ ± 0\.\d+ vs 1\.\d+ \([23]\+3 runs\)\.$", body, re.MULTILINE)
-    low, high = re.findall(r"between (-[\d.]+) and (-[\d.]+), each end with 95% confidence", body)[0]
+    assert re.search(r"\| measured \| −0\.04\d+ ± 0\.\d+ loss, better \|", body)
+    assert re.search(r"^loss 1\.\d+, −0\.04\d+ ± 0\.\d+ vs 1\.\d+ \([23]\+3 runs\)\.$", body, re.MULTILINE)
+    low, high = re.findall(
+        r"between (-[\d.]+) and (-[\d.]+), each end with 95% confidence", body.replace("−", "-")
+    )[0]
     assert float(low) == pytest.approx(decision.effect - decision.half_width, abs=1e-4)
     assert float(high) == pytest.approx(decision.effect + decision.half_width, abs=1e-4)
     rows = re.findall(
@@ -235,7 +237,7 @@ def of_metric(name: str) -> Campaign:
 
 
 def test_the_score_in_one_line_keeps_its_figures_however_long_the_metric_is() -> None:
-    line = "val_bpb 0.97210, -0.00160 ± 0.00060 vs 0.97370 (2+3 runs)"
+    line = "val_bpb 0.97210, −0.00160 ± 0.00060 vs 0.97370 (2+3 runs)"
     assert score_status(of_metric("val_bpb"), decided()) == ("success", line)
     state, said = score_status(of_metric("m" * 300), decided(verdict="discarded", land=False))
     assert (
@@ -243,7 +245,7 @@ def test_the_score_in_one_line_keeps_its_figures_however_long_the_metric_is() ->
     )
     huge = decided(effect=-1e300, half_width=3e299, score=1e300, against=2e300)
     said = score_status(of_metric("loss"), huge)[1]
-    assert said == "loss 1e+300, -1e+300 ± 3e+299 vs 2e+300 (2+3 runs)"
+    assert said == "loss 1e+300, −1e+300 ± 3e+299 vs 2e+300 (2+3 runs)"
     assert score_status(of_metric("loss"), decided(effect=None, reason="r" * 500))[1] == "r" * 139 + "…"
 
 
@@ -280,12 +282,12 @@ def curve(length: int, *, first: float = 0.0, slope: float = 0.01) -> tuple[tupl
 
 
 def figures(line: str) -> list[float]:
-    return [float(text) for text in re.findall(r"-?\d[\d.]*", line)]
+    return [float(text) for text in re.findall(r"-?\d[\d.]*", line.replace("−", "-"))]
 
 
 def test_curves_are_laid_over_each_other_at_the_same_seconds() -> None:
     """The candidate died half-way and began late: the chart covers what both have, and no line is stretched."""
-    said = curve_lines(curve(20, first=5.0, slope=0.02), curve(40))
+    said = curve_text(curve(20, first=5.0, slope=0.02), curve(40)).split("\n")
     (axis,) = [figures(line.split('"')[2]) for line in said if "x-axis" in line]
     assert axis == pytest.approx([24.0, 195.0])  # 5 to 195 s, without the first tenth
     mine, theirs = (figures(line) for line in said if line.startswith("    line ["))
@@ -304,7 +306,7 @@ def test_curves_are_laid_over_each_other_at_the_same_seconds() -> None:
 
 def test_a_curve_without_a_clock_goes_over_steps_and_one_alone_is_drawn_alone() -> None:
     steps = tuple((step, 0.0, loss) for step, _, loss in curve(30))
-    said = curve_lines(steps, ())
+    said = curve_text(steps, ()).split("\n")
     assert any('x-axis "steps"' in line for line in said)
     assert sum(line.startswith("    line [") for line in said) == 1 and "incumbent" not in "".join(said)
 
@@ -317,13 +319,13 @@ def test_a_curve_without_a_clock_goes_over_steps_and_one_alone_is_drawn_alone() 
     ],
 )  # fmt: skip
 def test_points_that_make_no_curve_are_left_out(points: tuple[tuple[float, float, float], ...]) -> None:
-    assert curve_lines(points, curve(20)) == []
-    assert "    line [" in "\n".join(curve_lines(curve(20), points))
+    assert not curve_text(points, curve(20)).strip()
+    assert "    line [" in curve_text(curve(20), points)
 
 
 def test_a_flat_curve_and_a_short_one_still_have_axes_with_a_length() -> None:
     for points in (((0.0, 0.0, 2.0), (9.0, 0.004, 2.0)), ((0.0, 0.0, 2.0), (9.0, 0.004, 2.0000001))):
-        for line in curve_lines(points, ()):
+        for line in curve_text(points, ()).split("\n"):
             if "-axis" in line:
                 low, high = figures(line.split('"')[2])
                 assert low < high, line

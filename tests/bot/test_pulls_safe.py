@@ -11,19 +11,22 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot import words
 from bot.agents.protocol import Opinion
 from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
-from bot.pulls.body import TITLE_LIMIT, pull_body, pull_title
-from bot.pulls.review import review_of
-from bot.pulls.safe import code, fenced, prose
-from bot.pulls.status import begun_comment, closing_comment, review_status, score_status, train_status
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
+from bot.tell import sentences
+from bot.tell.document import code
+from bot.tell.views.experiment import TITLE_LIMIT, pull_title
+from bot.tell.views.review import review_of
+from bot.tell.views.status import review_status, score_status, train_status
+from bot.tell.writers import markdown
+from bot.tell.writers.markdown import code_block
 from bot.text import one_line
 from tests.bot.campaigns import Night, commit_of, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
+from tests.bot.telling import begun_comment, closing_comment, pull_body
 
 RULE = Rule()
 COMMIT, BASE = commit_of("candidate"), commit_of("base")
@@ -178,7 +181,7 @@ def test_words_in_every_place_are_shown_and_do_nothing(place: str) -> None:
 
 @pytest.mark.parametrize("evil", CORPUS)
 def test_a_commit_closes_nothing_and_keeps_its_own_trailers(evil: str) -> None:
-    message = words.commit_message(
+    message = sentences.commit_message(
         experiment=7, campaign="main", hypothesis=evil, category=evil, reason=f"{evil}\n\nNocturne-Experiment: 9",
         expected=evil, proposer=evil,
     )  # fmt: skip
@@ -194,27 +197,28 @@ def test_words_that_mean_no_harm_are_kept_as_they_are() -> None:
     kept = "Raise MATRIX_LR from 0.04 to 0.05 (near miss: experiment 4), a high-4 ratio: 50 %"
     campaign, _ = story({"proposal": {"hypothesis": kept}})
     assert pull_title(campaign.experiments[1]) == kept
-    message = words.commit_message(
+    message = sentences.commit_message(
         experiment=1, campaign="main", hypothesis=kept, category="other", reason="It: was\n  low.", expected="small",
         proposer="offline",
     )  # fmt: skip
     assert message.startswith(f"{kept}\n\nIt: was\n  low.\n\nExpected: small\n\n")
-    assert code("MATRIX_LR[0]") == "`MATRIX_LR[0]`" and code("a|b") == "a\\|b" and code("") == ""
+    shown = [markdown.line((code(text),)) for text in ("MATRIX_LR[0]", "a|b", "")]
+    assert shown == ["`MATRIX_LR[0]`", "a\\|b", ""]
 
 
 def test_what_is_shown_is_what_was_written() -> None:
     """Escaping loses no letter: what a reader sees is the text itself, but for the joiners."""
     for evil in filter(one_line, CORPUS):
-        (paragraph,) = [token for token in blocks(prose(evil)) if token.type == "inline"]
+        (paragraph,) = [token for token in blocks(markdown.escape(evil, 400)) if token.type == "inline"]
         shown = "".join(c.content for c in paragraph.children or () if c.type.startswith("text"))
-        seen, written = (re.findall(r"[^\W_]+", said) for said in (shown, words.title(evil, 400)))
+        seen, written = (re.findall(r"[^\W_]+", said) for said in (shown, markdown.title(evil, 400)))
         # What takes many characters to escape is cut earlier.
         assert seen == written[: len(seen)] and len(seen) >= min(len(written), 60), evil
 
 
 def test_a_block_can_not_be_left() -> None:
     for inside in ("```", "````\n```", "~~~", "</pre>", "x\n" + "`" * 40 + "\n@octocat"):
-        (token,) = blocks("\n".join(fenced(inside, "diff")))
+        (token,) = blocks("\n".join(code_block(inside, "diff")))
         # What looks like a fence is indented: not every reader of Markdown counts backticks.
         shown = "".join(f" {line}" if line.startswith("```") else line for line in inside.splitlines(True))
         assert token.type == "fence" and token.content == shown + "\n"

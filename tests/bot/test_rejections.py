@@ -17,15 +17,15 @@ from bot.loop.render import figures_of
 from bot.loop.review import draw
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
-from bot.report.figures import status_json
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.words import rejections_note
 from bot.rules.events import Reviewed
 from bot.rules.rejections import is_drawn, outcome_of
 from bot.rules.statistics import Comparison
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.figures.campaign import status_json
+from bot.tell.page import report_html
+from bot.tell.words import rejections_note
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
+from tests.bot.telling import report_markdown
 from tests.bot.test_revising import REJECT, Checker, Killed, Maker, _ends_in
 from tests.bot.thinking import both, good
 from tests.messages.minds import use

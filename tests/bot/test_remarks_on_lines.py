@@ -12,9 +12,9 @@ from bot.agents.protocol import Opinion, Remark
 from bot.git import Git
 from bot.loop.context import open_context
 from bot.loop.single import propose_next
-from bot.pulls.review import lines_shown, review_of
 from bot.rules.events import Reviewed
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.views.review import lines_shown, review_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
 from tests.bot.test_revising import Checker, Maker
 from tests.github.server import serve

@@ -19,7 +19,7 @@ from bot.loop.judge import sent_back
 from bot.loop.run import Until, run_loop
 from bot.loop.single import decide_experiment, propose_next, train_apart
 from bot.rules.stopping import Stop
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 from tests.bot.test_revising import APPROVE, REJECT, REVISE, Checker, Killed, Maker, _ends_in
 from tests.bot.thinking import approving, proposal, results, reviewing, shown

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.report.figures import figures
-from bot.report.html import report_html
-from bot.report.talks import talks_of
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.talks import talks_of
+from bot.tell.page import report_html
 from tests.bot.browser import CHROMIUM, DESKTOP, PHONE, Browser, browser
 from tests.bot.campaigns import HOSTILE, NOW, PLAIN, SIGMA, Night, diff_of, night_of
 from tests.bot.hostile import CORPUS

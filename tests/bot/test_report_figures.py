@@ -12,18 +12,16 @@ from datetime import timedelta
 from statistics import fmean
 
 import pytest
-from rich.console import Console
 
-from bot.report.figures import Figures, figures, status_json
-from bot.report.formats import score
-from bot.report.html import page_data, report_html
-from bot.report.markdown import report_markdown
-from bot.report.results import results_tsv
-from bot.report.terminal import experiment_table, headline, status_text
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import t_quantile
+from bot.tell.figures.campaign import Figures, figures, status_json
+from bot.tell.figures.results import results_tsv
+from bot.tell.numbers import decimals
+from bot.tell.page import page_data, report_html
 from tests.bot.campaigns import CYCLE, NOW, SIGMA, Night, commit_of, night_of
+from tests.bot.telling import report_markdown, status_text, table_text
 
 
 def seen(campaign: Campaign) -> Figures:
@@ -53,14 +51,12 @@ def test_figures_agree_in_every_rendering(experiments: int) -> None:
     assert float(lines[0]["val_bpb"]) == pytest.approx(status["baseline"]["score"], abs=1e-6)
     assert sum(1 for line in lines[1:] if line["status"] == "keep") == status["landed"]
     text = report_markdown(of, latest=experiments)
-    terminal = Console(width=200, record=True, file=io.StringIO())
-    terminal.print(headline(of), status_text(of))
-    said = terminal.export_text()
+    said = status_text(of)
     for end in (of.baseline, of.incumbent):
         assert end is not None
-        assert score(end.score, of.digits) in text
-        assert score(end.score, of.digits) in said
-    assert experiment_table(of, latest=None).row_count == experiments
+        assert decimals(end.score, of.digits) in text
+        assert decimals(end.score, of.digits) in said
+    assert len(re.findall(r"(?m)^ *\d+  ", table_text(of))) == experiments
     assert len(re.findall(r"^\| (?:\[?\d)", text, re.MULTILINE)) == experiments + 1  # and the facts' own row
 
 
@@ -107,7 +103,7 @@ def test_nothing_measured_is_none_everywhere() -> None:
         assert "not measured yet" in report_markdown(of)
         assert "not measured yet" in report_html(of)
         assert results_tsv(campaign) == "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
-        assert "not measured yet" in status_text(of).plain
+        assert "not measured yet" in status_text(of)
 
 
 def test_states_and_stop_reasons() -> None:
@@ -145,9 +141,7 @@ def test_unjailed_runs_are_loud_everywhere() -> None:
     night.run(night.incumbent, None, jail="none")
     of = seen(night.campaign())
     assert status_json(of)["unjailed"] == 1
-    terminal = Console(width=300, record=True, file=io.StringIO())
-    terminal.print(headline(of))
-    for text in (report_markdown(of), report_html(of), status_text(of).plain, terminal.export_text()):
+    for text in (report_markdown(of), report_html(of), status_text(of, 300)):
         assert "Unjailed: 1 of" in text
     assert "Unjailed" not in report_html(seen(night_of(3).campaign()))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.agents.claude.transcripts import Conversations, folder_of
-from bot.report.figures import Figures, figures
-from bot.report.html import report_html
-from bot.report.sections import compared
-from bot.report.talks import PAGE, PART, TALK, talk_of, talks_of
 from bot.rules import events as ev
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.figures.talks import PAGE, PART, TALK, talk_of, talks_of
+from bot.tell.page import report_html
+from bot.tell.page_sections import compared
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of, night_of
 
 

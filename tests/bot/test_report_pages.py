@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from rich.console import Console
 
-from bot.report.chart import progress_svg
-from bot.report.figures import Figures, figures
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.scale import robust_range, tick_digits, ticks
-from bot.report.terminal import experiment_table, headline, status_text
 from bot.rules import events as ev
-from bot.text import clean, json_for_script, markdown_text, one_line, web_address
+from bot.tell.charts.scale import robust_range, tick_digits, ticks
+from bot.tell.charts.svg import progress_svg
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.page import report_html
+from bot.tell.writers import html, markdown
+from bot.text import clean, one_line, web_address
 from tests.bot.campaigns import HOSTILE, NOW, PLAIN, SIGMA, Night, diff_of, night_of
+from tests.bot.telling import report_markdown, status_text, table_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "input", "br", "link", "img", "hr"}
@@ -163,7 +161,7 @@ def test_ticks_are_round_inside_and_distinct_in_print(low: float, high: float) -
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_markdown_words_do_nothing(words: str) -> None:
-    said = markdown_text(words)
+    said = markdown.escape(words)
     bare = re.sub(r"\\.", "", said).replace("<span>$</span>", "")
     assert not re.search(r"[<>`|*_\[\]$\x00-\x1f\u202e]", bare)
     assert not re.search(r"[@#]\w|https?:|www\.|GH-\d", said)
@@ -199,15 +197,13 @@ def test_terminal_prints_no_escape_and_no_markup_of_agents() -> None:
     night = night_of(30)
     night.add(ev.LoopStopped("plateau", "\x1b[2J[bold]gone", 30))
     of = seen(night)
-    console = Console(width=250, file=io.StringIO(), record=True, color_system=None)
-    console.print(headline(of), status_text(of), experiment_table(of, latest=None))
-    said = console.export_text()
+    said = status_text(of, 250) + table_text(of, width=250)
     assert "\x1b" not in said and "\x07" not in said and "\u202e" not in said
     assert "[red]markup[/red]" in said and "[bold]gone" in said
 
 
 def test_json_in_a_script_ends_no_script() -> None:
-    text = json_for_script({"words": list(HOSTILE)})
+    text = html.for_script({"words": list(HOSTILE)})
     assert not re.search(r"[<>&\u2028\u2029]", text) and "\\u003c/script" in text
 
 

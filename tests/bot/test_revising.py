@@ -14,7 +14,7 @@ from bot.agents.protocol import Case, Opinion, Question, Remark
 from bot.loop.context import Context, open_context
 from bot.loop.run import Until, run_loop
 from bot.rules.proposal import Proposal
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 
 LESS_DROPOUT = TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.1")

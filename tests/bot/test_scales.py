@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from bot.config import Config
 from bot.loop.settings import campaign_noise, known_variation, prior_sigma
-from bot.report.figures import figures
-from bot.report.words import gain_words, noise_words
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved, Recorded, RunFinished
+from bot.tell.figures.campaign import figures
+from bot.tell.words import gain_words, noise_words
 from tests.bot.campaigns import NOW
 
 OLD, NEW = "a" * 40, "b" * 40

@@ -21,7 +21,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
 from bot.rules.stages import STAGES, stage_of
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository
 from tests.bot.storage import sh
 

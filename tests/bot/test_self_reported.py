@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.notify.markdown import markdown
-from bot.pulls.promotion import promotion_body, promotion_title
-from bot.report.figures import figures, status_json
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.promotion import promotion_figures
-from bot.report.terminal import status_text
-from bot.report.words import corrected_words
 from bot.rules import events as ev
 from bot.rules.campaign import fold
 from bot.rules.decision import Rule
 from bot.rules.self_reported import WORD, self_reported
+from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.promotion import promotion_figures
+from bot.tell.page import report_html
+from bot.tell.views.promotion import promotion_title
+from bot.tell.words import corrected_words
 from tests.bot.campaigns import NOW, SIGMA, Night
 from tests.bot.repositories import make_repository, nocturne, status
+from tests.bot.telling import message_text, promotion_body, report_markdown, status_text
 from tests.bot.test_hostile import message_of
 
 IMPORTS = {"bench.py": "import train\nprint('METRIC a=1')\n", "train.py": "A = 1\n"}
@@ -98,11 +96,11 @@ def test_every_view_says_it_and_nothing_is_confirmed() -> None:
         views = {
             "report": report_markdown(of),
             "page": report_html(of),
-            "status": status_text(of).plain,
+            "status": status_text(of),
             "promotion": body,
             "title": promotion_title(of, told),
             "headline": corrected_words(of),
-            "slack": markdown(message_of(campaign, of)) if marked else WORD * marked,
+            "slack": message_text(message_of(campaign, of)) if marked else WORD * marked,
         }
         for name, text in views.items():
             assert (WORD in text.lower()) == marked, name

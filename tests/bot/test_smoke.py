@@ -19,12 +19,12 @@ from bot.loop.context import open_context
 from bot.loop.single import propose_next
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile, work_on
-from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign
 from bot.rules.events import DraftTried, Recorded, from_json, to_json
 from bot.rules.schedule import Begin
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, events, make_repository, start, wait_for
+from tests.bot.telling import cost_text
 from tests.bot.thinking import Request, both, constant, results, turn
 from tests.evaluator.runs import processes_with
 from tests.messages.minds import Said, use
@@ -83,7 +83,7 @@ def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
     seconds = sum(event["seconds"] for event in tried)
     assert seconds > 0 and campaign.gpu_seconds() == pytest.approx(seconds)
     assert campaign.runs == {}
-    assert "in 2 smoke runs of drafts" in "\n".join(cost_lines(campaign, campaign.experiments[1]))
+    assert "in 2 smoke runs of drafts" in cost_text(campaign, campaign.experiments[1])
     experiment = campaign.experiments[1]
     assert experiment.proposal is not None and experiment.proposal.proposer == "claude-sonnet-5-5"
     assert list((folder / ".git/nocturne/main/scratch").iterdir()) == []

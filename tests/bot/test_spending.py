@@ -22,12 +22,12 @@ from bot.errors import UserError
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
-from bot.pulls.verdict import cost_lines
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import ModelCalled, Recorded, from_json, to_json
 from bot.rules.experiment import Experiment
 from bot.rules.stopping import Limits, why_stop
 from tests.bot.storage import make_repository
+from tests.bot.telling import cost_text
 from tests.messages.models import MODELS
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=timezone.utc)
@@ -183,7 +183,7 @@ def test_bills_stand_in_the_pull_request() -> None:
         (called(role="reviewer", cost_usd=None), at),
         (called(experiment=2), at),
     )
-    lines = cost_lines(campaign, Experiment(1, at, "abc"))
+    lines = cost_text(campaign, Experiment(1, at, "abc")).split("\n")
     assert lines[-2:] == [
         "- 1.00 USD (2 calls; 2,000 tokens read, of which 80% from the cache, 100 written) for the proposer",
         "- no known price (1 call; 1,000 tokens read, of which 80% from the cache, 50 written) for the reviewer",

@@ -18,12 +18,12 @@ from bot.loop.propose import propose
 from bot.loop.run import Until, run_loop
 from bot.loop.start import ensure_started
 from bot.loop.work import DOING, begin, reconcile
-from bot.report.figures import figures
 from bot.rules import events as ev
 from bot.rules.proposal import Change, Proposal
 from bot.rules.schedule import Begin
 from bot.rules.stages import STAGES, Stage, stage_of
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.figures.campaign import figures
 from tests.bot.campaigns import NOW, Night, commit_of
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne, status
 

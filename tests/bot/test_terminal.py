@@ -7,7 +7,8 @@ import io
 from rich.console import Console
 
 from bot.rules.events import RunFinished
-from bot.terminal import PlainDisplay, TerminalDisplay, plain, verdict_line
+from bot.tell.display import PlainDisplay, TerminalDisplay, verdict_line
+from bot.tell.writers.terminal import escape
 from tests.bot.campaigns import HOSTILE, Night
 
 RUN = RunFinished(
@@ -65,4 +66,4 @@ def test_hostile_titles_stay_text() -> None:
         display.experiment_finished(campaign, campaign.experiments[1])
         display.close()
         assert "\x1b]0;title" not in shown.getvalue()
-    assert plain("a\x1b[31mb\x07\u202ec") == "abc"
+    assert escape("a\x1b[31mb\x07\u202ec") == "abc"

@@ -12,17 +12,15 @@ from markdown_it import MarkdownIt
 
 from bot.agents.claude.transcripts import Transcript
 from bot.agents.quoting import quoted
-from bot.commands.show import plain_lines
-from bot.pulls import safe
-from bot.pulls.change import change_lines
 from bot.redact import HIDDEN, Redactor
-from bot.slack.mrkdwn import mrkdwn_text
-from bot.terminal import plain
-from bot.text import clean, disarmed, html_text, markdown_text, one_line
-from bot.words import commit_message
+from bot.tell.document import code, paragraphs
+from bot.tell.sentences import commit_message
+from bot.tell.writers import html, markdown, slack, terminal
+from bot.text import clean, disarmed, one_line
 from evaluator import log
 from tests.bot.campaigns import Night, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
+from tests.bot.telling import change_text
 
 SECRET = "kT9vQ2mX7pLw4sRz8NbY"
 INVISIBLE = (
@@ -93,10 +91,10 @@ def blocks(text: str) -> list[str]:
 def test_no_text_closes_its_fence(seed: int, tmp_path: Path) -> None:
     redact = Redactor({"SLACK_BOT_TOKEN": SECRET})
     for number, text in enumerate(generated(120, seed)):
-        for lines in (safe.fenced(text, "text"), safe.fenced_diff(text)):
+        for lines in (markdown.code_block(text, "text"), markdown.code_block(text, "diff")):
             assert blocks("\n".join(lines)) == ["fence"], (text, lines)
             assert not any(UNSEEN.search(line) or "\n" in line for line in lines)
-        assert len(safe.fenced_diff(text)) == 2 + len(text.rstrip("\n").split("\n"))
+        assert len(markdown.code_block(text, "diff")) == 2 + len(text.rstrip("\n").split("\n"))
         path = tmp_path / f"{number}.md"
         Transcript([path], "t", redact).said([{"type": "text", "text": text}])
         written = path.read_text()
@@ -107,14 +105,15 @@ def test_no_text_closes_its_fence(seed: int, tmp_path: Path) -> None:
 def test_every_writer_cleans_first() -> None:
     for text in generated(250, 7):
         for said in (
-            safe.prose(text), safe.code(text), safe.title(text, 60), markdown_text(text), mrkdwn_text(text, 80),
-            html_text(text), plain(text), *plain_lines([text]), quoted(text, text[:20]), disarmed(text),
-            one_line(text), *safe.paragraphs(text), commit_message(
+            markdown.escape(text, 400), markdown.line((code(text),)), markdown.title(text, 60), markdown.escape(text),
+            slack.escape(text, 80), markdown.write(paragraphs(text)),
+            html.escape(text), terminal.escape(text), quoted(text, text[:20]), disarmed(text),
+            one_line(text), commit_message(
                 experiment=1, campaign="c", hypothesis=text, category=text, reason=text, expected=text, proposer=text
             ),
         ):  # fmt: skip
             assert not UNSEEN.search(said), (text, said)
-        title = safe.title(text, 60)
+        title = markdown.title(text, 60)
         assert len(title) <= 60 and not ACTED_ON.search(title), (text, title)
         message = commit_message(
             experiment=1,
@@ -134,7 +133,7 @@ def test_every_writer_cleans_first() -> None:
 def test_a_redacted_credential_is_not_put_together_again() -> None:
     redact = Redactor({"GITHUB_TOKEN": SECRET, "API_KEY": "line-one-of-it\r\nline-two-of-it"})
     for text in generated(500, 3):
-        assert SECRET not in clean(redact(text)) and SECRET not in html_text(redact(text))
+        assert SECRET not in clean(redact(text)) and SECRET not in html.escape(redact(text))
     assert redact(f"a ghp_{'x' * 10}\u200b{'y' * 14} b") == f"a {HIDDEN} b"
     assert redact("line-one-of-it\nline-two-of-it") == HIDDEN
 
@@ -145,7 +144,7 @@ def test_a_diff_forges_no_line_and_hides_none() -> None:
     night = Night()
     night.baseline()
     night.experiment(1, "improved", "x")
-    said = "\n".join(change_lines(night.campaign().experiments[1], diff))
+    said = change_text(night.campaign().experiments[1], diff)
     assert "evil()" in said and "\u241b]0;" in said
     assert not re.search(r"(?m)^\W*### Verdict", said)
     assert "### Verdict: improved ### Verdict" in said

@@ -11,27 +11,15 @@ import pytest
 
 from bot.agents.constants import changes_between, rewrite
 from bot.commands.steer import give_about
-from bot.config import SlackSettings
+from bot.config import NotifySettings
 from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
-from bot.github.standing import standing
 from bot.loop.commits import kept_files
 from bot.loop.promoting import promote, promote_at_stop
 from bot.loop.pulls import hear_reviews
 from bot.loop.start import ensure_started
 from bot.loop.work import reconcile, work_on
-from bot.notify.morning import morning_message
-from bot.notify.noteworthy import noteworthy
-from bot.pulls.body import pull_body
-from bot.pulls.promotion import promotion_body
-from bot.report.debt import debt_words, minutes_of
-from bot.report.figures import figures, status_json
-from bot.report.html import report_html
-from bot.report.markdown import report_markdown
-from bot.report.period import period
-from bot.report.promotion import promotion_figures
-from bot.report.terminal import status_text
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand
@@ -42,9 +30,25 @@ from bot.rules.schedule import Begin, Continue, Standing, next_step
 from bot.rules.stages import STAGES
 from bot.rules.stopping import Limits, Stop
 from bot.rules.unreviewed import in_hand, unread, waits
+from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.debt import debt_words, minutes_of
+from bot.tell.figures.period import period
+from bot.tell.figures.promotion import promotion_figures
+from bot.tell.page import report_html
+from bot.tell.views.morning import morning_message
+from bot.tell.views.news import noteworthy
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of
 from tests.bot.repositories import CONFIG, make_repository
 from tests.bot.scripted import WINS, Loop, recorded, win
+from tests.bot.telling import (
+    facts_of,
+    lists_of,
+    promotion_body,
+    pull_body,
+    report_markdown,
+    standing,
+    status_text,
+)
 from tests.bot.test_promotion import Home, on_github
 
 
@@ -430,7 +434,7 @@ def test_the_night_tells_once_that_something_is_held() -> None:
     known = figures(campaign, now=NOW, max_unread=4)
     notices = [
         each
-        for each in noteworthy(campaign, known, SlackSettings(), StopSettings(), now=NOW)
+        for each in noteworthy(campaign, known, NotifySettings(), StopSettings(), now=NOW)
         if each.key == "held:5"
     ]
     assert (
@@ -438,7 +442,7 @@ def test_the_night_tells_once_that_something_is_held() -> None:
         and notices[1:] == []
     )
     free = figures(campaign, now=NOW, max_unread=5)
-    told_of = noteworthy(campaign, free, SlackSettings(), StopSettings(), now=NOW)
+    told_of = noteworthy(campaign, free, NotifySettings(), StopSettings(), now=NOW)
     assert not any(each.key.startswith("held:") for each in told_of)
 
 
@@ -464,13 +468,13 @@ def test_all_pages_say_the_same() -> None:
     }  # fmt: skip
     past = period(figures(merged(0).campaign(), now=NOW), known, campaign.started_at)
     morning = morning_message("2026-03-09", known, past, StopSettings())
-    said = " ".join(word.text for part in morning.parts for line in part.lines for word in line)
-    heads = " ".join(part.heading for part in morning.parts)
-    assert dict(morning.facts)["Unread"] == debt_words(debt) == f"4 of 4 merges ({debt.lines} lines)"
+    lists = lists_of(morning.body)
+    said, heads = " ".join(line for lines in lists.values() for line in lines), " ".join(lists)
+    assert facts_of(morning.body)["Unread"] == debt_words(debt) == f"4 of 4 merges ({debt.lines} lines)"
     pages = (
         report_markdown(known),
         report_html(known),
-        str(status_text(known)),
+        status_text(known),
         standing(known),
         said + heads,
     )

@@ -18,13 +18,13 @@ from bot.loop.run import Until, run_loop
 from bot.loop.single import advance, decide_experiment, propose_next
 from bot.loop.start import ensure_started
 from bot.loop.work import begin, reconcile, work_on
-from bot.report.words import wished_words
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished, from_json, to_json
 from bot.rules.experiment import Experiment
 from bot.rules.schedule import Begin
 from bot.rules.wishes import Wishes
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
+from bot.tell.words import wished_words
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne, status
 from tests.bot.test_revising import Maker
 from tests.bot.thinking import Request, both, constant, proposal, results, turn

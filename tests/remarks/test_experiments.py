@@ -18,7 +18,7 @@ from bot.loop.single import advance, propose_next
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
 from bot.rules.proposal import Proposal
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 from tests.remarks.conftest import DISCARDED, MERGED, Night, Speech
 

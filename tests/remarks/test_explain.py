@@ -7,12 +7,11 @@ import re
 import pytest
 
 from bot.forge import BODY_LIMIT
-from bot.github.explain import explanation
-from bot.github.standing import standing
-from bot.report.figures import figures
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.tell.figures.campaign import figures
 from tests.bot.campaigns import HOSTILE, NOW, Night
+from tests.bot.telling import explanation, standing
 
 RULE = Rule()
 # What GitHub would act on, looked for in text as it is shown.

@@ -12,11 +12,11 @@ import yaml
 
 from bot.cli import main
 from bot.forge import github_client
+from bot.forge.labels import LABEL_IDEA
 from bot.git import patience
 from bot.github.event import labelling_of
 from bot.github.parse import Asked, NotUnderstood, parse
 from bot.github.workflows import commands_caller
-from bot.words import LABEL_IDEA
 from tests.github.faults import Fault
 from tests.github.records import Issue
 from tests.remarks.conftest import ACTION, MERGED, NAME, PERMISSIONS, Night, Speech

@@ -9,7 +9,7 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.loop.context import open_context
 from bot.loop.start import ensure_started
-from bot.terminal import PlainDisplay
+from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, git
 from tests.remarks.conftest import MERGED, Night, Speech
 

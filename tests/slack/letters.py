@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.notify.message import Message, Part, Words
-from bot.slack.app import SlackApp
+from bot.notify.slack import SlackApp
+from bot.tell.document import Document, Facts, Line, Paragraph, Picture, Words, bullets, heading, line_of, say
+from bot.tell.message import Message
 from tests.slack.server import Slack
 
 CHANNEL = "C0123456789"
@@ -11,20 +12,24 @@ CHANNEL = "C0123456789"
 
 def letter(key: str = "morning:2026-11-23", *, words: str = "Halve the batch", lines: int = 3) -> Message:
     """Return a message with everything that one can have."""
-    line = (
-        Words("New best: ", bold=True),
-        Words(words, url="https://example.org/pull/7"),
-        Words(f": {words}"),
-    )
+    line = say("**New best:** {}: {}", Words(words, url="https://example.org/pull/7"), words)
     return Message(
         key=key,
         title="main: the morning of 2026-11-23",
         summary=f"val_bpb 0.99 → 0.97, {words}",
-        facts=(("Score", "0.99 → 0.97"), ("Merged", words)),
-        parts=(Part("Worth reading", (line,) * lines), Part(words, (line,))),
-        foot=words,
-        chart=f"Progress: {words}",
+        body=(
+            Facts((("Score", line_of("0.99 → 0.97")), ("Merged", line_of(words)))),
+            Picture(f"Progress: {words}"),
+            *part("Worth reading", (line,) * lines),
+            *part(words, (line,)),
+            Paragraph(line_of(words), "small"),
+        ),
     )
+
+
+def part(title: str, lines: tuple[Line, ...]) -> Document:
+    """Return a heading and lines below it."""
+    return (heading(title, 2), *bullets(lines))
 
 
 def app(slack: Slack, waits: list[float] | None = None, *, token: str | None = None) -> SlackApp:

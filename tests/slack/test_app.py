@@ -7,12 +7,14 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from bot.errors import UserError
-from bot.notify.message import Message, Part, Words
+from bot.notify import slack_client as slack_client
 from bot.notify.notifier import CannotLook, NotSent, Unclear
-from bot.slack import client as slack_client
-from bot.slack.blocks import blocks, length
+from bot.tell.document import Facts, Paragraph, Picture, Words, line_of
+from bot.tell.message import Message
+from bot.tell.writers.slack import length
 from tests.bot.campaigns import HOSTILE
-from tests.slack.letters import CHANNEL, app, letter
+from tests.bot.telling import blocks
+from tests.slack.letters import CHANNEL, app, letter, part
 from tests.slack.server import Fault, Slack
 
 PNG = b"\x89PNG..."
@@ -127,9 +129,9 @@ def test_each_refusal_names_its_mend(slack: Slack, error: str, mend: str) -> Non
 @pytest.mark.parametrize("lines", [0, 1, 12, 40, 400])
 @pytest.mark.parametrize("text", ["x", "word " * 80, "&<>" * 500, "学" * 3000, "*_`~:" * 300])
 def test_a_message_that_would_break_a_limit_is_shortened(slack: Slack, lines: int, text: str) -> None:
-    line = (Words(text, True, "https://example.org/" + "p" * 600), Words(text))
-    part, facts = Part(text, (line,) * lines), ((text, text),) * 14
-    message = Message("k", text, text, facts, (part,) * 8, text, text)
+    line = (Words(text, "strong", "https://example.org/" + "p" * 600), Words(text))
+    facts, foot = Facts(((text, line_of(text)),) * 14), Paragraph(line_of(text), "small")
+    message = Message("k", text, text, (facts, Picture(text), *part(text, (line,) * lines) * 8, foot))
     app(slack).post(message)
     (posted,) = slack.channel(CHANNEL).messages
     assert length(posted.blocks) <= 12_000 and len(slack.made("chat.postMessage")) == 1
@@ -235,7 +237,7 @@ def test_without_the_scope_there_is_no_chart(slack: Slack) -> None:
 
 
 def test_an_address_that_is_none_is_refused(slack: Slack) -> None:
-    from bot.slack.app import SlackApp
+    from bot.notify.slack import SlackApp
 
     with pytest.raises(UserError, match="SLACK_API_URL"):
         SlackApp("x", CHANNEL, {"SLACK_API_URL": "file:///etc/passwd"})

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pytest
 
 from bot.errors import UserError
+from bot.notify import webhook as slack_webhook
 from bot.notify.notifier import CannotLook, NotSent, Unclear
-from bot.slack import webhook as slack_webhook
-from bot.slack.webhook import SlackWebhook
+from bot.notify.webhook import SlackWebhook
 from tests.slack.letters import CHANNEL, letter
 from tests.slack.server import Fault, Slack
 

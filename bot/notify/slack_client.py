@@ -1,0 +1,143 @@
+"""The door to Slack's Web API: bounded in tries and time, and honest about what it does not know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bot.errors import UserError
+from bot.notify.notifier import NotSent, Unclear
+from bot.notify.slack_errors import PASSING
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+TRIES = 3
+PAUSE = 1.0  # seconds before the second try; it doubles
+LONGEST_WAIT = 60.0  # seconds in sum that rate limits may hold us up; what waits longer is sent later
+TIMEOUT = 15
+
+
+class Refused(Exception):
+    """Slack's no: nothing was done. `error` is its word, `answer` all that it said."""
+
+    def __init__(self, error: str, answer: Mapping[str, Any]) -> None:
+        super().__init__(error)
+        self.error = error
+        self.answer = answer
+
+
+class Client:
+    """Calls of one bot token."""
+
+    def __init__(
+        self, token: str, environ: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._token = token
+        self._url = environ.get("SLACK_API_URL") or "https://slack.com/api/"
+        self._sleep = sleep
+        self._waited = 0.0
+        if not self._url.startswith(("https://", "http://")) or not urlsplit(self._url).hostname:
+            raise UserError("SLACK_API_URL: no URL: write it as https://slack.com/api/")
+
+    def call(
+        self,
+        method: Callable[[WebClient], Any],
+        *,
+        look: Callable[[], Any] | None = None,
+        tries: int = TRIES,
+    ) -> Any:
+        """Return what `method` returns, called with Slack's own client.
+
+        Where it stays open whether it had its effect, `look` is asked before it is repeated: what it returns is
+        the answer, unless it is None. A method without `look` must bear repeating. Raises `Refused`, `NotSent`
+        where Slack did nothing and may want us later, and `Unclear` where it gives no answer.
+        """
+        for attempt in range(1, tries + 1):
+            try:
+                return self._unlimited(method)
+            except _Passing as passing:
+                why, certain = str(passing), passing.certain
+            if attempt < tries:
+                self._sleep(PAUSE * 2 ** (attempt - 1))
+                found = look() if look and not certain else None
+                if found is not None:
+                    return found
+        if certain:
+            raise NotSent(f"Slack can't be reached ({why}): it is tried again later")
+        raise Unclear(f"Slack does not answer ({why}): https://status.slack.com tells of outages")
+
+    def _unlimited(self, method: Callable[[WebClient], Any]) -> Any:
+        while True:
+            try:
+                return self._once(method)
+            except _Limited as limit:
+                self._waited += limit.seconds
+                if self._waited > LONGEST_WAIT:
+                    raise NotSent(
+                        f"Slack wants us to wait for {limit.seconds:.0f} s: it is tried again later"
+                    ) from None
+                self._sleep(limit.seconds)
+
+    def _once(self, method: Callable[[WebClient], Any]) -> Any:
+        import http.client
+        import logging
+
+        from slack_sdk import WebClient
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        silent = logging.getLogger("nocturne.slack")
+        silent.setLevel(logging.CRITICAL)  # its errors are ours to word, and it prints requests
+        client = WebClient(
+            token=self._token, base_url=self._url, timeout=TIMEOUT, retry_handlers=[], logger=silent
+        )
+        try:
+            return method(client)
+        except SlackApiError as error:
+            raise _sorted(error.response) from None
+        except SlackClientError as error:  # an upload's own request
+            raise _Passing(type(error).__name__) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _Passing(type(error).__name__, certain=never_left(error)) from None
+
+
+class _Passing(Exception):
+    """No answer, or one that says nothing; `certain` where nothing can have happened."""
+
+    def __init__(self, why: str, *, certain: bool = False) -> None:
+        super().__init__(why)
+        self.certain = certain
+
+
+class _Limited(Exception):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"wait {seconds:.0f} s")
+        self.seconds = seconds
+
+
+def never_left(error: BaseException) -> bool:
+    """Whether a request failed before it can have reached anybody: no connection, no such host."""
+    import socket
+
+    reason = getattr(error, "reason", error)
+    return isinstance(reason, ConnectionRefusedError | socket.gaierror)
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float:
+    """Return what Slack's `Retry-After` says, half a minute where it says nothing."""
+    after = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+    return float(after) if str(after).isdigit() else 30.0
+
+
+def _sorted(response: Any) -> Exception:
+    """Return what an answer other than `ok` means."""
+    status, data = response.status_code, response.data
+    answer = data if isinstance(data, dict) else {}
+    error = str(answer.get("error", f"status {status}"))
+    if status == 429 or error in ("ratelimited", "rate_limited"):
+        return _Limited(seconds_to_wait(response.headers))
+    if status >= 500 or error in PASSING or status != 200 or " " in error:
+        return _Passing(f"status {status}" if status != 200 else error.split(":")[0], certain=status == 503)
+    return Refused(error, answer)

@@ -1,0 +1,103 @@
+"""Slack by an incoming webhook, the smaller mode: no thread, no edit, no image, and nothing can be looked up."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.config import NotifySettings
+from bot.errors import UserError
+from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
+from bot.notify.slack import message_line
+from bot.notify.slack_client import LONGEST_WAIT, TIMEOUT, never_left, seconds_to_wait
+from bot.notify.slack_errors import PASSING, TOO_MUCH, refusal
+from bot.tell.message import Message
+from bot.tell.writers import slack
+
+
+class SlackWebhook:
+    """One incoming webhook. Its URL is a secret, and appears nowhere."""
+
+    channel = "webhook"
+    has_threads = False
+
+    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        if not url.startswith(("https://", "http://")) or not urlsplit(url).hostname:
+            raise UserError("SLACK_WEBHOOK_URL: no URL: copy it whole from the app's page, Incoming Webhooks")
+        self._url = url
+        self._sleep = sleep
+
+    def post(self, message: Message, *, thread: str | None = None) -> str | None:
+        """Send a message, shorter where Slack wants it so. A webhook's message has no name."""
+        said = ""
+        for form in (
+            {"blocks": slack.write(message.document())},
+            {"blocks": slack.write(message.document(), smallest=True)},
+            {},
+        ):
+            said = self._send({"text": message_line(message), **form})
+            if said not in TOO_MUCH:
+                break
+        if said:
+            raise NotSent(refusal("post messages", said, {}))
+        return None
+
+    def find(self, message: str, *, since: datetime, thread: str | None = None) -> str | None:
+        """Raise `CannotLook`: a webhook tells nothing."""
+        raise CannotLook("a webhook can't look whether a message arrived: it counts as sent")
+
+    def show_chart(self, ts: str, message: Message, png: bytes) -> str | None:
+        """Return None: a webhook takes no files."""
+        return None
+
+    def probe(self) -> str:
+        """Return Slack's word on a message without any text, which it refuses where the webhook works."""
+        return self._send({"text": ""})
+
+    def _send(self, body: dict[str, Any]) -> str:
+        """Send once, and again as long as Slack only says that it must wait; return its error, "" for none."""
+        from slack_sdk.webhook import WebhookClient
+
+        waited = 0.0
+        while True:
+            client = WebhookClient(self._url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
+            try:
+                answer = client.send_dict(body)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                why = type(error).__name__
+                if never_left(error):
+                    raise NotSent(f"Slack can't be reached ({why}): it is tried again later") from None
+                raise Unclear(f"Slack does not answer ({why})") from None
+            if answer.status_code != 429:
+                break
+            seconds = seconds_to_wait(answer.headers)
+            waited += seconds
+            if waited > LONGEST_WAIT:
+                raise NotSent(f"Slack wants us to wait for {seconds:.0f} s: it is tried again later")
+            self._sleep(seconds)
+        said = answer.body.strip()[:80]
+        if answer.status_code == 200 and said == "ok":
+            return ""
+        if answer.status_code == 503:
+            raise NotSent("Slack can't be reached (status 503): it is tried again later")
+        if answer.status_code >= 500 or said in PASSING or answer.status_code == 200:
+            raise Unclear(f"Slack does not answer (status {answer.status_code})")
+        return said or f"status {answer.status_code}"
+
+
+def open_webhook(settings: NotifySettings, environ: Mapping[str, str]) -> Notifier | None:
+    """Return the webhook, if there is one."""
+    url = environ.get("SLACK_WEBHOOK_URL", "")
+    return SlackWebhook(url) if url else None
+
+
+def _silent() -> Any:
+    import logging
+
+    logger = logging.getLogger("nocturne.slack")
+    logger.setLevel(logging.CRITICAL)  # it would print the URL
+    return logger

@@ -1,1 +1,0 @@
-"""Everything a person sees of a campaign, rendered from one place. Pure functions without I/O."""

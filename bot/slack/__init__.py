@@ -1,1 +1,0 @@
-"""Slack, by slack_sdk: the one room that imports it, and only once something is sent."""

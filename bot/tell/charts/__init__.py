@@ -1,0 +1,1 @@
+"""The progress chart: one frame, drawn as SVG for pages and as PNG for messages."""

@@ -1,0 +1,1 @@
+"""What is computed of a campaign before anything is said: gains, rows, costs, what nobody has read."""

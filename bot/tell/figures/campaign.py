@@ -1,0 +1,341 @@
+"""The one place where a campaign's figures are computed. Every page, table and file reads them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import isfinite
+from statistics import fmean
+from types import MappingProxyType
+from typing import Any, Literal
+
+from bot.rules.bills import Bill
+from bot.rules.campaign import Campaign
+from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.rejections import OUTCOMES, Rejections
+from bot.rules.statistics import pooled_noise
+from bot.tell.figures.debt import Debt, debt_of
+from bot.tell.figures.gains import Gain, gain_of, origin_of, with_all_merges
+from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
+from bot.tell.figures.measured import Measured, Yardstick, measured, scores_on, yardstick_of
+from bot.tell.figures.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
+from bot.tell.figures.talks import Talk
+from bot.tell.numbers import digits_for
+
+State = Literal["new", "running", "idle", "paused", "stopped"]
+_NO_DIFFS: Mapping[int, str] = MappingProxyType({})
+_NO_TALKS: Mapping[int, tuple[Talk, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class NoiseSeen:
+    """Run-to-run standard deviation on one kind of runner; `runs` is 0 where it is only assumed, and
+    `degrees` are its degrees of freedom."""
+
+    sigma: float | None
+    runs: int
+    runner: str
+    degrees: float
+
+
+@dataclass(frozen=True)
+class Stair:
+    """An incumbent from the run `index` on; `experiment` is None for the baseline and outside moves."""
+
+    index: int
+    commit: str
+    score: float
+    runs: int
+    experiment: int | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is shown of a campaign, as plain data. None means: not measured yet."""
+
+    name: str
+    metric: str
+    direction: str
+    state: State
+    stop_reason: str | None
+    stop_detail: str
+    baseline: Measured | None
+    incumbent: Measured | None
+    best: Measured | None
+    gain: Gain | None
+    corrected: Gain | None
+    taken_in: int
+    left_out: BaseLeftOut | None
+    wished: Mapping[str, int]
+    """Modules that candidates could not have, and how many experiments wanted each."""
+    verdicts: Mapping[str, int]
+    total: int
+    open: int
+    landed: int
+    runs: int
+    failed_runs: int
+    unjailed: int
+    self_reported: bool
+    """Whether candidates' code runs where the score is measured."""
+    gpu_seconds: float
+    cost_usd: float
+    rejections: Rejections
+    noise: NoiseSeen
+    debt: Debt
+    digits: int
+    rows: tuple[Row, ...]
+    dots: tuple[Dot, ...]
+    staircase: tuple[Stair, ...]
+    incumbent_curves: Mapping[str, Curve]
+    baseline_curve: Curve
+    kinds: tuple[Kind, ...]
+    lineage: tuple[Ancestor, ...]
+    spent: tuple[Spent, ...]
+    roles: tuple[tuple[str, Bill], ...]
+    mended: tuple[str, ...]
+    started_at: str
+    last_at: str
+    now: datetime
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.direction == "minimize"
+
+    @property
+    def cost_per_merge(self) -> float | None:
+        """Money for each confirmed improvement in US dollars, None before the first."""
+        return self.cost_usd / self.landed if self.landed else None
+
+
+def figures(
+    campaign: Campaign,
+    *,
+    diffs: Mapping[int, str] = _NO_DIFFS,
+    talks: Mapping[int, tuple[Talk, ...]] = _NO_TALKS,
+    now: datetime,
+    prior_sigma: float | None = None,
+    prior_degrees: float = 3.0,
+    max_unread: int | None = None,
+    pauses: bool = False,
+) -> Figures:
+    """Compute what there is to show of `campaign`.
+
+    `diffs` maps experiments to unified diffs and `talks` to what their agents said; `now` is an aware datetime;
+    the prior of the noise is that of `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma`
+    is None. So many merges may be unread as `max_unread` says, and the loop `pauses` then or goes on. Where a
+    campaign has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
+    """
+    runs = index_runs(campaign)
+    yardstick = yardstick_of(campaign, runs)
+    dots = dots_of(campaign, max_unread)
+    staircase = _staircase(campaign, runs, yardstick)
+    rows = tuple(
+        row_of(
+            campaign,
+            e,
+            runs,
+            diffs.get(e.number, ""),
+            bill_usd=campaign.bills.of_experiment(e.number).usd,
+            talks=talks.get(e.number, ()),
+            unread=max_unread,
+        )
+        for _, e in sorted(campaign.experiments.items())
+    )
+    noise = _noise(campaign, yardstick, prior_sigma, prior_degrees)
+    state, stop_reason, stop_detail = _state(campaign, now)
+    origin = origin_of(campaign, runs, yardstick) if campaign.incumbents else 0
+    baseline = measured(campaign.incumbents[origin], runs, yardstick) if campaign.incumbents else None
+    incumbent = measured(campaign.incumbent, runs, yardstick) if campaign.incumbents else None
+
+    def gain(*, unpicked: bool) -> Gain | None:
+        if not campaign.incumbents:
+            return None
+        return gain_of(
+            campaign,
+            runs,
+            yardstick,
+            sigma=noise.sigma,
+            degrees=noise.degrees,
+            since=origin,
+            unpicked=unpicked,
+        )
+
+    done = [row for row in rows if not row.open]
+    drawn = {row.curve_against for row in rows if row.curve_against}
+    return Figures(
+        name=campaign.started.campaign if campaign.started else "",
+        metric=campaign.metric,
+        direction=campaign.direction,
+        state=state,
+        stop_reason=stop_reason,
+        stop_detail=stop_detail,
+        baseline=baseline,
+        incumbent=incumbent,
+        best=_best(staircase, lower=campaign.direction == "minimize"),
+        gain=gain(unpicked=False),
+        corrected=with_all_merges(gain(unpicked=True)),
+        self_reported=campaign.self_reported,
+        taken_in=sum(1 for place in campaign.taken_in if place > origin),
+        left_out=campaign.left_out,
+        wished=campaign.wishes.counts(),
+        verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
+        total=len(rows),
+        open=len(rows) - len(done),
+        landed=sum(1 for row in rows if row.landed),
+        runs=len(dots),
+        failed_runs=sum(1 for dot in dots if dot.score is None),
+        unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
+        gpu_seconds=float(campaign.gpu_seconds()),
+        cost_usd=float(campaign.cost_usd()),
+        rejections=_rejections(campaign),
+        noise=noise,
+        debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
+        digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
+        rows=rows,
+        dots=dots,
+        staircase=staircase,
+        incumbent_curves={run: campaign.runs[run].curve for run in sorted(drawn)},
+        baseline_curve=_baseline_curve(campaign, runs, origin),
+        kinds=kinds_of(rows, lower=campaign.direction == "minimize"),
+        lineage=lineage_of(campaign, runs, yardstick, rows),
+        spent=spent_of(campaign, rows),
+        roles=roles_of(campaign),
+        mended=tuple(campaign.mended),
+        started_at=campaign.started_at,
+        last_at=campaign.last_at,
+        now=now,
+    )
+
+
+def status_json(figures: Figures) -> dict[str, Any]:
+    """Return the figures that scripts ask for, ready for `json.dumps`."""
+
+    def plain(of: Measured | None) -> dict[str, Any] | None:
+        return None if of is None else {"commit": of.commit, "score": of.score, "runs": of.runs}
+
+    gain = figures.gain
+    return {
+        "campaign": figures.name,
+        "metric": figures.metric,
+        "direction": figures.direction,
+        "state": figures.state,
+        "stop_reason": figures.stop_reason,
+        "stop_detail": figures.stop_detail,
+        "baseline": plain(figures.baseline),
+        "incumbent": plain(figures.incumbent),
+        "best": plain(figures.best),
+        "gain": None if gain is None else {"value": gain.value, "half_width": gain.half_width},
+        "corrected_gain": None
+        if figures.corrected is None
+        else {"value": figures.corrected.value, "half_width": figures.corrected.half_width},
+        "base_taken_in": figures.taken_in,
+        "base_left_out": None if figures.left_out is None else figures.left_out.reason,
+        "experiments": {**figures.verdicts, "total": figures.total, "open": figures.open},
+        "landed": figures.landed,
+        "runs": figures.runs,
+        "failed_runs": figures.failed_runs,
+        "unjailed": figures.unjailed,
+        "self_reported": figures.self_reported,
+        "gpu_seconds": figures.gpu_seconds,
+        "cost_usd": figures.cost_usd,
+        "rejections": {
+            "by_model": figures.rejections.rejected,
+            "trained": figures.rejections.trained,
+            **dict(figures.rejections.outcomes),
+        },
+        "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
+        "unreviewed": {
+            "merges": figures.debt.merges,
+            "lines": figures.debt.lines,
+            "limit": figures.debt.limit,
+            "held": list(figures.debt.held),
+            "reading": [row.number for row in figures.debt.reading],
+            "minutes": figures.debt.minutes,
+        },
+        "wished": dict(figures.wished),
+        "mended": list(figures.mended),
+    }
+
+
+def _baseline_curve(campaign: Campaign, runs: RunIndex, origin: int) -> Curve:
+    if not campaign.incumbents:
+        return ()
+    own = runs.by_commit.get(campaign.incumbents[origin], ())
+    return next((run.curve for run in own if len(run.curve) > 1), ())
+
+
+def _rejections(campaign: Campaign) -> Rejections:
+    """Count what a reviewing model rejected, and what came of those that were trained once."""
+    reviews = [e.review for e in campaign.experiments.values() if e.review is not None]
+    rejected = [r for r in reviews if not r.approved and not r.revise and not r.reviewer.startswith("rules")]
+    seen = [e.measured.outcome for e in campaign.experiments.values() if e.measured is not None]
+    return Rejections(len(rejected), tuple((outcome, seen.count(outcome)) for outcome in OUTCOMES))
+
+
+def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
+    if not staircase:
+        return None
+    best = (min if lower else max)(staircase, key=lambda stair: stair.score)
+    return Measured(best.commit, best.score, best.runs)
+
+
+def _noise(
+    campaign: Campaign, yardstick: Yardstick | None, prior_sigma: float | None, prior_degrees: float
+) -> NoiseSeen:
+    """Return the noise on the yardstick."""
+    runner, fingerprint = yardstick or ("", None)
+    weight = prior_degrees if prior_sigma is not None else 0.0
+    noise = pooled_noise(
+        _finite(campaign.score_groups(runner, fingerprint)),
+        prior_sigma=prior_sigma or 0.0,
+        prior_degrees=weight,
+    )
+    known = noise.degrees > 0 or prior_sigma is not None
+    return NoiseSeen(noise.sigma if known else None, noise.runs, runner, noise.degrees)
+
+
+def _finite(groups: list[list[float]]) -> list[list[float]]:
+    return [[score for score in group if isfinite(score)] for group in groups]
+
+
+def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> tuple[Stair, ...]:
+    """Return the incumbents that were measured, each from the run on that won it the place."""
+    position = {run: index for index, run in enumerate(campaign.runs)}
+    landed = {e.landed.commit: e.number for e in campaign.experiments.values() if e.landed}
+    stairs: list[Stair] = []
+    start = 0
+    for commit in campaign.incumbents:
+        # What was measured by other tests or data stands on another scale, and no stair leads from there to here.
+        of_commit = [r for r in runs.by_commit.get(commit, ()) if yardstick and r.fingerprint == yardstick[1]]
+        scores, _ = scores_on(of_commit, yardstick)
+        if not scores:
+            continue
+        number = landed.get(commit)
+        places = [position[run.run] for run in of_commit if run.experiment == number]
+        if stairs:
+            # What was landed is the incumbent from the run that won it the place; a commit that somebody
+            # else brought, or brought back, from its next run.
+            later = places[-1:] if number is not None else [place for place in places if place > start][:1]
+            start = max([start, *later])
+        stairs.append(Stair(start, commit, fmean(scores), len(scores), number))
+    return tuple(stairs)
+
+
+def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:
+    stopped = campaign.stopped
+    reason, detail = (stopped.reason, stopped.detail) if stopped else (None, "")
+    if campaign.paused:
+        return "paused", reason or "paused", detail
+    if stopped or campaign.stop_asked:
+        return "stopped", reason or "stopped", detail
+    if not campaign.runs and not campaign.experiments:
+        return "new", None, ""
+    held = any(datetime.fromisoformat(lease.until) > now for lease in campaign.leases.values())
+    return ("running" if held else "idle"), None, ""
+
+
+def experiment_json(row: Row) -> dict[str, Any]:
+    """Return an experiment's facts, as `status_json` does a campaign's; its curve and conversations are left out."""
+    apart = ("curve", "curve_against", "talks")
+    return {key: value for key, value in asdict(row).items() if key not in apart}

@@ -1,0 +1,106 @@
+"""How much the campaign's experiments gained, as the difference of means of runs that may be compared.
+
+What others brought by the base branch is no gain of an experiment: it is measured anew when it is taken in, and
+counting goes on from there. So a gain is a sum over stretches between two such points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bot.rules.campaign import Campaign
+from bot.rules.statistics import t_quantile
+from bot.tell.figures.measured import Yardstick, scores_on
+from bot.tell.figures.rows import RunIndex, usable_score
+
+GAIN_CONFIDENCE = 0.90
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the experiments made the incumbent: positive is better, in score units.
+
+    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None where
+    the noise is not known yet. Where winners were picked by these runs it flatters them: see `gain_of`.
+    `uncounted` is how many of the last winners it leaves out.
+    """
+
+    value: float
+    half_width: float | None
+    baseline_runs: int
+    incumbent_runs: int
+    uncounted: int = 0
+
+
+def origin_of(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> int:
+    """Return the place among the incumbents of the baseline: the first one, unless the base branch changed
+    what is measured, or moved on before the first one was ever run."""
+    wanted = yardstick[1] if yardstick else None
+    for place in (0, *campaign.taken_in):
+        own = runs.by_commit.get(campaign.incumbents[place], ())
+        if any(usable_score(run) is not None and run.fingerprint == wanted for run in own):
+            return place
+    return 0
+
+
+def gain_of(
+    campaign: Campaign,
+    runs: RunIndex,
+    yardstick: Yardstick | None,
+    *,
+    sigma: float | None,
+    degrees: float,
+    since: int,
+    unpicked: bool = False,
+) -> Gain | None:
+    """Return the gain from the incumbent at the place `since` to the present one; None where runs are missing.
+
+    With `unpicked` the winners' own runs, by which they were picked, don't count: what is left is free of
+    the bias that comes from picking. Winners without any other run yet are left out, as if they gained nothing.
+    """
+
+    def scores(commit: str, *, picked: bool) -> list[float] | None:
+        own = runs.by_commit.get(commit, ())
+        if not picked:
+            own = [run for run in own if run.experiment is None]
+        found, fits = scores_on(own, yardstick)
+        return found if fits else None
+
+    total, variance, before_runs, after_runs, uncounted = 0.0, 0.0, 0, 0, 0
+    for stretch in _stretches(campaign, since):
+        ends = list(reversed(stretch))
+        if unpicked:
+            ends = [commit for commit in ends if commit == stretch[0] or scores(commit, picked=False)]
+            uncounted += list(reversed(stretch)).index(ends[0])
+        before = scores(stretch[0], picked=True)
+        after = scores(ends[0], picked=not unpicked or ends[0] == stretch[0])
+        if before is None or after is None:
+            return None
+        before_runs, after_runs = before_runs + len(before), after_runs + len(after)
+        if ends[0] != stretch[0]:
+            total += fmean(before) - fmean(after)
+            variance += 1 / len(before) + 1 / len(after)
+    half_width = 0.0 if not variance else None
+    if variance and sigma is not None:
+        half_width = t_quantile(GAIN_CONFIDENCE, max(1.0, degrees)) * sigma * variance**0.5
+    value = total if campaign.direction == "minimize" or not total else -total
+    return Gain(value, half_width, before_runs, after_runs, uncounted)
+
+
+def with_all_merges(gain: Gain | None) -> Gain | None:
+    """Return a corrected gain as far as it can be told: None until runs that picked nothing were made with all merges
+    in. A part of the merges is not what the campaign gained, and is told nowhere."""
+    return None if gain is None or gain.uncounted else gain
+
+
+def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:
+    """Return the incumbents from `since` on, parted where the base branch was taken in.
+
+    Stretches in which nothing happened are left out, unless there is no other.
+    """
+    starts = [since, *(place for place in campaign.taken_in if place > since)]
+    ends = [*starts[1:], len(campaign.incumbents)]
+    parts: list[Sequence[str]] = [campaign.incumbents[a:b] for a, b in zip(starts, ends, strict=True)]
+    return [part for part in parts if part[0] != part[-1]] or parts[-1:]

@@ -1,0 +1,74 @@
+"""What a promotion carries: the merged changes that survive, and what they gained together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.rules.campaign import Campaign
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.gains import Gain, gain_of, with_all_merges
+from bot.tell.figures.measured import Measured, measured, yardstick_of
+from bot.tell.figures.rows import Row, index_runs, peak_memory_mb
+
+
+@dataclass(frozen=True)
+class PromotionFigures:
+    """What the base branch has not yet, from the incumbent `before` (the last that it holds) to `after`.
+
+    `changes` are the surviving merged experiments in the order in which they landed, `undone` the numbers of
+    those that were taken out again; `tried` counts the experiments whose effect was measured meanwhile.
+    `corrected` is the gain on runs that picked nothing.
+    """
+
+    before: Measured
+    after: Measured
+    gain: Gain | None
+    corrected: Gain | None
+    changes: tuple[Row, ...]
+    undone: tuple[int, ...]
+    tried: int
+    memory_mb: tuple[float | None, float | None]
+
+
+def promotion_figures(
+    campaign: Campaign, figures: Figures, since: int, lacking: Collection[str]
+) -> PromotionFigures:
+    """Return what goes with the campaign's incumbent to a base branch that holds the incumbents up to the place
+    `since`, and lacks the commits `lacking`."""
+    runs = index_runs(campaign)
+    yardstick = yardstick_of(campaign, runs)
+    places = {commit: place for place, commit in enumerate(campaign.incumbents)}
+    landed = [
+        e
+        for e in campaign.landed()
+        if e.landed and e.landed.commit in lacking and places[e.landed.commit] > since
+    ]
+    own = {e.number for e in landed}
+    gone = {e.reverts for e in landed if e.reverts in own}
+    undoing = {e.number for e in landed if e.reverts in own}
+    rows = {row.number: row for row in figures.rows}
+    fresh = set(campaign.incumbents[since:])
+    first, last = campaign.incumbents[since], campaign.incumbent
+    sigma, degrees = figures.noise.sigma, figures.noise.degrees
+
+    def gain(*, unpicked: bool) -> Gain | None:
+        return gain_of(
+            campaign, runs, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked
+        )
+
+    def memory(commit: str) -> float | None:
+        return max(
+            (mb for run in runs.by_commit.get(commit, ()) if (mb := peak_memory_mb(run))), default=None
+        )
+
+    return PromotionFigures(
+        before=measured(first, runs, yardstick),
+        after=measured(last, runs, yardstick),
+        gain=gain(unpicked=False),
+        corrected=with_all_merges(gain(unpicked=True)),
+        changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
+        undone=tuple(sorted(number for number in gone if number is not None)),
+        tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),
+        memory_mb=(memory(first), memory(last)),
+    )

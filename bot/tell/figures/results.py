@@ -1,0 +1,60 @@
+"""`results.tsv` in the columns of autoresearch, so that its analysis notebook reads our campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
+from bot.tell.figures.measured import measured, yardstick_of
+from bot.tell.figures.rows import RunIndex, index_runs, peak_memory_mb
+from bot.text import one_line
+
+COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
+
+
+def results_tsv(campaign: Campaign) -> str:
+    """Return the baseline and every finished experiment, in the order in which they ended.
+
+    `status` is keep (merged), discard or crash. An experiment without a score (refused, lost) counts as a
+    crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that of
+    https://github.com/karpathy/autoresearch (program.md, "Logging results").
+    """
+    runs = index_runs(campaign)
+    lines = ["\t".join(COLUMNS)]
+    if campaign.incumbents and (campaign.order or runs.by_commit.get(campaign.baseline)):
+        lines.append(_baseline(campaign, runs))
+    lines += [_line(experiment, runs) for experiment in campaign.finished()]
+    return "\n".join(lines) + "\n"
+
+
+def _baseline(campaign: Campaign, runs: RunIndex) -> str:
+    own = runs.by_commit.get(campaign.baseline, ())
+    mean = measured(campaign.baseline, runs, yardstick_of(campaign, runs)).score
+    return _join(campaign.baseline, mean, own, "crash" if mean is None else "keep", "baseline")
+
+
+def _line(experiment: Experiment, runs: RunIndex) -> str:
+    own = runs.by_experiment.get(experiment.number, ())
+    decision = experiment.decision
+    value = decision.score if decision and decision.verdict != "crashed" else None
+    if experiment.landed is not None:
+        status = "keep"
+    else:
+        status = "crash" if value is None else "discard"
+    commit = experiment.candidate.commit if experiment.candidate else experiment.parent
+    return _join(commit, value, own, status, experiment.title)
+
+
+def _join(
+    commit: str,
+    score: float | None,
+    runs: Sequence[RunFinished],
+    status: str,
+    words: str,
+) -> str:
+    memory = (peak_memory_mb(runs[0]) or 0.0) / 1024 if runs else 0.0
+    # A quote at the start of a field would make pandas read on to the next quote, over line ends.
+    description = one_line(words).replace('"', "'")
+    return "\t".join((commit[:7], f"{score or 0.0:.6f}", f"{memory:.1f}", status, description))

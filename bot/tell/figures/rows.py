@@ -1,0 +1,267 @@
+"""One row for each experiment and one dot for each run, taken from the folded campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+from typing import Literal
+
+from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished
+from bot.rules.experiment import Experiment
+from bot.rules.lost_runs import is_lost
+from bot.rules.stages import stage_of
+from bot.tell.figures.explanation import Explanation, Numbers, explain
+from bot.tell.figures.talks import Talk
+
+Curve = tuple[tuple[float, float, float], ...]
+RunKind = Literal["baseline", "incumbent", "candidate"]
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run as a row's details show it. `memory_mb` is its peak; `failure` is class and reason in words."""
+
+    run: str
+    seed: int
+    score: float | None
+    seconds: float
+    memory_mb: float | None
+    jail: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One experiment. `state` is its verdict, or the stage it waits for while it is open.
+
+    `effect` is candidate minus incumbent in score units; `runs` counts all its runs, `candidate_runs` and
+    `incumbent_runs` those that the verdict compared; `seconds` sums its runs; `curve` holds points of
+    (step, training seconds, training loss), and `curve_against` names the incumbent's run to lay beside it.
+    `cost_usd` is what its agents cost, `talks` what they said, as far as that is at hand.
+    """
+
+    number: int
+    state: str
+    verdict: str | None
+    open: bool
+    hypothesis: str
+    category: str
+    reason: str
+    expected_effect: str
+    risk: str
+    proposer: str
+    score: float | None
+    against: float | None
+    effect: float | None
+    half_width: float | None
+    runs: int
+    candidate_runs: int
+    incumbent_runs: int
+    commit: str | None
+    parent: str
+    pull: int | None
+    url: str | None
+    landed: bool
+    reverts: int | None
+    decision: str
+    lesson: str
+    added: int | None
+    removed: int | None
+    seconds: float
+    gpu_seconds: float
+    cost_usd: float
+    memory_mb: float | None
+    failure: str | None
+    curve: Curve
+    curve_against: str | None
+    run_lines: tuple[RunLine, ...]
+    diff: str
+    talks: tuple[Talk, ...]
+    explanation: Explanation
+    started_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One run on the progress chart. `index` counts all runs from 0 in the order they were recorded."""
+
+    index: int
+    at: str
+    score: float | None
+    kind: RunKind
+    experiment: int | None
+    state: str
+    landed: bool
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """The campaign's runs by commit and by experiment, so that 2,000 experiments need one pass."""
+
+    by_commit: Mapping[str, Sequence[RunFinished]]
+    by_experiment: Mapping[int, Sequence[RunFinished]]
+
+
+def index_runs(campaign: Campaign) -> RunIndex:
+    """Sort the campaign's runs by commit and by the experiment they were made for."""
+    by_commit: dict[str, list[RunFinished]] = {}
+    by_experiment: dict[int, list[RunFinished]] = {}
+    for run in campaign.runs.values():
+        by_commit.setdefault(run.commit, []).append(run)
+        if run.experiment is not None:
+            by_experiment.setdefault(run.experiment, []).append(run)
+    return RunIndex(by_commit, by_experiment)
+
+
+def state_of(campaign: Campaign, experiment: Experiment, unread: int | None) -> str:
+    """Return the verdict of a finished experiment, else the stage that comes next; `unread` merges may be unread."""
+    return verdict_of(experiment) or str(stage_of(campaign, experiment, unread))
+
+
+def verdict_of(experiment: Experiment) -> str | None:
+    """Return the verdict once the experiment is finished; one that ended without any is lost."""
+    return (experiment.verdict or "lost") if experiment.finished_at else None
+
+
+def peak_memory_mb(run: RunFinished) -> float | None:
+    """Return the run's peak memory in MiB: the GPU's where it has one, else the process's."""
+    return run.metrics.get("peak_vram_mb") or run.metrics.get("peak_memory_mb")
+
+
+def usable_score(run: RunFinished) -> float | None:
+    """Return the run's score, None where it failed or is no number that could be compared."""
+    return run.score if run.score is not None and isfinite(run.score) else None
+
+
+def failure_words(run: RunFinished) -> str | None:
+    """Return why a run failed, None where it did not."""
+    if run.failure is None:
+        return None
+    parts = [run.failure.get("class", ""), run.failure.get("reason", "")]
+    return ": ".join(part for part in parts if part) or "failed"
+
+
+def row_of(
+    campaign: Campaign,
+    experiment: Experiment,
+    runs: RunIndex,
+    diff: str,
+    *,
+    bill_usd: float = 0.0,
+    talks: tuple[Talk, ...] = (),
+    unread: int | None = None,
+) -> Row:
+    """Return the row of one experiment, whatever stage it has reached. `bill_usd` is what its models cost; `unread`
+    merges may be without a reader before it waits for one."""
+    proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
+    commit = experiment.landed.commit if experiment.landed else candidate.commit if candidate else None
+    own = runs.by_experiment.get(experiment.number, ())
+    final = [run for run in own if run.commit == commit]
+    scores = [score for run in final if (score := usable_score(run)) is not None]
+    with_curve = next((run for run in final if run.curve), None)
+    against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
+    blamed = [run for run in final if not is_lost(run) or not scores]
+    failed = next((run for run in blamed if run.failure is not None), None)
+    before, after = (_peak(runs.by_commit.get(each or "", ())) for each in (experiment.parent, commit))
+    numbers = Numbers(
+        effect=decision.effect if decision else None,
+        margin=decision.half_width if decision else None,
+        runs=decision.candidate_runs if decision else 0,
+        memory_before=before,
+        memory_after=after,
+    )
+    return Row(
+        number=experiment.number,
+        state=state_of(campaign, experiment, unread),
+        verdict=verdict_of(experiment),
+        open=experiment.finished_at is None,
+        hypothesis=experiment.title,
+        category=proposal.category if proposal else "",
+        reason=proposal.reason if proposal else "",
+        expected_effect=proposal.expected_effect if proposal else "",
+        risk=proposal.risk if proposal else "",
+        proposer=proposal.proposer if proposal else "",
+        score=decision.score if decision else (fmean(scores) if scores else None),
+        against=decision.against if decision else None,
+        effect=decision.effect if decision else None,
+        half_width=decision.half_width if decision else None,
+        runs=len(own),
+        candidate_runs=decision.candidate_runs if decision else len(scores),
+        incumbent_runs=decision.incumbent_runs if decision else 0,
+        commit=commit,
+        parent=experiment.parent,
+        pull=experiment.pull.pull if experiment.pull else None,
+        url=experiment.pull.url if experiment.pull else None,
+        landed=experiment.landed is not None,
+        reverts=experiment.reverts,
+        decision=decision.reason if decision else "",
+        lesson=decision.lesson if decision else "",
+        added=candidate.added if candidate else None,
+        removed=candidate.removed if candidate else None,
+        seconds=sum(run.seconds for run in own),
+        gpu_seconds=sum(run.gpu_seconds for run in own),
+        cost_usd=(proposal.cost_usd if proposal else 0.0) + bill_usd,
+        memory_mb=_peak(own),
+        failure=failure_words(failed) if failed else None,
+        curve=with_curve.curve if with_curve else (),
+        curve_against=against.run if against else None,
+        run_lines=tuple(_line(run) for run in own),
+        diff=diff,
+        talks=talks,
+        explanation=explain(experiment, numbers),
+        started_at=experiment.claimed_at,
+        finished_at=experiment.finished_at,
+    )
+
+
+def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
+    """Return every run of the campaign as a dot, in the order they were recorded; `unread` as for `row_of`."""
+    dots = []
+    for index, run in enumerate(campaign.runs.values()):
+        experiment = campaign.experiments.get(run.experiment) if run.experiment is not None else None
+        kind: RunKind = "candidate" if experiment else "incumbent"
+        if experiment is None and campaign.incumbents and run.commit == campaign.baseline:
+            kind = "baseline"
+        score = usable_score(run)
+        dots.append(
+            Dot(
+                index=index,
+                at=campaign.run_times.get(run.run, ""),
+                score=score,
+                kind=kind,
+                experiment=experiment.number if experiment else None,
+                state=state_of(campaign, experiment, unread) if experiment else kind,
+                landed=experiment is not None and experiment.landed is not None,
+                failure=failure_words(run) or (None if score is not None else "no usable score"),
+            )
+        )
+    return tuple(dots)
+
+
+def _peak(runs: Sequence[RunFinished]) -> float | None:
+    return max((mb for run in runs if (mb := peak_memory_mb(run)) is not None), default=None)
+
+
+def _line(run: RunFinished) -> RunLine:
+    return RunLine(
+        run=run.run,
+        seed=run.seed,
+        score=usable_score(run),
+        seconds=run.seconds,
+        memory_mb=peak_memory_mb(run),
+        jail=run.jail,
+        failure=failure_words(run),
+    )
+
+
+def _beside(run: RunFinished | None, others: Sequence[RunFinished]) -> RunFinished | None:
+    """Return the incumbent's run to lay beside a curve: same runner and same seed where there is one."""
+    if run is None:
+        return None
+    drawn = [other for other in others if other.curve]
+    return max(drawn, key=lambda other: (other.runner == run.runner, other.seed == run.seed), default=None)

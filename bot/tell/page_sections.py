@@ -1,0 +1,141 @@
+"""The folded parts of the page between chart and table: kinds of change, lineage, learning curves, cost."""
+
+from __future__ import annotations
+
+from bot.tell.document import Part, Words, cut, say, table
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.insights import Ancestor
+from bot.tell.figures.rows import Row
+from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, margin, money
+from bot.tell.writers import html
+from bot.text import one_line
+
+COMPARED = 3  # merged experiments whose curves are drawn to begin with
+_USES = {"incumbent": "measuring the incumbent", "open": "still open"}
+
+
+def sections_html(figures: Figures) -> str:
+    """Return the sections that have something to say; none before the first run."""
+    parts = [_kinds(figures), _lineage(figures), _curves(figures), _cost(figures)]
+    return "".join(part for part in parts if part)
+
+
+def compared(figures: Figures) -> list[int]:
+    """Return the experiments whose curves the page compares with the baseline's to begin with."""
+    drawn = [row for row in figures.rows if len(row.curve) > 1]
+    won = [row.number for row in drawn if row.landed][-COMPARED:]
+    return won or [row.number for row in drawn][-1:]
+
+
+def _link(row: Row, text: str | None = None) -> Words:
+    return Words(text or f"#{row.number}", url=f"#e{row.number}")
+
+
+def _kinds(figures: Figures) -> str:
+    if not figures.kinds:
+        return ""
+    rows = {row.number: row for row in figures.rows}
+    won = [kind for kind in figures.kinds if kind.merged]
+    if won:
+        said = f"{one_line(won[0].name, 40)} was merged most often: {won[0].merged:,} of {won[0].tried:,}"
+    else:
+        said = f"{count(len(figures.kinds), 'kind')} of change tried, none merged yet"
+    lines: list[list[Part]] = []
+    for kind in figures.kinds:
+        best = rows[kind.best] if kind.best is not None else None
+        effect: Part = NOTHING
+        if best is not None:
+            effect = say("{} {}", margin(best.effect, best.half_width, figures.digits), _link(best))
+        lines.append(
+            [
+                cut(kind.name, 60), f"{kind.tried:,}", f"{kind.merged:,}", f"{kind.share:.0%}", effect,
+                f"{kind.inconclusive:,}", f"{kind.crashed:,}", gpu_hours(kind.gpu_seconds), money(kind.cost_usd),
+            ]
+        )  # fmt: skip
+    heads = (
+        "Kind", "Tried", "Merged", "Share", "Largest merged effect", "Inconclusive", "Crashed", "GPU-hours",
+        "Spent on agents",
+    )  # fmt: skip
+    return html.folded("kinds", "What worked", said, html.write((table(heads, lines, "-nnnnnnnn"),)))
+
+
+def _lineage(figures: Figures) -> str:
+    if not figures.lineage or not figures.runs:
+        return ""
+    rows = {row.number: row for row in figures.rows}
+    steps = len(figures.lineage) - 1
+    said = (
+        f"{count(steps, 'incumbent')} after the baseline" if steps else "the baseline is still the incumbent"
+    )
+    newest = reversed(list(enumerate(figures.lineage)))
+    items = "".join(_ancestor(step, rows, figures, last=place == steps) for place, step in newest)
+    return html.folded("lineage", "Lineage", said, f'<ol class="lineage" reversed>{items}</ol>')
+
+
+def _ancestor(step: Ancestor, rows: dict[int, Row], figures: Figures, *, last: bool) -> str:
+    row = rows.get(step.experiment) if step.experiment is not None else None
+    if row is not None:
+        came = html.line((_link(row, f"#{row.number} {one_line(row.hypothesis, 140)}"),))
+    else:
+        came = {"baseline": "Baseline", "base": "The base branch was taken in"}.get(
+            step.origin, "Moved by hand"
+        )
+    marks = ' <span class="badge">incumbent</span>' if last else ""
+    if step.undone_by is not None:
+        marks += f' <span class="badge inconclusive">taken back by #{step.undone_by}</span>'
+    tries = "".join(_try(rows[number]) for number in step.tried)
+    tried = f'<div class="tries"><span>{count(len(step.tried), "experiment")} on it</span>{tries}</div>'
+    return (
+        f"<li><div><b>{decimals(step.score, figures.digits)}</b> {came}{marks}</div>"
+        f"<p><code>{html.escape(step.commit[:10])}</code>, {count(step.runs, 'scored run')}</p>"
+        f"{tried if step.tried else ''}</li>"
+    )
+
+
+def _try(row: Row) -> str:
+    state = "open" if row.open else row.state
+    name = html.escape(f"{state}: {one_line(row.hypothesis, 100)}")
+    return f'<a class="try {state}" href="#e{row.number}" title="{name}">{row.number}</a>'
+
+
+def _curves(figures: Figures) -> str:
+    """Return the place for the curves that are compared: the page's script draws them."""
+    if not compared(figures):
+        return ""
+    inside = (
+        '<div id="compare"></div><p class="note">Training loss, as each training told it. “Compare” in an experiment’s'
+        " details adds its curve.</p>"
+    )
+    return html.folded("curves", "Learning curves", "compared with each other", inside)
+
+
+def _cost(figures: Figures) -> str:
+    if not figures.spent:
+        return ""
+    each = figures.cost_per_merge
+    said = f"{gpu_hours(figures.gpu_seconds)} GPU-hours, {money(figures.cost_usd)} for agents"
+    said += "" if each is None else f", {money(each)} for each confirmed improvement"
+    lines: list[list[Part]] = [
+        [
+            _USES.get(spent.use, spent.use), f"{spent.experiments:,}" if spent.experiments else NOTHING,
+            f"{spent.runs:,}", gpu_hours(spent.gpu_seconds), money(spent.cost_usd),
+        ]
+        for spent in figures.spent
+    ]  # fmt: skip
+    lines.append(
+        [Words("all together", "strong"), f"{figures.total:,}", f"{figures.runs:,}", gpu_hours(figures.gpu_seconds),
+         money(figures.cost_usd)]
+    )  # fmt: skip
+    tables = [table(("Spent on", "Experiments", "Runs", "GPU-hours", "Spent on agents"), lines, "-nnnn")]
+    if figures.roles:
+        heads = ("Role", "Calls", "Tokens read", "From the cache", "Tokens written", "Cost")
+        rows: list[list[Part]] = [
+            [
+                cut(role, 40), f"{bill.calls:,}", f"{bill.prompt_tokens:,}", f"{bill.cached_share:.0%}",
+                f"{bill.output_tokens:,}",
+                money(bill.usd) + (f" and {bill.unpriced:,} unpriced" if bill.unpriced else ""),
+            ]
+            for role, bill in figures.roles
+        ]  # fmt: skip
+        tables.append(table(heads, rows, "-nnnnn"))
+    return html.folded("cost", "Cost", said, html.write(tuple(tables)))

@@ -1,0 +1,134 @@
+"""The sentences about an experiment that more than one place says: one voice, tested as text. Not escaped yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.rules.campaign import Campaign
+from bot.rules.events import Direction, ExperimentDecided
+from bot.rules.experiment import Experiment
+from bot.rules.self_reported import WORD
+from bot.rules.statistics import Comparison
+from bot.rules.stopping import Stop
+from bot.tell.numbers import decimals, margin, places
+from bot.tell.writers.markdown import title
+from bot.text import disarmed, one_line
+
+SUBJECT_LIMIT = 120
+
+
+def tokens_scored(metrics: Mapping[str, float]) -> str:
+    """Say how many of the repository's validation tokens a score is made of; "" where it is no such score."""
+    scored, whole = int(metrics.get("eval_tokens", 0)), int(metrics.get("eval_tokens_of", 0))
+    if not scored or not whole:
+        return ""
+    if scored >= whole:
+        return f"scores are made of all {scored:,} validation tokens"
+    return (
+        f"scores are made of {scored:,} of the repository's {whole:,} validation tokens"
+        " (`evaluator: {eval_tokens: all}` takes all of them)"
+    )
+
+
+def better(effect: float, direction: Direction) -> bool:
+    return effect < 0 if direction == "minimize" else effect > 0
+
+
+def commit_message(
+    *, experiment: int, campaign: str, hypothesis: str, category: str, reason: str, expected: str,
+    proposer: str,
+) -> str:  # fmt: skip
+    """Return the message of an experiment's commit: `git log` alone tells the night.
+
+    The proposer's words are disarmed: a merged commit that "fixes #3" would close that issue.
+    """
+    return "\n".join(
+        [
+            title(hypothesis, SUBJECT_LIMIT) or f"Experiment {experiment}",
+            "",
+            disarmed(reason).strip(),
+            "",
+            f"Expected: {disarmed(one_line(expected))}",
+            "",
+            f"Nocturne-Campaign: {one_line(campaign)}",
+            f"Nocturne-Experiment: {experiment}",
+            f"Nocturne-Category: {disarmed(one_line(category))}",
+            f"Nocturne-Proposer: {disarmed(one_line(proposer))}",
+            "",
+        ]
+    )
+
+
+def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | None = None) -> str:
+    """Return the status line, `val_bpb 0.9721, -0.0016 ± 0.0006 vs 0.9737 (2+3 runs)`; empty if unmeasured.
+
+    A metric's name is shortened where the line would have more than `limit` characters; no figure is.
+    """
+    if decision.effect is None or decision.score is None or decision.against is None:
+        return ""
+    digits = decision_places(decision)
+    figures = (
+        f" {decimals(decision.score, digits)}, {margin(decision.effect, decision.half_width, digits)}"
+        f" vs {decimals(decision.against, digits)}"
+        f" ({decision.candidate_runs}+{decision.incumbent_runs} runs)"
+    )
+    return one_line(campaign.metric, None if limit is None else limit - len(figures)) + figures
+
+
+def decision_places(decision: ExperimentDecided) -> int:
+    """Return how many decimals the figures of a verdict deserve."""
+    return places(decision.half_width or decision.sigma or abs(decision.effect or 0.0) or 1.0)
+
+
+def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, direction: Direction) -> str:
+    """Say in one sentence what an experiment taught."""
+    what = experiment.title
+    if decision.verdict == "crashed":
+        return f"{what}: crashed ({decision.reason})."
+    if decision.verdict == "rejected":
+        return f"{what}: refused before training ({decision.reason})."
+    if decision.effect is None:
+        return f"{what}: {decision.reason}."
+    amount = margin(abs(decision.effect), decision.half_width, decision_places(decision), "")
+    if decision.verdict == "improved":
+        return f"{what}: improves {metric} by {amount} ({decision.reason})."
+    if better(decision.effect, direction):
+        return f"{what}: seemed to improve {metric} by {amount}, which this noise can produce by chance."
+    return f"{what}: {f'worsens {metric} by {amount}' if decision.effect else f'leaves {metric} as it is'}."
+
+
+def breach(breaches: Sequence[str]) -> str:
+    """Return the reason of a verdict on a candidate that breaks guards."""
+    return f"breaks {'a guard' if len(breaches) == 1 else 'guards'}: {'; '.join(breaches)}"
+
+
+def breach_lesson(
+    experiment: Experiment, breaches: Sequence[str], result: Comparison | None, metric: str,
+    direction: Direction,
+) -> str:  # fmt: skip
+    """Say what an experiment taught whose candidate breaks guards."""
+    what = f"{experiment.title}: {breach(breaches)}"
+    if result is None:
+        return f"{what}."
+    turn = "though it improves" if better(result.effect, direction) else "and worsens"
+    digits = places(result.half_width or abs(result.effect) or 1.0)
+    amount = margin(abs(result.effect), result.half_width, digits, "")
+    return f"{what}, {turn} {metric} by {amount}."
+
+
+def stopped(stop: Stop) -> str:
+    return f"The loop stopped ({stop.reason}): {stop.detail}."
+
+
+def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
+    """Say what measuring head and baseline again has shown; by self-reported scores nothing is shown to hold."""
+    digits = places(comparison.half_width or abs(comparison.effect) or 1.0)
+    gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
+    said = (
+        f"Measured again with {comparison.candidate_runs} new seeds each: {campaign.metric}"
+        f" {decimals(comparison.incumbent, digits)} → {decimals(comparison.candidate, digits)},"
+        f" a gain of {margin(gain, comparison.half_width, digits, '')}"
+    ) + (" (one-sided 90 %)" if comparison.half_width else "")
+    if campaign.self_reported:
+        return f"{said}: {WORD}, by code that candidates may change."
+    return f"{said}: the improvement holds." if holds else f"{said}: that is not beyond the noise."

@@ -1,0 +1,208 @@
+"""A campaign as a whole: the report that a ledger shows as its README, and where it stands in short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.tell.document import (
+    Block,
+    Document,
+    Facts,
+    Line,
+    Paragraph,
+    Part,
+    Picture,
+    Words,
+    bullets,
+    cut,
+    heading,
+    linked,
+    paragraph,
+    say,
+    table,
+)
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.debt import reading_title, size_words
+from bot.tell.figures.rows import Row
+from bot.tell.numbers import count, decimals, margin, moment
+from bot.tell.words import (
+    facts,
+    gain_note,
+    gain_words,
+    lines_words,
+    rejections_note,
+    score_words,
+    state_words,
+    time_words,
+    title,
+    warnings,
+)
+
+_LATEST = 5
+_READING = 20
+COLUMNS = ("#", "verdict", "hypothesis", "score", "effect", "runs", "lines", "time")
+_WIDE = ("#", "verdict", "score", "effect", "runs", "lines", "time", "hypothesis")
+_NARROW = ("#", "verdict", "effect", "runs", "hypothesis")
+
+
+def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead_ends: int = 20) -> Document:
+    """Return the report; `chart` is the path of the progress chart beside it, None if there is none.
+
+    `latest` and `dead_ends` limit how many experiments those two parts name; every win is named.
+    """
+    first, last = score_words(figures)
+    small = [gain_note(figures), rejections_note(figures)]
+    return (
+        heading(title(figures), 1),
+        paragraph("**{} {} → {}**, {}", cut(figures.metric, 64), first, last, gain_words(figures)),
+        Paragraph((Words(state_words(figures), "soft"),)),
+        *notes(figures),
+        headline_facts(figures),
+        *((Picture("progress", chart),) if chart is not None else ()),
+        *(Paragraph((Words(note),), "small") for note in small if note),
+        *_reading(figures),
+        *_wins(figures),
+        *_latest(figures, latest),
+        *_dead_ends(figures, dead_ends),
+        Paragraph(say("Written {}.", moment(figures.now.isoformat())), "small"),
+    )
+
+
+def standing(figures: Figures) -> Document:
+    """Return where the campaign stands, short enough for a comment."""
+    first, last = score_words(figures)
+    rows = figures.rows[::-1][:_LATEST]
+    return (
+        paragraph(
+            "**Campaign {}**: {} {} → **{}**, {}",
+            cut(figures.name, 80), cut(figures.metric, 64), first, last, cut(gain_words(figures), 120),
+        ),
+        Paragraph((Words(state_words(figures), "soft", limit=400),)),
+        headline_facts(figures),
+        *((experiments(rows, figures, ("#", "verdict", "effect", "hypothesis")),) if rows else ()),
+        *reading(figures, _READING),
+        *notes(figures)[:_LATEST],
+    )  # fmt: skip
+
+
+def overview(figures: Figures) -> Document:
+    """Return the scores, the gain and what they cost: what a terminal shows of a campaign."""
+    first, last = score_words(figures)
+    return (
+        paragraph("{} {} → **{}**  {}", Words(figures.metric, limit=40), first, last, gain_words(figures)),
+        Paragraph((Words(state_words(figures), "soft"),)),
+        headline_facts(figures),
+        *(Paragraph((Words(note),), "small") for note in [rejections_note(figures)] if note),
+        *notes(figures),
+        *reading(figures),
+    )
+
+
+def latest_experiments(figures: Figures, *, latest: int = 20, width: int = 80) -> Document:
+    """Return the latest experiments, the newest last.
+
+    Below 100 columns of `width` the hypothesis needs the room of what can be looked up: score, lines, time.
+    """
+    rows = figures.rows[-latest:]
+    return (experiments(rows, figures, _WIDE if width >= 100 else _NARROW),) if rows else ()
+
+
+def headline_facts(figures: Figures) -> Facts:
+    """Return the figures at a glance."""
+    return Facts(tuple((name, (cut(value, 80),)) for name, value in facts(figures)))
+
+
+def notes(figures: Figures) -> tuple[Paragraph, ...]:
+    """Return what a reader must know before believing the figures."""
+    return tuple(Paragraph((cut(text, 400),), "note") for text in warnings(figures))
+
+
+def experiments(rows: Sequence[Row], figures: Figures, columns: Sequence[str] = COLUMNS) -> Block:
+    """Return experiments as a table of these columns."""
+    cells = [_cells(row, figures.digits) for row in rows]
+    kinds = "".join("-" if name in ("verdict", "hypothesis") else "n" for name in columns)
+    return table(columns, [[each[name] for name in columns] for each in cells], kinds)
+
+
+def reading(figures: Figures, most: int | None = None) -> Document:
+    """Return what a human should read first, as a list below its title."""
+    rows = figures.debt.reading[:most]
+    lines = [say("{} ({}): {}", name(row), size_words(row), cut(row.hypothesis, 140)) for row in rows]
+    return (paragraph("**{}**", reading_title(figures.debt)), *bullets(lines)) if lines else ()
+
+
+def name(row: Row) -> Words:
+    """Return the experiment's number, linked to its pull request."""
+    return linked(row.number, row.url)
+
+
+def _cells(row: Row, digits: int) -> dict[str, Part]:
+    verdict = (
+        Words(f"{row.state}…", "soft") if row.open else Words(row.state, "strong" if row.landed else "plain")
+    )
+    return {
+        "#": name(row),
+        "verdict": verdict,
+        "hypothesis": cut(row.hypothesis, 140),
+        "score": decimals(row.score, digits),
+        "effect": margin(row.effect, row.half_width, digits),
+        "runs": row.runs,
+        "lines": lines_words(row),
+        "time": time_words(row),
+    }
+
+
+def _reading(figures: Figures) -> Document:
+    """Return what a human should read first, with what it is about."""
+    lines = [
+        say(
+            "{} {} ({}). {}",
+            name(row),
+            cut(row.hypothesis, 140),
+            size_words(row),
+            cut(row.explanation.changed, 300),
+        )
+        for row in figures.debt.reading
+    ]
+    return (heading(reading_title(figures.debt), 2), *bullets(lines)) if lines else ()
+
+
+def _wins(figures: Figures) -> Document:
+    rows = {row.number: row for row in figures.rows}
+    order = [stair.experiment for stair in figures.staircase if stair.experiment is not None]
+    lines = [_win(rows[number], figures.digits) for number in dict.fromkeys(order)]
+    return (heading("What was merged", 2), *bullets(lines, numbered=True)) if lines else ()
+
+
+def _win(row: Row, digits: int) -> Line:
+    effect, runs = margin(row.effect, row.half_width, digits), count(row.candidate_runs, "run")
+    said = cut(row.hypothesis, 140)
+    return say("{} {}: **{}** ({}, `{}`)", name(row), said, effect, runs, (row.commit or "")[:7])
+
+
+def _latest(figures: Figures, limit: int) -> Document:
+    if not figures.rows:
+        return (paragraph("No experiment has been made yet."),)
+    more = count(len(figures.rows) - limit, "earlier experiment")
+    return (
+        heading("Latest experiments", 2),
+        experiments(figures.rows[::-1][:limit], figures),
+        *((paragraph("{}.", more),) if len(figures.rows) > limit else ()),
+    )
+
+
+def _dead_ends(figures: Figures, limit: int) -> Document:
+    """Return what was tried and did not help, with the lesson: so that nobody tries it again."""
+    dead = [row for row in figures.rows[::-1] if not row.open and not row.landed]
+    lines = [
+        say("{} {} ({}){}", name(row), cut(row.hypothesis, 140), row.state, _lesson(row))
+        for row in dead[:limit]
+    ]
+    if not lines:
+        return ()
+    more = (paragraph("And {} more.", f"{len(dead) - limit:,}"),) if len(dead) > limit else ()
+    return (heading("Dead ends", 2), *bullets(lines), *more)
+
+
+def _lesson(row: Row) -> Line:
+    return say(": {}", cut(row.lesson, 240)) if row.lesson.strip() else ()

@@ -1,0 +1,137 @@
+"""The morning's summary: in one minute what happened, what to look at, and whether to worry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.config import Stop
+from bot.tell.document import Facts, Line, Paragraph, Picture, bullets, heading, line_of, say
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.debt import debt_words, reading_title, size_words
+from bot.tell.figures.period import Period
+from bot.tell.figures.rows import Row
+from bot.tell.message import Message
+from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, moment, money
+from bot.tell.views.news import NEEDS_HUMAN, Notice, experiment, merged, stop_line
+from bot.tell.words import corrected_words, score_words, state_words, title, warnings
+
+WINS, DEAD_ENDS, READING = 3, 3, 5
+
+
+def morning_message(
+    date: str, figures: Figures, past: Period, limits: Stop, *, untold: Sequence[Notice] = ()
+) -> Message:
+    """Return the summary of one date. `untold` are notices of the night that were not told yet."""
+    first, last = score_words(figures)
+    said = f"{figures.metric} {first} → {last}, {corrected_words(figures)}"
+    parts: list[tuple[str, list[Line]]] = [
+        ("Told only now", [notice.line for notice in untold if notice.line]),
+        ("Needs you", list(_needs(figures))),
+        ("Worth reading", [_win(row, figures) for row in wins(past, figures)]),
+        (reading_title(figures.debt), list(_reading(figures))),
+        ("Dead ends that taught something", [_dead(row) for row in dead_ends(past)]),
+        ("What comes next", list(_next(figures, limits))),
+    ]
+    chart = f"Progress of {title(figures)}: {first} to {last} in {count(figures.runs, 'run')}"
+    foot = say("Since {}; the whole campaign: {}.", moment(past.since), _whole(figures))
+    return Message(
+        key=f"morning:{date}",
+        title=f"{title(figures)}: the morning of {date}",
+        summary=said,
+        body=(
+            Facts(tuple((name, line_of(value)) for name, value in _facts(figures, past))),
+            *((Picture(chart),) if figures.dots else ()),
+            *(block for name, lines in parts if lines for block in (heading(name, 2), *bullets(lines))),
+            Paragraph(foot, "small"),
+        ),
+    )
+
+
+def is_quiet(past: Period, untold: Sequence[Notice]) -> bool:
+    """Whether there is nothing to say: no run, no verdict, no news."""
+    return not (past.runs or past.rows or untold)
+
+
+def wins(past: Period, figures: Figures) -> list[Row]:
+    """Return the merged experiments of the period worth reading: the largest gains first."""
+    sign = 1.0 if figures.lower_is_better else -1.0
+    landed = [row for row in past.rows if row.landed and row.effect is not None]
+    return sorted(landed, key=lambda row: (sign * (row.effect or 0.0), row.number))[:WINS]
+
+
+def dead_ends(past: Period) -> list[Row]:
+    """Return failures with a lesson: the clearest measurements first, then crashes."""
+    taught = [row for row in past.rows if not row.landed and row.lesson.strip()]
+
+    def clearness(row: Row) -> tuple[bool, float, int]:
+        if row.effect is None:
+            return True, 0.0, row.number
+        return False, -abs(row.effect) / (row.half_width or 1.0), row.number
+
+    return sorted(taught, key=clearness)[:DEAD_ENDS]
+
+
+def _facts(figures: Figures, past: Period) -> Iterator[tuple[str, str]]:
+    ends = f"{decimals(past.score_from, figures.digits)} → {decimals(past.score_to, figures.digits)}"
+    yield "Score", ends
+    yield "Experiments", f"{past.experiments:,}"
+    yield "Merged", f"{past.merged:,}"
+    yield "Crashed", f"{past.crashed:,}"
+    yield "GPU-hours", gpu_hours(past.gpu_seconds)
+    yield "Spent on agents", money(past.cost_usd)
+    each = past.cost_per_merge
+    yield "Per confirmed improvement", NOTHING if each is None else money(each)
+    yield "Unread", debt_words(figures.debt)
+
+
+def _whole(figures: Figures) -> str:
+    each = figures.cost_per_merge
+    return (
+        f"{count(figures.total, 'experiment')}, {figures.landed:,} merged,"
+        f" {gpu_hours(figures.gpu_seconds)} GPU-hours, {money(figures.cost_usd)}"
+        + ("" if each is None else f" ({money(each)} for each confirmed improvement)")
+    )
+
+
+def _needs(figures: Figures) -> Iterator[Line]:
+    if figures.stop_reason in NEEDS_HUMAN and figures.state == "stopped":
+        yield stop_line(figures.stop_reason or "", figures.stop_detail)
+    elif figures.state == "paused":
+        yield say("The campaign is paused; `nocturne resume` lets it go on.")
+    for text in warnings(figures):
+        yield say("{}", text)
+
+
+def _reading(figures: Figures) -> Iterator[Line]:
+    for row in figures.debt.reading[:READING]:
+        said = f"{row.hypothesis.rstrip('.')}. {row.explanation.changed}"
+        yield say("{} ({}): {}", experiment(row), size_words(row), said)
+    if len(figures.debt.reading) > READING:
+        yield say("and {} more: `nocturne status` lists them.", len(figures.debt.reading) - READING)
+
+
+def _win(row: Row, figures: Figures) -> Line:
+    return say("{}. {}", merged(row, figures), row.explanation.why)
+
+
+def _dead(row: Row) -> Line:
+    return say("{} ({}): {}", experiment(row), row.state, row.lesson)
+
+
+def _next(figures: Figures, limits: Stop) -> Iterator[Line]:
+    yield say("The campaign is {}.", state_words(figures))
+    for row in [row for row in figures.rows if row.open][:3]:
+        yield say("Open: {} ({}): {}", experiment(row), row.state, row.hypothesis)
+    done = figures.total - figures.open
+    left = [
+        (limits.experiments, f"{done:,} of {limits.experiments or 0:,} experiments are done"),
+        (
+            limits.gpu_hours,
+            f"{gpu_hours(figures.gpu_seconds)} of {limits.gpu_hours or 0:g} GPU-hours are used",
+        ),
+        (limits.cost_usd, f"{money(figures.cost_usd)} of {limits.cost_usd or 0:g} are spent"),
+        (limits.deadline, f"no new experiment after {limits.deadline}"),
+    ]
+    said = [text for limit, text in left if limit is not None]
+    if said:
+        yield say("{}.", "; ".join(said))

@@ -1,0 +1,233 @@
+"""The pull request that carries a campaign's confirmed gains to its base branch: read in ten minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from bot.rules.campaign import Campaign
+from bot.rules.decision import Rule
+from bot.rules.self_reported import WORD
+from bot.rules.unreviewed import unread
+from bot.tell.document import (
+    Document,
+    Line,
+    Paragraph,
+    Part,
+    bullets,
+    code,
+    cut,
+    heading,
+    linked,
+    paragraph,
+    say,
+    table,
+)
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.debt import minutes_of, size_words
+from bot.tell.figures.gains import GAIN_CONFIDENCE
+from bot.tell.figures.promotion import PromotionFigures
+from bot.tell.figures.rows import Row
+from bot.tell.numbers import count, decimals, margin
+from bot.tell.views.campaign import notes
+from bot.tell.views.change import FileLines
+from bot.tell.words import gain_amount, lines_words
+from bot.tell.writers import markdown
+
+_ROWS = 80  # changes in the table; each is at most 700 characters
+_FILES = 30
+_NAMED = 40  # experiments named in one line
+_WARNINGS = 5
+
+
+def promotion_title(figures: Figures, told: PromotionFigures) -> str:
+    """Return `Nocturne: val_bpb 0.9970 → 0.9721, 5 confirmed changes`."""
+    changes = count(len(told.changes), f"{trust(figures)} change")
+    ends = [decimals(end.score, figures.digits) for end in (told.before, told.after) if end.score is not None]
+    if told.gain is None:  # measured by different tests or machines: no two scores to lay side by side
+        ends = ends[-1:]
+    return f"Nocturne: {markdown.title(figures.metric, 64)} {' → '.join(ends)}, {changes}"
+
+
+def trust(figures: Figures) -> str:
+    """Return what a change of the campaign may be called: a score that its own code could write confirms nothing."""
+    return WORD if figures.self_reported else "confirmed"
+
+
+def promotion_body(
+    campaign: Campaign,
+    figures: Figures,
+    told: PromotionFigures,
+    files: Sequence[FileLines],
+    *,
+    rule: Rule,
+    base: str,
+    branch: str,
+    on_github: bool,
+    explained: int | None = None,
+) -> Document:
+    """Return the promotion's text: what is gained, change by change, what to ask, and how to take it.
+
+    Every part is bounded, whatever its words are, but for the explanations: of the first `explained` changes.
+    """
+    return (
+        *_headline(figures, told, base),
+        *_changes(figures, told),
+        *_explained(told.changes, {e.number for e in unread(campaign)}, explained),
+        *_files(files),
+        *_questions(figures, told, rule),
+        *_how(base, branch, on_github=on_github),
+    )
+
+
+def _explained(changes: Sequence[Row], unread: Collection[int], most: int | None) -> Document:
+    """Explain the first changes, in the order in which they landed."""
+    if not changes:
+        return ()
+    minutes = count(sum(minutes_of(row) for row in changes), "minute")
+    waiting = sum(row.number in unread for row in changes)
+    note = (
+        f"{waiting} of them nobody has read yet." if waiting else "Each of them was read by somebody before."
+    )
+    shown = changes if most is None else changes[:most]
+    left = count(len(changes) - len(shown), "more change")
+    return (
+        heading("What each change means, and what to ask"),
+        paragraph("About {} to read. {}", minutes, note),
+        *(block for row in shown for block in _change(row, is_unread=row.number in unread)),
+        *((paragraph("{}: each is explained on its own pull request.", left),) if shown != changes else ()),
+    )
+
+
+def _change(row: Row, *, is_unread: bool) -> Document:
+    said = row.explanation
+    name, size = linked(row.number, row.url), f"({size_words(row)}{', not read yet' if is_unread else ''})"
+    return (
+        paragraph("**{}: {}** {}", name, cut(row.hypothesis, 140), size),
+        *bullets(
+            [
+                say("What changes: {}", cut(said.changed, 300)),
+                say("Why it may work: {}", cut(said.why, 400)),
+                say("What it might break: {}", cut(said.risk, 300)),
+                *(say("Ask: {}", cut(question, 200)) for question in said.questions),
+            ]
+        ),
+    )
+
+
+def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
+    first, last = (decimals(end.score, figures.digits) for end in (told.before, told.after))
+    said = paragraph(
+        "**{} {} → {}** ({} is better), from {} out of {} of campaign {}. {} stays as it is until this is merged.",
+        cut(figures.metric, 64), first, last, "lower" if figures.lower_is_better else "higher",
+        count(len(told.changes), f"{trust(figures)} change"), count(told.tried, "experiment"), cut(figures.name, 80),
+        code(base),
+    )  # fmt: skip
+    return (said, Paragraph(_gain(figures, told)), *notes(figures)[:_WARNINGS])
+
+
+def _gain(figures: Figures, told: PromotionFigures) -> Line:
+    if told.gain is None:
+        return say(
+            "What they gained together can't be said: not all of it was measured on one kind of machine, by one"
+            " test."
+        )
+    picked = (
+        f"On all runs it is {gain_amount(figures, told.gain)}"
+        f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
+    )
+    if told.corrected is None:
+        return say(
+            "**The gain is not corrected for bias yet**: not all of it was measured again since it won. {}",
+            picked,
+        )
+    return say(
+        "**Gain, corrected for bias: {}**, on {}+{} runs that picked nothing (one-sided {} margin). {}",
+        gain_amount(figures, told.corrected), told.corrected.baseline_runs, told.corrected.incumbent_runs,
+        f"{GAIN_CONFIDENCE:.0%}", picked,
+    )  # fmt: skip
+
+
+def _changes(figures: Figures, told: PromotionFigures) -> Document:
+    heads = ("experiment", "hypothesis", "effect", "runs", "lines", "commit")
+    rows = [_row(row, figures.digits) for row in told.changes[-_ROWS:]]
+    said = []
+    if len(told.changes) > _ROWS:
+        earlier = count(len(told.changes) - _ROWS, "earlier change")
+        said.append(f"{earlier} not listed: `git log` has them all.")
+    if told.undone:
+        named = ", ".join(str(number) for number in told.undone[:_NAMED])
+        more = f" and {len(told.undone) - _NAMED} more" if len(told.undone) > _NAMED else ""
+        said.append(f"Merged and taken out again, so not counted: {named}{more}.")
+    return (
+        heading("What changed, one by one"),
+        table(heads, rows, "n-nnn-"),
+        *((paragraph(" ".join(said)),) if said else ()),
+    )
+
+
+def _row(row: Row, digits: int) -> list[Part]:
+    return [
+        linked(row.number, row.url), cut(row.hypothesis, 140), margin(row.effect, row.half_width, digits),
+        f"{row.candidate_runs}+{row.incumbent_runs}", lines_words(row), code((row.commit or "")[:7]),
+    ]  # fmt: skip
+
+
+def _files(files: Sequence[FileLines]) -> Document:
+    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    lines = [say("{}: {}", code(file.path), f"+{file.added:,} −{file.removed:,}") for file in files[:_FILES]]
+    if len(files) > _FILES:
+        lines.append(say("and {}", count(len(files) - _FILES, "more file")))
+    total = f"{count(len(files), 'file')} changed, {count(added, 'line')} added, {removed:,} removed."
+    return (heading("All together"), paragraph(total), *bullets(lines))
+
+
+def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document:
+    asked = [
+        "Would you make each of these changes without the score? One whose reason you don't see may fit this short"
+        " budget, this data or this kind of machine only."
+    ]
+    largest = max(told.changes, key=lambda row: abs(row.effect or 0.0), default=None)
+    if largest is not None and largest.effect is not None and len(told.changes) > 1:
+        effect = margin(largest.effect, largest.half_width, figures.digits)
+        asked.append(
+            f"Experiment {largest.number} has the largest effect ({effect}): is it the one you would expect?"
+        )
+    single = [abs(row.effect) for row in told.changes if row.effect is not None]
+    known = told.gain if told.corrected is None else told.corrected
+    if known is not None and len(single) > 1:
+        apart, together = (decimals(value, figures.digits) for value in (sum(single), known.value))
+        asked.append(
+            f"One by one the effects add up to {apart}, together they are {together}: the difference is what picking"
+            " and overlap pretend."
+        )
+    if told.tried:
+        chance = (1 - rule.confidence) * told.tried
+        asked.append(
+            f"{count(told.tried, 'experiment')} were measured at {rule.confidence:.0%} confidence. Were none of them"
+            f" any better, chance alone would have merged about {chance:.1f}."
+        )
+    before, after = told.memory_mb
+    if before and after:
+        asked.append(
+            f"Peak memory went from {before:,.0f} to {after:,.0f} MiB: is that all right where you train?"
+        )
+    asked.append("Does a longer training, at the length that you care for, keep the gain?")
+    return (heading("Before you merge"), *bullets(asked))
+
+
+def _how(base: str, branch: str, *, on_github: bool) -> Document:
+    call = say("the comment `/nocturne promote`") if on_github else say("`nocturne promote`")
+    return (
+        heading("How to take it"),
+        paragraph(
+            "Best by a merge commit: it keeps the commits that were measured. Squash and rebase do no harm: the"
+            " campaign takes {} in by itself and goes on from there. It also does when you push to {} otherwise. Each"
+            " change can be taken out before, by `revert` on its own pull request.",
+            code(base), code(base),
+        ),
+        paragraph(
+            "This pull request is kept up to date while {} goes on. Close it to turn the gains down; {} opens"
+            " another.",
+            code(branch), call,
+        ),
+    )  # fmt: skip

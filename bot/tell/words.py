@@ -1,0 +1,190 @@
+"""The sentences and labels that every rendering of a campaign shares. Plain text, not escaped yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.rules.self_reported import MEND, WORD
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.debt import debt_warning, debt_words
+from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
+from bot.tell.figures.rows import Row
+from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money
+
+_WISHES = 5
+NOT_MEASURED = "not measured yet"
+
+
+def title(figures: Figures) -> str:
+    """Return the campaign's name, or a word in its place before it has one."""
+    return figures.name or "campaign"
+
+
+def state_words(figures: Figures) -> str:
+    """Return the state, and for a stop its reason: `stopped (plateau): 12 experiments without ...`."""
+    if figures.stop_reason is None or figures.stop_reason == figures.state:
+        return f"{figures.state}: {figures.stop_detail}" if figures.stop_detail else figures.state
+    words = f"{figures.state} ({figures.stop_reason})"
+    return f"{words}: {figures.stop_detail}" if figures.stop_detail else words
+
+
+def score_words(figures: Figures) -> tuple[str, str]:
+    """Return the baseline's and the incumbent's score as text."""
+    ends = (figures.baseline, figures.incumbent)
+    first, last = (decimals(end.score if end else None, figures.digits) for end in ends)
+    return first, last
+
+
+def gain_words(figures: Figures) -> str:
+    """Return the gain as a phrase, such as `better by 0.0074 ± 0.0010`."""
+    if (too_early := _too_early(figures)) is not None:
+        return too_early
+    if figures.gain is None:
+        return "not comparable: measured on different machines, or by different tests"
+    return gain_amount(figures, figures.gain)
+
+
+def _too_early(figures: Figures) -> str | None:
+    """Return why a campaign can have no gain yet, None where it can."""
+    if figures.baseline is None or figures.baseline.score is None:
+        return NOT_MEASURED
+    if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
+        return "no improvement yet"
+    return None
+
+
+def gain_amount(figures: Figures, gain: Gain) -> str:
+    """Return a gain with its margin: `better by 0.0074 ± 0.0010`."""
+    word = "better" if gain.value >= 0 else "worse"
+    return f"{word} by {margin(abs(gain.value), gain.half_width, figures.digits, '')}"
+
+
+def gain_note(figures: Figures) -> str:
+    """Return what the gain is and is not, empty where there is none."""
+    gain = figures.gain
+    if gain is None or figures.incumbent == figures.baseline:
+        return ""
+    said = (
+        f"The difference between the means of {count(gain.baseline_runs, 'run')} of the baseline and "
+        f"{count(gain.incumbent_runs, 'run')} of the incumbent, with a one-sided {GAIN_CONFIDENCE:.0%} "
+        "margin. Winners were picked by their scores, so it flatters them."
+    )
+    if figures.corrected is not None and figures.corrected.half_width is not None:
+        value = margin(figures.corrected.value, figures.corrected.half_width, figures.digits, "")
+        said += f" Runs that picked nothing say {value}."
+    if figures.taken_in:
+        said += (
+            f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
+            " counted as a gain."
+        )
+    return said
+
+
+def facts(figures: Figures) -> list[tuple[str, str]]:
+    """Return the headline's figures as label and value."""
+    experiments = f"{figures.total:,}" + (f" ({figures.open} open)" if figures.open else "")
+    return [
+        ("Experiments", experiments),
+        ("Merged", f"{figures.landed:,}"),
+        ("Crashed", f"{figures.verdicts['crashed']:,}"),
+        ("Runs", f"{figures.runs:,}" + (f" ({figures.failed_runs} failed)" if figures.failed_runs else "")),
+        ("GPU-hours", gpu_hours(figures.gpu_seconds)),
+        ("Spent on agents", money(figures.cost_usd)),
+        ("Noise (sigma)", noise_words(figures)),
+        ("Unread", debt_words(figures.debt)),
+    ]
+
+
+def noise_words(figures: Figures) -> str:
+    """Return the noise of one run and what it was learned from."""
+    noise = figures.noise
+    if noise.sigma is None:
+        return "unknown"
+    if noise.sigma == 0:
+        return f"none, repeats exactly ({count(noise.runs, 'run')})"
+    return f"{noise.sigma:.2g} ({count(noise.runs, 'run') if noise.runs else 'assumed'})"
+
+
+def warnings(figures: Figures) -> list[str]:
+    """Return what a reader must know before believing the figures."""
+    said = []
+    if figures.unjailed:
+        said.append(
+            f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
+            "Candidate code could reach the network and the files of its user."
+        )
+    if figures.self_reported:
+        said.append(
+            "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"
+            f" after you have read its change, or build a wall: {MEND}."
+        )
+    if figures.left_out is not None:
+        said.append(
+            f"The base branch has moved to {figures.left_out.base[:12]}, and the campaign goes on without that:"
+            f" {figures.left_out.reason}."
+        )
+    if (waiting := debt_warning(figures.debt)) is not None:
+        said.append(waiting)
+    if figures.wished:
+        said.append(wished_words(figures.wished))
+    said += [f"Ledger mended: {note}" for note in figures.mended]
+    return said
+
+
+def wished_words(wished: Mapping[str, int]) -> str:
+    """Return what proposals wanted to import and could not, most wanted first."""
+    named = [f"{module} ({count(times, 'proposal')})" for module, times in list(wished.items())[:_WISHES]]
+    more = f" and {len(wished) - _WISHES} more" if len(wished) > _WISHES else ""
+    return (
+        f"Wished: {', '.join(named)}{more}. Candidates use what the environment has: install it where they run, or"
+        " say in the program that it is not to be had."
+    )
+
+
+def rejections_note(figures: Figures) -> str:
+    """Return how rejections by the reviewing model fared where they were trained once; empty where none was."""
+    seen = figures.rejections
+    if not seen.trained:
+        return ""
+    words = {
+        "better": "would have been better",
+        "worse": "would have been worse",
+        "unclear": "could not be told from the incumbent",
+        "crashed": "would have crashed",
+        "refused": "would have been refused by the evaluator",
+    }
+    said = [f"{times} {words[outcome]}" for outcome, times in seen.outcomes if times]
+    return (
+        f"Of {count(seen.rejected, 'proposal')} that the reviewer rejected {seen.trained} {_was(seen.trained)} trained"
+        f" once all the same: {', '.join(said)}."
+    )
+
+
+def _was(times: int) -> str:
+    return "was" if times == 1 else "were"
+
+
+def lines_words(row: Row) -> str:
+    """Return the size of a change, such as `+3 −2`."""
+    return "" if row.added is None or row.removed is None else f"+{row.added} \u2212{row.removed}"
+
+
+def memory_words(row: Row) -> str:
+    """Return the peak memory of an experiment's runs."""
+    return "" if row.memory_mb is None else memory(row.memory_mb)
+
+
+def time_words(row: Row) -> str:
+    """Return the time of an experiment's runs."""
+    return clock(row.seconds) if row.runs else ""
+
+
+def corrected_words(figures: Figures) -> str:
+    """Return the gain without the winner's bias as a phrase, or why there is none."""
+    gain = figures.corrected
+    if (too_early := _too_early(figures)) is not None:
+        return too_early
+    if gain is None:
+        return "not yet measured anew"
+    fresh = f"bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges"
+    return f"{gain_amount(figures, gain)} ({fresh}{f'; {WORD}' if figures.self_reported else ''})"

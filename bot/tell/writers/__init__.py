@@ -1,0 +1,1 @@
+"""How a document is written: one format in each file, and one escaper. None knows a campaign."""

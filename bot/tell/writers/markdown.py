@@ -1,0 +1,177 @@
+"""GitHub Markdown: documents, titles and commit messages in which nobody's words do anything.
+
+https://github.github.com/gfm/
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import groupby
+
+from bot.forge import BODY_LIMIT, cut
+from bot.tell.document import (
+    Block,
+    Bullets,
+    Code,
+    Curves,
+    Details,
+    Document,
+    Facts,
+    Heading,
+    Line,
+    Look,
+    Paragraph,
+    Picture,
+    Table,
+    Words,
+)
+from bot.text import clean, clean_diff, disarmed, fenced, one_line, web_address
+
+# What may stand between backticks as it is, also in a table: nothing of it ends a span or a cell.
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:+\-*/()\[\]\"'= {}%]+")
+# What means something inside a line, and what does only where a line begins.
+_INSIDE = re.compile(r"[\\`*_\[\]#|~]")
+_BEGINS = re.compile(r"^[-+=]|(?<=^\d)[.)](?=\s|$)")
+_NUMBERED = re.compile(r"^(\d{2,9})([.)])(?=\s|$)")  # would begin a list
+_JOINER = "\u200d"
+_SPARE = 1_000  # characters of a body, for what a forge adds to it
+_LONGEST = 300  # characters of a line within a block
+# Orange and grey tell apart on light and dark, and for those who see no red.
+_CHART = """\
+```mermaid
+---
+config:
+  themeVariables:
+    xyChart:
+      plotColorPalette: "#d9480f, #6e7781"
+---
+xychart-beta
+    x-axis "{axis}" {start} --> {end}
+    y-axis "{values}" {low} --> {high}
+{lines}
+```"""
+
+
+def write(document: Document) -> str:
+    """Return a document as Markdown."""
+    return "\n\n".join(said for block in document if (said := _block(block))) + "\n"
+
+
+def title(text: str, limit: int) -> str:
+    """Return `text` as a title: one line of at most `limit` characters that mentions nobody and links nowhere."""
+    line = one_line(text, limit)
+    while len(said := disarmed(line)) > limit:
+        line = one_line(line, len(line) - (len(said) - limit))
+    return said
+
+
+def escape(text: str, limit: int | None = None, *, begins: bool = True) -> str:
+    """Return `text` as one line of Markdown that shows what was written and does nothing, also in a table's cell.
+
+    Mentions, references to issues and addresses are broken by a zero-width joiner; a dollar sign is wrapped as
+    GitHub asks, so that it opens no formula
+    (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/writing-mathematical-expressions).
+    At most `limit` characters are shown, and the result is never longer than twice that. `begins` tells that
+    nothing stands before it on its line.
+    """
+    line = one_line(text, limit)
+    while True:
+        said = re.sub(r"#(?=\w)", f"#{_JOINER}", disarmed(line))
+        said = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        said = _INSIDE.sub(r"\\\g<0>", said)
+        if begins:
+            said = _NUMBERED.sub(r"\1\\\2", _BEGINS.sub(r"\\\g<0>", said))
+        said = said.replace("$", "<span>$</span>")
+        if limit is None or len(said) <= 2 * limit:
+            return said
+        line = one_line(line, len(line) * 3 // 4)
+
+
+def line(of: Line) -> str:
+    """Return a line of a document: neighbours that look alike are escaped together."""
+    said = ""
+    for look, alike in groupby(of, key=lambda words: words.look):
+        inside = ""
+        for url, group in groupby(alike, key=lambda words: web_address(words.url)):
+            shown = "".join(_shown(words) for words in group)
+            inside += _words(shown, look, url, begins=not said + inside)
+        mark = {"strong": "**", "soft": "_"}.get(look, "") if inside.strip() else ""
+        lead, tail = inside[:1].isspace() * " ", inside[-1:].isspace() * " "
+        said += f"{lead}{mark}{inside.strip()}{mark}{tail}" if mark else inside
+    return said
+
+
+def fitting(make: Callable[[int], Document], most: int, limit: int = BODY_LIMIT - _SPARE) -> str:
+    """Return the longest of the documents `make(0)` to `make(most)`, each longer than the last, within `limit`.
+
+    `limit` counts characters; without it is what a forge takes.
+    """
+    whole = write(make(most))
+    if len(whole) <= limit:
+        return whole
+    fits = bisect_right(range(most + 1), limit, key=lambda size: len(write(make(size))))
+    return cut(write(make(max(0, fits - 1))), limit)
+
+
+def code_block(text: str, language: str) -> list[str]:
+    """Return lines as a block that nothing within them ends."""
+    shown = clean_diff(text.rstrip("\n")) if language == "diff" else clean(text.rstrip("\r\n"))
+    return fenced(shown, language, _LONGEST)
+
+
+def _shown(words: Words) -> str:
+    """Return as much of the words as is shown, with the space around them."""
+    lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
+    shown = one_line(words.text, words.limit)
+    while len(escape(shown)) > 2 * words.limit:
+        shown = one_line(shown, len(shown) * 3 // 4)
+    return f"{lead}{shown}{tail}" if shown else lead
+
+
+def _words(text: str, look: Look, url: str | None, *, begins: bool) -> str:
+    lead, tail = text[:1].isspace() * " ", text[-1:].isspace() * " "
+    shown = text.strip()
+    if not shown:
+        return lead
+    if look == "issue" and re.fullmatch(r"#\d+", shown):
+        said = shown
+    elif look == "code" and _PLAIN.fullmatch(shown):
+        said = f"`{shown}`"
+    else:
+        said = escape(shown, begins=begins)
+    return f"{lead}[{said}]({url}){tail}" if url else f"{lead}{said}{tail}"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"{'#' * block.level} {line(block.line)}"
+        case Paragraph():
+            kind = {"note": "> **Note:** {}", "small": "<sub>{}</sub>"}.get(block.kind, "{}")
+            return kind.format(line(block.line))
+        case Bullets():
+            marks = (f"{place}." if block.numbered else "-" for place, _ in enumerate(block.lines, 1))
+            return "\n".join(f"{mark} {line(each)}" for mark, each in zip(marks, block.lines, strict=True))
+        case Facts():
+            names, values = zip(*block.pairs, strict=True)
+            return _table(Table(names, (values,)))
+        case Table():
+            return _table(block)
+        case Code():
+            return "\n".join(code_block(block.text, block.language))
+        case Curves():
+            lines = "\n".join(f"    line [{', '.join(values)}]" for values in block.lines)
+            return _CHART.format(**vars(block) | {"lines": lines})
+        case Picture():
+            return f"![{escape(block.shows)}]({block.path})" if block.path else ""
+        case Details():
+            return f"<details><summary>{escape(block.summary)}</summary>\n\n{write(block.inside)}\n</details>"
+
+
+def _table(table: Table) -> str:
+    rules = ["---:" if place in table.numeric else "---" for place, _ in enumerate(table.heads)]
+    heads = [escape(head, 64) for head in table.heads]
+    rows = [heads, rules, *([line(cell) for cell in row] for row in table.rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
