@@ -50,6 +50,9 @@ bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end co
 bench-kill: $(READY) ## Kill a campaign at random moments and go on
 	$(BIN)/python -m tests.benchmarks.kill_campaigns
 
+bench-bookkeeping: $(READY) ## What an experiment costs beside its training: CPU, git processes, pushes
+	$(BIN)/python -m tests.benchmarks.bookkeeping --list
+
 bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
 	$(BIN)/python -m tests.benchmarks.evaluator_cost
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 from bot.errors import UserError
 from bot.git import AUTHOR, Git
 from bot.git import objects as git_objects
-from bot.git.command import git_version
+from bot.git.command import Damaged, git_output, git_version, raise_for_disk
 from bot.process import ProcessFailed
 
 OLDEST = (2, 38)  # https://git-scm.com/docs/git-merge-tree: --write-tree
@@ -47,26 +49,36 @@ def merge_trees(git: Git, ours: str, theirs: str) -> Merged:
     return Merged(said.decode().split("\0")[0].strip())
 
 
-def merge_base(git: Git, one: str, other: str) -> str | None:
-    """Return the best common ancestor of two commits, None where there is none here."""
+def merge_file(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Return the three-way merge of one file's contents, None if they conflict or are binary."""
     try:
-        return git.run(["merge-base", one, other]).decode().split("\n")[0]
-    except ProcessFailed:
-        return None
+        with tempfile.TemporaryDirectory(prefix="nocturne-") as scratch:
+            for name, content in (("ours", ours), ("base", base), ("theirs", theirs)):
+                Path(scratch, name).write_bytes(content)
+            return git_output(["merge-file", "-p", "-q", "ours", "base", "theirs"], cwd=Path(scratch))
+    except ProcessFailed as error:
+        if error.returncode is None:
+            raise
+        return None  # the exit code counts the conflicts; 255 is a binary file
+    except OSError as error:
+        raise_for_disk(error)
+        raise
 
 
 def trees_between(git: Git, older: str, newer: str) -> dict[str, str]:
-    """Return {commit: tree} of what `newer` has and `older` has not."""
-    command = ["rev-list", "--no-commit-header", "--format=%H %T", newer, f"^{older}", "--"]
-    return dict(line.split(" ") for line in git.run(command).decode().splitlines())
+    """Return {commit: tree} of what `newer` has and `older` has not, newest first."""
+    return {commit: git.tree_and_parents(commit)[0] for commit in git.store.between(older, newer)}
 
 
 def committed_at(git: Git, commit: str) -> datetime:
     """Return when `commit` was made, as it says itself."""
-    said = git.run(["rev-list", "--no-commit-header", "--format=%ct", "--max-count=1", commit, "--"])
-    return datetime.fromtimestamp(int(said), timezone.utc)
+    content = git.store.read(commit, "commit")
+    if content is None:
+        raise Damaged(f"commit {commit} is missing")
+    who = next(line for line in content.split(b"\n") if line.startswith(b"committer "))
+    return datetime.fromtimestamp(int(who.split(b" ")[-2]), timezone.utc)
 
 
 def write_merge(git: Git, tree: str, parents: Sequence[str], message: str) -> str:
     """Write a merge commit, dated as its last parent: the same on every machine. No ref moves."""
-    return git_objects.write_commit(git.run, tree, parents, message, committed_at(git, parents[-1]), AUTHOR)
+    return git_objects.write_commit(git.store, tree, parents, message, committed_at(git, parents[-1]), AUTHOR)

@@ -87,11 +87,6 @@ def _host_and_path(url: str) -> tuple[str | None, str]:
     return None, url
 
 
-def embedded_path(git: Git) -> Path:
-    """Return where the embedded remote of `git` is, whether it exists or not."""
-    return git.common_dir / "nocturne" / "forge.git"
-
-
 def _is_address(git: Git, configured: str) -> bool:
     if "://" in configured or (":" in configured.split("/")[0] and "@" in configured):
         return True
@@ -99,7 +94,7 @@ def _is_address(git: Git, configured: str) -> bool:
 
 
 def _embedded(git: Git, note: str | None) -> Remote:
-    path = embedded_path(git)
+    path = git.own_remote
     head = path / "HEAD"
     if not head.is_file():
         create_bare(git, path)

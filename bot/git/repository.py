@@ -7,9 +7,9 @@ Index, working tree, HEAD and branches stay as they are; what we make are object
 from __future__ import annotations
 
 import functools
-import tempfile
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,72 +17,32 @@ from urllib.parse import unquote, urlsplit
 from bot.errors import UserError
 from bot.git import objects as git_objects
 from bot.git import transfer as git_transfer
+from bot.git.beside import TooMuch, fetch_beside, push_beside
 from bot.git.command import (
     Damaged,
-    RemoteUnreachable,
     durable_config,
     failure_text,
     git_output,
     last_line,
-    raise_for_disk,
 )
 from bot.git.export import export_tree
 from bot.git.objects import TreeEntry
 from bot.git.patience import patient
-from bot.git.transfer import PushResult, RefUpdate
+from bot.git.store import Store
+from bot.git.transfer import PushResult, RefUpdate, tracking_ref
 from bot.process import ProcessFailed
 from bot.rules.scope import REGULAR_MODES, FileChange
 
 AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"
-# Diffs and lists of files must not depend on the user's diff.* settings, nor on a `.gitmodules` that has
-# changes of its submodules ignored.
+# Diffs must not depend on the user's diff.* settings, nor on a `.gitmodules` that has changes of its submodules
+# ignored.
 _DIFF = (
     "diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
-    "--ignore-submodules=none",
+    "--ignore-submodules=none", "--diff-algorithm=histogram",
 )  # fmt: skip
-
-# Endings of the files in which a name is read; data and texts only mention it.
-_SOURCES = (
-    *(
-        "py",
-        "pyx",
-        "pyi",
-        "sh",
-        "bash",
-        "zsh",
-        "mk",
-        "c",
-        "h",
-        "cc",
-        "cpp",
-        "cxx",
-        "hh",
-        "hpp",
-        "cu",
-        "cuh",
-        "cl",
-    ),
-    *(
-        "m",
-        "mm",
-        "rs",
-        "go",
-        "java",
-        "kt",
-        "cs",
-        "js",
-        "mjs",
-        "ts",
-        "jl",
-        "zig",
-        "r",
-        "R",
-        "lua",
-        "cmake",
-        "metal",
-    ),
-)
-_GREP_TIMEOUT = 60.0  # seconds
+# What the store can look up; git itself is asked for anything odder.
+_NAME = re.compile(r"[0-9a-f]{40}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 
 
 class Git:
@@ -94,6 +54,22 @@ class Git:
         self.common_dir = common_dir
         self.login = dict(login or {})
         self._seen: tuple[str, frozenset[str], dict[str, str]] | None = None
+        self._remote_paths: dict[str, Path | None] = {}
+
+    @property
+    def own_remote(self) -> Path:
+        """Where the remote that we make ourselves lies, whether it exists or not."""
+        return self.common_dir / "nocturne" / "forge.git"
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The objects and refs of this repository, without starting git."""
+        return Store(self.top, self._bring)
+
+    def _bring(self, names: Sequence[str]) -> None:
+        """Have git get objects that a partial clone lacks from its remote."""
+        with suppress(ProcessFailed, Damaged):
+            self.run(["cat-file", "--batch-check"], "".join(f"{name}\n" for name in names).encode())
 
     @staticmethod
     def open(path: Path) -> Git:
@@ -136,12 +112,13 @@ class Git:
 
     def tracked(self, refs: Sequence[str]) -> dict[str, str]:
         """Return {full name: sha} of the remote's `refs` as they were when we last fetched or pushed them."""
-        here = git_transfer.local_refs(self.run, [git_transfer.tracking_ref(ref) for ref in refs])
-        known = {ref: here.get(git_transfer.tracking_ref(ref)) for ref in refs}
+        known = {ref: self.store.ref(tracking_ref(ref)) for ref in refs}
         return {ref: sha for ref, sha in known.items() if sha is not None}
 
     def resolve(self, rev: str) -> str | None:
-        """Return the full name of the commit that `rev` means here, None where it means none."""
+        """Return the full name of the commit that `rev` means here, None if it means none."""
+        if _PLAIN_NAME.fullmatch(rev):
+            return self.store.commit(rev)
         try:
             command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
             return self.run(command).decode().strip()
@@ -149,124 +126,63 @@ class Git:
             return None
 
     def read_blob(self, commit: str, path: str) -> bytes | None:
-        """Return the content of the file `path` in `commit`, None where there is none.
+        """Return the content of the file `path` in `commit`, None if there is none.
 
-        Raises `Damaged` where the file is there and cannot be read.
+        Raises `Damaged` if the file is there and cannot be read.
         """
-        return self.read_blobs(commit, [path])[path]
-
-    def read_blobs(self, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:
-        """Return {path: content} of several files of `commit` in one go; as `read_blob`."""
-        usual = [path for path in paths if "\n" not in path]
-        names = [f"{commit}:{path}" for path in usual]
-        found = dict(zip(usual, git_objects.read_objects(self.run, names, "blob"), strict=True))
-        for path in paths:
-            if found.get(path) is None:
-                found[path] = self._read_doubtful(commit, path)
-        return found
-
-    def _read_doubtful(self, commit: str, path: str) -> bytes | None:
-        """Read one file the slow way, which tells a path that is not there from a blob that is gone."""
-        entries = [entry for entry in self._entries([commit, "--", path]) if entry.path == path]
-        if not entries or entries[0].kind != "blob":
+        entry = git_objects.find_entry(self.store, self._tree(commit), path)
+        if entry is None or entry[0] in (git_objects.FOLDER, git_objects.SUBMODULE):
             return None
-        (content,) = git_objects.read_objects(self.run, [entries[0].sha])
+        content = self.store.read(entry[1], "blob")
         if content is None:
-            raise Damaged(f"object {entries[0].sha} ({path} in {commit}) is missing")
+            raise Damaged(f"object {entry[1]} ({path} in {commit}) is missing")
         return content
 
+    def read_blobs(self, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+        """Return {path: content} of several files of `commit`; as `read_blob`."""
+        return {path: self.read_blob(commit, path) for path in paths}
+
     def list_tree(self, commit: str, folder: str = "", recursive: bool = True) -> list[TreeEntry]:
-        """Return the entries below `folder` of `commit`, paths from the top; none where it is not there."""
-        where = ["--", f"{folder.rstrip('/')}/"] if folder else []
-        return self._entries([*(["-r"] if recursive else []), commit, *where])
-
-    def _entries(self, arguments: Sequence[str]) -> list[TreeEntry]:
-        said = self.run(["ls-tree", "-z", "--full-tree", *arguments]).decode(errors="surrogateescape")
-        entries = []
-        for line in said.split("\0")[:-1]:
-            meta, _, path = line.partition("\t")
-            mode, kind, sha = meta.split()
-            entries.append(TreeEntry(path, mode, kind, sha))
-        return entries
-
-    def mentioned(
-        self, commit: str, names: Collection[str], *, without: Sequence[str] = (), also: Sequence[str] = ()
-    ) -> frozenset[str]:
-        """Return which of `names` stand as whole words in the source files of `commit` and in the files `also`, those
-        in `without` left out."""
-        if not names:
-            return frozenset()
-        words = [word for name in sorted(names) for word in ("-e", name)]
-        paths = [f":(top,glob)**/*.{suffix}" for suffix in _SOURCES] + [":(top,glob)**/Makefile"]
-        paths += [f":(top,literal){path}" for path in also if path and not path.startswith(("/", "-", "../"))]
-        paths += [f":(top,exclude,literal){path}" for path in without]
-        command = ["grep", "--no-color", "-I", "-h", "-o", "-w", "-F", *words, commit, "--", *paths]
-        try:
-            said = self.run(command, timeout=_GREP_TIMEOUT)
-        except ProcessFailed as error:
-            if error.returncode == 1:  # no match
-                return frozenset()
-            if error.returncode is None:  # too much to look through: nothing speaks against any name
-                return frozenset(names)
-            raise
-        return frozenset(said.decode(errors="replace").split()) & frozenset(names)
-
-    def changed_files(self, base: str, head: str) -> list[tuple[str, str]]:
-        """Return (status, path) of every file that differs: A added, M modified, D deleted, T its type."""
-        said = self.run([*_DIFF, "--name-status", "-z", "--end-of-options", base, head])
-        parts = said.decode(errors="surrogateescape").split("\0")
-        return list(zip(parts[0:-1:2], parts[1::2], strict=True))
+        """Return the entries below `folder` of `commit`, paths from the top; none if it is not there."""
+        tree, folder = self._tree(commit), folder.rstrip("/")
+        if folder:
+            entry = git_objects.find_entry(self.store, tree, folder)
+            if entry is None or entry[0] != git_objects.FOLDER:
+                return []
+            tree = entry[1]
+        prefix = f"{folder}/".encode(errors="surrogateescape") if folder else b""
+        return list(git_objects.walk_tree(self.store, tree, prefix, recursive=recursive))
 
     def file_changes(self, base: str, head: str) -> list[FileChange]:
         """Return every file that differs, with modes and objects; nothing is read but trees."""
-        said = self.run([*_DIFF, "--raw", "--no-abbrev", "-z", "--end-of-options", base, head])
-        parts = said.decode(errors="surrogateescape").split("\0")
-        changes = []
-        for meta, path in zip(parts[0:-1:2], parts[1::2], strict=True):
-            old_mode, new_mode, old_sha, new_sha, status = meta.removeprefix(":").split(" ")
-            changes.append(FileChange(path, status, old_mode, new_mode, old_sha, new_sha))
-        return changes
+        return list(git_objects.tree_changes(self.store, self._tree(base), self._tree(head)))
 
     def tree_and_parents(self, commit: str) -> tuple[str, list[str]]:
         """Return the names of the tree and the parents that `commit` itself has written down."""
-        (content,) = git_objects.read_objects(self.run, [f"{commit}^{{commit}}"])
-        if content is None:
+        return git_objects.commit_headers(self.store, commit)
+
+    def _tree(self, commit: str) -> str:
+        known = commit if _NAME.fullmatch(commit) else self.resolve(commit)
+        if known is None:
             raise Damaged(f"commit {commit} is missing")
-        lines = content.partition(b"\n\n")[0].decode(errors="replace").split("\n")
-        parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
-        return lines[0].removeprefix("tree "), parents
+        return self.tree_and_parents(known)[0]
 
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
         """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
-        look = [
-            "-p",
-            "-U3",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            "--abbrev=12",
-            "--diff-algorithm=histogram",
-        ]
+        look = ["-p", "-U3", "--src-prefix=a/", "--dst-prefix=b/", "--abbrev=12"]
         said = self.run([*_DIFF, *look, "--end-of-options", base, head, "--", *paths])
         return said.decode(errors="replace")
 
     def numstat(self, base: str, head: str) -> tuple[int, int]:
         """Return how many lines were added and removed; binary files count as none."""
-        said = self.run([*_DIFF, "--numstat", "--diff-algorithm=histogram", "--end-of-options", base, head])
+        said = self.run([*_DIFF, "--numstat", "--end-of-options", base, head])
         counts = [line.split(b"\t")[:2] for line in said.splitlines()]
         numbers = [(int(added), int(removed)) for added, removed in counts if added != b"-"]
         return sum(added for added, _ in numbers), sum(removed for _, removed in numbers)
 
     def is_ancestor(self, a: str, b: str) -> bool:
-        """Say whether commit `a` is `b` or one of its ancestors; False where one of them is not here."""
-        if a == b:
-            return True
-        try:
-            self.run(["merge-base", "--is-ancestor", a, b])
-        except ProcessFailed as error:
-            if error.returncode in (1, 128):
-                return False
-            raise
-        return True
+        """Say whether commit `a` is `b` or one of its ancestors; False if one of them is not here."""
+        return self.store.is_ancestor(a, b)
 
     def is_dirty(self, paths: Sequence[str] = ()) -> list[str]:
         """Return the tracked files (of `paths`, where given) with changes that are not committed."""
@@ -295,19 +211,6 @@ class Git:
             f"{self.top} has no current branch: run `git remote set-head origin -a` or check one out"
         )
 
-    def message(self, commit: str) -> str:
-        """Return the whole message of `commit`."""
-        (content,) = git_objects.read_objects(self.run, [f"{commit}^{{commit}}"])
-        if content is None:
-            raise Damaged(f"commit {commit} is missing")
-        return content.partition(b"\n\n")[2].decode(errors="replace")
-
-    def log(self, range: str) -> list[tuple[str, str]]:
-        """Return (sha, subject) of the commits in `range` (`a..b`, or one revision), newest first."""
-        command = ["log", "--no-show-signature", "-z", "--format=%H %s", "--end-of-options", range, "--"]
-        said = self.run(command).decode(errors="replace")
-        return [(line[: line.index(" ")], line[line.index(" ") + 1 :]) for line in said.split("\0") if line]
-
     # Writing
 
     def commit_files(
@@ -323,10 +226,10 @@ class Git:
         None deletes a file; a file keeps its mode. The same arguments give the same commit on every
         machine. No ref moves.
         """
-        if parent is not None and len(parent) not in (40, 64):
+        if parent is not None and not _NAME.fullmatch(parent):
             parent = self.resolve(parent) or parent
-        tree = git_objects.write_tree(self.run, parent, files)
-        return git_objects.write_commit(self.run, tree, [parent] if parent else [], message, when, author)
+        tree = git_objects.write_tree(self.store, self._tree(parent) if parent else None, files)
+        return git_objects.write_commit(self.store, tree, [parent] if parent else [], message, when, author)
 
     def tree_with(self, base: str, head: str, paths: Collection[str]) -> str:
         """Return the tree of commit `base` with those of `paths` that are plain files in `head` and differ.
@@ -340,12 +243,8 @@ class Git:
         ]
         if not changed:
             return self.tree_and_parents(base)[0]
-        contents = git_objects.read_objects(self.run, [change.new_sha for change in changed], "blob")
-        files = {change.path: content for change, content in zip(changed, contents, strict=True)}
-        missing = [path for path, content in files.items() if content is None]
-        if missing:
-            raise Damaged(f"{missing[0]} of commit {head} is missing")
-        return git_objects.write_tree(self.run, base, files)
+        files = self.read_blobs(head, [change.path for change in changed])
+        return git_objects.write_tree(self.store, self._tree(base), files)
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the tree of `commit` into the empty `folder`: its blobs as they are, links as links.
@@ -356,22 +255,7 @@ class Git:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty")
-        export_tree(self.run, commit, folder)
-
-    def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-        """Return the three-way merge of one file's contents, None where they conflict or are binary."""
-        try:
-            with tempfile.TemporaryDirectory(prefix="nocturne-") as scratch:
-                for name, content in (("ours", ours), ("base", base), ("theirs", theirs)):
-                    Path(scratch, name).write_bytes(content)
-                return git_output(["merge-file", "-p", "-q", "ours", "base", "theirs"], cwd=Path(scratch))
-        except ProcessFailed as error:
-            if error.returncode is None:
-                raise
-            return None  # the exit code counts the conflicts; 255 is a binary file
-        except OSError as error:
-            raise_for_disk(error)
-            raise
+        export_tree(self.store, self._tree(commit), commit, folder)
 
     # The remote
 
@@ -386,8 +270,12 @@ class Git:
             seen_at, names, there = self._seen
             if seen_at == remote and names.issuperset(refs):
                 return {ref: there[ref] for ref in refs if ref in there}
+        beside = self._beside(remote)
+        if beside is not None:
+            with suppress(TooMuch):
+                return fetch_beside(self.store, beside, refs)
         far = self.remote_path(remote) is None
-        return git_transfer.fetch(self._reaching(remote), remote, refs, far=far)
+        return git_transfer.fetch(self._reaching(remote), self.store, remote, refs, far=far)
 
     @contextmanager
     def at_once(self, remote: str, refs: Sequence[str]) -> Iterator[None]:
@@ -410,8 +298,17 @@ class Git:
             self._seen = None
 
     def look_again(self) -> None:
-        """Forget what `at_once` saw."""
+        """Forget what `at_once` and the store saw."""
         self._seen = None
+        self.__dict__.pop("store", None)
+
+    def fetch_anew(self, remote: str, ref: str) -> None:
+        """Get the remote's `ref` as if nothing of it were here. Raises `Damaged` and `RemoteUnreachable`."""
+        ours = tracking_ref(ref)
+        with suppress(ProcessFailed, Damaged):
+            self.run(["update-ref", "-d", ours])
+        (self.common_dir / ours).unlink(missing_ok=True)  # a file that is no ref any more
+        git_transfer.fetch(self._reaching(remote), self.store, remote, [ref])
 
     def push(self, remote: str, updates: Sequence[RefUpdate]) -> PushResult:
         """Move the remote's refs, all or none, each only forward and only from where it is expected.
@@ -422,6 +319,10 @@ class Git:
         if not updates:
             return PushResult(True, changed=False)
         self._seen = None
+        beside = self._beside(remote)
+        if beside is not None:
+            with suppress(TooMuch):
+                return push_beside(self.store, beside, updates)
         receive = None
         if self.remote_path(remote) is not None:
             # git hides our settings from the other side, which is a disk of this machine here.
@@ -431,8 +332,15 @@ class Git:
         run = self._reaching(remote)
         result = git_transfer.push(run, remote, updates, self.is_ancestor, receive_pack=receive)
         if result.pushed:
-            git_transfer.note_pushed(self.run, updates)
+            with suppress(Damaged):  # the next fetch puts it right
+                git_transfer.track(self.store, {update.ref: update.new for update in updates})
         return result
+
+    def _beside(self, remote: str) -> Store | None:
+        """Return the store of our own remote if that is `remote`, None for every other one."""
+        if self.remote_path(remote) != self.own_remote or not (self.own_remote / "HEAD").is_file():
+            return None
+        return Store(self.own_remote)
 
     def _reaching(self, remote: str) -> git_transfer.Run:
         """Return how to run a command that goes to `remote`: over the network with the login, and patiently."""
@@ -457,10 +365,6 @@ class Git:
             self._remote_paths[remote] = found
         return self._remote_paths[remote]
 
-    @functools.cached_property
-    def _remote_paths(self) -> dict[str, Path | None]:
-        return {}
-
     def _find_remote_path(self, url: str) -> Path | None:
         if url.startswith("file://"):
             url = unquote(urlsplit(url).path)
@@ -469,6 +373,3 @@ class Git:
             if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
                 return folder
         return None
-
-
-__all__ = ["AUTHOR", "Damaged", "Git", "PushResult", "RefUpdate", "RemoteUnreachable", "TreeEntry"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import UserError
 from bot.git.command import (
     NETWORK_TIMEOUT,
     Damaged,
@@ -20,6 +19,8 @@ from bot.git.command import (
     failure_text,
     last_line,
 )
+from bot.git.moving import Taken, in_the_way
+from bot.git.store import Store
 from bot.process import ProcessFailed
 
 Run = Callable[..., bytes]
@@ -116,19 +117,18 @@ def list_remote(run: Run, remote: str, refs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def fetch(run: Run, remote: str, refs: Sequence[str], *, far: bool = False) -> dict[str, str]:
+def fetch(run: Run, here: Store, remote: str, refs: Sequence[str], *, far: bool = False) -> dict[str, str]:
     """Bring the remote's `refs` here and return {full name: sha}; see `Git.fetch`.
 
     From a remote that is `far` nothing is asked for that another fetch, such as that of a fresh clone, brought.
     """
     for attempt in range(6):
         there = list_remote(run, remote, refs)
-        here = local_refs(run, [tracking_ref(ref) for ref in there])
-        old = [ref for ref, sha in there.items() if here.get(tracking_ref(ref)) != sha]
+        old = [ref for ref, sha in there.items() if here.ref(tracking_ref(ref)) != sha]
         if not old:
             return there
         if far and _are_here(run, [there[ref] for ref in old]):
-            note_pushed(run, [RefUpdate(ref, there[ref], None) for ref in old])
+            track(here, {ref: there[ref] for ref in old})
             return there
         specs = [f"+{ref}:{tracking_ref(ref)}" for ref in old]
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap="]
@@ -146,8 +146,7 @@ def fetch(run: Run, remote: str, refs: Sequence[str], *, far: bool = False) -> d
             with reaching(remote, "fetch from"):
                 raise
         # The ref may have moved between the two commands: what we fetched is what counts.
-        here = local_refs(run, [tracking_ref(ref) for ref in there])
-        return {ref: here.get(tracking_ref(ref), sha) for ref, sha in there.items()}
+        return {ref: here.ref(tracking_ref(ref)) or sha for ref, sha in there.items()}
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -158,15 +157,6 @@ def _are_here(run: Run, commits: Sequence[str]) -> bool:
     except (ProcessFailed, Damaged):
         return False
     return True
-
-
-def local_refs(run: Run, names: Sequence[str]) -> dict[str, str]:
-    """Return {name: sha} of those of our own refs that exist and can be read."""
-    if not names:
-        return {}
-    said = run(["for-each-ref", "--format=%(objectname) %(refname)", *names]).decode()
-    pairs = (line.split(" ", 1) for line in said.splitlines())
-    return {name: sha for sha, name in pairs if name in set(names)}
 
 
 def push(
@@ -213,30 +203,33 @@ def push(
     return PushResult(True, changed=there_already < len(updates))
 
 
-def note_pushed(run: Run, updates: Sequence[RefUpdate]) -> None:
-    """Move our copies of refs that were just pushed, so that the next fetch has nothing to do."""
-    lines = [
-        f"update {tracking_ref(update.ref)} {update.new}"
-        if update.new
-        else f"delete {tracking_ref(update.ref)}"
-        for update in updates
-    ]
-    try:
-        run(["update-ref", "--stdin", "-m", "nocturne: push"], stdin=("\n".join(lines) + "\n").encode())
-    except ProcessFailed as error:
-        # Another process of ours holds the copy's lock; the next fetch puts it right.
-        if not _LOCK.search(failure_text(error)):
-            raise
+def track(here: Store, refs: Mapping[str, str | None]) -> None:
+    """Note where refs of the remote are now (None: nowhere), so that the next fetch has nothing to do.
+
+    Raises `Locked` if a lock stays.
+    """
+    known = here.refs([tracking_ref(ref) for ref in refs])
+    moves = {
+        tracking_ref(ref): (known.get(tracking_ref(ref)), new)
+        for ref, new in refs.items()
+        if known.get(tracking_ref(ref)) != new
+    }
+    for attempt in range(6):
+        try:
+            with suppress(Taken):  # by another process of ours; the next fetch puts it right
+                here.move(moves, "nocturne: push")
+            return
+        except Locked:
+            if attempt == 5:
+                raise
+            time.sleep(0.02 * (attempt + 1))
 
 
 def _rejection(remote: str, said: str) -> PushResult | None:
     """Return what a refused push means, None when the remote was not reached at all."""
-    in_the_way = _IN_THE_WAY.search(said)
-    if in_the_way:
-        raise UserError(
-            f"the remote {blot(remote)} has {in_the_way[1]}, so {in_the_way[2]} cannot be made there:"
-            " rename or delete that branch"
-        )
+    in_the_way_of = _IN_THE_WAY.search(said)
+    if in_the_way_of:
+        raise in_the_way(in_the_way_of[1], in_the_way_of[2], blot(remote))
     rejected = [line for line in said.splitlines() if line.startswith("!")]
     detail = "; ".join(line.split("\t")[-1] for line in rejected) or last_line(said)
     if any("[rejected]" in line or "[remote rejected]" in line for line in rejected):

@@ -14,7 +14,7 @@ from bot.git import Damaged, Git, RefUpdate
 from bot.git.command import Locked
 from bot.git.file_lock import alone
 from bot.git.transfer import tracking_ref
-from bot.ledger.repair import drop_stale_locks, outlast_locks, recent_damage, repair
+from bot.ledger.repair import drop_stale_locks, fetch_again, outlast_locks
 from bot.process import ProcessFailed
 
 ATTEMPTS = 60
@@ -104,26 +104,25 @@ class Records:
         )
 
     def mending(self, action: Callable[[], T]) -> T:
-        """Return what `action` returns; where it meets damage, repair and let it try again."""
+        """Return what `action` returns; if it meets damage, fetch from the remote again and let it try again."""
         said = ""
-        for attempt in range(3):
-            try:
-                return action()
-            except Locked as error:
-                said = str(error)
-                self._doubt()
-                self._notes += outlast_locks(self.git, self.remote)
-                continue
-            except Damaged as error:
-                said = str(error)
-                self._doubt()
-            notes = repair(self.git, self.remote, self.ref)
-            self._notes += notes
-            if attempt and not notes:  # the first time, another process may have repaired it just now
-                break
+        try:
+            for _ in range(3):
+                try:
+                    return action()
+                except Locked as error:
+                    said = str(error)
+                    self._doubt()
+                    self._notes += outlast_locks(self.git, self.remote)
+                except Damaged as error:
+                    said = str(error)
+                    self._doubt()
+                    self._notes.append(fetch_again(self.git, self.remote, self.ref, said))
+        except Damaged as error:
+            said = str(error)
         raise UserError(
-            f"{self.ref} cannot be read and could not be repaired ({said}): restore it from another"
-            f" clone, or see `git fsck` in {self.git.common_dir}"
+            f"{self.ref} cannot be read, nor fetched from the remote ({said}): restore it from another clone, or"
+            f" see `git fsck` in {self.git.common_dir}"
         )
 
     def _doubt(self) -> None:
@@ -147,11 +146,6 @@ class Records:
         commit = self.git.fetch(self.remote, [self.ref]).get(self.ref)
         if commit is None and (self._was_here or not self._checked):
             self._miss()
-        if not self._checked and commit is not None:
-            # Damage is near the tip; it is looked for once, before anything is built on top of it.
-            for git_dir in (self.git.common_dir, self.git.remote_path(self.remote)):
-                if git_dir is not None and recent_damage(git_dir, commit):
-                    raise Damaged(f"the newest commits of {self.ref} are damaged in {git_dir}")
         self._checked = True
         self._was_here = commit is not None
         self._latest = Snapshot(commit, self.git, tuple(self._notes))
@@ -167,8 +161,7 @@ class Records:
         if copy is None:
             return
         kept = f"refs/nocturne/lost/{self.ref.rpartition('/')[2]}-{copy[:12]}"
-        self.git.run(["update-ref", kept, copy])
-        self.git.run(["update-ref", "-d", ours])
+        self.git.store.move({kept: (None, copy), ours: (copy, None)}, "nocturne: kept")
         self._note(
             [f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"]
         )

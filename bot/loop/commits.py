@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.agents.constants import constants_of, rewrite, same_value
 from bot.errors import UserError
-from bot.git import Git
+from bot.git.merging import merge_file
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
 from bot.rules.events import CandidateBuilt
@@ -60,7 +60,6 @@ def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> None
     paths = experiment.proposal.paths
     onto = {path: text_of(context, target, path) for path in paths}
     files = carry(
-        context.git,
         base={path: text_of(context, old.parent, path) for path in paths},
         changed={path: text_of(context, old.commit, path) for path in paths},
         onto=onto,
@@ -156,7 +155,7 @@ def require_commit(context: Context, commit: str) -> None:
 
 
 def carry(
-    git: Git, *, base: Mapping[str, str], changed: Mapping[str, str], onto: Mapping[str, str],
+    *, base: Mapping[str, str], changed: Mapping[str, str], onto: Mapping[str, str],
     changes: Sequence[Change],
 ) -> dict[str, str] | None:  # fmt: skip
     """Return the files of `onto` with what turned `base` into `changed`; None where that doesn't fit.
@@ -169,7 +168,7 @@ def carry(
         return by_name
     carried: dict[str, str] = {}
     for path, text in changed.items():
-        merged = git.merge_file(base.get(path, "").encode(), onto.get(path, "").encode(), text.encode())
+        merged = merge_file(base.get(path, "").encode(), onto.get(path, "").encode(), text.encode())
         if merged is None:
             return None
         carried[path] = merged.decode()

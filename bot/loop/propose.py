@@ -160,7 +160,7 @@ def _reverting(
     before = {path: text_of(context, merged.parent, path) for path in merged.proposal.paths}
     after = {path: text_of(context, merged.landed.commit, path) for path in merged.proposal.paths}
     undone = tuple(Change(c["file"], c["name"], old=c["new"], new=c["old"]) for c in merged.proposal.changes)
-    carried = carry(context.git, base=after, changed=before, onto=files, changes=undone)
+    carried = carry(base=after, changed=before, onto=files, changes=undone)
     restored = {path: text for path, text in (carried or {}).items() if text != files.get(path)}
     if not restored:
         return None
@@ -183,7 +183,6 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
     require_commit(context, earlier.claimed_on)
     proposal, proposed = earlier.proposal, proposed_files(context, earlier)
     carried = carry(
-        context.git,
         base={path: text_of(context, earlier.claimed_on, path) for path in proposed},
         changed={path: content.decode(errors="replace") for path, content in proposed.items()},
         onto=files,

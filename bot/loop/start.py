@@ -22,6 +22,7 @@ from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import Git
+from bot.git.mentions import mentioned
 from bot.loop.commits import editable_files
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
@@ -219,4 +220,4 @@ def _mentioned(
     git: Git, commit: str, names: frozenset[str], without: tuple[str, ...], words: tuple[str, ...]
 ) -> frozenset[str]:
     """Return which of `names` the other source files of a commit mention, and the scripts that `words` name."""
-    return git.mentioned(commit, names, without=without, also=words)
+    return mentioned(git, commit, names, without=without, also=words)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
-from bot.git.merging import merge_base, merge_trees, trees_between, write_merge
+from bot.git.merging import merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
 from bot.loop.context import Context
 from bot.loop.settings import limits
@@ -160,7 +160,7 @@ def held_by_content(git: Git, campaign: Campaign, base: str) -> str | None:
     That is one whose tree a commit of the base has had since the two parted; or, where the base had moved
     before, the last one that a promotion showed, if merging it into the base would change nothing.
     """
-    parted = merge_base(git, campaign.incumbent, base)
+    parted = git.store.merge_base(campaign.incumbent, base)
     if parted is None:
         return None
     theirs = set(trees_between(git, parted, base).values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ import pytest
 
 from bot.forge import Report, Review
 from bot.forge.local import LocalForge
-from bot.git import RemoteUnreachable
-from bot.git import command as git_command
+from bot.git import Git, PushResult, RefUpdate, RemoteUnreachable
 from bot.git.remote import choose_remote
 from tests.bot.forge_conformance import *  # noqa: F403
 from tests.bot.forge_conformance import BASE, EXP, World
@@ -48,14 +47,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 
 def test_each_operation_is_at_most_one_push(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     pushes: list[int] = []
-    real = git_command.run
+    real = Git.push
 
-    def counted(command: Any, **options: Any) -> bytes:
-        pushes.append(1) if command[1] == "push" else None
-        return real(command, **options)
+    def counted(git: Git, remote: str, updates: Sequence[RefUpdate]) -> PushResult:
+        pushes.append(1)
+        return real(git, remote, updates)
 
     first, second = world.start()
-    monkeypatch.setattr(git_command, "run", counted)
+    monkeypatch.setattr(Git, "push", counted)
     forge = world.forge
     number = forge.open_pull(head=EXP, base=BASE, title="t", body="b").number
     operations: list[Callable[[], Any]] = [

@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
+from bot.git.merging import merge_file
 from bot.git.transfer import tracking_ref
 from bot.rules.scope import FileChange
 from tests.bot.storage import make_bare, make_repository, own_mounts, python, sh
@@ -56,7 +57,7 @@ def test_commit_files_is_what_git_commit_makes(git: Git) -> None:
     assert sh(git.top, "show", "-s", "--format=%an <%ae> %at %ct %P", commit) == (
         f"Nocturne <nocturne@users.noreply.github.com> {int(WHEN.timestamp())} {int(WHEN.timestamp())} {head(git)}"
     )
-    assert git.message(commit) == "a change\n\nwith a body\n"
+    assert sh(git.top, "show", "-s", "--format=%B", commit) == "a change\n\nwith a body"
 
 
 def test_same_arguments_same_commit_everywhere(tmp_path: Path, git: Git) -> None:
@@ -96,7 +97,7 @@ def test_reading(git: Git) -> None:
     assert {name: git.read_blob(now, name) for name in odd} == odd
     assert git.read_blob(now, "sub") is None
     assert git.read_blob(now, "nothing") is None
-    assert sorted(git.changed_files(base, now)) == [
+    assert sorted((change.status, change.path) for change in git.file_changes(base, now)) == [
         ("A", "new\nline.txt"), ("A", "ünï cödé"), ("D", "train.py"), ("M", "sub/other.txt"),
     ]  # fmt: skip
     assert git.numstat(base, now) == (2, 1)
@@ -107,7 +108,7 @@ def test_reading(git: Git) -> None:
     assert git.diff(base, now, ["sub/other.txt"]).endswith("@@ -1 +1,2 @@\n one\n+two\n")
     assert git.is_ancestor(base, now) and not git.is_ancestor(now, base)
     assert not git.is_ancestor("1" * 40, now)
-    assert git.log(f"{base}..{now}") == [(now, "odd")]
+    assert git.store.between(base, now) == [now]
     assert git.resolve("--all") is None
 
 
@@ -274,12 +275,12 @@ def test_tree_with_takes_contents_of_named_files_and_nothing_else(git: Git) -> N
     assert kept == git.tree_and_parents(base)[0]  # a mode and a link are no contents
 
 
-def test_merge_file(git: Git) -> None:
+def test_merge_file() -> None:
     base = b"".join(b"line %d\n" % number for number in range(9))
     ours, theirs = base.replace(b"line 1", b"ours"), base.replace(b"line 7", b"theirs")
-    assert git.merge_file(base, ours, theirs) == ours.replace(b"line 7", b"theirs")
-    assert git.merge_file(base, ours, base.replace(b"line 1", b"theirs")) is None
-    assert git.merge_file(b"\0a", b"\0b", b"\0c") is None
+    assert merge_file(base, ours, theirs) == ours.replace(b"line 7", b"theirs")
+    assert merge_file(base, ours, base.replace(b"line 1", b"theirs")) is None
+    assert merge_file(b"\0a", b"\0b", b"\0c") is None
 
 
 def test_push_moves_only_forward_and_only_from_what_is_expected(tmp_path: Path, git: Git) -> None:
@@ -396,8 +397,7 @@ def test_hostile_settings_change_nothing(tmp_path: Path, git: Git, monkeypatch: 
     again = Git.open(git.top)
     assert again.commit_files(base, {"train.py": b"LR = 0.2\n"}, "m", WHEN) == commit
     assert again.diff(base, commit) == diff
-    assert again.changed_files(base, commit) == [("M", "train.py")]
-    assert again.log(f"{base}..{commit}") == [(commit, "m")]
+    assert [change.path for change in again.file_changes(base, commit)] == ["train.py"]
     again.export(commit, tmp_path / "out")
     assert (tmp_path / "out/train.py").read_bytes() == b"LR = 0.2\n"
     assert (tmp_path / "out/sub/other.txt").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git, RefUpdate
-from bot.git.remote import choose_remote, embedded_path, is_github
+from bot.git.remote import choose_remote, is_github
 from bot.ledger.store import LedgerStore
 from tests.bot.storage import append, finish, keys, make_bare, make_repository, python, sh
 
@@ -90,8 +90,8 @@ choose_remote(Git.open(Path(sys.argv[1])), None, {})
 """
     for process in [python(code, str(git.top)) for _ in range(4)]:
         finish(process)
-    assert [child.name for child in embedded_path(git).parent.iterdir()] == ["forge.git"]
-    assert sh(embedded_path(git), "rev-parse", "--is-bare-repository") == "true"
+    assert [child.name for child in git.own_remote.parent.iterdir()] == ["forge.git"]
+    assert sh(git.own_remote, "rev-parse", "--is-bare-repository") == "true"
 
 
 def test_shallow_clone_with_the_embedded_one(tmp_path: Path, git: Git) -> None:
@@ -113,12 +113,9 @@ def test_shallow_clone_with_the_embedded_one(tmp_path: Path, git: Git) -> None:
     assert keys(LedgerStore(shallow, remote, "main")) == ["a"]
 
 
-def test_repository_with_sha256_names(tmp_path: Path) -> None:
+def test_repository_with_sha256_names_is_refused_in_one_line(tmp_path: Path) -> None:
     sh(tmp_path, "init", "-q", "--object-format=sha256", "new")
     git = Git.open(tmp_path / "new")
-    remote = choose_remote(git, None, {}).name_or_url
-    store = LedgerStore(git, remote, "main")
-    append(store, "a")
-    append(store, "b")
-    assert keys(LedgerStore(git, remote, "main")) == ["a", "b"]
-    assert len(store.load().commit or "") == 64
+    with pytest.raises(UserError, match="Nocturne needs a repository with SHA-1 names") as caught:
+        append(LedgerStore(git, choose_remote(git, None, {}).name_or_url, "main"), "a")
+    assert "\n" not in str(caught.value)

@@ -129,9 +129,9 @@ def repository(tmp_path: Path) -> Git:
     return Git.open(make_repository(tmp_path / "repo", config=CONFIG))
 
 
-def carried(repository: Git, base: str, changed: str, onto: str, *changes: Change) -> str | None:
+def carried(base: str, changed: str, onto: str, *changes: Change) -> str | None:
     made = carry(
-        repository, base={"train.py": base}, changed={"train.py": changed}, onto={"train.py": onto},
+        base={"train.py": base}, changed={"train.py": changed}, onto={"train.py": onto},
         changes=changes,
     )  # fmt: skip
     return None if made is None else made["train.py"]
@@ -140,30 +140,27 @@ def carried(repository: Git, base: str, changed: str, onto: str, *changes: Chang
 def test_constants_in_neighbouring_lines_do_not_clash(repository: Git) -> None:
     change = Change("train.py", "DROPOUT", "0.2", "0.1")
     onto = TRAIN.replace("WEIGHT_DECAY = 0.1", "WEIGHT_DECAY = 0.3")
-    made = carried(repository, TRAIN, LESS_DROPOUT, onto, change)
+    made = carried(TRAIN, LESS_DROPOUT, onto, change)
     assert made == onto.replace("DROPOUT = 0.2", "DROPOUT = 0.1")
 
 
 def test_constant_that_somebody_else_changed_is_a_clash(repository: Git) -> None:
     change = Change("train.py", "DROPOUT", "0.2", "0.1")
-    assert (
-        carried(repository, TRAIN, LESS_DROPOUT, TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.4"), change)
-        is None
-    )
+    assert carried(TRAIN, LESS_DROPOUT, TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.4"), change) is None
 
 
 def test_changes_of_code_are_merged_by_lines(repository: Git) -> None:
     longer = TRAIN + "extra = settings\n"
     onto = "# a note\n" + TRAIN
-    assert carried(repository, TRAIN, longer, onto) == "# a note\n" + longer
-    assert carried(repository, TRAIN, longer, TRAIN + "other = settings\n") is None
+    assert carried(TRAIN, longer, onto) == "# a note\n" + longer
+    assert carried(TRAIN, longer, TRAIN + "other = settings\n") is None
 
 
 def test_words_of_the_change_are_not_trusted_beyond_what_it_did(repository: Git) -> None:
     """A change that did more than its list of constants says goes by lines, so that nothing is dropped."""
     more = LESS_DROPOUT + "extra = settings\n"
     change = Change("train.py", "DROPOUT", "0.2", "0.1")
-    made = carried(repository, TRAIN, more, "# a note\n" + TRAIN, change)
+    made = carried(TRAIN, more, "# a note\n" + TRAIN, change)
     assert made == "# a note\n" + more
 
 
