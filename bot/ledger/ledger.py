@@ -44,10 +44,10 @@ class Ledger:
         self._beside: dict[str, bytes] = {}
 
     def refresh(self) -> Campaign:
-        """Read what others wrote meanwhile and return the campaign as it stands."""
-        self.flush()
+        """Read what others wrote meanwhile and return the campaign as it stands; what waits is looked at anew."""
         state = self._store.load()
-        campaign = self._fold(state)
+        self._records(state)
+        campaign = self._campaign
         fresh = [note for note in state.notes if note not in self._noted]
         for note in fresh:
             self._noted.add(note)

@@ -111,7 +111,8 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.candidate is not None and experiment.pull is not None:
         _say_verdict(context, campaign, experiment, decision)
     tell_outcome(context, campaign, experiment)
-    context.ledger.append(lambda _: [ExperimentFinished(experiment.number)])
+    # With the claim of the next one: all that was done here may be repeated.
+    context.ledger.append(lambda _: [ExperimentFinished(experiment.number)], later=True)
 
 
 def _say_verdict(

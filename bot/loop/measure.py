@@ -44,6 +44,7 @@ def measure(
     """
     if not measure_reference(context, commit):
         return None
+    context.ledger.flush()  # a run takes long
     campaign = context.ledger.known()
     first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)

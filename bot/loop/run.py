@@ -39,7 +39,10 @@ def run_loop(context: Context, until: Until) -> Stop:
         if until.experiments is not None and finished >= until.experiments:
             said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
             stop = Stop("requested", said)
-            return record_stop(context, campaign, stop) if until.is_the_end else stop
+            if until.is_the_end:
+                return record_stop(context, campaign, stop)
+            context.ledger.flush()
+            return stop
         step = choose(context, campaign, limits(context.config, until=until.deadline))
         if isinstance(step, Stop):
             return record_stop(context, campaign, step)
@@ -52,6 +55,7 @@ def run_loop(context: Context, until: Until) -> Stop:
                 waited_for = waited_for & others if waited_for else others
                 step = Wait("the base branch has moved") if waited_for else step
         if isinstance(step, Wait):
+            context.ledger.flush()
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):
             measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))

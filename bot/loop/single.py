@@ -66,6 +66,7 @@ def propose_next(
         raise UserError("another loop took the next experiment: run the command again")
     work_on(context, number, EARLY)
     give_back(context, f"experiment:{number}")
+    context.ledger.flush()
     stopped = context.ledger.known().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
 
@@ -94,6 +95,7 @@ def advance(context: Context, number: int | None, *, first_stage: Stage, last_st
         raise UserError(f"another loop works on experiment {number}: wait, or let its lease run out")
     work_on(context, number, window)
     give_back(context, f"experiment:{number}")
+    context.ledger.flush()
     return number
 
 

@@ -152,9 +152,7 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
     if not (is_ours(context, f"experiment:{number}") or take_lease(context, f"experiment:{number}")):
         return False
     try:
-        ended = _do_stages(context, number, stages)
-        context.ledger.flush()
-        return ended
+        return _do_stages(context, number, stages)
     except (UserError, KeyboardInterrupt):
         with contextlib.suppress(UserError):  # what ended us may be in the way of this too
             give_back(context, f"experiment:{number}")
@@ -214,6 +212,7 @@ def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
         stopped = context.ledger.append(lambda _: [event], later=True)
         context.ledger.write(rendered_files(context, stopped), "Render the ledger")
         campaign = stopped
+    context.ledger.flush()
     notify(context, campaign)
     if stop.reason == "unreviewed":
         ask_for_reader(context, campaign)
