@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.commands.session import campaign_session
 from bot.github.outputs import tell
-from bot.loop.single import decide_experiment, stage_in_hand
+from bot.loop.jobs import decide_experiment, stage_in_hand
 
 
 def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:

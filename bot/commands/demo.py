@@ -16,7 +16,7 @@ from bot.git import AUTHOR, Git
 from bot.loop.evaluation import call_evaluator
 from bot.loop.measure import Confirmation, confirm
 from bot.loop.render import figures_of
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.process import ProcessFailed
 from bot.process import run as run_process
 from bot.rules.campaign import Campaign

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.commands.session import campaign_session
 from bot.github.files import set_outputs
 from bot.github.outputs import tell
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 
 
 def run(*, repo: Path, campaign: str | None) -> int:

@@ -12,7 +12,7 @@ from bot.errors import UserError
 from bot.github.chain import start_next, this_link
 from bot.github.files import set_outputs
 from bot.loop.asking import ask
-from bot.loop.single import stop_now
+from bot.loop.jobs import stop_now
 
 ATTEMPTS = 3
 

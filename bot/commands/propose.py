@@ -10,7 +10,7 @@ from bot.commands.session import campaign_session
 from bot.forge.github import GitHubForge
 from bot.github.chain import pick_up
 from bot.github.files import set_outputs
-from bot.loop.single import announce_training, propose_next
+from bot.loop.jobs import announce_training, propose_next
 from bot.process import in_actions
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.commands.session import campaign_session
 from bot.ledger import now
-from bot.loop.run import Until, deadline_today, run_loop
+from bot.loop.runner import Until, deadline_today, run_loop
 
 
 def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str | None) -> int:

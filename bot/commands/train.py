@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.github.files import set_outputs
-from bot.loop.single import advance, stage_in_hand, train_apart
+from bot.loop.jobs import advance, stage_in_hand, train_apart
 
 
 def run(*, repo: Path, campaign: str | None, number: int | None, handover: Path | None) -> int:

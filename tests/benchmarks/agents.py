@@ -28,9 +28,8 @@ from bot.commands.session import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, begin, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile
 from bot.rules import events as ev
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin

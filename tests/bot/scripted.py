@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.agents.constants import changes_between, rewrite
 from bot.agents.protocol import Question
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.proposal import Proposal

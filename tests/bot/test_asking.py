@@ -19,9 +19,8 @@ from bot.forge import github_client, github_issues
 from bot.git import patience
 from bot.loop.asking import ask, thank
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, begin, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile
 from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.loop.pulls import hear_reviews
+from bot.loop.runner import reconcile, work_on
 from bot.loop.start import ensure_started
-from bot.loop.work import reconcile, work_on
 from bot.rules import events as ev
 from bot.rules.experiment import Experiment
 from tests.bot.campaigns import NOW

@@ -12,7 +12,7 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.loop.context import open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.rules.campaign import Campaign
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, events, git, make_repository, nocturne

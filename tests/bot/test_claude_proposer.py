@@ -19,8 +19,8 @@ from bot.errors import UserError
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
+from bot.loop.runner import begin, reconcile
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.tell.display import PlainDisplay

@@ -28,7 +28,7 @@ from bot.forge import github_client
 from bot.git import patience
 from bot.github.workflows import WORKFLOW_PATH, caller
 from bot.loop.context import open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import SCORE, TRAIN, git, make_repository

@@ -11,7 +11,7 @@ import pytest
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.loop.settings import evaluator_settings
 from bot.rules.guards import Guard, broken, clearly_broken, parse_guard
 from bot.rules.proposal import Proposal

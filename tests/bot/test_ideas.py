@@ -21,9 +21,8 @@ from bot.loop.context import Context, open_context
 from bot.loop.ideas import give_idea, idea_text, withdraw_idea
 from bot.loop.library import CampaignLibrary
 from bot.loop.propose import propose
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, begin, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
     ExperimentProposed,

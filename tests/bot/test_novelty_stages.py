@@ -14,7 +14,7 @@ from bot.agents.novelty import repeats
 from bot.agents.protocol import Question, Revision
 from bot.loop.commits import editable_files, ensure_commit
 from bot.loop.library import CampaignLibrary
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from tests.bot.repositories import TRAIN, make_repository, nocturne, status
 from tests.bot.test_stages import Script, context_for, proposal
 

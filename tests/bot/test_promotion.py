@@ -14,9 +14,9 @@ from bot.errors import UserError
 from bot.forge import PullRequest
 from bot.git import patience
 from bot.loop.promoting import keep_up, promote, promote_at_stop
+from bot.loop.runner import reconcile
 from bot.loop.start import ensure_started
 from bot.loop.taking_in import take_in
-from bot.loop.work import reconcile
 from bot.rules import events as ev
 from bot.rules.stopping import Stop
 from tests.bot.repositories import CONFIG, git, kill_group, make_repository, nocturne, start

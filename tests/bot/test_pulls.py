@@ -17,9 +17,8 @@ from bot.agents.protocol import Question
 from bot.forge import DESCRIPTION_LIMIT, Forge
 from bot.forge.labels import LABELS
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import reconcile
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule

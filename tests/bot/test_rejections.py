@@ -13,10 +13,10 @@ from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Opinion
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
+from bot.loop.jobs import decide_experiment, propose_next, train_apart
 from bot.loop.render import figures_of
 from bot.loop.review import draw
-from bot.loop.run import Until, run_loop
-from bot.loop.single import decide_experiment, propose_next, train_apart
+from bot.loop.runner import Until, run_loop
 from bot.rules.events import Reviewed
 from bot.rules.rejections import is_drawn, outcome_of
 from bot.rules.statistics import Comparison

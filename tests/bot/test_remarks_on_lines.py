@@ -11,7 +11,7 @@ import pytest
 from bot.agents.protocol import Opinion, Remark
 from bot.git import Git
 from bot.loop.context import open_context
-from bot.loop.single import propose_next
+from bot.loop.jobs import propose_next
 from bot.rules.events import Reviewed
 from bot.tell.display import PlainDisplay
 from bot.tell.views.review import lines_shown, review_of

@@ -15,9 +15,9 @@ from bot.agents.claude.role import MAX_TOKENS
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
+from bot.loop.jobs import decide_experiment, propose_next, train_apart
 from bot.loop.judge import sent_back
-from bot.loop.run import Until, run_loop
-from bot.loop.single import decide_experiment, propose_next, train_apart
+from bot.loop.runner import Until, run_loop
 from bot.rules.stopping import Stop
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne

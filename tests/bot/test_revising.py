@@ -12,7 +12,7 @@ import pytest
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Case, Opinion, Question, Remark
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import Until, run_loop
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne

@@ -16,9 +16,9 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.loop.context import open_context
-from bot.loop.single import propose_next
+from bot.loop.jobs import propose_next
+from bot.loop.runner import begin, reconcile, work_on
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile, work_on
 from bot.rules.campaign import Campaign
 from bot.rules.events import DraftTried, Recorded, from_json, to_json
 from bot.rules.schedule import Begin

@@ -15,9 +15,8 @@ from bot.git import Git
 from bot.loop.commits import carry
 from bot.loop.context import Context, open_context
 from bot.loop.propose import propose
-from bot.loop.run import Until, run_loop
+from bot.loop.runner import DOING, Until, begin, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.loop.work import DOING, begin, reconcile
 from bot.rules import events as ev
 from bot.rules.proposal import Change, Proposal
 from bot.rules.schedule import Begin

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.git import merging
-from bot.loop.single import propose_next
+from bot.loop.jobs import propose_next
+from bot.loop.runner import reconcile
 from bot.loop.start import ensure_started
 from bot.loop.taking_in import awaited, follow, take_in
-from bot.loop.work import reconcile
 from bot.rules import events as ev
 from bot.rules.events import HumanTold
 from tests.bot.repositories import TRAIN, events, git, kill_group, make_repository, nocturne, start, status

@@ -18,8 +18,8 @@ from bot.forge.github import GitHubForge
 from bot.loop.commits import kept_files
 from bot.loop.promoting import promote, promote_at_stop
 from bot.loop.pulls import hear_reviews
+from bot.loop.runner import reconcile, work_on
 from bot.loop.start import ensure_started
-from bot.loop.work import reconcile, work_on
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand

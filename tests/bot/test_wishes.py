@@ -13,11 +13,10 @@ from bot.agents.imports import missing_modules, needed_modules
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
+from bot.loop.jobs import advance, decide_experiment, propose_next
 from bot.loop.library import wished_of
-from bot.loop.run import Until, run_loop
-from bot.loop.single import advance, decide_experiment, propose_next
+from bot.loop.runner import Until, begin, reconcile, run_loop, work_on
 from bot.loop.start import ensure_started
-from bot.loop.work import begin, reconcile, work_on
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished, from_json, to_json
 from bot.rules.experiment import Experiment

@@ -13,8 +13,8 @@ from bot.agents.protocol import Question
 from bot.cli import main
 from bot.loop import judge
 from bot.loop.context import Context, open_context
-from bot.loop.run import Until, run_loop
-from bot.loop.single import advance, propose_next
+from bot.loop.jobs import advance, propose_next
+from bot.loop.runner import Until, run_loop
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
 from bot.rules.proposal import Proposal
@@ -201,8 +201,8 @@ def test_a_word_that_comes_once_it_lands_is_too_late(tmp_path: Path) -> None:
 
 
 def test_one_that_is_rejected_before_it_is_proposed_leaves_nothing(tmp_path: Path) -> None:
+    from bot.loop.runner import begin, reconcile
     from bot.loop.start import ensure_started
-    from bot.loop.work import begin, reconcile
     from bot.rules.schedule import Begin
 
     context = a_context(tmp_path, BETTER)

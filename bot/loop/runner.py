@@ -1,11 +1,14 @@
-"""One loop's hands: reconcile branch and ledger, choose what is next, do the stages of an experiment."""
+"""The loop: reconcile branch and ledger, choose what is next, do it, until a stop condition says why not."""
 
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from bot.errors import UserError
 from bot.ledger import now, stamp
@@ -17,18 +20,20 @@ from bot.loop.context import Context
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, record_landing, refuse
 from bot.loop.leases import give_back, is_ours, lease_until, take_lease
+from bot.loop.measure import measure
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
 from bot.loop.pulls import hear_at_intervals, hear_reviews, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits, reference_settings
-from bot.loop.taking_in import take_in, why_moved
+from bot.loop.start import ensure_ready
+from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.notify.occasions import notify
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.experiment import Experiment
-from bot.rules.schedule import Begin, Standing, Step, next_step
+from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Standing, Step, Wait, next_step, title_of
 from bot.rules.stages import STAGES, Stage, stage_of
 from bot.rules.stopping import Limits, Stop
 
@@ -50,6 +55,62 @@ DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], None]] = {
     "refuse": refuse,
     "close": close,
 }
+
+
+@dataclass(frozen=True)
+class Until:
+    """How far one call goes: a number of experiments that it may finish, and a time.
+
+    `is_the_end` is False where another call goes on at once: reaching the number is then no event.
+    """
+
+    experiments: int | None = None
+    deadline: datetime | None = None
+    is_the_end: bool = True
+
+
+def run_loop(context: Context, until: Until) -> Stop:
+    """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
+    ensure_ready(context)
+    context = replace(context, may_run=True)
+    finished, waited_for = 0, frozenset[int]()
+    while True:
+        campaign = reconcile(context)
+        if until.experiments is not None and finished >= until.experiments:
+            said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
+            stop = Stop("requested", said)
+            if until.is_the_end:
+                return record_stop(context, campaign, stop)
+            context.ledger.flush()
+            return stop
+        step = choose(context, campaign, limits(context.config, until=until.deadline))
+        if isinstance(step, Stop):
+            return record_stop(context, campaign, step)
+        if isinstance(step, Begin | MeasureIncumbent):
+            before = campaign.incumbent
+            if prepare(context, campaign).incumbent != before:
+                continue
+            others = awaited(context, campaign) if isinstance(step, Begin) else frozenset()
+            if others:  # those that were open when the base branch moved; not for ever those that follow
+                waited_for = waited_for & others if waited_for else others
+                step = Wait("the base branch has moved") if waited_for else step
+        if isinstance(step, Wait):
+            context.ledger.flush()
+            time.sleep(random.uniform(0.5, 1.5))
+        elif isinstance(step, MeasureIncumbent):
+            measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
+        else:
+            number = step.experiment if isinstance(step, Continue) else begin(context, campaign, step)
+            if number is not None and work_on(context, number):
+                finished += 1
+
+
+def deadline_today(text: str, moment: datetime) -> datetime:
+    """Return the next time the local clock shows HH:MM."""
+    hour, minute = (int(part) for part in text.split(":"))
+    local = moment.astimezone()
+    when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return when if when > local else when + timedelta(days=1)
 
 
 def reconcile(context: Context) -> Campaign:

@@ -12,18 +12,9 @@ from bot.loop.context import Context
 from bot.loop.judge import announce, record, settle
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
+from bot.loop.runner import begin, choose, looking, prepare, reconcile, record_stop, standing, work_on
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_ready, ensure_started
-from bot.loop.work import (
-    begin,
-    choose,
-    looking,
-    prepare,
-    reconcile,
-    record_stop,
-    standing,
-    work_on,
-)
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
 from bot.rules.stages import EARLY, TRAINING, Stage, between, stage_of
