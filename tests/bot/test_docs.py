@@ -110,6 +110,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@each_page
+def test_files_and_rooms_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text()
+    for path in re.findall(r"`((?:bot|evaluator|tests|docs)/[\w./-]+)`", text):
+        there = (ROOT / path).parent if "NAME" in path else ROOT / path
+        assert there.exists(), path
+    for block in blocks(text, "text"):
+        for room in re.findall(r"(?<![\w/])(\w+)/", block):
+            assert any((ROOT / above / room).is_dir() for above in (".", "bot", "evaluator", "tests")), room
+
+
 def test_the_readme_and_the_contents_lead_to_each_page() -> None:
     contents = (ROOT / "docs/README.md").read_text()
     for name in NAMES:
