@@ -177,7 +177,7 @@ class Candidate:
         return used
 
     def check(self) -> proctree.Usage:
-        """Return what `measure` does; raise `CandidateFailed` where it is more than the bounds allow."""
+        """Return what `measure` does; raise `CandidateFailed` if it is more than the bounds allow."""
         used = self.measure()
         if time.monotonic() - self._files_at > _LOOK_AT_FILES:
             self._files_mb = self._tree.memory_files_mb(without=self._given)

@@ -184,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reference",
         type=Path,
         metavar="FILE",
-        help="measures of the reference, by which the run's time is charged (it is written where it is missing)",
+        help="measures of the reference, by which the run's time is charged (it is written if it is missing)",
     )
     score.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
     score.add_argument("--json", action="store_true", help="say JSON lines")

@@ -44,7 +44,7 @@ class Around:
 
 
 def of_the_machine(returncode: int, lines: Sequence[str], error: str, around: Around | None) -> str | None:
-    """Return in one line what of the machine ended a process; None where it was its own fault.
+    """Return in one line what of the machine ended a process; None if it was its own fault.
 
     `lines` is the end of its log, `error` the last line of its traceback.
     """
@@ -62,7 +62,7 @@ def of_the_machine(returncode: int, lines: Sequence[str], error: str, around: Ar
 
 
 def _ended_by(number: int, around: Around) -> str | None:
-    """Return who ended a process by a signal; None where it was near its bound of memory."""
+    """Return who ended a process by a signal; None if it was near its bound of memory."""
     if around.peak_memory_mb > _FAR_BELOW * around.memory_mb:
         return None
     used = f"it used {around.peak_memory_mb:.0f} MiB at the most, of {around.memory_mb:.0f}"

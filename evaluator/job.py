@@ -64,7 +64,7 @@ class Job:
 def source_of(repo: Path, settings: Settings, train: Path | None = None) -> Source:
     """Return where the tree of a run comes from: `repo`, and the user's own repository that the settings name.
 
-    Raises `UserError` where that is not there.
+    Raises `UserError` if that is not there.
     """
     repository = Path(settings.repository) if settings.repository is not None else repo
     if not repository.is_dir():

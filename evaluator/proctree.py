@@ -49,7 +49,7 @@ class _Stat:
 
 
 def require_linux() -> None:
-    """Raise `UserError` where processes can't be followed."""
+    """Raise `UserError` if processes can't be followed."""
     if not Path("/proc/self/stat").exists():
         raise UserError(
             "scoring needs Linux with /proc: there is no other way to measure and end a candidate"
@@ -117,7 +117,7 @@ class Tree:
 
         The main process goes last: what is below it would no longer be found there without it. It is stopped
         meanwhile, since what makes a jail must not bring forth another process between our look and our word.
-        Returns after `patience` seconds at the latest, even where one is stuck inside the kernel.
+        Returns after `patience` seconds at the latest, even if one is stuck inside the kernel.
         """
         until = time.monotonic() + patience
         _signal(self.main, signal.SIGSTOP)
@@ -199,7 +199,7 @@ def _below(root: int, *, itself: bool = False, without: Set[int] = frozenset()) 
 
 
 def _read_stat(pid: str) -> _Stat | None:
-    """Read /proc/PID/stat (proc(5)); None where the process has ended. The name may hold any character."""
+    """Read /proc/PID/stat (proc(5)); None if the process has ended. The name may hold any character."""
     try:
         text = Path("/proc", pid, "stat").read_bytes()
     except OSError:

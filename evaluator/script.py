@@ -32,7 +32,7 @@ class Script:
 
 def script_path(settings: Settings) -> str:
     """Return the path of the script that `settings` name: `train`, else the editable train.py, else the only editable
-    Python file. Raises `UserError` where that can't be told."""
+    Python file. Raises `UserError` if that can't be told."""
     if settings.train is not None:
         return str(PurePosixPath(settings.train))
     python = [each for each in settings.editable if each.endswith(".py")]
@@ -53,7 +53,7 @@ def located(repo: Path, settings: Settings, *, shown: Path | None = None) -> Scr
     """Return the script of the repository in `repo`, which is called `shown` in messages. Its working folder is its own
     where prepare.py lies beside it, or the nearest folder above it that has one.
 
-    Raises `UserError` where the script or prepare.py is missing.
+    Raises `UserError` if the script or prepare.py is missing.
     """
     path = PurePosixPath(script_path(settings))
     if not (repo / path).is_file():

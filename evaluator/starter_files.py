@@ -11,9 +11,9 @@ FOLDER = Path(__file__).parent / "starter"
 
 
 def write(target: Path, *, force: bool) -> list[Path]:
-    """Write the starter's files into `target`, which is made where it is missing; return their paths.
+    """Write the starter's files into `target`, which is made if it is missing; return their paths.
 
-    Raises `UserError` where one of them is there and different, unless `force`; nothing is written then.
+    Raises `UserError` if one of them is there and different, unless `force`; nothing is written then.
     """
     if not force:
         for name in NAMES:

@@ -29,7 +29,7 @@ class Stream:
         self._last_progress = 0.0
 
     def say(self, event: Event) -> None:
-        """Say one event; raise `Interrupted` where nobody reads any more."""
+        """Say one event; raise `Interrupted` if nobody reads any more."""
         text = encode(event) if self._as_json else self._for_people(event)
         if not text:
             return

@@ -81,7 +81,7 @@ def unfit_below(folder: Path) -> Iterator[Path]:
 
 def not_tracked(repository: Path, *, ignored: bool) -> list[Path] | None:
     """Return the files and folders below `repository` that git ignores, or else all that it does not track;
-    relative paths, a folder standing for what it holds. None where git knows nothing of the folder."""
+    relative paths, a folder standing for what it holds. None if git knows nothing of the folder."""
     chosen = ("--ignored", "--exclude-standard") if ignored else ()
     command = [
         *("git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"),

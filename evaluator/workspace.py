@@ -8,39 +8,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from evaluator import untracked
+from evaluator.copying import PREFIX, Beside, Copying
 from evaluator.errors import UserError
 
-_PREFIX = "nocturne-run-"
-# Caches, environments, and (where the temporary folder is inside the repository) our own copies.
-_NOT_COPIED = (".git", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache")
 _STALE_SECONDS = 60.0
 _LONG = 24  # characters: where temporary folders are deeper, unix sockets in them may be too deep
 _PAGE = 4096
 
 _MOST_BYTES, _MOST_FILES, _LARGE = 512 << 20, 20_000, 64 << 20
 _MOST_IGNORED_BYTES, _MOST_IGNORED_FILES = 1 << 30, 4000
-_MANY_LARGE = 40  # large files of one folder: more than so many mounts would take their time
-
-Kind = Literal["large", "ignored", "data"]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What belongs to the tree at the relative path `place`, is too much to be copied, and lies at `source`.
-
-    `large` is a part of the tree itself; `ignored` lies in the user's repository, unknown to git; `data` is what
-    the settings name so, which only the locked side may read.
-    """
-
-    place: Path
-    source: Path
-    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -87,12 +68,12 @@ def private_copy(source: Source, *, short: bool = False) -> Iterator[Workspace]:
     """Copy the tree into a new temporary folder, without what is large or no business of a run; remove it at the
     end. With `short` the folder's path is short enough for unix sockets, whatever TMPDIR says.
 
-    Raises `UserError` where the repository can't be read.
+    Raises `UserError` if the repository can't be read.
     """
     places = {Path(tempfile.gettempdir()), *([_short()] if short else [])}
     for place in places:
         _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short() if short else None))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short() if short else None))
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         # Held while we live, even if we are killed: what is not locked any more may be swept.
@@ -156,7 +137,7 @@ def _filled(source: Source, folder: Path) -> Workspace:
     strangers = untracked.not_tracked(source.repository, ignored=False) if own else []
     data = _data(source)
     held = {path for path, _ in data}
-    plan = _Plan(source.repo, tree, "large", _MOST_BYTES, _MOST_FILES, source.largest, _LARGE)
+    plan = Copying(source.repo, tree, "large", _MOST_BYTES, _MOST_FILES, source.largest, _LARGE)
     plan.leave = held | (set(unknown) if own else set())
     # What a user has not given to git is copied too, but for what looks like a secret.
     secrets = (
@@ -167,7 +148,7 @@ def _filled(source: Source, folder: Path) -> Workspace:
     if source.train is not None:
         (tree / source.script).unlink(missing_ok=True)
         shutil.copyfile(source.train, tree / source.script)
-    more = _Plan(
+    more = Copying(
         source.repository, ignored, "ignored", _MOST_IGNORED_BYTES, _MOST_IGNORED_FILES, source.largest,
         _LARGE,
     )  # fmt: skip
@@ -222,118 +203,9 @@ def _stands_in(tree: Path, place: Path) -> bool:
     return any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in above)
 
 
-@dataclass
-class _Plan:
-    """Copies folders from `top` to `target`, the nearest files first; what is too much stays `beside`.
-
-    At most `bytes` in `files` names, and no file of more than `largest`, or than `large` but for weights.
-    """
-
-    top: Path
-    target: Path
-    kind: Kind
-    bytes: int
-    files: int
-    largest: int
-    large: int
-    leave: set[Path] = field(default_factory=set)
-    unfit: Callable[[Path], bool] = lambda place: False
-    beside: list[Beside] = field(default_factory=list)
-    hidden: list[Path] = field(default_factory=list)
-
-    def carry_out(self, places: Sequence[Path]) -> None:
-        level = [each for each in places if not self._left_out(each)]
-        while level:
-            below: list[Path] = []
-            for place in level:
-                at = self.top / place
-                if at.is_dir() and not at.is_symlink():
-                    below += self._open(place)
-                else:
-                    self._take(place)
-            level = below
-
-    def _left_out(self, place: Path) -> bool:
-        return place in self.leave or (place != Path() and self.unfit(place))
-
-    def _open(self, place: Path) -> list[Path]:
-        """Make a folder; return what it holds. One that holds too much is shown as it is."""
-        try:
-            with os.scandir(self.top / place) as entries:
-                sizes = {each.name: _size(each) for each in entries}
-        except PermissionError as error:
-            if self.kind == "ignored":
-                return []
-            raise UserError(f"{self.top / place}: can't be read: {error.strerror}") from None
-        small = sum(size for name, size in sizes.items() if size <= self._most(name))
-        large = sum(size > self._most(name) for name, size in sizes.items())
-        if place != Path() and (len(sizes) > self.files or small > self.bytes or large > _MANY_LARGE):
-            self._show(place)
-            return []
-        (self.target / place).mkdir(parents=True, exist_ok=True)
-        self.files -= len(sizes)
-        names = sorted(name for name in sizes if name not in _NOT_COPIED and not name.startswith(_PREFIX))
-        return [place / name for name in names if not self._left_out(place / name)]
-
-    def _most(self, name: str) -> int:
-        return self.largest if untracked.is_weights(Path(name)) else min(self.large, self.largest)
-
-    def _take(self, place: Path) -> None:
-        at, target = self.top / place, self.target / place
-        if at.is_symlink():
-            self._follow(place)
-            return
-        if not at.is_file():
-            return  # a socket, a pipe: no part of a tree
-        size = at.stat().st_size
-        if size > min(self._most(at.name), self.bytes):
-            # What writes there again must be able to.
-            if not (self.kind == "ignored" and untracked.is_output(place)):
-                self._show(place)
-            return
-        self.bytes -= size
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if self.kind == "ignored":
-            with contextlib.suppress(OSError):
-                os.link(at, target)
-                return
-        try:
-            shutil.copy2(at, target)
-        except OSError as error:
-            if self.kind != "ignored":
-                raise UserError(f"{at}: can't be copied: {error.strerror}") from None
-
-    def _follow(self, place: Path) -> None:
-        """A link of the tree stays what it is. One that git does not know leads to where the user keeps data."""
-        at, target = self.top / place, self.target / place
-        real = Path(os.path.realpath(at))
-        if self.kind != "ignored" or real.is_relative_to(self.top):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(at.readlink())
-        elif real.exists() and not _holds_too_much(real) and not untracked.is_unfit(real):
-            self._show(place)
-
-    def _show(self, place: Path) -> None:
-        at = self.top / place
-        self.beside.append(Beside(place, at, self.kind))
-        if self.kind == "ignored" and at.is_dir():
-            self.hidden += untracked.unfit_below(at.resolve())
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    with contextlib.suppress(OSError):
-        return entry.stat().st_size if entry.is_file(follow_symlinks=False) else 0
-    return 0
-
-
-def _holds_too_much(real: Path) -> bool:
-    """Whether a folder holds the home folder or the whole machine: nothing that anybody meant to show."""
-    return Path.home().resolve().is_relative_to(real)
-
-
 def _sweep(place: Path) -> None:
     """Remove what runs that were killed left behind."""
-    for folder in place.glob(f"{_PREFIX}*"):
+    for folder in place.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.stat().st_uid != os.getuid() or time.time() - folder.stat().st_mtime < _STALE_SECONDS:
                 continue

@@ -61,7 +61,7 @@ def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
 def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequence[int] = ()) -> None:
     """Run a part to its end, and add what it cost to `costs` however it ended.
 
-    Raises `CandidateFailed` where it fails or passes a limit.
+    Raises `CandidateFailed` if it fails or passes a limit.
     """
     if part.title:
         log.add(f"\n{_HEAD}{part.title}\n".encode())
@@ -91,7 +91,7 @@ def diagnosed(
 
 
 def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:
-    """Wait for the end of a part; raise `CandidateFailed` where it passes a limit."""
+    """Wait for the end of a part; raise `CandidateFailed` if it passes a limit."""
     limit = job.settings.timeout_seconds
     next_look, next_told = began, began + _LOOK_SECONDS
     while process.returncode is None:

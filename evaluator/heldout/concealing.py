@@ -54,7 +54,7 @@ def conceal(found: Sequence[Path], index: WindowIndex, folder: Path) -> Conceale
 def rewritten(data: bytes, index: WindowIndex) -> bytes | None:
     """Return the Python source `data` without windows of `index`: as long, and compiled to the same code.
 
-    None where it carries more than chance explains, or can't be changed without changing the program.
+    None if it carries more than chance explains, or can't be changed without changing the program.
     """
     offsets, _ = index.matches(data)
     if any(end - start >= CHANCE for start, end in spans(offsets)):
@@ -72,7 +72,7 @@ def rewritten(data: bytes, index: WindowIndex) -> bytes | None:
 
 
 def _breaks(data: bytes, offsets: NDArray[np.int64]) -> list[int] | None:
-    """Return a few places of which each window has one that may be changed, or None where one has none."""
+    """Return a few places of which each window has one that may be changed, or None if one has none."""
     # Not in the first two lines, which may name the encoding and are found by other means than the parser's.
     lines = data.split(b"\n", 2)
     head = len(data) - len(lines[2]) if len(lines) == 3 else len(data)

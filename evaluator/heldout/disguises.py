@@ -47,7 +47,7 @@ class Text:
 def texts(source: bytes) -> Iterator[Text]:
     """Yield the texts in `source`, which may be Python or anything else.
 
-    Raises `TooMuch` where its strings unpack to more than ALTOGETHER bytes.
+    Raises `TooMuch` if its strings unpack to more than ALTOGETHER bytes.
     """
     yield Text(source)
     uncommented = _COMMENT.sub(b"", source)

@@ -61,7 +61,7 @@ def carries(stream: IO[bytes], index: WindowIndex) -> bool:
     """Return whether `stream` (seekable, at its beginning) or something packed in it has a window of `index`.
 
     What is damaged or encrypted is looked at as far as it can be read; what unpacks to more than LARGEST
-    counts as carrying a window, since nobody can tell. Raises `OSError` where the stream can't be read.
+    counts as carrying a window, since nobody can tell. Raises `OSError` if the stream can't be read.
     """
     try:
         return _carries(stream, index, LAYERS, None)

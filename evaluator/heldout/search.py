@@ -208,7 +208,7 @@ def _gathered(found: set[Path]) -> set[Path]:
 
 
 def _read(file: Path, now: str) -> tuple[Path, ...] | None:
-    """Return what was found when the signature was `now`, or None where that is not known."""
+    """Return what was found when the signature was `now`, or None if that is not known."""
     try:
         told = json.loads(file.read_bytes())
         if (told["format"], told["signature"]) != (FORMAT, now):

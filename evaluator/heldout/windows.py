@@ -128,7 +128,7 @@ class WindowIndex:
     def load(cls, path: Path) -> WindowIndex:
         """Read what `save` wrote.
 
-        Raises `ValueError` where the file is damaged or of another version, `OSError` where it can't be read.
+        Raises `ValueError` if the file is damaged or of another version, `OSError` if it can't be read.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -228,7 +228,7 @@ def _blocks(words: list[Hashes]) -> Hashes:
 
 
 def _checked(texts: NDArray[np.uint8], starts: Places) -> tuple[NDArray[np.uint8], Places]:
-    """Return both; raise `ValueError` where they are not what an index is made of."""
+    """Return both; raise `ValueError` if they are not what an index is made of."""
     if starts.ndim != 1 or (len(starts) and not (starts.min() >= 0 and starts.max() + WINDOW <= len(texts))):
         raise ValueError("windows outside of the text")
     hashes = rolling(texts, WINDOW)[starts]

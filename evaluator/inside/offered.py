@@ -103,7 +103,7 @@ class Offered:
     def make_loader(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what make_dataloader gives for these arguments.
 
-        Raises `PermissionError` where they name a part that is held out.
+        Raises `PermissionError` if they name a part that is held out.
         """
         signature = repository.parameters_of(self.prepare, "make_dataloader")
         if signature is None:

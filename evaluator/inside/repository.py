@@ -51,7 +51,7 @@ def fetched() -> dict[str, Any]:
 
 
 def parameters_of(prepare: Any, name: str) -> Any:
-    """Return the signature of a function of prepare.py, or None where it tells none."""
+    """Return the signature of a function of prepare.py, or None if it tells none."""
     import inspect
 
     try:

@@ -76,7 +76,7 @@ def arguments(
 ) -> tuple[Any, int, Any]:
     """Return the model, the rows of a batch and the device (or None) that a call of evaluate_bpb names.
 
-    Raises `TypeError` where the repository's function would.
+    Raises `TypeError` if the repository's function would.
     """
     if signature is None:
         signature = inspect.Signature(

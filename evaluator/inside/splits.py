@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True)
 class Splits:
-    """`parameter` of the loader names a part, None where it has no such parameter; `evaluated` are the parts that
+    """`parameter` of the loader names a part, None if it has no such parameter; `evaluated` are the parts that
     are measured, `known` all that the loader compares its parameter with."""
 
     parameter: str | None

@@ -61,7 +61,7 @@ class _Place:
 def choose_python(repo: Path, settings: Settings, modules: Sequence[str] = ()) -> TaskPython:
     """Return the Python for the task in `repo`; `modules` are looked for in it.
 
-    Raises `UserError` where the named one does not do, or none that was found.
+    Raises `UserError` if the named one does not do, or none that was found.
     """
     checkout = Path(settings.repository) if settings.repository else repo
     home = _top(checkout)
@@ -141,7 +141,7 @@ def _resolved(word: str, home: Path) -> Path:
 
 
 def _interpreter_in(folder: Path) -> Path | None:
-    """Return the interpreter of an environment, even a broken one; None where the folder is none."""
+    """Return the interpreter of an environment, even a broken one; None if the folder is none."""
     for name in ("python", "python3"):
         path = folder / "bin" / name
         if path.is_symlink() or path.is_file():
@@ -267,7 +267,7 @@ def _python_path(home: Path) -> list[str]:
 
 
 def _unfit(here: Interpreter, settings: Settings) -> str | None:
-    """Return why an interpreter won't do, with the fix; None where it will."""
+    """Return why an interpreter won't do, with the fix; None if it will."""
     if here.version[:2] < OLDEST:
         return f"is Python {here.release}, and 3.10 is the oldest that works: make the environment with a newer one"
     if here.not_compiled is not None:

@@ -73,7 +73,7 @@ def ask(
 ) -> Interpreter:
     """Return what the Python at `executable` is, started in `folder` with `python_path` to import from besides.
 
-    `modules` are looked for too, without importing them. Raises `Unstartable` where it can't be started.
+    `modules` are looked for too, without importing them. Raises `Unstartable` if it can't be started.
     """
     facts = None if modules else _kept(executable, tuple(python_path))
     if facts is None:

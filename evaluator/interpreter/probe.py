@@ -130,7 +130,7 @@ def _is_there(name: str) -> bool:
 
 
 def _version(name: str) -> "str | None":
-    """Return the version of a package, "unknown" where it does not tell, None where it is missing."""
+    """Return the version of a package, "unknown" where it does not tell, None if it is missing."""
     from importlib import metadata
 
     if _spec(name) is None:
@@ -155,7 +155,7 @@ def _said(package: str, name: str) -> "str | None":
 
 
 def _not_compiled(ours: str) -> "str | None":
-    """Return why one of our own programs can't run under this Python, None where all of them can."""
+    """Return why one of our own programs can't run under this Python, None if all of them can."""
     for name in sorted(os.listdir(ours)):  # noqa: PTH208
         if name.endswith(".py"):
             path = os.path.join(ours, name)  # noqa: PTH118

@@ -124,7 +124,7 @@ class TaskPython:
         return any(not each.exists() or each.resolve() != ours for each in beside)
 
     def _names(self) -> Path:
-        """Return a folder where `python` and `python3` are this Python, made where it is missing."""
+        """Return a folder where `python` and `python3` are this Python, made if it is missing."""
         # Not below what jails hide of our cache.
         folder = cache_home() / "nocturne-python" / _hash(self.executable)
         text = f'#!/bin/sh\nexec "{self.executable}" "$@"\n'

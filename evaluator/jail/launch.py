@@ -17,7 +17,7 @@ class Launch:
     """How to start a process in its jail: for `subprocess.Popen(argv, env=env, pass_fds=fds, cwd=folder)`.
 
     `fds` are all descriptors to pass, the caller's own among them under their own numbers; `own` are those
-    that the jail made, to be closed by `close` once the process was started. `folder` is None where the jail
+    that the jail made, to be closed by `close` once the process was started. `folder` is None if the jail
     goes to its folder by itself. A command that a signal ended inside a jail is seen outside as the exit code
     128 + signal. All of a jail ends with what was launched, and that with the thread that launched it.
     """

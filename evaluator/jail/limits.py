@@ -38,7 +38,7 @@ def _lower(which: int, value: int) -> None:
 
 
 def _be_killed_first() -> None:
-    """Where memory runs out, the kernel takes the candidate before the scorer (proc(5), oom_score_adj)."""
+    """If memory runs out, the kernel takes the candidate before the scorer (proc(5), oom_score_adj)."""
     with contextlib.suppress(OSError):  # containers may have /proc read-only; the poll from outside remains
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         try:

@@ -28,7 +28,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main(descriptor: int, program: list[str]) -> NoReturn:
-    """Make the covers and go on as `program`; exit with a line on stderr where the kernel refuses."""
+    """Make the covers and go on as `program`; exit with a line on stderr if the kernel refuses."""
     with open(descriptor, "rb") as file:
         covers = json.load(file)
     _enter()

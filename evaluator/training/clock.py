@@ -20,6 +20,7 @@ from evaluator.settings import Settings
 from evaluator.smoke import SmokeOver
 from evaluator.training import reference as references
 from evaluator.training.load import Load, Reading, processors
+from evaluator.training.pace import Pace
 from evaluator.training.reference import Now, Reference
 
 # A budget may be overrun by a step of the reference, a twentieth, and a bit. One that goes on is ended a while later.
@@ -34,9 +35,6 @@ _HANGS_BUDGETS, _HANGS_SECONDS, _HANGS_EVALUATIONS = 20.0, 3600.0, 10.0
 
 # An exam is free up to so many times the reference's: models differ.
 _EXAM_TIMES = 2.0
-
-_WARMUP_BATCHES = 11  # autoresearch counts its time from the eleventh step
-_MOST_MARKS = 512
 
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.1
@@ -76,7 +74,7 @@ class Clock:
         self._at: dict[str, float] = {}  # readings of the unit at turning points
         self._loads: dict[str, Reading] = {"startup": load.read()}
         self._cpu: dict[str, float] = {"startup": 0.0}  # of the candidate, at the beginning of each phase
-        self._marks: list[tuple[int, float]] = []  # batches served, and the reading then
+        self._pace = Pace()
         self._ready: Mapping[str, Any] = {}
         self._say = say
         self._next_look = self._next_progress = 0.0
@@ -107,9 +105,7 @@ class Clock:
         self._tokens = tokens
         self.told["total_tokens_M"] = round(tokens / 1e6, 6)
         self.told["num_batches"] = batches
-        self._marks.append((batches, self._reading()))
-        if len(self._marks) > _MOST_MARKS:
-            self._marks = self._marks[: len(self._marks) // 4] + self._marks[len(self._marks) // 4 :: 2]
+        self._pace.served(batches, self._reading())
 
     def evaluate(self) -> None:
         """Training has ended, says the candidate."""
@@ -117,12 +113,12 @@ class Clock:
         self._enter("evaluation")
 
     def handed_in(self) -> None:
-        """The model is here as a whole; raise `CandidateFailed` where training took more than its budget."""
+        """The model is here as a whole; raise `CandidateFailed` if training took more than its budget."""
         self._at["shipped"] = self._measured()
         self._refuse_overrun()
 
     def examined(self) -> None:
-        """The exam is over; raise `CandidateFailed` where it was used to train on."""
+        """The exam is over; raise `CandidateFailed` if it was used to train on."""
         self._at["examined"] = self._measured()
         self._loads["examined"] = self._load.read()
         self._refuse_overrun()
@@ -157,7 +153,7 @@ class Clock:
         training = max(self._begins["evaluation"] - self._begins["training"], 1e-3)
         cpu = self._cpu["evaluation"] - self._cpu["training"]
         first, end = self._loads["training"], self._loads["evaluation"]
-        pace, excess = self._paces()
+        pace, excess = self._pace.of_a_training(self._at["first"], self._training())
         batches = int(self.told["num_batches"])
         latest = self.process.log.progress.latest
         steps = latest.step + 1 if latest is not None and 0 <= latest.step < batches else batches
@@ -184,19 +180,6 @@ class Clock:
             others=self._load.others(first, end),
             others_late=self._load.others(end, self._loads["examined"]),
         )
-
-    def _paces(self) -> tuple[float, float]:
-        """Return what one batch takes in the second half of the training, and what the batches up to the eleventh
-        took beyond that."""
-        first, last = self._at["first"], self._marks[-1]
-        half = next(mark for mark in self._marks if mark[1] - first >= (last[1] - first) / 2)
-        if last[0] <= half[0]:
-            half = self._marks[0]
-        if last[0] <= half[0]:
-            return self._training(), 0.0
-        pace = (last[1] - half[1]) / (last[0] - half[0])
-        early = next((mark for mark in self._marks if mark[0] >= _WARMUP_BATCHES), last)
-        return pace, max(0.0, early[1] - first - (early[0] - 1) * pace)
 
     def _training(self) -> float:
         end = self._at["end"] if "end" in self._at else self._reading()
@@ -290,7 +273,7 @@ class Clock:
     # Limits
 
     def listen(self, readers: list[Any], writers: list[Any]) -> None:
-        """Wait a moment for one of these or for output; raise `CandidateFailed` where a limit is passed."""
+        """Wait a moment for one of these or for output; raise `CandidateFailed` if a limit is passed."""
         self.process.listen(_TICK_SECONDS, readers, writers)
         self.look()
 

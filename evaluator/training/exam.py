@@ -37,7 +37,7 @@ class HandedIn:
 def hand_in(line: Wire, clock: Clock, model: ModelFile, catch_up: Callable[[], None]) -> HandedIn | None:
     """Wait until training has ended and the model is here, and has answered to tokens that mean nothing.
 
-    `catch_up` hears what the data jail has told by now. Returns None where the candidate ended before.
+    `catch_up` hears what the data jail has told by now. Returns None if the candidate ended before.
     Raises `CandidateFailed`.
     """
     rows: int | None = None

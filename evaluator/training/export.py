@@ -71,7 +71,7 @@ def load_or_make(
 ) -> Exported:
     """Return the rows of the repository in `repo`, exporting them where the cache has none, or `again`.
 
-    Raises `UserError` where prepare.py is missing or fails.
+    Raises `UserError` if prepare.py is missing or fails.
     """
     home = prepare_folder(repo, PurePosixPath(script_path(settings)))
     source = source_of(repo, settings)
@@ -105,7 +105,7 @@ def _key(source: Source, home: str, settings: Settings, version: tuple[int, ...]
 
 
 def _read(folder: Path) -> Exported | None:
-    """Return what `folder` holds, or None where it is missing or damaged."""
+    """Return what `folder` holds, or None if it is missing or damaged."""
     try:
         if not (folder / "windows.npz").is_file():
             return None

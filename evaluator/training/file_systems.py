@@ -11,6 +11,7 @@ from pathlib import Path
 from evaluator import caches
 from evaluator.cache import cache_home
 from evaluator.candidate import bounds
+from evaluator.copying import Kind
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail.file_system import FileSystem, TreeCopy
 from evaluator.jail.launch import Jail
@@ -18,7 +19,7 @@ from evaluator.jail.mounts import in_system
 from evaluator.readable import home_links
 from evaluator.settings import Settings
 from evaluator.untracked import is_unfit, unfit_below
-from evaluator.workspace import Kind, Workspace, expanded, size_of
+from evaluator.workspace import Workspace, expanded, size_of
 
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/etc", "/dev", "/proc", "/sys")
 _KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/pts")

@@ -88,7 +88,7 @@ def _machine() -> Pool | None:
 
 
 def _control_group() -> Pool | None:
-    """Return our control group's share of the machine, where it has one (a container): cpu.max (cgroups(7))."""
+    """Return our control group's share of the machine, if it has one (a container): cpu.max (cgroups(7))."""
     with contextlib.suppress(OSError, ValueError, StopIteration):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         lines = Path("/sys/fs/cgroup/cpu.stat").read_text().splitlines()

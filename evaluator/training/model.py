@@ -16,7 +16,7 @@ class ModelFile:
         self.size = 0
 
     def write(self, piece: bytes | bytearray) -> None:
-        """Add a piece; raise `CandidateFailed` where it grows larger than the candidate's own memory may."""
+        """Add a piece; raise `CandidateFailed` if it grows larger than the candidate's own memory may."""
         self.size += len(piece)
         if self.size > self._most:
             raise CandidateFailed(

@@ -140,7 +140,7 @@ def digest_of(tree: Path, editable: Sequence[str]) -> str:
 
 
 def read(path: Path) -> Reference:
-    """Return the reference that the file at `path` holds; raise `UserError` where it holds none."""
+    """Return the reference that the file at `path` holds; raise `UserError` if it holds none."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ValueError(f"larger than {_LARGEST_FILE} bytes")
@@ -154,7 +154,7 @@ def read(path: Path) -> Reference:
 
 
 def write(path: Path, reference: Reference) -> None:
-    """Write the reference to the file at `path`; raise `UserError` where that can't be."""
+    """Write the reference to the file at `path`; raise `UserError` if that can't be."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(json.dumps(reference.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -188,7 +188,7 @@ def _parse(raw: object) -> Reference:
 
 
 def check(reference: Reference, *, kind: str, amount: float, on_gpu: bool) -> None:
-    """Raise `UserError` where the reference was measured for another budget or on another kind of machine."""
+    """Raise `UserError` if the reference was measured for another budget or on another kind of machine."""
     if (reference.kind, reference.on_gpu) == (kind, on_gpu) and math.isclose(
         reference.amount, amount, rel_tol=1e-3
     ):

@@ -85,7 +85,7 @@ class SecondJail:
     def audit(self, tally: Tally, seconds: float) -> Finding:
         """Ask the probes and return what they say, in so many seconds; to be called when the exam's jail has ended.
 
-        Raises `CandidateFailed` where the model does not say what it said in the exam.
+        Raises `CandidateFailed` if the model does not say what it said in the exam.
         """
         self._seconds = seconds
         self._until = time.monotonic() + seconds

@@ -30,7 +30,7 @@ class Frame:
     body: bytearray
 
     def json(self) -> dict[str, Any]:
-        """Return the body as a JSON object; raise `CandidateFailed` where it is none."""
+        """Return the body as a JSON object; raise `CandidateFailed` if it is none."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -97,7 +97,7 @@ class Wire:
         return None
 
     def receive(self) -> Frame | None:
-        """Wait for the next message; return None where the other side has closed its end or ended."""
+        """Wait for the next message; return None if the other side has closed its end or ended."""
         while True:
             frame = self.poll()
             if frame is not None or self.closed:
