@@ -177,44 +177,25 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("score", help="train the tree in REPO once and score it")
     score.add_argument("repo", type=Path, metavar="REPO", help="folder of a repository")
-    score.add_argument(
-        "--train", type=Path, metavar="FILE", help="take this file for the script that is trained"
-    )
-    score.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="measures of the reference, by which the run's time is charged (it is written if it is missing)",
-    )
-    score.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
+    _add_settings(score)
+    _add_run(score)
     score.add_argument("--json", action="store_true", help="say JSON lines")
-    score.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
-    score.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")
-    score.add_argument(
-        "--smoke",
-        type=_seconds,
-        metavar="SECONDS",
-        help="only try it: a few steps in so much time, and no score",
-    )
-    score.add_argument(
-        "--die-with-parent", action="store_true", help="end when the process that started this ends"
-    )
     score.set_defaults(run=_score)
 
     prepare = commands.add_parser(
         "prepare", help="export the validation rows of REPO, so that scoring is quick"
     )
     prepare.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=starter_files.FOLDER)
+    _add_settings(prepare)
     prepare.add_argument("--json", action="store_true", help="say one JSON line")
-    prepare.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
     prepare.set_defaults(run=_prepare)
 
     python = commands.add_parser(
         "python", help="say which Python the task in REPO runs with, and what it has"
     )
     python.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=Path())
+    _add_settings(python)
     python.add_argument("--json", action="store_true", help="say one JSON line")
-    python.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
     python.add_argument(
         "--module", action="append", default=[], metavar="NAME", help="say whether it has this one, too"
     )
@@ -231,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         "reader", help="try whether logits can be read on this machine's GPU, and use that from then on"
     )
     reader.add_argument("repo", type=Path, metavar="REPO", nargs="?", default=starter_files.FOLDER)
-    reader.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+    _add_settings(reader)
     reader.set_defaults(run=_reader)
 
     starter = commands.add_parser("starter", help="write the bundled task into DIR")
@@ -239,6 +220,34 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--force", action="store_true", help="replace files that are there and different")
     starter.set_defaults(run=_starter)
     return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", metavar="FILE", help='JSON or YAML settings, "-" for standard input')
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a single run."""
+    parser.add_argument(
+        "--train", type=Path, metavar="FILE", help="take this file for the script that is trained"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="measures of the reference, by which the run's time is charged (it is written if it is missing)",
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")
+    parser.add_argument(
+        "--smoke",
+        type=_seconds,
+        metavar="SECONDS",
+        help="only try it: a few steps in so much time, and no score",
+    )
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="end when the process that started this ends"
+    )
 
 
 def _seed(text: str) -> int:

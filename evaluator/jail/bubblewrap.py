@@ -101,15 +101,8 @@ class Bubblewrap:
         for variable, value in env.items():
             words += ["--setenv", variable, value]
         own.append(memory_file(b"".join(os.fsencode(word) + b"\0" for word in words)))
-        argv = (
-            self.bwrap,
-            "--args",
-            str(own[-1]),
-            "--",
-            *_filled(fills, folder),
-            *_without_pwd(env),
-            *command,
-        )
+        inside = (*_filled(fills, folder), *_without_pwd(env), *command)
+        argv = (self.bwrap, "--args", str(own[-1]), "--", *inside)
         if staged:
             own.append(memory_file(json.dumps(staged).encode()))
             argv = (*_STAGE, str(own[-1]), *argv)
