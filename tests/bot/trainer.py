@@ -117,8 +117,8 @@ def _python(order: RunOrder, chosen: settings.Settings) -> TaskPython:
 
 def _run_part(job: Job, part: Part, log: Log, say: Say, costs: list[Cost]) -> None:
     """Do what `evaluator.command.part.run` does for this task, without a jail."""
-    assert part.view.tree is not None
-    tree = part.view.tree.sources[0]
+    assert part.file_system.tree is not None
+    tree = part.file_system.tree.sources[0]
     status, said = _by_formula(tree, part) if (tree / "score.py").read_text() == SCORE else _alone(tree, part)
     say({"event": "progress", "step": None, "loss": None, "seconds": COST.seconds, "fraction": 0.0})
     log.add(said.encode() + b"\n")
