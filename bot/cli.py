@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         _add_verbosity(added, argparse.SUPPRESS)
         if campaign:
             added.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the repository")
-            added.add_argument("--campaign", metavar="NAME", help="which campaign, where there are several")
+            added.add_argument("--campaign", metavar="NAME", help="which campaign, if there are several")
         return added
 
     init = verb(
@@ -156,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     says_json(onward)
-    doctor = verb("doctor", "Say whether a loop would earn its cost here, and what to mend.")
+    doctor = verb("doctor", "Say whether a loop would earn its cost here, and what to fix.")
     doctor.add_argument("--quick", action="store_true", help="train nothing")
     says_json(doctor)
 
@@ -181,7 +181,7 @@ def parser() -> argparse.ArgumentParser:
     morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
 
     rubric = verb(
-        "rubric", "Write, grade and mend a text until every criterion of its task passes.", campaign=False
+        "rubric", "Write, grade and improve a text until every criterion of its task passes.", campaign=False
     )
     rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
     rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
@@ -209,7 +209,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 (a check failed), 2 (yours to mend), 130 (interrupted)."""
+    """Run one command and return its exit code: 0, 1 (a check failed), 2 (yours to fix), 130 (interrupted)."""
     given = list(sys.argv[1:] if argv is None else argv)
     if given[:1] == ["loop"]:
         print("nocturne: `loop` is now called `rubric`: the next release knows only that", file=sys.stderr)
