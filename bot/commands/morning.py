@@ -13,8 +13,8 @@ from bot.config import CONFIG_PATH, campaigns
 from bot.git import Git
 from bot.github.files import add_summary
 from bot.ledger import now
+from bot.loop.telling import morning
 from bot.notify.file import FileNotifier
-from bot.notify.occasions import morning
 from bot.tell.writers import markdown, terminal
 
 _SAID = {

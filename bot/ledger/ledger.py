@@ -31,7 +31,7 @@ class Ledger:
 
     def __init__(self, store: LedgerStore, writer: str, on_note: Callable[[str], None]) -> None:
         self._store = store
-        self._writer = writer
+        self.writer = writer
         self._on_note = on_note
         self._campaign = Campaign()
         self._last_key: str | None = None
@@ -117,7 +117,7 @@ class Ledger:
         at = stamp(now())
         try:
             for make, files in self._waiting[self._asked :]:
-                records = [to_json(event, at=at, by=self._writer) for event in make(self._campaign)]
+                records = [to_json(event, at=at, by=self.writer) for event in make(self._campaign)]
                 fresh = {key: each for each in records if not self._holds(key := str(each["key"]))}
                 if fresh and files is not None:
                     self._beside |= files(self._campaign)

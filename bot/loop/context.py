@@ -14,9 +14,10 @@ from bot.forge.choose import open_forge
 from bot.git import Git
 from bot.git.remote import Remote, choose_remote
 from bot.ledger import Ledger
+from bot.ledger.holder import holder_name
 from bot.ledger.store import LedgerStore
-from bot.loop import machine
 from bot.loop.evaluation import RunFolder
+from bot.loop.machine import runner_kind
 from bot.notify.notifier import Notifier
 from bot.notify.ways import open_notifier
 from bot.tell.display import Display
@@ -91,7 +92,7 @@ def open_context(
     if remote.note:
         display.note(remote.note)
     git, forge = open_forge(git, remote, environ, display.note)
-    holder = machine.holder_name()
+    holder = holder_name()
     store = LedgerStore(git, remote.name_or_url, name)
     return Context(
         git=git,
@@ -103,7 +104,7 @@ def open_context(
         forge=forge,
         proposer=proposer,
         runs=RunFolder(git.common_dir / "nocturne" / name / "runs"),
-        runner=config.runner or machine.runner_kind(),
+        runner=config.runner or runner_kind(),
         holder=holder,
         display=display,
         notifier=open_notifier(config.slack, environ),

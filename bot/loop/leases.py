@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from bot.config import Config
 from bot.ledger import now, stamp
+from bot.ledger.holder import is_dead
 from bot.loop.context import Context
-from bot.loop.machine import is_dead
 from bot.rules.campaign import Campaign
 from bot.rules.events import LeaseTaken
 

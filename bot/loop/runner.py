@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from bot.errors import UserError
 from bot.ledger import now, stamp
+from bot.ledger.holder import is_dead
 from bot.ledger.store import REF
-from bot.loop import machine
 from bot.loop.asking import ask_after_stop, ask_for_reader, thank
 from bot.loop.commits import build, rebase
 from bot.loop.context import Context
@@ -29,7 +29,7 @@ from bot.loop.review import check
 from bot.loop.settings import limits, reference_settings
 from bot.loop.start import ensure_ready
 from bot.loop.taking_in import awaited, take_in, why_moved
-from bot.notify.occasions import notify
+from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.experiment import Experiment
@@ -170,7 +170,7 @@ def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
         limits=until,
         incumbent_runs=context.config.verdict.min_runs,
         remeasure_every=context.config.verdict.remeasure_every,
-        is_dead=machine.is_dead,
+        is_dead=is_dead,
         settings=reference_settings(context),
     )
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot.ledger import now, stamp
-from bot.loop import machine
-from bot.loop.context import Context
+from bot.ledger import Ledger, now, stamp
+from bot.ledger.holder import is_dead
 from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
 from bot.rules.campaign import Campaign
 from bot.rules.events import ChartShown, Event, MessageEnded, MessageIntended
@@ -37,9 +36,9 @@ class Letter:
     """Makes the text from the intention alone, so that a second attempt says the same."""
 
 
-def deliver(context: Context, notifier: Notifier, letter: Letter) -> Outcome:
+def deliver(ledger: Ledger, notifier: Notifier, letter: Letter) -> Outcome:
     """Send a message unless it was sent. Raises `NotSent`, and `Unclear` where that must be found out later."""
-    settle_open(context, notifier)
+    settle_open(ledger, notifier)
     until = stamp(now() + PATIENCE)
 
     def intend(campaign: Campaign) -> list[Event]:
@@ -50,80 +49,80 @@ def deliver(context: Context, notifier: Notifier, letter: Letter) -> Outcome:
         attempt = before.attempt + 1 if before else 1
         return [
             MessageIntended(
-                letter.key, attempt, context.holder, until, letter.since, letter.upto, letter.covers,
+                letter.key, attempt, ledger.writer, until, letter.since, letter.upto, letter.covers,
                 notifier.channel, letter.thread,
             )
         ]  # fmt: skip
 
-    messages = context.ledger.append(intend).messages
+    messages = ledger.append(intend).messages
     if messages.is_told(letter.key):
         return "already"
     intended = messages.intended[letter.key]
-    if intended.holder != context.holder or intended.until != until:
+    if intended.holder != ledger.writer or intended.until != until:
         return "elsewhere"  # somebody else is at it
-    return _send(context, notifier, intended, letter.write(intended))
+    return _send(ledger, notifier, intended, letter.write(intended))
 
 
-def settle_open(context: Context, notifier: Notifier) -> None:
+def settle_open(ledger: Ledger, notifier: Notifier) -> None:
     """Find out what became of messages whose sender is gone; those that were not sent are free again."""
-    for intended in context.ledger.refresh().messages.open():
-        alive = intended.holder != context.holder and not machine.is_dead(intended.holder)
+    for intended in ledger.refresh().messages.open():
+        alive = intended.holder != ledger.writer and not is_dead(intended.holder)
         if alive and stamp(now()) < intended.until:
             continue
         if intended.channel != notifier.channel:
             _end(
-                context, intended, "unknown", None, f"it went to {intended.channel}, which is not at hand now"
+                ledger, intended, "unknown", None, f"it went to {intended.channel}, which is not at hand now"
             )
             continue
-        since = datetime.fromisoformat(context.ledger.refresh().messages.begun_at[intended.message])
+        since = datetime.fromisoformat(ledger.refresh().messages.begun_at[intended.message])
         try:
             found = notifier.find(intended.message, since=since - PATIENCE, thread=intended.thread)
         except CannotLook as error:
-            _end(context, intended, "unknown", None, str(error))
+            _end(ledger, intended, "unknown", None, str(error))
             continue
         if found is not None:
-            _end(context, intended, "sent", found, "")
+            _end(ledger, intended, "sent", found, "")
         else:
-            _end(context, intended, "refused", None, "it did not reach the channel")
+            _end(ledger, intended, "refused", None, "it did not reach the channel")
 
 
-def show_chart(context: Context, notifier: Notifier, message: Message, draw: Callable[[], bytes]) -> None:
+def show_chart(ledger: Ledger, notifier: Notifier, message: Message, draw: Callable[[], bytes]) -> None:
     """Add the chart to a message that was sent, unless it has it. Raises `NotSent` and `Unclear`."""
-    messages = context.ledger.refresh().messages
+    messages = ledger.refresh().messages
     ended = messages.ended.get(message.key)
     if message.chart is None or message.key in messages.charts or ended is None or ended.ts is None:
         return
     file = notifier.show_chart(ended.ts, message, draw())
-    context.ledger.append(lambda _: [ChartShown(message.key, file)])
+    ledger.append(lambda _: [ChartShown(message.key, file)])
 
 
-def _send(context: Context, notifier: Notifier, intended: MessageIntended, message: Message) -> Outcome:
+def _send(ledger: Ledger, notifier: Notifier, intended: MessageIntended, message: Message) -> Outcome:
     if stamp(now()) >= intended.until:
         raise Unclear("the message took too long to write: it is sent at the next occasion")
     try:
         ts = notifier.post(message, thread=intended.thread)
     except NotSent as error:
-        _end(context, intended, "refused", None, str(error))
+        _end(ledger, intended, "refused", None, str(error))
         raise
     except CannotLook as error:
-        _end(context, intended, "unknown", None, str(error))
+        _end(ledger, intended, "unknown", None, str(error))
         return "unknown"
     except Unclear:
         since = now() - PATIENCE
         try:
             ts = notifier.find(intended.message, since=since, thread=intended.thread)
         except CannotLook as error:
-            _end(context, intended, "unknown", None, str(error))
+            _end(ledger, intended, "unknown", None, str(error))
             return "unknown"
         if ts is None:
-            _end(context, intended, "refused", None, "it did not reach the channel")
+            _end(ledger, intended, "refused", None, "it did not reach the channel")
             raise NotSent("the message did not reach the channel: it is sent at the next occasion") from None
-    _end(context, intended, "sent", ts, "")
+    _end(ledger, intended, "sent", ts, "")
     return "sent"
 
 
 def _end(
-    context: Context,
+    ledger: Ledger,
     intended: MessageIntended,
     outcome: Literal["sent", "refused", "unknown"],
     ts: str | None,
@@ -135,4 +134,4 @@ def _end(
         newest = campaign.messages.intended.get(intended.message)
         return [event] if newest is not None and newest.attempt == intended.attempt else []
 
-    context.ledger.append(make)
+    ledger.append(make)

@@ -20,11 +20,12 @@ from bot.config import NotifySettings, Stop
 from bot.doctor import slack_checks
 from bot.errors import UserError
 from bot.ledger import now, stamp
+from bot.loop import telling
 from bot.loop.context import Context, open_context
 from bot.loop.render import figures_of
-from bot.notify import delivery, occasions
+from bot.loop.telling import morning, notify, tell
+from bot.notify import delivery
 from bot.notify.notifier import NotSent
-from bot.notify.occasions import morning, notify, tell
 from bot.notify.slack import SlackApp
 from bot.notify.webhook import SlackWebhook
 from bot.rules.events import LoopStopped, MessageIntended
@@ -177,7 +178,7 @@ def test_a_morning_after_which_nothing_happened_is_not_told(
 ) -> None:
     context = context_of(top, slack)
     assert morning(context, context.notifier, None).outcome == "sent"
-    monkeypatch.setattr(occasions, "now", lambda: datetime.now(timezone.utc) + timedelta(days=1))
+    monkeypatch.setattr(telling, "now", lambda: datetime.now(timezone.utc) + timedelta(days=1))
     assert morning(context, context.notifier, None).message is None
     assert len(slack.channel(CHANNEL).messages) == 1
 
@@ -233,7 +234,7 @@ def test_a_kill_at_any_instant_tells_it_once(
         elif place == "after":
             patch.setattr(delivery, "_end", die)
         elif place == "recorded":
-            patch.setattr(occasions, "show_chart", die)
+            patch.setattr(telling, "show_chart", die)
         else:
             patch.setattr(sender, "_put_in", die)
         with pytest.raises(Killed):
@@ -323,11 +324,11 @@ def test_quiet_hours_and_pace(top: Path, slack: Slack) -> None:
     assert context.notifier is not None
     quiet = context.config.slack.model_copy(update={"quiet": "22:00-07:00", "timezone": "Europe/Berlin"})
     night = datetime(2026, 11, 23, 22, 30, tzinfo=timezone.utc)  # 23:30 in Berlin
-    assert occasions.in_quiet_hours(quiet, night)
-    assert not occasions.in_quiet_hours(quiet, night.replace(hour=6, minute=30))
-    assert occasions.in_quiet_hours(quiet.model_copy(update={"quiet": "23:00-23:45"}), night)
-    assert occasions.night_of(quiet, night) == "2026-11-23"
-    assert occasions.night_of(quiet, night + timedelta(hours=6)) == "2026-11-23"
+    assert telling.in_quiet_hours(quiet, night)
+    assert not telling.in_quiet_hours(quiet, night.replace(hour=6, minute=30))
+    assert telling.in_quiet_hours(quiet.model_copy(update={"quiet": "23:00-23:45"}), night)
+    assert telling.night_of(quiet, night) == "2026-11-23"
+    assert telling.night_of(quiet, night + timedelta(hours=6)) == "2026-11-23"
     whole_day = quiet.model_copy(update={"quiet": "00:00-23:59"})
     held = replace(context, config=context.config.model_copy(update={"slack": whole_day}))
     tell(held, context.notifier, context.ledger.refresh())

@@ -54,7 +54,7 @@ def tell(context: Context, notifier: Notifier, campaign: Campaign, *, moment: da
         return
     if in_quiet_hours(settings, moment) or _pausing(campaign.messages, moment):
         return
-    settle_open(context, notifier)
+    settle_open(context.ledger, notifier)
     campaign = context.ledger.refresh()
     due = _due(context, campaign, moment)
     night = night_of(settings, moment)
@@ -80,7 +80,7 @@ def tell(context: Context, notifier: Notifier, campaign: Campaign, *, moment: da
         thread=thread,
         write=write,
     )
-    deliver(context, notifier, letter)
+    deliver(context.ledger, notifier, letter)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def morning(context: Context, notifier: Notifier | None, day: date | None) -> Mo
     key = f"morning:{chosen}"
     known = campaign.messages.intended.get(key)
     if notifier is not None:
-        settle_open(context, notifier)
+        settle_open(context.ledger, notifier)
         campaign = context.ledger.refresh()
     since = campaign.messages.since(chosen.isoformat())
     told_before = since is not None
@@ -142,8 +142,8 @@ def morning(context: Context, notifier: Notifier | None, day: date | None) -> Mo
     letter = Letter(
         key, stamps[0], stamps[1], tuple(notice.key for notice in untold), None, lambda _: message
     )
-    outcome = deliver(context, notifier, letter)
-    show_chart(context, notifier, message, lambda: progress_png(known_figures))
+    outcome = deliver(context.ledger, notifier, letter)
+    show_chart(context.ledger, notifier, message, lambda: progress_png(known_figures))
     return Morning(message, outcome)
 
 
