@@ -111,9 +111,11 @@ class Store:
         """Write an object and return its name. Raises `UserError` for a full disk or a missing permission."""
         whole = b"%s %d\0%s" % (kind.encode(), len(content), content)
         sha = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
-        if self.has(sha):
-            return sha
         place = self.loose_path(sha)
+        if self.has(sha):
+            with suppress(OSError):  # as new, so that a `git gc` does not take it for long forgotten
+                os.utime(place)
+            return sha
         try:
             place.parent.mkdir(exist_ok=True)
             with tempfile.NamedTemporaryFile(prefix="tmp_obj_", dir=place.parent, delete=False) as file:

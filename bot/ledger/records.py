@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TypeVar
 
 from bot.errors import NotAllowed, UserError
 from bot.git import Damaged, Git, RefUpdate
-from bot.git.command import Locked
+from bot.git.command import Locked, git_output
 from bot.git.file_lock import alone
 from bot.git.transfer import tracking_ref
 from bot.ledger.repair import drop_stale_locks, fetch_again, outlast_locks
@@ -209,9 +210,8 @@ class Records:
         return now, change(now)
 
     def _tidy(self, commit: str) -> None:
-        """Let git pack the user's repository when it finds that due; asked at every 256th commit or so."""
+        """Let git pack what is ours to pack when it finds that due; asked at every 256th commit or so."""
         if commit.startswith("00"):
-            try:
-                self.git.run(["gc", "--auto", "--quiet"])
-            except (ProcessFailed, Damaged, UserError):
-                return  # housekeeping; what matters has been written
+            for folder in (self.git.common_dir, self.git.own_remote):
+                with suppress(ProcessFailed, Damaged, UserError, OSError):  # what matters has been written
+                    git_output([f"--git-dir={folder}", "gc", "--auto", "--quiet"])
