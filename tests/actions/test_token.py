@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.github.server import GitHub
 
 
+@pytest.mark.long
 def test_training_needs_no_more_than_to_read(github: GitHub, tmp_path: Path) -> None:
     repository = github.repository("octo/reading", private=True, default_branch="main")
 

@@ -53,7 +53,7 @@ class Night:
             "GITHUB_TOKEN": self.token,
             "PATH": f"{self.spy}{os.pathsep}{os.environ['PATH']}",
         }
-        done = nocturne(self.top, *words, env=environ)
+        done = nocturne(self.top, *words, env=environ, process=True)  # as everywhere, and with the real jail
         return done.stdout + done.stderr
 
     def events(self, kind: str) -> list[dict[str, object]]:

@@ -57,22 +57,25 @@ def with_train(folder: Path, text: str) -> Path:
     return folder
 
 
-def prepared() -> None:
-    """Prepare the bundled task, once in a session, whichever worker comes first: to look through a machine for
-    copies of held-out text takes half a minute."""
+def prepared(settings: Mapping[str, Any] | None) -> None:
+    """Prepare the bundled task for a run with `settings`, once in a session, whichever worker comes first: to look
+    through a machine for copies of held-out text takes half a minute. A command needs nothing of it."""
     folder = Path(os.environ["XDG_CACHE_HOME"])
-    if folder.name != CACHE or (folder / "prepared").exists():
+    if folder.name != CACHE or (settings is not None and settings.get("kind") == "command"):
         return
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "prepared").exists():
-            return
-        for tokens in (None, STEPS["eval_tokens"]):
-            subprocess.run(
-                [*COMMAND, "prepare", "--settings", "-"], input=json.dumps({"eval_tokens": tokens}), text=True,
-                check=True, capture_output=True,
-            )  # fmt: skip
-        (folder / "prepared").touch()
+    usual = (None, STEPS["eval_tokens"])
+    for tokens in usual if settings is None else (settings.get("eval_tokens"),):
+        done = folder / f"prepared-{tokens}"
+        if tokens not in usual or done.exists():
+            continue
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                subprocess.run(
+                    [*COMMAND, "prepare", "--settings", "-"], input=json.dumps({"eval_tokens": tokens}), text=True,
+                    check=True, capture_output=True,
+                )  # fmt: skip
+                done.touch()
 
 
 def score(
@@ -83,7 +86,7 @@ def score(
     python: str = sys.executable,
 ) -> Outcome:
     """Run `score --json` on a repository."""
-    prepared()
+    prepared(settings)
     given = [] if settings is None else ["--settings", "-"]
     done = subprocess.run(
         [python, "-I", "-m", "evaluator", "score", str(repo), "--json", *given, *more],
@@ -101,7 +104,7 @@ def score(
 
 def start_score(repo: Path, settings: Mapping[str, Any], *more: str) -> subprocess.Popen[bytes]:
     """Start `score` and return at once."""
-    prepared()
+    prepared(settings)
     file = repo.parent / f"{repo.name}.json"
     file.write_text(json.dumps(settings))
     command = [*COMMAND, "score", str(repo), "--json", "--settings", str(file), *more]

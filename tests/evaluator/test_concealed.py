@@ -59,7 +59,7 @@ def inside(jail_name: str, file_system: FileSystem, *command: str) -> list[str]:
 
 @pytest.fixture
 def exported() -> export.Exported:
-    prepared()
+    prepared({})
     return export.load_or_make(FOLDER, Settings(), choose("auto"), running_task(FOLDER))
 
 

@@ -90,7 +90,9 @@ def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_p
     ("text", "said"),
     [
         ("import nocturne_missing\n", "ModuleNotFoundError"),
-        (TOY.replace("[[0, 1, 2, 0]]", "[[0, 1, 3, 0]]"), "outside the vocabulary"),
+        pytest.param(
+            TOY.replace("[[0, 1, 2, 0]]", "[[0, 1, 3, 0]]"), "outside the vocabulary", marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_prepare_that_fails_is_named_in_one_line(toy: Path, text: str, said: str) -> None:
@@ -100,6 +102,7 @@ def test_a_prepare_that_fails_is_named_in_one_line(toy: Path, text: str, said: s
     assert said in str(caught.value)
 
 
+@pytest.mark.long
 def test_prepare_by_default_prepares_the_bundled_task(tmp_path: Path, cache: Path) -> None:
     done = subprocess.run([*COMMAND, "prepare"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

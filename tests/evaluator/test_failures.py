@@ -50,13 +50,23 @@ time.sleep(300)
         ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
         ("import os\nos.abort()\n", "killed", "SIGABRT"),
         ("import os\nos.kill(os.getpid(), 9)\n", "infrastructure", "SIGKILL from outside"),
-        ("raise RuntimeError('CUDA error: device-side assert triggered')\n", "error", "device-side"),
+        pytest.param(
+            "raise RuntimeError('CUDA error: device-side assert triggered')\n",
+            "error",
+            "device-side",
+            marks=pytest.mark.long,
+        ),
         (
             "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
             "infrastructure",
             "uncorrectable ECC",
         ),
-        ("import sys\nprint('no luck')\nsys.exit(3)\n", "error", "exit code 3: no luck"),
+        pytest.param(
+            "import sys\nprint('no luck')\nsys.exit(3)\n",
+            "error",
+            "exit code 3: no luck",
+            marks=pytest.mark.long,
+        ),
         ("print('done')\n", "error", "without calling evaluate_bpb"),
     ],
 )
