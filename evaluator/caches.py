@@ -41,7 +41,7 @@ class Caches:
 
 
 def found(*, datasets: bool = False) -> Caches:
-    """Return what lies in this user's caches; data sets only where they are asked for."""
+    """Return what lies in this user's caches; data sets only if they are asked for."""
     shown: dict[Path, None] = {}
     links: dict[str, Path] = {}
     for place, path in _entries(datasets):
@@ -56,7 +56,7 @@ def found(*, datasets: bool = False) -> Caches:
 
 
 def environment(home: Path, *, offline: bool) -> dict[str, str]:
-    """Return the variables that name caches below `home`, and those that keep packages from the network where
+    """Return the variables that name caches below `home`, and those that keep packages from the network if
     there is none."""
     hub = str(home / _HUB)
     cache = home / ".cache"

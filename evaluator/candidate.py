@@ -147,7 +147,7 @@ class Candidate:
 
     @property
     def returncode(self) -> int | None:
-        """The exit status where the main process has ended, negative for a signal, else None."""
+        """The exit status if the main process has ended, negative for a signal, else None."""
         status = self._status()
         # From inside a jail a signal comes as shells tell it.
         return 128 - status if status is not None and status > 128 and self._jailed else status

@@ -41,7 +41,7 @@ def diagnose(
     """Return why a candidate that ended by itself failed.
 
     `lines` is the end of its log, `tree` the folder whose path is cut from file names, and `otherwise` the
-    reason where it ended well (exit status 0) and yet without a score. `around` is what was so around it.
+    reason if it ended well (exit status 0) and yet without a score. `around` is what was so around it.
     """
     traceback = last_traceback(lines, tree)
     error, message = _last_error(traceback)

@@ -14,7 +14,7 @@ class CandidateFailed(Exception):
     """The candidate got no score.
 
     `kind` is one of syntax, import, out_of_memory, nan, timeout, killed, unportable (a model that can't be rebuilt
-    in a fresh process), refused, error, or infrastructure where the machine failed and not the candidate; `reason` is
+    in a fresh process), refused, error, or infrastructure if the machine failed and not the candidate; `reason` is
     one line. `defence` names what spoke, where it was one of ours: jail, limits, clock, protocol, audit, scoring or
     leak.
     """

@@ -78,7 +78,7 @@ def disk_is_full() -> bool:
 
 
 def oom_kills() -> int:
-    """Return how many processes the kernel has ended for want of memory so far, 0 where it does not say."""
+    """Return how many processes the kernel has ended for want of memory so far, 0 if it does not say."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):

@@ -75,7 +75,7 @@ def source_of(repo: Path, settings: Settings, train: Path | None = None) -> Sour
 
 
 def scored(job: Job, score: float, metrics: Mapping[str, float], fingerprint: str, log: Log) -> Event:
-    """Return the final event of a run that has a score: a failure (nan) where that is no measurement."""
+    """Return the final event of a run that has a score: a failure (nan) if that is no measurement."""
     name = job.settings.metric.name
     if not measurable(score):
         said = (

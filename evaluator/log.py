@@ -73,7 +73,7 @@ class Log:
         self._rest = b""
 
     def add(self, data: bytes) -> None:
-        """Keep `data`, or drop it where the log is closed."""
+        """Keep `data`, or drop it if the log is closed."""
         if self.closed:
             return
         self._write(data)

@@ -42,7 +42,7 @@ def named(settings: Settings, source: Source) -> tuple[Path, ...]:
 
 def home_links(paths: Iterable[Path], taken: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """Yield links that show `paths` of the user's home and cache folder at the same places below another home:
-    a place there, and where it leads. Where `taken` has something in a folder, what it holds is linked instead."""
+    a place there, and where it leads. If `taken` has something in a folder, what it holds is linked instead."""
     known = list(taken)
     for path in paths:
         for home, below in ((cache_home(), ".cache"), (Path.home(), "")):

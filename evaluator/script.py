@@ -51,7 +51,7 @@ def script_path(settings: Settings) -> str:
 
 def located(repo: Path, settings: Settings, *, shown: Path | None = None) -> Script:
     """Return the script of the repository in `repo`, which is called `shown` in messages. Its working folder is its own
-    where prepare.py lies beside it, or the nearest folder above it that has one.
+    if prepare.py lies beside it, or the nearest folder above it that has one.
 
     Raises `UserError` if the script or prepare.py is missing.
     """

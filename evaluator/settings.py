@@ -59,7 +59,7 @@ class Settings:
     `repeats` times, and the median counts.
     `python` names the Python that the task runs with: a path, relative to the user's repository, the folder of
     an environment, or a name on PATH; None finds one (`evaluator.interpreter.choice`).
-    `repository` is the user's checkout where the tree under test is another folder; the bot says so.
+    `repository` is the user's checkout if the tree under test is another folder; the bot says so.
     `min_effect` is the smallest difference in score that counts: the causality audit is four times sharper.
     """
 

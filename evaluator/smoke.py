@@ -19,8 +19,8 @@ _PART = 20.0  # of the time that a smoke run may take, so much is the budget tha
 class SmokeOver(Exception):
     """All that a smoke run looks at went well, or its time is up.
 
-    `reached` says how far it came: `startup`, `training`, `evaluation`, `running` where its time was up there,
-    `ended` where a command came to its end, `handed_in` where a model answered. `shapes` are of what it answered.
+    `reached` says how far it came: `startup`, `training`, `evaluation`, `running` if its time was up there,
+    `ended` if a command came to its end, `handed_in` if a model answered. `shapes` are of what it answered.
     """
 
     def __init__(self, reached: str, shapes: Mapping[str, Sequence[int]] | None = None) -> None:
@@ -37,7 +37,7 @@ def told_amount(job: Job, amount: float) -> float:
 
 
 def smoked(job: Job, over: SmokeOver, metrics: Mapping[str, float], log: Log, *, tail: bool) -> Event:
-    """Return the final event of a smoke run without a failure, with what was printed where `tail` allows it."""
+    """Return the final event of a smoke run without a failure, with what was printed if `tail` allows it."""
     return {
         "event": "smoke",
         "reached": over.reached,

@@ -17,7 +17,7 @@ from evaluator.copying import PREFIX, Beside, Copying
 from evaluator.errors import UserError
 
 _STALE_SECONDS = 60.0
-_LONG = 24  # characters: where temporary folders are deeper, unix sockets in them may be too deep
+_LONG = 24  # characters: if temporary folders are deeper, unix sockets in them may be too deep
 _PAGE = 4096
 
 _MOST_BYTES, _MOST_FILES, _LARGE = 512 << 20, 20_000, 64 << 20
@@ -52,7 +52,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a workspace comes from: the tree to run, `repository`, which is the user's own (the same folder where
+    """Where a workspace comes from: the tree to run, `repository`, which is the user's own (the same folder if
     the user has named no other), `data` as the settings name it, and a file that takes the place of `script`."""
 
     repo: Path
@@ -123,7 +123,7 @@ def places_of(word: str, source: Source) -> Iterator[tuple[Path, Path]]:
 
 
 def _short() -> Path:
-    """Return the folder for temporary files, or a shorter one where its path is long."""
+    """Return the folder for temporary files, or a shorter one if its path is long."""
     usual = Path(tempfile.gettempdir())
     found = Path("/tmp") if len(str(usual)) > _LONG else usual
     return found if os.access(found, os.W_OK | os.X_OK) else usual
@@ -189,7 +189,7 @@ def _data(source: Source) -> list[tuple[Path, Path]]:
 
 
 def _is_secret(place: Path, secrets: set[Path] | None) -> bool:
-    """Whether something looks like a secret that git does not track: one of `secrets`, or where git knows nothing,
+    """Whether something looks like a secret that git does not track: one of `secrets`, or if git knows nothing,
     told by its name."""
     return untracked.is_secret(place.name) if secrets is None else place in secrets
 

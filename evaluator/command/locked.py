@@ -23,7 +23,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class HeldBack:
-    """What `data` names: `named` in the order of the settings, relative to the repository where it lies there.
+    """What `data` names: `named` in the order of the settings, relative to the repository if it lies there.
 
     `outside` are all paths outside of it that it goes by, those behind symbolic links too.
     """

@@ -127,7 +127,7 @@ def _outside(job: Job, words: Sequence[str], held: HeldBack) -> tuple[Path, ...]
 
 
 def _try_out(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bill: _Bill) -> NoReturn:
-    """End a smoke run: the candidate's side was all of it, or the command where that is the candidate's side."""
+    """End a smoke run: the candidate's side was all of it, or the command if that is the candidate's side."""
     if not job.settings.produce:
         _measure(replace(job, settings=replace(job.settings, repeats=1)), space, held, None, log, say, bill)
     raise SmokeOver("ended")
@@ -174,7 +174,7 @@ def _measure(
 
 
 def _costs(job: Job, bill: _Bill) -> dict[str, float]:
-    """Return what we measured ourselves; of the candidate's side, or of the command where it is all there is."""
+    """Return what we measured ourselves; of the candidate's side, or of the command if it is all there is."""
     values = {"total_seconds": round(time.monotonic() - job.began, 3)}
     side = bill.produce or bill.command
     if side:
@@ -183,7 +183,7 @@ def _costs(job: Job, bill: _Bill) -> dict[str, float]:
         values["peak_memory_mb"] = round(max(each.memory_mb for each in side), 1)
     if bill.produce and bill.command:
         values["command_seconds"] = round(statistics.median(each.seconds for each in bill.command), 3)
-    values.pop(job.settings.metric.name, None)  # where the command measures it, its word counts
+    values.pop(job.settings.metric.name, None)  # if the command measures it, its word counts
     return values
 
 

@@ -57,7 +57,7 @@ def _translated(word: str, source: Source, place: Path, home: str) -> str:
 
 
 def _path(word: str, source: Source) -> tuple[str, Path | None]:
-    """Return the option that a word gives, and the path that it names where there is something: absolute, with its
+    """Return the option that a word gives, and the path that it names if there is something: absolute, with its
     links as they are. A name that means the same file in the tree is no path of this kind unless it is a whole one."""
     match = _ASSIGNED.fullmatch(word)
     option, value = (match[1], match[2]) if match else ("", word)

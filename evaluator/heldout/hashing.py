@@ -71,7 +71,7 @@ class Filter:
 
 
 def places(values: Hashes, known: Hashes) -> Places:
-    """Return where each of `values` stands in the sorted `known`, -1 where it does not."""
+    """Return where each of `values` stands in the sorted `known`, -1 if it does not."""
     if not len(known):
         return np.full(len(values), -1, np.int64)
     found: Places = np.asarray(np.searchsorted(known, values), np.int64)

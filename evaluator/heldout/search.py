@@ -19,7 +19,7 @@ from evaluator.heldout.windows import CHUNK, WINDOW, WindowIndex
 
 SMALL = 1 << 18  # bytes: smaller files are looked at many at a time
 
-# Folders of the standard library and of packages that no run needs; hidden whole where many files of them carry
+# Folders of the standard library and of packages that no run needs; hidden whole if many files of them carry
 # held-out text, so that a jail is not made of hundreds of mounts.
 NEEDLESS = frozenset({"test", "tests", "idlelib", "lib2to3", "turtledemo", "pydoc_data", "ensurepip"})
 MANY = 50
@@ -36,7 +36,7 @@ def search(roots: Sequence[Path], index: WindowIndex) -> tuple[Path, ...]:
     """Return the files under `roots` (folders or files) that have a window of `index`, in order.
 
     Archives are looked into and returned whole. Of each Python file its byte code belongs to the result too,
-    and where more than MANY files lie in one of the NEEDLESS folders, the folder stands for them. Symlinks
+    and if more than MANY files lie in one of the NEEDLESS folders, the folder stands for them. Symlinks
     are not followed, except a root that is one. What can't be read is left out: neither can a jail read it.
     """
     found: set[Path] = set()
@@ -47,7 +47,7 @@ def search(roots: Sequence[Path], index: WindowIndex) -> tuple[Path, ...]:
 
 
 def cached_search(roots: Sequence[Path], index: WindowIndex, cache_folder: Path) -> tuple[Path, ...]:
-    """Return what `search` does, from `cache_folder` where a root has not changed since it was searched.
+    """Return what `search` does, from `cache_folder` if a root has not changed since it was searched.
 
     Says on stderr when it has to look, because that can take a minute.
     """

@@ -25,7 +25,7 @@ from .offered import Offered, Source
 LARGEST_REQUEST = 1 << 26  # bytes: a text to encode
 TELL_SECONDS = 0.2
 TELL_BATCHES = (1, 11)  # the first, and the first after what autoresearch counts as warm-up
-POOL = 4  # batches among which rows are exchanged where prepare.py itself knows no seed
+POOL = 4  # batches among which rows are exchanged if prepare.py itself knows no seed
 MOST_LINES = 1024
 
 

@@ -2,7 +2,7 @@
 
 Memory made so has a descriptor, which goes over a socket from one jail to another; older ways (cudaIpcGetMemHandle)
 need both in one namespace. Source: the section "Virtual Memory Management" of NVIDIA's CUDA driver API, cuda.h.
-Never imported where there is no GPU.
+Never imported if there is no GPU.
 """
 
 from __future__ import annotations

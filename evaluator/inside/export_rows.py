@@ -76,7 +76,7 @@ def _export(folder: Path, wanted: str, cap: int) -> None:
 
 
 def _require(prepare: Any) -> None:
-    """End where a name of the contract is missing."""
+    """End if a name of the contract is missing."""
     names = ("MAX_SEQ_LEN", "TIME_BUDGET", "EVAL_TOKENS", "make_dataloader", "get_token_bytes")
     missing = [name for name in names if not hasattr(prepare, name)]
     if missing:

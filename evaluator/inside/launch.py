@@ -1,6 +1,6 @@
 """Starts one of our programs inside a jail: python -B launch.py BROUGHT PROGRAM ARGUMENT...
 
-BROUGHT is a folder that holds the package of its name where the task's Python has none that will do, or "-".
+BROUGHT is a folder that holds the package of its name if the task's Python has none that will do, or "-".
 
 This package goes by the name `nocturne_inside` there: a repository may have modules that are named as ours
 are, and the working directory comes first for everything else.

@@ -72,7 +72,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
     def _plain(self, obj: Any) -> Any:
-        """Reduce any other object as `pickle` would, and put a stand-in where that is impossible."""
+        """Reduce any other object as `pickle` would, and put a stand-in if that is impossible."""
         kind = type(obj)
         if kind in (bytearray, type(Ellipsis), type(NotImplemented)):
             return NotImplemented

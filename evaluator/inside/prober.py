@@ -58,7 +58,7 @@ def _rebuilt(file: Any, settings: dict[str, Any], rows: int, vocabulary: int) ->
     try:
         model = shipping.unpack(file)
         if settings["compiled"] and settings["device"] != "cpu":
-            model = torch.compile(model)  # bfloat16 rounds otherwise where kernels are fused
+            model = torch.compile(model)  # bfloat16 rounds otherwise if kernels are fused
         columns = int(os.environ["NOCTURNE_COLUMNS"])
         tokens = torch.zeros((rows, columns), dtype=torch.long, device=settings["device"])
         logits.ask(model, tokens, vocabulary)

@@ -61,7 +61,7 @@ def parameters_of(prepare: Any, name: str) -> Any:
 
 
 class _ByAnyName(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the one module where the same file is imported by a longer name, such as `research.prepare`."""
+    """Finds the one module if the same file is imported by a longer name, such as `research.prepare`."""
 
     def __init__(self, path: Path, module: types.ModuleType) -> None:
         self._path, self._module = os.path.realpath(path), module

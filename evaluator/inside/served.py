@@ -201,7 +201,7 @@ def _made_of(kind: Any, data: Data, told: dict[str, Any]) -> Any:
 
 
 def _with_our_tokenizer(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Return the arguments of a loader; where its tokenizer is the candidate's own, the repository's is meant."""
+    """Return the arguments of a loader; if its tokenizer is the candidate's own, the repository's is meant."""
     found = [_OURS if at == 0 and _is_foreign(each) else each for at, each in enumerate(args)]
     named = ("tokenizer", "tok", "enc")
     return found, {

@@ -5,7 +5,7 @@
        from the folder of the first editable file up to the top
     3. the conda environment that `environment.yml` names
     4. an active environment: VIRTUAL_ENV, CONDA_PREFIX
-    5. the Python that runs Nocturne; where it is a tool's own (`uv tool`, `pipx`, the action), it comes last
+    5. the Python that runs Nocturne; if it is a tool's own (`uv tool`, `pipx`, the action), it comes last
     6. `python3`, `python` on PATH
 
 The first that fits is taken. To train it needs torch and numpy. A `command` needs no more than Python 3.10.
@@ -48,7 +48,7 @@ _NAME_IT = "name one by `evaluator: {python: PATH}`"
 class _Place:
     """An interpreter to look at, and how it was found.
 
-    `meant`: somebody made or activated it for this work, so that it is told where it is passed over. `own`: it is
+    `meant`: somebody made or activated it for this work, so that it is told if it is passed over. `own`: it is
     the repository's, which a command's `python` means beyond doubt.
     """
 

@@ -29,7 +29,7 @@ class Interpreter:
 
     `library` is where its standard library lies, `path` are the folders that it imports from besides, `places`
     files and folders that editable installations lead single names to, `projects` those of them whose way is not
-    known, `libraries` the folders of shared libraries that it has loaded. `user_base` is set where it imports
+    known, `libraries` the folders of shared libraries that it has loaded. `user_base` is set if it imports
     what was installed for the user (`pip install --user`). `not_compiled` says which program of ours it can't run.
     """
 
@@ -153,7 +153,7 @@ def _asked(
 
 
 def _kept(executable: Path, python_path: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return an earlier answer where nothing it depends on has changed since."""
+    """Return an earlier answer if nothing it depends on has changed since."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         said = json.loads(_place(executable, python_path).read_bytes())
         facts = said["facts"]

@@ -130,7 +130,7 @@ def _is_there(name: str) -> bool:
 
 
 def _version(name: str) -> "str | None":
-    """Return the version of a package, "unknown" where it does not tell, None if it is missing."""
+    """Return the version of a package, "unknown" if it does not tell, None if it is missing."""
     from importlib import metadata
 
     if _spec(name) is None:

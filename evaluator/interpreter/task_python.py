@@ -68,7 +68,7 @@ class TaskPython:
         return os.pathsep.join([*first, str(self.interpreter.executable.parent), ours or os.defpath])
 
     def variables(self, tree: Path) -> dict[str, str]:
-        """Return the variables that this Python needs in a jail where `tree` stands for the user's checkout."""
+        """Return the variables that this Python needs in a jail in which `tree` stands for the user's checkout."""
         here = self.interpreter
         values: dict[str, str] = {}
         found = [*self._sources_in(tree), *(each for each in self.python_path if not self._is_ours(each))]
@@ -107,7 +107,7 @@ class TaskPython:
         return values | {"UV_NO_PROJECT": "1", "UV_PYTHON": self.executable}
 
     def _brought(self) -> Path | None:
-        """Return our own cloudpickle where this Python has none that will do: it is Python alone, and fits any."""
+        """Return our own cloudpickle if this Python has none that will do: it is Python alone, and fits any."""
         theirs = self.interpreter.cloudpickle
         if theirs is not None and theirs.split(".")[0] not in _TOO_OLD:
             return None

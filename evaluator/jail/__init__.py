@@ -35,6 +35,10 @@ def choose(wanted: str) -> Jail:
     complaint = _try(jail)
     if complaint is not None:
         raise UserError(f"no jail can be made ({complaint}): {'; '.join(_remedies())}; {_OR_NONE}")
+    if not jail.holds_quota:
+        print(
+            f"{jail.bwrap}: holds no quota of what a run writes; bubblewrap 0.7 and later do", file=sys.stderr
+        )
     return jail
 
 

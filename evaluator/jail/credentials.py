@@ -24,7 +24,7 @@ def refuse_credentials() -> None:
     """Raise `UserError` naming the first variable found and its process, never what it holds.
 
     Looked at are the variables now, and those that this process and each one above it were started with,
-    where /proc lets us read them: a candidate, being the same user, could read no more.
+    if /proc lets us read them: a candidate, being the same user, could read no more.
     """
     for process, environment in _environments():
         for name, value in environment.items():

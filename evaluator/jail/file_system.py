@@ -30,7 +30,7 @@ class FileSystem:
     are any.
 
     `tree` is the working folder, of the same size besides what it begins with. `placed` are files and folders
-    (the first of each pair) that appear read-only at another path, most often inside `tree`; where `tree` itself
+    (the first of each pair) that appear read-only at another path, most often inside `tree`; if `tree` itself
     has something at that path, they are left out. `links` are symbolic links: a place relative to `scratch`, and
     where it leads.
     """

@@ -271,7 +271,7 @@ def _outermost(paths: Iterable[str]) -> list[str]:
 
 
 def _exists(path: str | Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises where a folder above is closed to us)
+    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises if a folder above is closed to us)
 
 
 def _plain(path: str | Path) -> str:

@@ -83,7 +83,7 @@ ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls ba
 
 @dataclass(frozen=True)
 class _Jump:
-    """Compare what was loaded with `value`; go on at label `then` where it holds, else at the next line."""
+    """Compare what was loaded with `value`; go on at label `then` if it holds, else at the next line."""
 
     test: int
     value: int

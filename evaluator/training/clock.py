@@ -28,7 +28,7 @@ _GRACE_PART, _GRACE_CPU, _GRACE_WALL = 0.05, 0.3, 1.0
 _END_PART, _END_SECONDS = 0.5, 5.0
 # What takes so many times what is allowed is nobody else's delay, however crowded the machine is.
 _MOST_DELAYED = 2.0
-# CPU seconds take longer on the wall where the machine is shared.
+# CPU seconds take longer on the wall if the machine is shared.
 _WALL_PER_CPU, _WALL_EXTRA = 20.0, 60.0
 # Nothing but hanging ends the reference: so many budgets, and so many times an evaluation's seconds.
 _HANGS_BUDGETS, _HANGS_SECONDS, _HANGS_EVALUATIONS = 20.0, 3600.0, 10.0

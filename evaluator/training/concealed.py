@@ -70,7 +70,7 @@ def conceal(file_system: FileSystem, space: Workspace, exported: Exported, pytho
 
 
 def refuse_copies(tree: Path, editable: tuple[str, ...], exported: Exported) -> None:
-    """Raise `CandidateFailed` (leak) where an editable file of `tree` carries held-out text."""
+    """Raise `CandidateFailed` (leak) if an editable file of `tree` carries held-out text."""
     sources = {name: (tree / name).read_bytes() for name in editable if (tree / name).is_file()}
     reasons = copied(sources, _index(exported), exported.inputs)
     if reasons:
@@ -78,7 +78,7 @@ def refuse_copies(tree: Path, editable: tuple[str, ...], exported: Exported) -> 
 
 
 def _found(roots: Sequence[Path], exported: Exported, folder: Path) -> Concealed:
-    """Return what to do about the copies under `roots`, from `folder` where nothing has changed since."""
+    """Return what to do about the copies under `roots`, from `folder` if nothing has changed since."""
     now = hashlib.sha256(exported.fingerprint.encode())
     for root in roots:
         now.update(f"{root}\0{signature(root)}\0".encode(errors="surrogateescape"))

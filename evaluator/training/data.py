@@ -90,7 +90,7 @@ class DataJail:
     def hear(self, clock: Clock | None, fingerprint: str) -> None:
         """Take what it tells, for the clock.
 
-        Raises `UserError` if prepare.py fails by itself or its data changed, `CandidateFailed` where it
+        Raises `UserError` if prepare.py fails by itself or its data changed, `CandidateFailed` if it
         fails at what the candidate asked for.
         """
         if self._closed:

@@ -69,7 +69,7 @@ class Exported:
 def load_or_make(
     repo: Path, settings: Settings, jail: Jail, python: TaskPython, *, again: bool = False
 ) -> Exported:
-    """Return the rows of the repository in `repo`, exporting them where the cache has none, or `again`.
+    """Return the rows of the repository in `repo`, exporting them if the cache has none, or `again`.
 
     Raises `UserError` if prepare.py is missing or fails.
     """
@@ -190,7 +190,7 @@ def _index_texts(made: Path) -> None:
 
 
 def _replace(scratch: Path, folder: Path) -> None:
-    """Put `scratch` where `folder` is; where another process is faster, its rows are as good."""
+    """Put `scratch` where `folder` is; if another process is faster, its rows are as good."""
     aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
     try:
         try:

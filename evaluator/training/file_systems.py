@@ -70,7 +70,7 @@ def of_locked_command(
     datasets: bool,
 ) -> FileSystem:
     """Return what a locked command sees: what a candidate does, `data`, and `more`; data sets of package caches
-    only where no candidate runs beside it."""
+    only if no candidate runs beside it."""
     packages = caches.found(datasets=datasets)
     return _made(
         space, settings, jail, python, name,
@@ -83,7 +83,7 @@ def of_locked_command(
 
 
 def elsewhere(file_system: FileSystem, jail: Jail, name: str) -> FileSystem:
-    """Return the same file system with another scratch folder, and another working folder where it is on the disk."""
+    """Return the same file system with another scratch folder, and another working folder if it is on the disk."""
     scratch = file_system.scratch.with_name(name)
     if jail.name != "none" or file_system.tree is None:
         return dataclasses.replace(file_system, scratch=scratch)

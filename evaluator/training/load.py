@@ -66,7 +66,7 @@ class Load:
 
 def stretch(others: float, demand: float) -> float:
     """Return how much longer work takes on the wall that keeps the part `demand` of the machine busy by itself,
-    where others use the part `others` of it."""
+    if others use the part `others` of it."""
     return min(max(1.0, demand / max(1.0 - others, _LEAST_LEFT)), _MOST)
 
 

@@ -22,7 +22,7 @@ from evaluator.training.load import processors, stretch
 VERSION = 1
 _LARGEST_FILE = 1 << 16
 
-# Measures of one machine at two times differ by so much; where others are at work, our estimate of it does too.
+# Measures of one machine at two times differ by so much; if others are at work, our estimate of it does too.
 _STARTUP_PART, _STARTUP_WALL_PART, _IN_COMPANY_PART = 1.15, 1.25, 1.5
 _COMPANY = 0.1
 # More than the machine has, by what others use and the reference needs: then no clock can tell whose the delay was.
@@ -34,9 +34,9 @@ _MOST_WALL, _MOST_CPU, _MOST_OWN = 10.0, 3.0, 2.0
 
 @dataclass(frozen=True)
 class Reference:
-    """What a run of the reference took, in the unit of the budget where nothing else is said.
+    """What a run of the reference took, in the unit of the budget if nothing else is said.
 
-    `startup` is on the wall where `on_gpu`, else of the processor; `startup_wall` and `evaluation_wall` are the same
+    `startup` is on the wall if `on_gpu`, else of the processor; `startup_wall` and `evaluation_wall` are the same
     phases by the clock. `training` goes from the first batch to the call of `evaluate_bpb`; `first_batches` is what
     the batches up to the eleventh took beyond `pace` (of one batch, later), `step` one optimizer step by what the
     script printed, or one batch. `ready_cpu` and `ready_wall` are the data jail's own start-up, the same work in each

@@ -59,7 +59,7 @@ class Tally:
 
 
 def finite(nats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `nats`; raise `CandidateFailed` (nan) where one of them is no number to add up."""
+    """Return `nats`; raise `CandidateFailed` (nan) if one of them is no number to add up."""
     if not np.isfinite(nats).all():
         raise CandidateFailed(
             "nan", "the model's logits on the validation text are not finite", defence="scoring"
@@ -68,7 +68,7 @@ def finite(nats: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def cross_entropy(logits: NDArray[np.float32], targets: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return -ln softmax(logits)[target] per row of (n, V), in nats; not finite where the logits are not.
+    """Return -ln softmax(logits)[target] per row of (n, V), in nats; not finite if the logits are not.
 
     Each block is copied first, and the copy alone is looked at: somebody else may write to `logits`.
     """

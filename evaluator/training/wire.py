@@ -47,8 +47,8 @@ def nonsense() -> CandidateFailed:
 
 
 class Wire:
-    """Reads and writes whole messages. `wait` is called where one of them would block: it looks after
-    everything else, and raises where the run is over. `largest` bounds the body of each kind that may come."""
+    """Reads and writes whole messages. `wait` is called if one of them would block: it looks after
+    everything else, and raises if the run is over. `largest` bounds the body of each kind that may come."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Wire:
         end.setblocking(False)
 
     def poll(self) -> Frame | None:
-        """Return the next message where it is there as a whole; `closed` is set where none will come.
+        """Return the next message if it is there as a whole; `closed` is set if none will come.
 
         Raises `CandidateFailed` (refused) for anything that is not a message.
         """
@@ -105,7 +105,7 @@ class Wire:
             self._wait(self.socket, False)
 
     def send(self, kind: int, *parts: bytes) -> None:
-        """Send one message; raise `BrokenPipeError` or `ConnectionResetError` where nobody reads."""
+        """Send one message; raise `BrokenPipeError` or `ConnectionResetError` if nobody reads."""
         body = b"".join(parts)
         left = memoryview(frames.HEADER.pack(frames.MAGIC, kind, len(body)) + body)
         while left:

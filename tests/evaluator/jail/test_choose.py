@@ -113,7 +113,9 @@ def test_a_broken_bubblewrap_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.usefixtures("possible")
-def test_an_old_bubblewrap_without_quotas_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_old_bubblewrap_without_quotas_serves_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     real = shlex.quote(installed())
     old = f'[ "$1" = --help ] && {{ {real} --help | grep -v -e --size -e --disable-userns; exit; }}; exec {real} "$@"'
     monkeypatch.setenv("PATH", program(tmp_path, old))
@@ -121,6 +123,9 @@ def test_an_old_bubblewrap_without_quotas_serves(monkeypatch: pytest.MonkeyPatch
     assert isinstance(found, Bubblewrap)
     assert found.options == frozenset()
     assert choose("auto") == found
+    assert capfd.readouterr().err == (
+        f"{tmp_path}/bwrap: holds no quota of what a run writes; bubblewrap 0.7 and later do\n"
+    )
 
 
 def test_what_the_machine_forbids_is_named_with_the_mend(
