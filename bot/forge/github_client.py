@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bot.errors import NotAllowed, UserError
 from bot.git import RemoteUnreachable
+from bot.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 
 if TYPE_CHECKING:  # a quarter of a second, which only a request is worth
     from github import GithubException, Requester
@@ -51,18 +51,6 @@ class Refused(Exception):
         return f"{self.message}: {self.errors}" if self.errors else self.message
 
 
-class _Passing(Exception):
-    """No answer, or one that says nothing of the request: it may have had its effect or not."""
-
-
-class _Limited(Exception):
-    """GitHub did nothing and wants us to wait for `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"wait {seconds:.0f} s")
-        self.seconds = seconds
-
-
 class GitHubClient:
     """Requests on one repository (`OWNER/NAME`) for one token. Not for use by two threads at once."""
 
@@ -73,7 +61,7 @@ class GitHubClient:
         self.sleep = sleep
         self._token = token
         self._api_url = api_url
-        self._waited = 0.0
+        self._patience = Patience(sleep, LONGEST_WAIT)
         self._writes: deque[float] = deque(maxlen=WRITES_A_MINUTE)
 
     @functools.cached_property
@@ -101,17 +89,21 @@ class GitHubClient:
         """
         import requests
 
-        for attempt in range(1, TRIES + 1):
-            with (
-                contextlib.suppress(requests.RequestException, OSError),
-                requests.get(address, timeout=_TIMEOUT, stream=True) as answer,
-            ):
-                if answer.status_code < 500:
-                    return next(answer.iter_content(most), b"") if answer.ok else b""
-            self.sleep(PAUSE * 2 ** (attempt - 1))
-        raise RemoteUnreachable(
-            "GitHub's storage of artifacts does not answer: nothing is lost, run again later"
-        )
+        def attempt() -> bytes:
+            try:
+                with requests.get(address, timeout=_TIMEOUT, stream=True) as answer:
+                    if answer.status_code < 500:
+                        return next(answer.iter_content(most), b"") if answer.ok else b""
+            except (requests.RequestException, OSError) as error:
+                raise Passing(type(error).__name__) from None
+            raise Passing(f"status {answer.status_code}")
+
+        try:
+            return self._patience.ask(attempt, tries=TRIES, pause=PAUSE)
+        except OutOfPatience:
+            raise RemoteUnreachable(
+                "GitHub's storage of artifacts does not answer: nothing is lost, run again later"
+            ) from None
 
     def pages(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
         """Return the list at `path` whole, at most 3,000 entries."""
@@ -139,40 +131,18 @@ class GitHubClient:
         returns is the answer, unless it is None. A request without `look` must bear repeating. Raises
         `Refused`, and `RemoteUnreachable` where GitHub gives no answer for too long.
         """
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._unlimited(verb, path, body, parameters)
-            except _Passing as error:
-                why = str(error)
-            self.sleep(PAUSE * 2 ** (attempt - 1))
-            found = look() if look else None
-            if found is not None:
-                return found
-        raise RemoteUnreachable(
-            f"GitHub does not answer {verb} {path} ({why}): nothing is lost, run again later;"
-            " https://www.githubstatus.com tells of outages"
-        )
-
-    def _unlimited(
-        self, verb: Verb, path: str, body: Mapping[str, Any] | None, parameters: Mapping[str, Any] | None
-    ) -> Any:
-        """Send a request, and again as long as GitHub only says that it must wait."""
-        while True:
-            if verb != "GET":
-                self._pace()
-            try:
-                answer = self._send(verb, path, body, parameters)
-            except _Limited as limit:
-                self._waited += limit.seconds
-                if self._waited > LONGEST_WAIT:
-                    raise RemoteUnreachable(
-                        f"GitHub's rate limit is used up for another {limit.seconds / 60:.0f} minutes:"
-                        " nothing is lost, run again then"
-                    ) from None
-                self.sleep(limit.seconds)
-                continue
-            self._waited = 0.0
-            return answer
+        try:
+            return self._patience.ask(
+                lambda: self._send(verb, path, body, parameters), tries=TRIES, pause=PAUSE, look=look
+            )
+        except OutOfPatience as over:
+            if isinstance(over.failure, Limited):
+                said = f"GitHub's rate limit is used up for another {over.failure.seconds / 60:.0f} minutes"
+                raise RemoteUnreachable(f"{said}: nothing is lost, run again then") from None
+            raise RemoteUnreachable(
+                f"GitHub does not answer {verb} {path} ({over}): nothing is lost, run again later;"
+                " https://www.githubstatus.com tells of outages"
+            ) from None
 
     def _pace(self) -> None:
         """Wait where the last minute was full of writes."""
@@ -187,6 +157,8 @@ class GitHubClient:
         import github
         import requests
 
+        if verb != "GET":
+            self._pace()
         try:
             headers, data = self._requester.requestJsonAndCheck(
                 verb,
@@ -197,7 +169,7 @@ class GitHubClient:
         except github.GithubException as error:
             raise _sorted(error) from None
         except (requests.RequestException, json.JSONDecodeError, OSError) as error:
-            raise _Passing(type(error).__name__) from None
+            raise Passing(type(error).__name__) from None
         except RuntimeError as error:  # PyGithub's word for a redirection to another host or protocol
             raise UserError(f"GITHUB_API_URL: {self._api_url} leads elsewhere: {error}") from None
         if data is None and verb == "GET" and "location" in headers:
@@ -236,11 +208,11 @@ def _sorted(error: GithubException) -> Exception:
     data = error.data if isinstance(error.data, dict) else {}
     message = str(data.get("message") or error.message or f"status {error.status}")
     if error.status >= 500 or error.status == 408:
-        return _Passing(f"status {error.status}")
+        return Passing(f"status {error.status}")
     if error.status in (403, 429):
         seconds = _seconds_to_wait(headers, message, must=error.status == 429)
         if seconds is not None:
-            return _Limited(seconds)
+            return Limited(seconds)
     return Refused(
         error.status, message, _details(data.get("errors")), headers.get("x-accepted-github-permissions", "")
     )
@@ -254,9 +226,9 @@ def _as_in_a_workflow(accepted: str) -> str:
 
 def _seconds_to_wait(headers: Mapping[str, str], message: str, *, must: bool) -> float | None:
     """Return how long a rate limit lasts, None where it is none: retry-after, else the reset, else a minute."""
-    after = headers.get("retry-after", "")
-    if after.isdigit():
-        return float(after)
+    after = retry_after(headers)
+    if after is not None:
+        return after
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
         return max(0.0, float(reset) - time.time()) + 1.0

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bot.errors import UserError
 from bot.notify.notifier import NotSent, Unclear
 from bot.notify.slack_errors import PASSING
+from bot.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -37,8 +38,7 @@ class Client:
     ) -> None:
         self._token = token
         self._url = environ.get("SLACK_API_URL") or "https://slack.com/api/"
-        self._sleep = sleep
-        self._waited = 0.0
+        self._patience = Patience(sleep, LONGEST_WAIT)
         if not self._url.startswith(("https://", "http://")) or not urlsplit(self._url).hostname:
             raise UserError("SLACK_API_URL: no URL: write it as https://slack.com/api/")
 
@@ -55,31 +55,10 @@ class Client:
         the answer, unless it is None. A method without `look` must bear repeating. Raises `Refused`, `NotSent`
         where Slack did nothing and may want us later, and `Unclear` where it gives no answer.
         """
-        for attempt in range(1, tries + 1):
-            try:
-                return self._unlimited(method)
-            except _Passing as passing:
-                why, certain = str(passing), passing.certain
-            if attempt < tries:
-                self._sleep(PAUSE * 2 ** (attempt - 1))
-                found = look() if look and not certain else None
-                if found is not None:
-                    return found
-        if certain:
-            raise NotSent(f"Slack can't be reached ({why}): it is tried again later")
-        raise Unclear(f"Slack does not answer ({why}): https://status.slack.com tells of outages")
-
-    def _unlimited(self, method: Callable[[WebClient], Any]) -> Any:
-        while True:
-            try:
-                return self._once(method)
-            except _Limited as limit:
-                self._waited += limit.seconds
-                if self._waited > LONGEST_WAIT:
-                    raise NotSent(
-                        f"Slack wants us to wait for {limit.seconds:.0f} s: it is tried again later"
-                    ) from None
-                self._sleep(limit.seconds)
+        try:
+            return self._patience.ask(lambda: self._once(method), tries=tries, pause=PAUSE, look=look)
+        except OutOfPatience as over:
+            raise given_up(over) from None
 
     def _once(self, method: Callable[[WebClient], Any]) -> Any:
         import http.client
@@ -98,23 +77,9 @@ class Client:
         except SlackApiError as error:
             raise _sorted(error.response) from None
         except SlackClientError as error:  # an upload's own request
-            raise _Passing(type(error).__name__) from None
+            raise Passing(type(error).__name__) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _Passing(type(error).__name__, certain=never_left(error)) from None
-
-
-class _Passing(Exception):
-    """No answer, or one that says nothing; `certain` where nothing can have happened."""
-
-    def __init__(self, why: str, *, certain: bool = False) -> None:
-        super().__init__(why)
-        self.certain = certain
-
-
-class _Limited(Exception):
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"wait {seconds:.0f} s")
-        self.seconds = seconds
+            raise Passing(type(error).__name__, certain=never_left(error)) from None
 
 
 def never_left(error: BaseException) -> bool:
@@ -125,10 +90,19 @@ def never_left(error: BaseException) -> bool:
     return isinstance(reason, ConnectionRefusedError | socket.gaierror)
 
 
-def seconds_to_wait(headers: Mapping[str, str]) -> float:
-    """Return what Slack's `Retry-After` says, half a minute where it says nothing."""
-    after = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    return float(after) if str(after).isdigit() else 30.0
+def limited(headers: Mapping[str, str]) -> Limited:
+    """Return how long Slack's `Retry-After` wants us to wait, half a minute if it says nothing."""
+    seconds = retry_after(headers)
+    return Limited(30.0 if seconds is None else seconds)
+
+
+def given_up(over: OutOfPatience) -> Exception:
+    """Return what it means that Slack is not asked again."""
+    if isinstance(over.failure, Limited):
+        return NotSent(f"Slack wants us to wait for {over.failure.seconds:.0f} s: it is tried again later")
+    if over.failure.certain:
+        return NotSent(f"Slack can't be reached ({over}): it is tried again later")
+    return Unclear(f"Slack does not answer ({over}): https://status.slack.com tells of outages")
 
 
 def _sorted(response: Any) -> Exception:
@@ -137,7 +111,7 @@ def _sorted(response: Any) -> Exception:
     answer = data if isinstance(data, dict) else {}
     error = str(answer.get("error", f"status {status}"))
     if status == 429 or error in ("ratelimited", "rate_limited"):
-        return _Limited(seconds_to_wait(response.headers))
+        return limited(response.headers)
     if status >= 500 or error in PASSING or status != 200 or " " in error:
-        return _Passing(f"status {status}" if status != 200 else error.split(":")[0], certain=status == 503)
+        return Passing(f"status {status}" if status != 200 else error.split(":")[0], certain=status == 503)
     return Refused(error, answer)

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from bot.config import NotifySettings
 from bot.errors import UserError
-from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
+from bot.notify.notifier import CannotLook, Notifier, NotSent
 from bot.notify.slack import message_line
-from bot.notify.slack_client import LONGEST_WAIT, TIMEOUT, never_left, seconds_to_wait
+from bot.notify.slack_client import LONGEST_WAIT, TIMEOUT, given_up, limited, never_left
 from bot.notify.slack_errors import PASSING, TOO_MUCH, refusal
+from bot.patience import OutOfPatience, Passing, Patience
 from bot.tell.message import Message
 from bot.tell.writers import slack
 
@@ -29,7 +30,7 @@ class SlackWebhook:
         if not url.startswith(("https://", "http://")) or not urlsplit(url).hostname:
             raise UserError("SLACK_WEBHOOK_URL: no URL: copy it whole from the app's page, Incoming Webhooks")
         self._url = url
-        self._sleep = sleep
+        self._patience = Patience(sleep, LONGEST_WAIT)
 
     def post(self, message: Message, *, thread: str | None = None) -> str | None:
         """Send a message, shorter where Slack wants it so. A webhook's message has no name."""
@@ -60,33 +61,27 @@ class SlackWebhook:
 
     def _send(self, body: dict[str, Any]) -> str:
         """Send once, and again as long as Slack only says that it must wait; return its error, "" for none."""
+        try:
+            return self._patience.ask(lambda: self._once(body), tries=1, pause=0.0)
+        except OutOfPatience as over:
+            raise given_up(over) from None
+
+    def _once(self, body: dict[str, Any]) -> str:
         from slack_sdk.webhook import WebhookClient
 
-        waited = 0.0
-        while True:
-            client = WebhookClient(self._url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
-            try:
-                answer = client.send_dict(body)
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                why = type(error).__name__
-                if never_left(error):
-                    raise NotSent(f"Slack can't be reached ({why}): it is tried again later") from None
-                raise Unclear(f"Slack does not answer ({why})") from None
-            if answer.status_code != 429:
-                break
-            seconds = seconds_to_wait(answer.headers)
-            waited += seconds
-            if waited > LONGEST_WAIT:
-                raise NotSent(f"Slack wants us to wait for {seconds:.0f} s: it is tried again later")
-            self._sleep(seconds)
-        said = answer.body.strip()[:80]
-        if answer.status_code == 200 and said == "ok":
+        client = WebhookClient(self._url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
+        try:
+            answer = client.send_dict(body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Passing(type(error).__name__, certain=never_left(error)) from None
+        said, status = answer.body.strip()[:80], answer.status_code
+        if status == 429:
+            raise limited(answer.headers)
+        if status == 200 and said == "ok":
             return ""
-        if answer.status_code == 503:
-            raise NotSent("Slack can't be reached (status 503): it is tried again later")
-        if answer.status_code >= 500 or said in PASSING or answer.status_code == 200:
-            raise Unclear(f"Slack does not answer (status {answer.status_code})")
-        return said or f"status {answer.status_code}"
+        if status >= 500 or said in PASSING or status == 200:
+            raise Passing(f"status {status}", certain=status == 503)
+        return said or f"status {status}"
 
 
 def open_webhook(settings: NotifySettings, environ: Mapping[str, str]) -> Notifier | None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bot.agents.claude.budget import Budget
-from bot.agents.claude.failures import Exhausted, NoAnswer, Passing, TooLong
+from bot.agents.claude.failures import Exhausted, NoAnswer, TooLong
 from bot.agents.claude.models import traits
 from bot.agents.claude.replies import Heard, Reply, reply_of
 from bot.errors import UserError
+from bot.patience import OutOfPatience, Passing, Patience, retry_after
 from bot.text import one_line, web_address
 
 if TYPE_CHECKING:  # more than a second, which only a call is worth
@@ -155,24 +155,14 @@ class Claude:
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
         """Try again if a try failed for a passing reason: so often, so long, and not longer."""
-        waited, tried, why = 0.0, 0, ""
-        began = time.monotonic()
-        while tried < TRIES:
-            tried += 1
-            try:
-                return attempt()
-            except Passing as failure:
-                why = str(failure)
-                pause = PAUSE * 2 ** (tried - 1) * random.uniform(1.0, 1.25)  # loops side by side spread out
-                wait = pause if failure.wait is None else failure.wait
-            late = time.monotonic() - began + wait > LAST_TRY
-            if tried == TRIES or waited + wait > LONGEST_WAIT or late:
-                break
-            self._note(f"Claude: {why}; another try in {wait:.0f} s")
-            self._sleep(wait)
-            waited += wait
-        tries = "a single try" if tried == 1 else f"{tried} tries"
-        raise Exhausted(f"no answer after {tries}: {why}")
+        patience = Patience(
+            self._sleep, LONGEST_WAIT, LAST_TRY, note=lambda why: self._note(f"Claude: {why}")
+        )
+        try:
+            return patience.ask(attempt, tries=TRIES, pause=PAUSE)
+        except OutOfPatience as over:
+            tries = "a single try" if over.tries == 1 else f"{over.tries} tries"
+            raise Exhausted(f"no answer after {tries}: {over}") from None
 
     def _stream(self, prompt: Mapping[str, Any], room: int, budget: Budget) -> Reply:
         """Make one try. What it used is written down, also if the answer broke off."""
@@ -244,7 +234,7 @@ def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception
     said = one_line(str(error.api_message or error.message), _LONGEST_WORD)
     status = error.status_code
     if status in _PASSING or status >= 500 or error.type in _PASSING_TYPES:
-        return Passing(f"{error.type or status} ({said})", _retry_after(error.response.headers))
+        return Passing(f"{error.type or status} ({said})", retry_after(error.response.headers))
     if status == 402 or "spend_limit" in (error.error_code or ""):
         return NoAnswer(f"the account can't pay for it: {said}")
     if status == 413 or (status == 400 and "too long" in said.lower()):
@@ -256,12 +246,3 @@ def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception
     if status == 404:
         return UserError(f"models.{role}: there is no model {model!r} ({said}): choose one that is served")
     return UserError(f"Claude refuses the request as it is, for models.{role} {model} ({status}: {said})")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the server wants us to stay away; None if it does not say."""
-    said = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(said)) if said else None
-    except ValueError:  # a date, which this server does not send
-        return None

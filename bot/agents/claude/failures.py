@@ -21,11 +21,3 @@ class OverBudget(NoAnswer):
 
 class TooLong(NoAnswer):
     """The request is larger than the model or the interface takes."""
-
-
-class Passing(Exception):
-    """A try failed, and the next one may not; `wait` is how long the server asks us to stay away."""
-
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
