@@ -13,6 +13,7 @@ from bot.github.chain import start_next, this_link
 from bot.github.files import set_outputs
 from bot.loop.asking import ask
 from bot.loop.jobs import stop_now
+from bot.rules.reasons import TRAININGS
 
 ATTEMPTS = 3
 
@@ -28,7 +29,7 @@ def run(*, repo: Path, campaign: str | None, attempt: int, as_json: bool) -> int
             session.say_end(stop)
         elif attempt >= ATTEMPTS:
             lost = f"{attempt} runs in a row ended without a training"
-            ask(context, "trainings", lost)
+            ask(context, TRAININGS.name, lost)
             raise UserError(
                 f"{lost}: see what the training job says; the chain ends here, and the workflow's schedule begins"
                 " another one"

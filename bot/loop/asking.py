@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import get_args
 
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
@@ -12,10 +11,11 @@ from bot.forge import NotFound
 from bot.forge.labels import LABEL_NEEDS_HUMAN
 from bot.loop.context import Context
 from bot.loop.leases import give_back, take_lease
-from bot.rules.asking import Asked, Reason
+from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
 from bot.rules.events import HumanAnswered, HumanAsked, HumanTold
-from bot.rules.stopping import Stop
+from bot.rules.reasons import PERMISSIONS
+from bot.rules.stopping import Stop, is_fixed, reason_of
 from bot.tell.numbers import count
 from bot.tell.views.need import fixed, issue_body, issue_key, issue_title
 from bot.tell.writers import markdown
@@ -26,12 +26,11 @@ _DETAIL = 1000  # characters
 
 def ask_after_stop(context: Context, stop: Stop) -> None:
     """Ask for a human where the loop ended for a reason that only one can mend."""
-    for reason in get_args(Reason):
-        if stop.reason == reason:
-            ask(context, reason, stop.detail)
+    if reason_of(stop.reason).issue:
+        ask(context, stop.reason, stop.detail)
 
 
-def ask(context: Context, reason: Reason, detail: str) -> None:
+def ask(context: Context, reason: str, detail: str) -> None:
     """Have the campaign's one issue say that a human is needed, and why.
 
     The wish is on the ledger first, so that it is told once, whoever dies on the way. Where it can't be told,
@@ -102,9 +101,9 @@ def thank(context: Context, asked: Asked) -> None:
     if not take_lease(context, subject):
         return  # another loop is about it
     campaign = context.ledger.refresh()
-    if campaign.asked is not None and campaign.asked.mended and _close(context, campaign, campaign.asked):
+    if campaign.asked is not None and is_fixed(campaign.asked) and _close(context, campaign, campaign.asked):
         answered = HumanAnswered(asked.number)
-        context.ledger.append(lambda c: [answered] if c.asked is not None and c.asked.mended else [])
+        context.ledger.append(lambda c: [answered] if c.asked is not None and is_fixed(c.asked) else [])
     give_back(context, subject)
 
 
@@ -127,7 +126,7 @@ def ask_for_permission(context: Context, error: UserError) -> None:
     """Say in the issue what GitHub has refused. Best effort: GitHub may well refuse this too."""
     with contextlib.suppress(UserError, NotFound):
         if not _asked_by_ledger(context, error):
-            _write(context, None, Asked(0, 0, "permissions", one_line(str(error), _DETAIL)))
+            _write(context, None, Asked(0, 0, PERMISSIONS.name, one_line(str(error), _DETAIL)))
 
 
 def _asked_by_ledger(context: Context, error: UserError) -> bool:
@@ -135,7 +134,7 @@ def _asked_by_ledger(context: Context, error: UserError) -> bool:
     try:
         if context.ledger.refresh().started is None:
             return False
-        ask(context, "permissions", str(error))
+        ask(context, PERMISSIONS.name, str(error))
     except UserError:
         return False
     return True

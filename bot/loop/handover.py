@@ -127,7 +127,8 @@ def _take_in(context: Context, record: dict[str, Any], name: str) -> int:
         raise UserError(
             f"{name}: not a handover for this campaign ({_why(error)}): run `nocturne train` again"
         ) from None
-    _append(context, runs, logs)
+    if runs:
+        _append(context, runs, logs)
     return number
 
 

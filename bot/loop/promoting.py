@@ -23,20 +23,13 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
 from bot.rules.self_reported import WORD
-from bot.rules.stopping import Stop
+from bot.rules.stopping import Stop, reason_of
 from bot.tell.document import Document
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.change import files_of
 from bot.tell.views.promotion import promotion_body, promotion_title
 from bot.tell.writers import markdown
 
-NOT_ENDS = (
-    "paused",
-    "crashes",
-    "baseline",
-    "machine",
-    "unreviewed",
-)  # a stop for which the bot merges nothing by itself
 Did = Literal["opened", "updated", "unchanged", "merged", "nothing"]
 By = Literal["human", "bot"]
 LABELS = (LABEL_ALL, LABEL_PROMOTION)
@@ -89,7 +82,7 @@ def keep_up(context: Context, campaign: Campaign) -> None:
 
 def promote_at_stop(context: Context, campaign: Campaign, stop: Stop) -> None:
     """Let the promotion say how the night ended, and move the base branch where the bot may."""
-    merge = context.config.promotion.merge == "bot" and stop.reason not in NOT_ENDS
+    merge = context.config.promotion.merge == "bot" and reason_of(stop.reason).bot_merges
     known = campaign.promotion
     wanted = _is_behind(context, campaign) or (known is not None and known.state == "open")
     if campaign.landed() and (wanted or (merge and (known is None or known.state != "closed"))):

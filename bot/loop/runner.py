@@ -33,9 +33,10 @@ from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
 from bot.rules.experiment import Experiment
+from bot.rules.reasons import REQUESTED
 from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Standing, Step, Wait, next_step, title_of
 from bot.rules.stages import STAGES, Stage, stage_of
-from bot.rules.stopping import Limits, Stop
+from bot.rules.stopping import Limits, Stop, is_fixed
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
@@ -78,7 +79,7 @@ def run_loop(context: Context, until: Until) -> Stop:
         campaign = reconcile(context)
         if until.experiments is not None and finished >= until.experiments:
             said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
-            stop = Stop("requested", said)
+            stop = Stop(REQUESTED.name, said)
             if until.is_the_end:
                 return record_stop(context, campaign, stop)
             context.ledger.flush()
@@ -227,7 +228,7 @@ def _do_stages(context: Context, number: int, stages: Sequence[Stage]) -> bool:
         # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
         # what takes long or can't be undone; their words on the ledger are met with each append anyway.
         campaign = context.ledger.known()
-        if turn == 0 and "propose" in stages and campaign.asked is not None and campaign.asked.mended:
+        if turn == 0 and "propose" in stages and campaign.asked is not None and is_fixed(campaign.asked):
             thank(context, campaign.asked)
         if turn == 0 and "propose" in stages:
             hear_at_intervals(context, campaign)

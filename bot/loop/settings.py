@@ -119,13 +119,8 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
     if until is not None and (deadline is None or until < deadline):
         deadline = until
     return Limits(
-        goal=stop.goal,
-        experiments=stop.experiments,
+        **stop.model_dump(exclude={"deadline"}),
         deadline=deadline,
-        gpu_hours=stop.gpu_hours,
-        cost_usd=stop.cost_usd,
-        crashes_in_row=stop.crashes_in_row,
-        plateau=stop.plateau,
         unread=config.max_unreviewed_merges or None,
         pauses=config.when_unreviewed == "pause",
     )

@@ -18,6 +18,7 @@ from bot.loop.settings import limits
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
+from bot.rules.reasons import BASE
 from bot.rules.unreviewed import in_hand
 from bot.text import disarmed, one_line
 
@@ -88,8 +89,8 @@ def _leave_out(context: Context, base: str, reason: str) -> Campaign:
             f"{context.base} has moved to {base[:12]}, and the campaign goes on without that: {reason}"
         )
         campaign = context.ledger.append(lambda c: [BaseLeftOut(base, reason, c.moves)])
-    if campaign.asked is None or (campaign.asked.reason == "base" and not campaign.asked.told):
-        ask(context, "base", reason)
+    if campaign.asked is None or (campaign.asked.reason == BASE.name and not campaign.asked.told):
+        ask(context, BASE.name, reason)
     return context.ledger.known()
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from bot.rules.asking import Asked, Reason
+from bot.rules.asking import Asked
 from bot.rules.bills import Bills
 from bot.rules.drafts import Drafts
 from bot.rules.experiment import Experiment, Lease, Promotion
@@ -263,7 +263,7 @@ class Campaign:
                 return place, known
         raise KeyError(pull)
 
-    def still_asks(self, reason: Reason) -> bool:
+    def still_asks(self, reason: str) -> bool:
         """Whether what a human is needed for stands, though experiments begin."""
         if reason == "unreviewed":
             return any(e.is_held for e in self.open_experiments())

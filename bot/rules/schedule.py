@@ -10,6 +10,7 @@ from bot.rules import reference
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Lease
 from bot.rules.lost_runs import is_lost, lost_for_good
+from bot.rules.reasons import BASELINE, MACHINE
 from bot.rules.stopping import Limits, Stop, why_stop
 from bot.rules.unreviewed import in_hand
 
@@ -153,7 +154,7 @@ def _machine_fails(campaign: Campaign, standing: Standing, commit: str) -> Stop 
         return None
     reason = (lost[-1].failure or {}).get("reason", "")
     return Stop(
-        "machine",
+        MACHINE.name,
         f"the machine lost {len(lost)} runs of {commit[:12]} in a row ({reason}); look at the runner: nothing is said"
         " of the task",
     )
@@ -166,7 +167,7 @@ def _failed_reference(campaign: Campaign, standing: Standing) -> Stop | None:
         return None
     reason = (failed[-1].failure or {}).get("reason", "")
     return Stop(
-        "baseline",
+        BASELINE.name,
         f"{campaign.reference[:12]}, by which time is charged, fails ({reason}); mend it on the campaign's branch",
     )
 
@@ -200,7 +201,7 @@ def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
     if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
         return None
     reason = failures[-1].get("reason", "")
-    return Stop("baseline", f"the incumbent itself fails ({reason}); mend it on the campaign's branch")
+    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); mend it on the campaign's branch")
 
 
 def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standing) -> int | None:

@@ -1,13 +1,21 @@
-"""When a loop ends, and why. Checked between experiments, in the order in which a human would ask."""
+"""When a loop ends, and why: every stop condition, with the row of its reason (`bot.rules.reasons`).
+
+A new condition is a function here under `stop_condition`, with the row of its reason; its limit is a field of `Limits`
+by the name that it has in the configuration's `stop:`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
+from typing import Protocol
 
+from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
+from bot.rules.reasons import REASONS, Reason, known
 from bot.rules.unreviewed import is_spent, unread
 
 
@@ -23,93 +31,54 @@ class Limits:
     crashes_in_row: int | None = None
     plateau: int | None = None
     unread: int | None = None
-    """So many merges that nobody has read: improvements are held then, and the loop ends where it `pauses`."""
+    """So many merges that nobody has read: improvements are held then, and the loop ends if it `pauses`."""
     pauses: bool = False
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a loop ends: a fixed word, and a sentence with the numbers and the mend."""
+    """Why a loop ends: the name of a reason, and a sentence with the numbers and the fix."""
 
     reason: str
     detail: str
 
 
+def reason_of(name: str) -> Reason:
+    """Return what is known of a reason; of one that a newer Nocturne wrote down, its name."""
+    return REASONS.get(name, Reason(name))
+
+
+def is_fixed(asked: Asked) -> bool:
+    """Whether what a human was asked for counts as fixed, for so many experiments have begun since."""
+    return asked.begun >= reason_of(asked.reason).beginnings
+
+
+class StopCondition(Protocol):
+    """Says why a loop must end, in a sentence with the numbers; None if it may go on. Pure."""
+
+    def __call__(self, campaign: Campaign, limits: Limits, now: datetime) -> str | None: ...
+
+
+CONDITIONS: list[tuple[Reason, StopCondition]] = []
+"""In the order in which a human would ask."""
+
+
+def stop_condition(reason: Reason) -> Callable[[StopCondition], StopCondition]:
+    """Register a stop condition and its reason. They are asked in the order in which they stand here."""
+
+    def register(condition: StopCondition) -> StopCondition:
+        CONDITIONS.append((known(reason), condition))
+        return condition
+
+    return register
+
+
 def why_stop(campaign: Campaign, limits: Limits, *, now: datetime) -> Stop | None:
-    """Return the first stop condition that holds, None where the loop may go on."""
-    if campaign.paused:
-        return Stop("paused", "paused by a human; `nocturne resume` lets it go on")
-    if campaign.stop_asked:
-        return Stop("stopped", "stopped by a human; `nocturne resume` lets it go on")
-    if campaign.stopped is not None and campaign.stopped.reason == "exhausted":
-        return Stop("exhausted", campaign.stopped.detail)
-    return (
-        _goal(campaign, limits)
-        or _budgets(campaign, limits, now)
-        or _unread(campaign, limits)
-        or _streaks(campaign, limits)
-    )
-
-
-def _unread(campaign: Campaign, limits: Limits) -> Stop | None:
-    if not limits.pauses or not is_spent(campaign, limits.unread):
-        return None
-    return Stop(
-        "unreviewed",
-        f"{len(unread(campaign))} merged and not read by a human, max_unreviewed_merges is {limits.unread}",
-    )
-
-
-def _goal(campaign: Campaign, limits: Limits) -> Stop | None:
-    if limits.goal is None or not campaign.incumbents:
-        return None
-    scale = campaign.scale_of(campaign.incumbent)
-    if scale is None:
-        return None
-    scores = campaign.scores_of(campaign.incumbent, runner=scale[0], fingerprint=scale[1])
-    if len(scores) < 2:
-        return None
-    score = fmean(scores)
-    reached = score <= limits.goal if campaign.direction == "minimize" else score >= limits.goal
-    if not reached:
-        return None
-    return Stop("goal", f"{campaign.metric} {score:.6g} has reached the goal {limits.goal:.6g}")
-
-
-def _budgets(campaign: Campaign, limits: Limits, now: datetime) -> Stop | None:
-    done = len(campaign.order)
-    if limits.experiments is not None and done >= limits.experiments:
-        said = "1 experiment is" if done == 1 else f"{done} experiments are"
-        return Stop("experiments", f"{said} done, stop.experiments is {limits.experiments}")
-    if limits.deadline is not None and now >= limits.deadline:
-        return Stop("deadline", f"the deadline {limits.deadline:%Y-%m-%d %H:%M} has passed")
-    hours = campaign.gpu_seconds() / 3600
-    if limits.gpu_hours is not None and hours >= limits.gpu_hours:
-        return Stop("gpu_hours", f"{hours:.2f} GPU-hours are used, stop.gpu_hours is {limits.gpu_hours:g}")
-    money = campaign.cost_usd()
-    if limits.cost_usd is not None and money >= limits.cost_usd:
-        return Stop("cost_usd", f"{money:.2f} USD are spent, stop.cost_usd is {limits.cost_usd:g}")
-    return None
-
-
-def _streaks(campaign: Campaign, limits: Limits) -> Stop | None:
-    """Streaks count from the last `resume`: a human has looked."""
-    recent = [e.verdict for e in campaign.finished()[campaign.resumed_after :]]
-    crashes = len(crash_streak(campaign))
-    if limits.crashes_in_row is not None and crashes >= limits.crashes_in_row:
-        return Stop(
-            "crashes", f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
-        )
-    since = 0
-    for verdict in reversed(recent):
-        if verdict == "improved":
-            break
-        since += verdict != "lost"
-    if limits.plateau is not None and since >= limits.plateau:
-        return Stop(
-            "plateau",
-            f"{since} experiments without an improvement; change the program, then `nocturne resume`",
-        )
+    """Return the first stop condition that holds, None if the loop may go on."""
+    for reason, condition in CONDITIONS:
+        detail = condition(campaign, limits, now)
+        if detail is not None:
+            return Stop(reason.name, detail)
     return None
 
 
@@ -121,3 +90,154 @@ def crash_streak(campaign: Campaign) -> list[Experiment]:
             break
         streak.insert(0, experiment)
     return streak
+
+
+@stop_condition(
+    Reason(
+        "paused",
+        told=False,
+        bot_merges=False,
+    )
+)
+def _paused(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    return "paused by a human; `nocturne resume` lets it go on" if campaign.paused else None
+
+
+@stop_condition(Reason("stopped"))
+def _stopped(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    return "stopped by a human; `nocturne resume` lets it go on" if campaign.stop_asked else None
+
+
+@stop_condition(
+    Reason(
+        "exhausted",
+        needs_human=True,
+    )
+)
+def _exhausted(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    """Said by a maker that has nothing left to try."""
+    stopped = campaign.stopped
+    return stopped.detail if stopped is not None and stopped.reason == "exhausted" else None
+
+
+@stop_condition(Reason("goal"))
+def _goal(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    if limits.goal is None or not campaign.incumbents:
+        return None
+    scale = campaign.scale_of(campaign.incumbent)
+    if scale is None:
+        return None
+    scores = campaign.scores_of(campaign.incumbent, runner=scale[0], fingerprint=scale[1])
+    if len(scores) < 2:
+        return None
+    score = fmean(scores)
+    reached = score <= limits.goal if campaign.direction == "minimize" else score >= limits.goal
+    return f"{campaign.metric} {score:.6g} has reached the goal {limits.goal:.6g}" if reached else None
+
+
+@stop_condition(Reason("experiments"))
+def _experiments(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    done = len(campaign.order)
+    if limits.experiments is None or done < limits.experiments:
+        return None
+    said = "1 experiment is" if done == 1 else f"{done} experiments are"
+    return f"{said} done, stop.experiments is {limits.experiments}"
+
+
+@stop_condition(Reason("deadline"))
+def _deadline(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    if limits.deadline is None or now < limits.deadline:
+        return None
+    return f"the deadline {limits.deadline:%Y-%m-%d %H:%M} has passed"
+
+
+@stop_condition(
+    Reason(
+        "gpu_hours",
+        issue="the GPU-hours are used up",
+        fix=("Raise `stop.gpu_hours` in `{config}` on the base branch, or let the campaign end here."),
+        needs_human=True,
+        shows="costs",
+    )
+)
+def _gpu_hours(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    hours = campaign.gpu_seconds() / 3600
+    if limits.gpu_hours is None or hours < limits.gpu_hours:
+        return None
+    return f"{hours:.2f} GPU-hours are used, stop.gpu_hours is {limits.gpu_hours:g}"
+
+
+@stop_condition(
+    Reason(
+        "cost_usd",
+        issue="the money for models is spent",
+        fix=("Raise `stop.cost_usd` in `{config}` on the base branch, or let the campaign end here."),
+        needs_human=True,
+        shows="costs",
+    )
+)
+def _cost_usd(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    money = campaign.cost_usd()
+    if limits.cost_usd is None or money < limits.cost_usd:
+        return None
+    return f"{money:.2f} USD are spent, stop.cost_usd is {limits.cost_usd:g}"
+
+
+@stop_condition(
+    Reason(
+        "unreviewed",
+        issue="merges wait for a reader",
+        fix=(
+            "Read some of them, and say so by {approve} or a review there; or read and merge the promotion, "
+            "which pays for all. What is held lands by itself then; if the loop has ended, {resume} lets "
+            "it go on. How many may wait is `max_unreviewed_merges` in `{config}`."
+        ),
+        needs_human=True,
+        bot_merges=False,
+        shows="held",
+    )
+)
+def _unreviewed(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    if not limits.pauses or not is_spent(campaign, limits.unread):
+        return None
+    merged = len(unread(campaign))
+    return f"{merged} merged and not read by a human, max_unreviewed_merges is {limits.unread}"
+
+
+@stop_condition(
+    Reason(
+        "crashes",
+        issue="too many experiments crashed in a row",
+        fix=(
+            "Read why they crashed, in their pull requests. If the task is at fault, fix it on the "
+            "campaign's branch `{branch}`; then let the streak count anew with {resume}."
+        ),
+        needs_human=True,
+        bot_merges=False,
+        shows="crashes",
+    )
+)
+def _crashes(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    """Counted from the last `resume`: a human has looked."""
+    crashes = len(crash_streak(campaign))
+    if limits.crashes_in_row is None or crashes < limits.crashes_in_row:
+        return None
+    return f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
+
+
+@stop_condition(
+    Reason(
+        "plateau",
+        needs_human=True,
+    )
+)
+def _plateau(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
+    """Counted from the last `resume`: a human has looked."""
+    since = 0
+    for experiment in reversed(campaign.finished()[campaign.resumed_after :]):
+        if experiment.verdict == "improved":
+            break
+        since += experiment.verdict != "lost"
+    if limits.plateau is None or since < limits.plateau:
+        return None
+    return f"{since} experiments without an improvement; change the program, then `nocturne resume`"

@@ -35,6 +35,7 @@ from bot.rules.events import (
     to_json,
 )
 from bot.rules.schedule import Begin
+from bot.rules.stopping import is_fixed
 from bot.tell.display import PlainDisplay
 from tests.bot.campaigns import HOSTILE
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository, nocturne
@@ -59,10 +60,10 @@ def folded(*written: Event) -> Campaign:
 
 def test_an_experiment_that_begins_mends_most_things() -> None:
     asked = HumanAsked(1, 1, "crashes", "5 crashed")
-    assert not folded(asked).asked.mended  # type: ignore[union-attr]
+    assert not is_fixed(folded(asked).asked)  # type: ignore[arg-type]
     after = folded(asked, HumanTold(1, 1, 9, "u"), ExperimentClaimed(1, "c"))
     assert after.asked == Asked(1, 1, "crashes", "5 crashed", told=True, issue=9, url="u", begun=1)
-    assert after.asked.mended
+    assert is_fixed(after.asked)
     done = folded(asked, HumanTold(1, 1, 9, "u"), ExperimentClaimed(1, "c"), HumanAnswered(1))
     assert done.asked is None and done.asks == 1
 
@@ -71,7 +72,7 @@ def test_a_lacking_right_is_mended_only_when_a_second_experiment_begins() -> Non
     """What is refused at an experiment's end does not hinder the next one's beginning."""
     asked = HumanAsked(1, 1, "permissions", "no")
     one = folded(asked, HumanTold(1, 1, 9, "u"), ExperimentClaimed(1, "c"))
-    assert one.asked is not None and not one.asked.mended
+    assert one.asked is not None and not is_fixed(one.asked)
     again = folded(
         asked, HumanTold(1, 1, 9, "u"), ExperimentClaimed(1, "c"), HumanAsked(1, 2, "permissions", "no")
     )

@@ -37,8 +37,8 @@ RUN: dict[str, Any] = {
     "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
 CONTEXT: Any = types.SimpleNamespace(
-    config=types.SimpleNamespace(seed=0), name="main", base="main",
-    git=types.SimpleNamespace(resolve=lambda _: None), self_reported=lambda _: None,
+    config=parse(f"{CONFIG}seed: 0\n")[1], name="main", base="main",
+    git=types.SimpleNamespace(resolve=lambda _: None, read_blob=lambda *_: None),
 )  # fmt: skip
 MANY: int = 10**400
 ESCAPE = "\x1b]0;x\x07<!channel> @everyone"

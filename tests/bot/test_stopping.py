@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bot.config import Stop
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import CommandGiven, LoopStopped, Recorded, Verdict
-from bot.rules.stopping import Limits, why_stop
+from bot.rules.reasons import REASONS, Reason
+from bot.rules.stopping import CONDITIONS, Limits, reason_of, why_stop
 from tests.bot.campaigns import NOW, Night
 
 
@@ -106,3 +112,53 @@ def test_fold_does_not_depend_on_where_it_was_cut() -> None:
         for item in recorded[cut:]:
             part.apply(item)
         assert part == whole
+
+
+# What follows from a reason
+
+
+def those(holds: Callable[[Reason], object]) -> set[str]:
+    return {name for name, reason in REASONS.items() if holds(reason)}
+
+
+def test_each_reason_is_known_wholly() -> None:
+    assert those(lambda r: not r.told) == {"requested", "paused"}
+    assert those(lambda r: not r.bot_merges) == {"paused", "crashes", "baseline", "machine", "unreviewed"}
+    ends_in_an_issue = {"crashes", "baseline", "machine", "gpu_hours", "cost_usd", "unreviewed"}
+    assert those(lambda r: r.needs_human) == {*ends_in_an_issue, "plateau", "exhausted"}
+    assert those(lambda r: r.issue) == {*ends_in_an_issue, "permissions", "trainings", "base"}
+    assert those(lambda r: bool(r.issue) != bool(r.fix)) == set()
+    for reason in REASONS.values():
+        said = reason.fix.format(
+            branch="nocturne/main", config="the config", resume="resume", approve="approve"
+        )
+        assert "{" not in said
+
+
+def test_a_reason_of_a_newer_version_is_told_by_its_name() -> None:
+    assert reason_of("rain") == Reason("rain") and reason_of("rain").told
+
+
+def test_nothing_stops_for_a_reason_that_is_not_in_the_table() -> None:
+    """Whoever ends a loop or asks for a human names a row; a word of its own in the code would be half known."""
+    found = {word for path in Path("bot").rglob("*.py") for word in words_of_reasons(path)}
+    assert found and found <= set(REASONS), found - set(REASONS)
+
+
+def words_of_reasons(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            place = {"Stop": 0, "LoopStopped": 0, "ask": 1, "reason_of": 0}.get(name)
+            if place is not None and len(node.args) > place and isinstance(node.args[place], ast.Constant):
+                yield str(node.args[place].value)  # type: ignore[attr-defined]
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith(
+            ("stop.reason", "stopped.reason")
+        ):
+            yield from (str(each.value) for each in node.comparators if isinstance(each, ast.Constant))
+
+
+def test_every_condition_has_a_limit_that_the_configuration_sets() -> None:
+    limits = {field.name for field in fields(Limits)}
+    assert set(Stop.model_fields) == limits - {"unread", "pauses"}
+    assert [reason.name for reason, _ in CONDITIONS][:3] == ["paused", "stopped", "exhausted"]

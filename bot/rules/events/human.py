@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from bot.rules.asking import Reason, asked_after
+from bot.rules.asking import asked_after
 from bot.rules.commands import GivenCommand
 from bot.rules.events.registry import event
 
@@ -135,7 +135,7 @@ class HumanAsked:
     kind: ClassVar[str] = "human_asked"
     number: int
     turn: int
-    reason: Reason
+    reason: str
     detail: str
 
     @property

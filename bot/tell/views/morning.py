@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.config import Stop
+from bot.rules.stopping import reason_of
 from bot.tell.document import Facts, Line, Paragraph, Picture, bullets, heading, line_of, say
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title, size_words
@@ -12,7 +13,7 @@ from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
 from bot.tell.message import Message
 from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, moment, money
-from bot.tell.views.news import NEEDS_HUMAN, Notice, experiment, merged, stop_line
+from bot.tell.views.news import Notice, experiment, merged, stop_line
 from bot.tell.words import corrected_words, score_words, state_words, title, warnings
 
 WINS, DEAD_ENDS, READING = 3, 3, 5
@@ -94,8 +95,9 @@ def _whole(figures: Figures) -> str:
 
 
 def _needs(figures: Figures) -> Iterator[Line]:
-    if figures.stop_reason in NEEDS_HUMAN and figures.state == "stopped":
-        yield stop_line(figures.stop_reason or "", figures.stop_detail)
+    reason = figures.stop_reason or ""
+    if reason_of(reason).needs_human and figures.state == "stopped":
+        yield stop_line(reason, figures.stop_detail)
     elif figures.state == "paused":
         yield say("The campaign is paused; `nocturne resume` lets it go on.")
     for text in warnings(figures):

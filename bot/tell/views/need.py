@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-from bot.rules.asking import Asked, Reason
+from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
+from bot.rules.stopping import reason_of
 from bot.tell.document import Block, Document, Line, Words, bullets, cut, linked, paragraph, say
 from bot.tell.numbers import gpu_hours, money
 from bot.text import web_address
 
 _LATEST = 5
-_TITLES: dict[Reason, str] = {
-    "crashes": "too many experiments crashed in a row",
-    "baseline": "the incumbent itself fails",
-    "gpu_hours": "the GPU-hours are used up",
-    "cost_usd": "the money for models is spent",
-    "permissions": "GitHub refuses what the loop must do",
-    "trainings": "its trainings get lost",
-    "base": "the base branch and the campaign don't fit together",
-    "unreviewed": "merges wait for a reader",
-    "machine": "the machine loses its runs",
-}
-_FIXES: dict[Reason, str] = {
-    "crashes": (
-        "Read why they crashed, in their pull requests. If the task is at fault, fix it on the campaign's branch"
-        " `{branch}`; then let the streak count anew with {resume}."
-    ),
-    "baseline": (
-        "Read the failure, fix the task on the campaign's branch `{branch}` and push it; then let the loop go on with"
-        " {resume}."
-    ),
-    "gpu_hours": "Raise `stop.gpu_hours` in `{config}` on the base branch, or let the campaign end here.",
-    "cost_usd": "Raise `stop.cost_usd` in `{config}` on the base branch, or let the campaign end here.",
-    "permissions": (
-        "Do what the message says: most often a line under `permissions:` in the workflow, or a setting of the"
-        " repository. `nocturne doctor` names all that is lacking."
-    ),
-    "trainings": (
-        "Look at the log of the training job and at its runner: it is off, out of memory or out of time. The workflow's"
-        " schedule begins the next chain by itself."
-    ),
-    "base": (
-        "Merge the base branch into `{branch}` by hand, settle the conflict, and push `{branch}`: its head is the"
-        " incumbent then, and is measured anew."
-    ),
-    "unreviewed": (
-        "Read some of them, and say so by {approve} or a review there; or read and merge the promotion, which pays for"
-        " all. What is held lands by itself then; if the loop has ended, {resume} lets it go on. How many may wait"
-        " is `max_unreviewed_merges` in `{config}`."
-    ),
-    "machine": (
-        "Look at the runner: its devices (`nvidia-smi -q`, the kernel's log), its memory and its disk. The task is not"
-        " to blame, and no experiment was blamed. Then let the loop go on with {resume}."
-    ),
-}
 
 
 def issue_key(campaign: str) -> str:
@@ -61,9 +18,9 @@ def issue_key(campaign: str) -> str:
     return f"needs-human {campaign}"
 
 
-def issue_title(campaign: str, reason: Reason) -> str:
+def issue_title(campaign: str, reason: str) -> str:
     """Return the title: which campaign, and what it lacks in few words."""
-    return f"Nocturne needs a human: {campaign}: {_TITLES[reason]}"
+    return f"Nocturne needs a human: {campaign}: {reason_of(reason).issue}"
 
 
 def issue_body(
@@ -86,7 +43,7 @@ def issue_body(
     ]
     if tried:
         parts += [paragraph("**What was tried.**"), *bullets(tried)]
-    fix = _FIXES[asked.reason]
+    fix = reason_of(asked.reason).fix
     parts.append(
         paragraph(f"**How to fix it.** {fix}", branch=branch, config=config, resume=resume, approve=approve)
     )
@@ -106,26 +63,27 @@ def link(experiment: Experiment) -> Words:
     return linked(experiment.number, experiment.pull.url if experiment.pull else None, "experiment {}")
 
 
-def _tried(campaign: Campaign, reason: Reason) -> list[Line]:
+def _tried(campaign: Campaign, reason: str) -> list[Line]:
     """Return the latest attempts as a list."""
-    if reason == "crashes":
+    shows = reason_of(reason).shows
+    if shows == "crashes":
         crashed = [e for e in campaign.finished()[-_LATEST:] if e.verdict == "crashed"]
         return [say("{}: {}: {}", link(e), cut(e.title, 140), _why(e)) for e in crashed]
-    if reason in ("baseline", "machine"):
+    if shows == "runs":
         runs = campaign.runs_of(campaign.incumbent)[-_LATEST:]
         return [
             say("run {} of `{}`: {}", run.replicate, run.commit[:12], cut(run.failure.get("reason", ""), 300))
             for run in runs
             if run.failure is not None
         ]
-    if reason in ("gpu_hours", "cost_usd"):
+    if shows == "costs":
         done, merged = len(campaign.order), len(campaign.landed())
         hours, paid = gpu_hours(campaign.gpu_seconds()), money(campaign.cost_usd())
         return [
             say("{} experiments, {} of them merged", done, merged),
             say("{} GPU-hours and {} in all", hours, paid),
         ]
-    if reason == "unreviewed":
+    if shows == "held":
         held = [e for e in campaign.open_experiments() if e.is_held]
         return [say("{} is held: {}", link(e), cut(e.title, 140)) for e in held[:_LATEST]]
     return [say("{} is open and waits", link(e)) for e in campaign.open_experiments()[:_LATEST]]

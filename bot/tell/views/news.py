@@ -18,19 +18,6 @@ from bot.tell.numbers import gpu_hours, margin, money
 STALE = timedelta(days=3)  # older news is for the summary
 SHARES = (80, 100)  # per cent of a budget
 SIGMAS = 2.0  # what a new best must gain where no size is set
-# A human asked for these, or sits before the terminal.
-_ASKED_FOR = ("requested", "paused")
-# What only a human can mend, or must decide.
-NEEDS_HUMAN = (
-    "crashes",
-    "baseline",
-    "machine",
-    "plateau",
-    "exhausted",
-    "gpu_hours",
-    "cost_usd",
-    "unreviewed",
-)
 
 
 @dataclass(frozen=True)
@@ -67,13 +54,13 @@ def gains_enough(row: Row, figures: Figures, settings: NotifySettings, sigma: fl
 
 def stop_line(reason: str, detail: str) -> Line:
     """Say why a loop ended, and whether somebody must do something."""
-    lead = say("**Needs you:** ") if reason in NEEDS_HUMAN else ()
+    lead = say("**Needs you:** ") if stopping.reason_of(reason).needs_human else ()
     return (*lead, *say("the loop stopped ({}): {}.", reason, detail))
 
 
 def _stops(campaign: Campaign, now: datetime) -> Iterator[Notice]:
     for stop, at in reversed(campaign.stops):
-        if stop.reason not in _ASKED_FOR and _fresh(at, now):
+        if stopping.reason_of(stop.reason).told and _fresh(at, now):
             yield Notice(stop.key, stop_line(stop.reason, stop.detail), urgent=True)
 
 
