@@ -118,10 +118,6 @@ class Forge(Protocol):
         """Return a pull request as it is now; it is merged once its base holds its head."""
         ...
 
-    def find_pull(self, head: str) -> PullRequest | None:
-        """Return the pull request of branch `head`, whatever its state."""
-        ...
-
     def edit_pull(
         self,
         number: int,

@@ -124,18 +124,14 @@ class GitHubForge:
         """See `Forge.get_pull`."""
         return self._on_pull(number, "read pull requests", lambda: self.client.get(f"/pulls/{number}"))
 
-    def find_pull(self, head: str) -> PullRequest | None:
-        """See `Forge.find_pull`."""
-        return self._find(head, None)
-
-    def _find(self, head: str, base: str | None, after: int = 0) -> PullRequest | None:
+    def _find(self, head: str, base: str, after: int) -> PullRequest | None:
         try:
             record = self._find_record(head, base, after)
         except Refused as refused:
             raise self.client.refusal(refused, "read pull requests", _PULLS) from None
         return self._saw(pull_of(record)) if record is not None else None
 
-    def _find_record(self, head: str, base: str | None, after: int) -> Any:
+    def _find_record(self, head: str, base: str, after: int) -> Any:
         listed = self.client.pages("/pulls", state="all", head=f"{self._owner}:{head}")
         records = [record for record in listed if record["number"] > after]
         return pull_for(records, self.client.repository, head, base)

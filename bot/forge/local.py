@@ -82,9 +82,7 @@ class LocalForge:
         """See `Forge.get_pull`."""
         return self._pull(self._load(lambda now: self._record(now, number)))
 
-    def find_pull(self, head: str) -> PullRequest | None:
-        """See `Forge.find_pull`."""
-
+    def _latest_of(self, head: str) -> PullRequest | None:
         def find(now: Snapshot) -> dict[str, Any] | None:
             known = now.read(_head_path(head))
             return self._record(now, int(known)) if known is not None else None
@@ -309,7 +307,7 @@ class LocalForge:
 
         As on GitHub, both move at once, and what is closed or merged stays as it was.
         """
-        pull = self.find_pull(branch)
+        pull = self._latest_of(branch)
         return [_pull_ref(pull.number)] if pull is not None and pull.state == "open" else []
 
 

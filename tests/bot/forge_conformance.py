@@ -64,8 +64,7 @@ def test_open_get_find(world: World) -> None:
     assert (pull.title, pull.body) == ("Try ünïcödé", "Because.\n\n| a | b |")
     assert (pull.head, pull.head_sha, pull.base, pull.state) == (EXP, second, BASE, "open")
     assert (pull.labels, pull.merged_sha) == ((), None) and pull.url
-    assert world.forge.get_pull(pull.number) == world.again().find_pull(EXP) == pull
-    assert world.forge.find_pull("nocturne/none") is None
+    assert world.forge.get_pull(pull.number) == world.again().get_pull(pull.number) == pull
 
 
 def test_open_twice_is_one(world: World) -> None:
@@ -175,8 +174,8 @@ def test_close_and_find_after_its_branch_is_gone(world: World) -> None:
     world.forge.delete_branch(EXP)
     world.forge.delete_branch(EXP)
     assert world.forge.branch_head(EXP) is None
-    found = world.again().find_pull(EXP)
-    assert found and (found.number, found.state, found.head_sha) == (number, "closed", second)
+    found = world.again().get_pull(number)
+    assert (found.number, found.state, found.head_sha) == (number, "closed", second)
 
 
 def test_landing_merges_the_pull_request(world: World) -> None:

@@ -79,4 +79,4 @@ def test_unreachable_home_is_said(tmp_path: Path) -> None:
     with pytest.raises(RemoteUnreachable):
         forge.branch_head("x")
     with pytest.raises(RemoteUnreachable):
-        forge.find_pull("x")
+        forge.get_pull(1)

@@ -379,14 +379,14 @@ def test_what_the_token_cannot_see_is_said_to_be_so(home: Home, world: World) ->
     _, blind = home.clone(home.github.token("mallory", kind="pat"))
     for act in (
         lambda: blind.get_pull(number),
-        lambda: blind.find_pull(EXP),
+        lambda: blind.close_pull(number),
         lambda: blind.upsert_comment(number, "k", "b"),
     ):
         with pytest.raises(UserError, match="octo/models must be visible to it"):
             act()
     _, unknown = home.clone("ghp_" + "x" * 36)
     with pytest.raises(UserError, match="put a token that is valid into NOCTURNE_GITHUB_TOKEN"):
-        unknown.find_pull(EXP)
+        unknown.get_pull(number)
     with pytest.raises(RemoteUnreachable, match="contents: write") as caught:
         unknown.branch_head(EXP)
     assert "xxxx" not in str(caught.value)
