@@ -21,6 +21,8 @@ from bot.rules.events import (
     LandingBegun,
     LandingHeld,
     LeaseTaken,
+    PullOpened,
+    Verdict,
 )
 from bot.rules.experiment import Experiment
 from bot.rules.human import is_due, refusal
@@ -109,30 +111,29 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     decision = experiment.decision
     assert decision is not None
     if experiment.candidate is not None and experiment.pull is not None:
-        _say_verdict(context, campaign, experiment, decision)
+        ensure_commit(context, experiment)
+        if experiment.landing != experiment.round:  # else it was said before it landed
+            state_verdict(context, campaign, experiment)
+        _close_pull(context, campaign, experiment, experiment.pull, decision.verdict)
     tell_outcome(context, campaign, experiment)
     # With the claim of the next one: all that was done here may be repeated.
     context.ledger.append(lambda _: [ExperimentFinished(experiment.number)], later=True)
 
 
-def _say_verdict(
-    context: Context, campaign: Campaign, experiment: Experiment, decision: ExperimentDecided
+def _close_pull(
+    context: Context, campaign: Campaign, experiment: Experiment, opened: PullOpened, verdict: Verdict
 ) -> None:
-    assert experiment.pull is not None
-    ensure_commit(context, experiment)
-    if experiment.landing != experiment.round:  # else it was said before it landed
-        state_verdict(context, campaign, experiment)
-    pull = experiment.pull.pull
+    pull = opened.pull
     context.forge.edit_pull(
         pull,
         body=body_of(context, campaign, experiment),
-        labels=(LABEL_ALL, LABELS[decision.verdict]),
+        labels=(LABEL_ALL, LABELS[verdict]),
         close=experiment.landed is None,
     )
-    foreign = context.forge.delete_branch(experiment.pull.branch, ours=experiment.commits)
+    foreign = context.forge.delete_branch(opened.branch, ours=experiment.commits)
     comment = closing_comment(campaign, experiment, on_github=on_github(context))
     if foreign is not None:
-        kept = pushed_words(experiment.pull.branch, foreign)
+        kept = pushed_words(opened.branch, foreign)
         context.display.note(f"experiment {experiment.number}: {kept}")
         comment += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
     context.forge.upsert_comment(pull, COMMENT, markdown.write(comment), at=experiment.comment)

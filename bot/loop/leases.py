@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from bot.config import Config
+from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.holder import is_dead
 from bot.loop.context import Context
@@ -54,3 +57,15 @@ def give_back(context: Context, subject: str) -> None:
         return [LeaseTaken(subject, lease.turn + 1, context.holder, stamp(now() - timedelta(seconds=1)))]
 
     context.ledger.append(make)
+
+
+@contextlib.contextmanager
+def giving_back(context: Context, subject: str) -> Iterator[None]:
+    """Give our lease on `subject` back if what is done under it fails, and write what still waits."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        with contextlib.suppress(UserError):  # what ended us may be in the way of this too
+            give_back(context, subject)
+            context.ledger.flush()
+        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from bot.loop.commits import build, rebase
 from bot.loop.context import Context
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, record_landing, refuse
-from bot.loop.leases import give_back, is_ours, lease_until, take_lease
+from bot.loop.leases import giving_back, is_ours, lease_until, take_lease
 from bot.loop.measure import measure
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
@@ -213,52 +212,43 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
     """
     if not (is_ours(context, f"experiment:{number}") or take_lease(context, f"experiment:{number}")):
         return False
-    try:
-        return _do_stages(context, number, stages)
-    except (UserError, KeyboardInterrupt):
-        with contextlib.suppress(UserError):  # what ended us may be in the way of this too
-            give_back(context, f"experiment:{number}")
-            context.ledger.flush()
-        raise
-
-
-def _do_stages(context: Context, number: int, stages: Sequence[Stage]) -> bool:
-    begun = False
-    for turn in range(STAGES_OF_ONE):
-        # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
-        # what takes long or can't be undone; their words on the ledger are met with each append anyway.
-        campaign = context.ledger.known()
-        if turn == 0 and "propose" in stages and campaign.asked is not None and is_fixed(campaign.asked):
-            thank(context, campaign.asked)
-        if turn == 0 and "propose" in stages:
-            hear_at_intervals(context, campaign)
-        experiment = campaign.experiments[number]
-        unread = limits(context.config).unread
-        if turn > 0 and stage_of(campaign, experiment, unread) in LOOK_BEFORE:
-            campaign = reconcile(context)
+    with giving_back(context, f"experiment:{number}"):
+        begun = False
+        for turn in range(STAGES_OF_ONE):
+            # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
+            # what takes long or can't be undone; their words on the ledger are met with each append anyway.
+            campaign = context.ledger.known()
+            if turn == 0 and "propose" in stages and campaign.asked is not None and is_fixed(campaign.asked):
+                thank(context, campaign.asked)
+            if turn == 0 and "propose" in stages:
+                hear_at_intervals(context, campaign)
             experiment = campaign.experiments[number]
-        stage = stage_of(campaign, experiment, unread)
-        if stage is None:
-            context.display.experiment_finished(campaign, experiment)
-            if experiment.landed is not None:
-                keep_up(context, campaign)
-            _render_at_intervals(context, campaign)
-            notify(context, campaign)
-            return True
-        if campaign.paused:
-            return False
-        if stage == "held" and begun:
-            notify(context, campaign)
-            return True
-        if stage not in stages:
-            return False
-        if experiment.proposal is not None and not begun:
-            context.display.experiment_begun(campaign, experiment)
-            begun = True
-        if turn == 0 and stage == "train" and heed(context, experiment):
-            continue  # ended by a human while nobody worked on it: nothing is trained
-        DOING[stage](context, campaign, experiment)
-    raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
+            unread = limits(context.config).unread
+            if turn > 0 and stage_of(campaign, experiment, unread) in LOOK_BEFORE:
+                campaign = reconcile(context)
+                experiment = campaign.experiments[number]
+            stage = stage_of(campaign, experiment, unread)
+            if stage is None:
+                context.display.experiment_finished(campaign, experiment)
+                if experiment.landed is not None:
+                    keep_up(context, campaign)
+                _render_at_intervals(context, campaign)
+                notify(context, campaign)
+                return True
+            if campaign.paused:
+                return False
+            if stage == "held" and begun:
+                notify(context, campaign)
+                return True
+            if stage not in stages:
+                return False
+            if experiment.proposal is not None and not begun:
+                context.display.experiment_begun(campaign, experiment)
+                begun = True
+            if turn == 0 and stage == "train" and heed(context, experiment):
+                continue  # ended by a human while nobody worked on it: nothing is trained
+            DOING[stage](context, campaign, experiment)
+        raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
 
 
 def _render_at_intervals(context: Context, campaign: Campaign) -> None:

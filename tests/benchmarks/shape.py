@@ -39,6 +39,7 @@ BEST = {
     "DROPOUT = 0.2": "DROPOUT = 0.0",
     '"gelu"  #': '"relu2"  #',
 }
+PUSH = f"{BOT}/git/repository.py:push"
 LOOP = f"{loop.__file__}:{loop.run_loop.__name__}"
 PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
 
@@ -48,6 +49,7 @@ class Walk:
     """What was entered while one experiment was done."""
 
     calls: int = 0
+    pushes: int = 0
     depth: int = 0
     deepest: Sequence[str] = ()
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -107,6 +109,7 @@ def walking() -> Iterator[Walk]:
             walk.moves[room_of(stack[-1].partition(":")[0]), room_of(path)] += 1
         stack.append(f"{path}:{frame.f_code.co_name}")
         walk.calls += 1
+        walk.pushes += stack[-1] == PUSH
         walk.files.add(path)
         begins = next((place for place, name in enumerate(stack) if name == LOOP), len(stack))
         if len(stack) - begins > walk.depth:
@@ -187,7 +190,7 @@ def tell(what: str, walk: Walk) -> None:
     names = (each.removeprefix(f"{BOT}/") for each in walk.deepest)
     print("    " + " > ".join(names))
     verbs = Counter(walk.git)
-    print(f"  git processes {len(walk.git)}, of them pushes {verbs['push']}")
+    print(f"  git processes {len(walk.git)}, of them pushes {verbs['push']}; pushes in all {walk.pushes}")
     print("    " + ", ".join(f"{verb} {count}" for verb, count in verbs.most_common()))
     others = Counter(Path(words[0]).name for words in walk.commands if Path(words[0]).name != "git")
     print(f"  other processes: {', '.join(f'{name} {count}' for name, count in others.items()) or 'none'}")
