@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import difflib
 import functools
+import pkgutil
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,7 +30,6 @@ from pydantic import (
     model_validator,
 )
 
-from bot.agents.registry import names
 from bot.errors import UserError
 from bot.rules.bounds import is_number
 from bot.rules.guards import parse_guard
@@ -46,13 +46,18 @@ def _guard(text: str) -> str:
     return text
 
 
+def _files(folder: str) -> tuple[str, ...]:
+    """Return the names of the modules in a folder of this package: what may be asked for there."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent / folder)])))
+
+
 if TYPE_CHECKING:
     _Proposer = str
     _Reviewer = str
 else:  # what there is a file for
     _more = Field(json_schema_extra={"$comment": "one of those in [agents.md](agents.md)"})
-    _Proposer = Annotated[Literal[names("proposers")], _more]
-    _Reviewer = Annotated[Literal[names("reviewers")], _more]
+    _Proposer = Annotated[Literal[_files("agents/proposers")], _more]
+    _Reviewer = Annotated[Literal[_files("agents/reviewers")], _more]
 
 _Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

@@ -7,11 +7,10 @@ does. Its function `make(setup)` returns the agent, or raises UserError if that 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the configuration asks for the names, and needs nothing else
     from bot.agents.protocol import Proposer, Reviewer
@@ -34,11 +33,6 @@ class Setup:
     record: Callable[[ModelCalled], object]
     note: Callable[[str], None]
     skills: Callable[[], Sequence[Skill]]
-
-
-def names(kind: Literal["proposers", "reviewers"]) -> tuple[str, ...]:
-    """Return what the configuration may ask for."""
-    return tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent / kind)])))
 
 
 def make_proposer(name: str, setup: Setup) -> Proposer:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import bot
 from bot.agents.proposers.offline import OfflineProposer
-from bot.agents.registry import names
 from bot.commands.session import with_agents
 from bot.config import Config, parse
 from bot.config_docs import schema
@@ -16,6 +16,13 @@ from bot.errors import UserError
 from bot.loop.context import Context, open_context
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, make_repository
+
+ROOT = Path(bot.__file__).parent / "agents"
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names of the modules in one of the two folders."""
+    return tuple(sorted(p.stem for p in (ROOT / kind).glob("*.py") if p.stem != "__init__"))
 
 
 def context_with(top: Path, text: str) -> Context:
