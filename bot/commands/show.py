@@ -95,16 +95,16 @@ def _pull(forge: Forge, experiment: Experiment) -> Document:
     rows = [("state", pull.state), ("labels", ", ".join(pull.labels) or "none")]
     rows.append(("branch", f"{pull.head} into {pull.base}"))
     rows += [
-        (status.context, f"{status.state}, {status.description}")
+        (f"status {status.context}", f"{status.state}, {status.description}")
         for status in forge.statuses(experiment.candidate.commit)
     ]
     parts: list[Block] = [
         heading(say("Pull request {}: {}", pull.number, pull.title), 2), table(("", ""), rows)
     ]  # fmt: skip
     for comment in forge.comments(pull.number):
-        parts += [paragraph("**Comment** ({}):", comment.key), Code(comment.body, "markdown")]
+        parts += [paragraph("comment ({}):", comment.key), Code(comment.body, "markdown")]
     for review in forge.reviews(pull.number):
-        parts += [paragraph("**Review** ({}):", review.key), Code(review.body, "markdown")]
+        parts += [paragraph("review ({}):", review.key), Code(review.body, "markdown")]
         for each in review.comments:
             parts += [paragraph("{}, line {}:", each.path, each.line), Code(each.body, "markdown")]
     return tuple(parts)

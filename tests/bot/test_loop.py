@@ -84,7 +84,7 @@ def test_every_experiment_can_be_shown_with_its_pull_request(campaign: Path) -> 
             continue
         said = nocturne(campaign, "show", str(event["experiment"])).stdout
         assert f"verdict: {event['verdict']}" in said
-        assert "## Pull request" in said and "comment (status):" in said
+        assert "Pull request" in said and "comment (status):" in said
         assert re.search(r"state: (merged|closed)", said)
         assert f"nocturne:{event['verdict']}" in said
         assert "status nocturne/review: success" in said

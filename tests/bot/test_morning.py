@@ -144,9 +144,9 @@ def test_the_corrected_gain_uses_no_run_that_won(top: Path, slack: Slack) -> Non
     assert known.corrected.incumbent_runs == len(fresh) < len(campaign.runs_of(campaign.incumbent))
 
 
-def test_without_slack_it_is_markdown_on_the_terminal_and_in_a_file(top: Path) -> None:
+def test_without_slack_it_is_on_the_terminal_and_as_markdown_in_a_file(top: Path) -> None:
     done = nocturne(top, "morning")
-    assert done.stdout.startswith("# main: the morning of ") and "| Experiments |" in done.stdout
+    assert done.stdout.startswith("main: the morning of ") and "Experiments" in done.stdout
     (page,) = (top / ".git/nocturne/main/messages").glob("*.md")
     assert page.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert f"({page.with_suffix('.png').name})" in page.read_text() and ledger(top) == []
@@ -156,7 +156,7 @@ def test_without_slack_it_is_markdown_on_the_terminal_and_in_a_file(top: Path) -
 
 def test_a_dry_run_sends_and_writes_nothing(top: Path, slack: Slack) -> None:
     said = nocturne(top, "morning", "--dry-run", env=environ(slack)).stdout
-    assert said.startswith("# main: the morning of ") and slack.calls == [] and ledger(top) == []
+    assert said.startswith("main: the morning of ") and slack.calls == [] and ledger(top) == []
     assert not (top / ".git/nocturne/main/messages").exists()
 
 

@@ -37,4 +37,4 @@ def test_what_a_new_user_types_works(tmp_path: Path) -> None:
     assert "kind: cpu" in (tmp_path / ".github/nocturne.yml").read_text().rpartition("# campaigns:")[2]
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert status(tmp_path)["experiments"]["total"] == 1
-    assert "## Pull request 1" in said
+    assert "Pull request 1" in said

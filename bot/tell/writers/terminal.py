@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from bot.tell.document import (
@@ -33,6 +34,7 @@ STYLES = {
     "rejected": "magenta",
     "lost": "red",
 }
+_PIPE = 400  # columns
 _LOOKS = {"strong": "bold", "soft": "dim", "code": "cyan"}
 _KINDS = {"note": "yellow", "small": "dim"}
 _LINES = {"+": "green", "-": "red", "@": "cyan"}
@@ -54,7 +56,8 @@ def show(document: Document, console: Console | None = None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    to = console or Console(highlight=False)
+    # What goes into a file or a pipe is not broken into lines: it is searched.
+    to = console or Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE)
     for made in write(document):
         to.print(made, soft_wrap=isinstance(made, Text))
 
@@ -89,7 +92,7 @@ def _block(block: Block) -> list[RenderableType]:
 
     match block:
         case Heading():
-            return [Text(), line(block.line, "bold")]
+            return [*([Text()] if block.level > 1 else []), line(block.line, "bold")]
         case Paragraph():
             return [line(block.line, _KINDS.get(block.kind, ""))]
         case Bullets():
@@ -98,6 +101,8 @@ def _block(block: Block) -> list[RenderableType]:
         case Facts():
             pairs = [Text.assemble((f"{escape(name)} ", "dim"), line(of)) for name, of in block.pairs]
             return [Text("   ").join(pairs)]
+        case Table() if not any(block.heads):  # labels and what they stand for
+            return [Text.assemble(line(label), ": ", line(value)) for label, value in block.rows]
         case Table():
             return [_table(block)]
         case Code(language="markdown"):
@@ -118,8 +123,7 @@ def _table(table: Table) -> RenderableType:
     from rich import box
     from rich.table import Table as Grid
 
-    labelled = any(table.heads)
-    grid = Grid(box=box.SIMPLE_HEAD if labelled else None, pad_edge=False, show_header=labelled)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     widest = max(range(len(table.heads)), key=lambda place: _longest(table, place))
     for place, head in enumerate(table.heads):
         justify = "right" if place in table.numeric else "left"
