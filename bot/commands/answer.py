@@ -10,6 +10,7 @@ from bot.commands.session import campaign_session
 from bot.config import CONFIG_PATH, campaigns
 from bot.errors import UserError
 from bot.git import Git
+from bot.git.user_state import default_branch
 from bot.github.answer import answer, hear, why_ignored, why_passed_over
 from bot.github.event import Comment, read_event
 
@@ -40,5 +41,5 @@ def run(*, repo: Path, campaign: str | None) -> int:
 def _campaigns(repo: Path) -> list[str | None]:
     """Return the names of all campaigns, as committed; [None] leaves it to the context to say what is wrong."""
     git = Git.open(repo.absolute())
-    content = git.read_blob(git.default_branch(), CONFIG_PATH)
+    content = git.read_blob(default_branch(git), CONFIG_PATH)
     return [None] if content is None else [*campaigns(content.decode(errors="replace"))]

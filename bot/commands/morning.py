@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH, campaigns
 from bot.git import Git
+from bot.git.user_state import default_branch
 from bot.github.files import add_summary
 from bot.ledger import now
 from bot.loop.telling import morning
@@ -68,5 +69,5 @@ def _one(session: Session, day: date | None, *, dry_run: bool, as_json: bool) ->
 def _campaigns(repo: Path) -> list[str | None]:
     """Return the names of all campaigns, as committed; [None] leaves it to the context to say what is wrong."""
     git = Git.open(repo.absolute())
-    content = git.read_blob(git.default_branch(), CONFIG_PATH)
+    content = git.read_blob(default_branch(git), CONFIG_PATH)
     return [None] if content is None else [*campaigns(content.decode(errors="replace"))]

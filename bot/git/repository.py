@@ -184,33 +184,6 @@ class Git:
         """Say whether commit `a` is `b` or one of its ancestors; False if one of them is not here."""
         return self.store.is_ancestor(a, b)
 
-    def is_dirty(self, paths: Sequence[str] = ()) -> list[str]:
-        """Return the tracked files (of `paths`, where given) with changes that are not committed."""
-        if self.top == self.common_dir:
-            return []
-        command = ["status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames"]
-        said = self.run([*command, "--ignore-submodules=dirty", "--", *paths]).decode(
-            errors="surrogateescape"
-        )
-        return [line[3:] for line in said.split("\0") if line]
-
-    def default_branch(self) -> str:
-        """Return the branch work starts from: origin's HEAD, else the current one, else main or master."""
-        for name, prefix in (("refs/remotes/origin/HEAD", "refs/remotes/origin/"), ("HEAD", "refs/heads/")):
-            try:
-                said = self.run(["symbolic-ref", "--quiet", name]).decode().strip()
-            except ProcessFailed:
-                continue
-            if said.startswith(prefix):
-                return said.removeprefix(prefix)
-        for branch in ("main", "master"):
-            for prefix in ("refs/heads/", "refs/remotes/origin/"):
-                if self.resolve(prefix + branch):
-                    return branch
-        raise UserError(
-            f"{self.top} has no current branch: run `git remote set-head origin -a` or check one out"
-        )
-
     # Writing
 
     def commit_files(

@@ -13,6 +13,7 @@ from bot.forge import Forge
 from bot.forge.choose import open_forge
 from bot.git import Git
 from bot.git.remote import Remote, choose_remote
+from bot.git.user_state import default_branch
 from bot.ledger import Ledger
 from bot.ledger.holder import holder_name
 from bot.ledger.store import LedgerStore
@@ -59,7 +60,7 @@ def read_config(git: Git, campaign: str | None) -> tuple[str, Config, str]:
 
     Never read from the working tree: what counts is what a human committed.
     """
-    base = git.default_branch()
+    base = default_branch(git)
     commit = git.resolve(base)
     if commit is None:
         raise UserError(f"{git.top}: branch {base!r} has no commit yet: run `git add -A && git commit` first")

@@ -23,6 +23,7 @@ from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.mentions import mentioned
+from bot.git.user_state import changed_files
 from bot.loop.commits import editable_files
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
@@ -120,7 +121,7 @@ def check_working_tree(context: Context) -> None:
     paths = [*context.config.editable, str(script), *prepare, context.config.program, CONFIG_PATH, FOLDER]
     words = (*context.config.evaluator.produce, *context.config.evaluator.command)
     paths += [path for word in words if (path := _own_file(context.git.top, word)) is not None]
-    dirty = context.git.is_dirty(paths)
+    dirty = changed_files(context.git, paths)
     if dirty:
         names = ", ".join(dirty[:3])
         raise UserError(f"{names}: changes are not committed; commit or stash them, runs use commits only")

@@ -13,6 +13,7 @@ from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
 from bot.git.merging import merge_file
 from bot.git.transfer import tracking_ref
+from bot.git.user_state import changed_files, default_branch
 from bot.rules.scope import FileChange
 from tests.bot.storage import make_bare, make_repository, own_mounts, python, sh
 
@@ -114,23 +115,23 @@ def test_reading(git: Git) -> None:
 
 def test_dirty_is_what_is_tracked_and_changed(git: Git) -> None:
     (git.top / "untracked").write_text("x")
-    assert git.is_dirty() == []
+    assert changed_files(git) == []
     (git.top / "train.py").write_text("changed\n")
-    assert git.is_dirty() == ["train.py"]
-    assert git.is_dirty(["sub"]) == []
+    assert changed_files(git) == ["train.py"]
+    assert changed_files(git, ["sub"]) == []
 
 
 def test_default_branch(tmp_path: Path, git: Git) -> None:
-    assert git.default_branch() == "main"
+    assert default_branch(git) == "main"
     sh(git.top, "checkout", "-q", "-b", "work")
-    assert git.default_branch() == "work"
+    assert default_branch(git) == "work"
     sh(git.top, "checkout", "-q", "--detach")
-    assert git.default_branch() == "main"
+    assert default_branch(git) == "main"
     sh(git.top, "branch", "-q", "-D", "main", "work")
     with pytest.raises(UserError, match="set-head"):
-        git.default_branch()
+        default_branch(git)
     sh(git.top, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
-    assert git.default_branch() == "trunk"
+    assert default_branch(git) == "trunk"
 
 
 def test_export_is_the_tree_and_nothing_of_the_working_tree(tmp_path: Path, git: Git) -> None:
@@ -404,7 +405,7 @@ def test_hostile_settings_change_nothing(tmp_path: Path, git: Git, monkeypatch: 
     remote = make_bare(tmp_path / "remote.git")
     assert again.push(remote, [RefUpdate(LEDGER, commit, None)]).pushed
     assert again.fetch(remote, [LEDGER]) == {LEDGER: commit}
-    assert again.is_dirty() == []
+    assert changed_files(again) == []
     assert sh(git.top, *look) == status
     assert not (tmp_path / "hook-ran").exists()
 
@@ -417,7 +418,7 @@ def test_index_head_and_working_tree_stay_untouched(tmp_path: Path, git: Git) ->
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in watched]
     commit = git.commit_files(head(git), {"train.py": b"ours\n"}, "m", WHEN)
     git.export(commit, tmp_path / "out")
-    git.is_dirty()
+    changed_files(git)
     git.push(make_bare(tmp_path / "r.git"), [RefUpdate(LEDGER, commit, None)])
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in watched] == before
     assert not (git.common_dir / "FETCH_HEAD").exists()
@@ -434,7 +435,7 @@ def test_linked_worktree_and_odd_path(tmp_path: Path) -> None:
     assert git.fetch(remote, [LEDGER]) == {LEDGER: commit}
     linked.export(commit, tmp_path / "out put")
     assert (tmp_path / "out put/train.py").read_bytes() == b"1"
-    assert linked.default_branch() == "side"
+    assert default_branch(linked) == "side"
 
 
 def test_full_disk_is_one_line(tmp_path: Path, git: Git) -> None:
