@@ -80,6 +80,9 @@ bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with mind
 bench-repositories: $(READY) ## Shapes of real repositories, from `nocturne init` to a verdict: ONLY="NAME NAME"
 	$(BIN)/python -m tests.benchmarks.repositories $(foreach name,$(ONLY),--only $(name))
 
+mutants: $(READY) ## Write known faults into a copy, one by one: the tests must catch each: ONLY="WORD WORD"
+	$(BIN)/python -m tests.mutants $(if $(ONLY),--only $(ONLY))
+
 shape: $(READY) ## What one experiment walks through, what imports what, how long files and functions are
 	@$(BIN)/python -m tests.benchmarks.shape
 
