@@ -143,8 +143,9 @@ def _jail(args: argparse.Namespace) -> int:
     from evaluator.jail import choose, install
 
     if args.into is not None:
-        if install.find() is None:
-            print(install.unpack(args.into.absolute()))
+        into = args.into.absolute()
+        if install.find(into) is None:
+            print(install.unpack(into))
         return 0
     print(choose(args.kind).name)
     return 0

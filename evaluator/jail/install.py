@@ -24,12 +24,11 @@ def cached() -> Path:
     return cache_home() / "nocturne" / "bin"
 
 
-def find() -> str | None:
-    """Return the path of the first bwrap on PATH, beside our Python, or in the user's cache; None if there is none."""
-    return next(
-        (path for place in (None, str(BESIDE), str(cached())) if (path := shutil.which("bwrap", path=place))),
-        None,
-    )
+def find(last: Path | None = None) -> str | None:
+    """Return the path of the first bwrap on PATH, beside our Python, or in the folder `last`, by default the user's
+    cache; None if there is none."""
+    places = (None, str(BESIDE), str(last or cached()))
+    return next((path for place in places if (path := shutil.which("bwrap", path=place))), None)
 
 
 def unpack(folder: Path) -> Path:

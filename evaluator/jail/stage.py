@@ -31,6 +31,7 @@ def main(descriptor: int, program: list[str]) -> NoReturn:
     """Make the covers and go on as `program`; exit with a line on stderr if the kernel refuses."""
     with open(descriptor, "rb") as file:
         covers = json.load(file)
+    executable = os.open(program[0], os.O_RDONLY | os.O_CLOEXEC)  # it may lie in what is covered
     _enter()
     _mount("none", "/", None, _RECURSIVE | _PRIVATE, None)
     for target, source in covers:
@@ -40,7 +41,7 @@ def main(descriptor: int, program: list[str]) -> NoReturn:
             _mount("none", target, "tmpfs", _READ_ONLY | _NOSUID | _NODEV, "size=4k,mode=555")
     for each in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would the program
         signal.signal(each, signal.SIG_DFL)
-    os.execve(program[0], program, {})
+    os.execve(executable, program, {})
 
 
 def _enter() -> None:

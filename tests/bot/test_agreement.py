@@ -206,7 +206,7 @@ def test_every_effect_is_the_same_everywhere(told: Told) -> None:
     rows = {row["number"]: row for row in told.data["rows"]}
     effects = {number: plain(row["shown"]["effect"]) for number, row in rows.items()}
     assert len(effects) == told.status["experiments"]["total"]
-    latest = table_of(told.dashboard, "#")
+    latest = table_of(told.dashboard, r"\#")
     assert [int(row["#"]) for row in latest] == sorted(rows, reverse=True)[:20]
     for row in latest:
         assert row["effect"] == effects[int(row["#"])]

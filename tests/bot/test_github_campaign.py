@@ -131,7 +131,7 @@ def check_that_the_token_is_nowhere(night: Night) -> None:
         return any(secret.encode() in data for secret in secrets)
 
     commands = (night.spy / "commands").read_text()
-    assert commands.count("\n") > 100 and not tells(commands) and not tells(night.said)
+    assert commands.count("\n") > 40 and not tells(commands) and not tells(night.said)
     folder = night.top.parent
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 100

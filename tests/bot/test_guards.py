@@ -221,6 +221,6 @@ def test_a_quick_function_that_fails_its_tests_is_told_from_one_that_keeps_them(
     assert str(fermat["lesson"]).startswith(f'Try "fermat": {breach}, though it improves seconds by 0.')
     assert (sieve["verdict"], sieve["land"]) == ("improved", True)
     said = nocturne(folder, "show", "1").stdout
-    assert f"**discarded**: {breach}." in said and f"status nocturne/score: failure, {breach}" in said
+    assert f"discarded: {breach}." in said and f"status nocturne/score: failure, {breach}" in said
     assert "though it improves seconds by" in said and "nocturne:discarded" in said
     assert 'METHOD = "sieve"' in git(folder, "show", "nocturne/main:solution.py")

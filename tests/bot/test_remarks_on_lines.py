@@ -100,4 +100,4 @@ def test_without_github_show_tells_them(tmp_path: Path) -> None:
     )
     assert propose_next(replace(context, reviewer=Checker(opinion))) == 1
     said = nocturne(folder, "show", "1").stdout
-    assert "review (review/1):" in said and "train.py, line 4: too far" in said
+    assert "\nreview (review/1):\n" in said and "\ntrain.py, line 4:\ntoo far\n" in said

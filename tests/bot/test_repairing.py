@@ -109,7 +109,7 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     assert len(only(folder, "pull_opened")) == 1
     assert git(folder, "show", "nocturne/main:train.py") == SMALLER.rstrip()
     said = nocturne(folder, "show", "1").stdout
-    assert "# Experiment 1: A small batch instead" in said
+    assert "Experiment 1: A small batch instead" in said
     assert f"repaired: 1 time, after a crash ({CRASH})" in said and "revised:" not in said
     body = context.forge.get_pull(1).body
     assert "| repaired | 1 time, after a crash" in body and "on a newer incumbent" not in body

@@ -64,7 +64,7 @@ def exported() -> export.Exported:
 
 
 @pytest.fixture
-def view(tmp_path: Path, exported: export.Exported) -> Iterator[FileSystem]:
+def file_system(tmp_path: Path, exported: export.Exported) -> Iterator[FileSystem]:
     tree = tmp_path / "tree"
     tree.mkdir()
     with private_copy(Source(tree, tree)) as space:

@@ -58,8 +58,12 @@ def show(document: Document, console: Console | None = None) -> None:
 
     # What goes into a file or a pipe is not broken into lines: it is searched.
     to = console or Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE)
-    for made in write(document):
-        to.print(made, soft_wrap=isinstance(made, Text))
+    with to.capture() as printed:
+        for made in write(document):
+            to.print(made, soft_wrap=isinstance(made, Text))
+    # Lines of Markdown are filled with spaces up to the width.
+    lines = printed.get().split("\n")
+    to.file.write("\n".join(lines if to.is_terminal else (line.rstrip() for line in lines)))
 
 
 def panel(title: str, document: Document) -> RenderableType:

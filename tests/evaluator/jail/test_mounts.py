@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -134,6 +135,26 @@ def test_hundreds_are_hidden_and_replaced(
     assert process.communicate(timeout=20)[0] == b"x" * 60 + b"555\n"
     assert process.returncode == 128 + 13
     assert {file.read_text() for file in files} == {"seen"}
+
+
+def test_bubblewrap_may_lie_in_what_is_hidden(
+    host: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was unpacked into the user's cache, of which no candidate sees anything."""
+    found = bubblewrap.find_bubblewrap()
+    assert found is not None
+    own = folder / "tree" / "data" / "bwrap"
+    shutil.copy2(found.bwrap, own)
+    monkeypatch.setattr(bubblewrap.install, "find", lambda: str(own))
+    files = [folder / "tree" / f"{number}.txt" for number in range(bubblewrap._MANY)]
+    for file in files:
+        file.write_text("seen")
+    hidden = tuple(map(str, (*files, own.parent)))
+    order = host.order(
+        "/bin/sh", "-c", f"cd {folder}/tree; cat [0-9]*.txt; ls data; echo done", hidden=hidden
+    )
+    process = start(dataclasses.replace(order, read_only=(str(folder / "tree"),)), stdout=-1)
+    assert process.communicate(timeout=20)[0] == b"done\n"
 
 
 def test_the_system_is_not_bound_twice() -> None:
