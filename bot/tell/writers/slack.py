@@ -82,10 +82,12 @@ def line(of: Line, limit: int) -> str:
 def _words(words: Words, limit: int) -> str:
     lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
     said = escape(words.text, limit)
+    if not said:
+        return lead
     url = web_address(words.url)
-    if url and len(url) <= 500 and said:
+    if url and len(url) <= 500:
         said = f"<{url.replace('&', '&amp;')}|{said}>"
-    mark = {"strong": "*", "soft": "_"}.get(words.look, "") if said else ""
+    mark = {"strong": "*", "soft": "_"}.get(words.look, "")
     return f"{lead}{mark}{said}{mark}{tail}"
 
 
