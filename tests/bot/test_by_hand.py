@@ -69,6 +69,7 @@ def ended(home: Home, number: int) -> Experiment:
     before = loop.campaign.incumbent
     reconcile(loop.context)
     assert work_on(loop.context, number)
+    loop.context.ledger.flush()
     sync(home)
     campaign = home.again().campaign
     experiment = campaign.experiments[number]
