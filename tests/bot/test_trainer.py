@@ -36,7 +36,8 @@ def told(folder: Path, asked: RunOrder, smoke: float | None = None) -> tuple[lis
         last: Any = replace(outcome, seconds=0, metrics=without_measures(outcome.metrics))
         left = sorted(path.name for path in folder.glob("*/*"))
         kept = json.loads((folder / asked.run / "result.json").read_text())
-        return [*map(without_measures, events), without_measures(kept)], last, left
+        lasting = [event for event in events if event["event"] != "progress"]  # that comes with time
+        return [*map(without_measures, lasting), without_measures(kept)], last, left
     return [], without_measures(runs.smoke(asked, smoke, events.append)), []
 
 
