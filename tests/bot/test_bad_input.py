@@ -206,17 +206,24 @@ def test_ledger_whose_last_line_is_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_ledger_objects_damaged_by_a_crash(tmp_path: Path) -> None:
+def test_ledger_objects_damaged_on_the_only_disk_are_one_line_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Repository and local forge share the files of objects; a remote has its own, see `test_repair`."""
     folder = make_repository(tmp_path / "repo")
     nocturne(folder, "run", "-n", "1")
     before = events(folder)
     bare = folder / ".git/nocturne/forge.git"
     tip = git(bare, "rev-parse", "nocturne/ledger")
     loose = bare / "objects" / tip[:2] / tip[2:]
+    whole = loose.read_bytes()
     loose.chmod(0o644)
     loose.write_bytes(b"")
-    done = nocturne(folder, "run", "-n", "1")
-    assert "damaged" in done.stdout
+    said = nocturne(folder, "run", "-n", "1", code=2).stderr.strip()
+    assert "\n" not in said and "restore it from another clone, or see `git fsck`" in said
+    for home in (bare, folder / ".git"):
+        place = home / "objects" / tip[:2] / tip[2:]
+        place.unlink(missing_ok=True)
+        place.write_bytes(whole)
+    nocturne(folder, "run", "-n", "1")
     assert [e["key"] for e in events(folder)][: len(before)] == [e["key"] for e in before]
 
 
