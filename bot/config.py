@@ -379,7 +379,7 @@ class Config(_Section):
 
     @property
     def script(self) -> str | None:
-        """The path of the script that is trained; None where `kind` is command."""
+        """The path of the script that is trained; None if `kind` is command."""
         if self.evaluator.kind != "train":
             return None
         if self.evaluator.train is not None:

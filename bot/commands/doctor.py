@@ -27,7 +27,7 @@ def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
     display = PlainDisplay(sys.stderr)
     if not quick:
         display.note(
-            "looking around; where the incumbent lacks runs it is trained twice, `--quick` leaves that out"
+            "looking around; if the incumbent lacks runs, it is trained twice, `--quick` leaves that out"
         )
     findings = examination(
         lambda: open_context(repo.absolute(), campaign, display, os.environ, OfflineProposer()),

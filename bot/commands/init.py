@@ -124,5 +124,5 @@ def _write_workflow(top: Path, name: str, text: str) -> bool:
 
 
 def write_starter(top: Path) -> None:
-    """Let the evaluator write the bundled task. Raises UserError where other files stand in the way."""
+    """Let the evaluator write the bundled task. Raises UserError if other files stand in the way."""
     print(call_evaluator("starter", str(top), timeout=120), end="")

@@ -33,7 +33,7 @@ class Session:
 
     @property
     def github(self) -> GitHubForge:
-        """The forge, for what only GitHub has; UserError where the campaign's remote is not there."""
+        """The forge, for what only GitHub has; UserError if the campaign's remote is not there."""
         if not isinstance(self.context.forge, GitHubForge):
             raise UserError(
                 "remote: not on GitHub, or GITHUB_TOKEN is not set: this command works in a workflow"

@@ -47,7 +47,7 @@ class Draws:
 
     @property
     def seconds(self) -> float | None:
-        """Mean time of a run, None where there is none."""
+        """Mean time of a run, None if there is none."""
         taken = [run.seconds for run in self.runs if run.seconds > 0]
         return fmean(taken) if taken else None
 
@@ -57,7 +57,7 @@ def draws(context: Context, campaign: Campaign, *, train: bool) -> Draws:
 
     In a campaign that has begun, a new run goes to the ledger under its lease, as the loop's own do. Before
     that nothing is written anywhere but into this clone, and the loop takes the runs up when it begins. So
-    no run is paid for twice. Raises `UserError` where a run can't be made at all.
+    no run is paid for twice. Raises `UserError` if a run can't be made at all.
     """
     begun = campaign.started is not None
     commit = campaign.incumbent if begun else context.git.resolve(context.base)
@@ -96,7 +96,7 @@ def _recorded(
 
 
 def _recorded_run(context: Context, commit: str) -> Draw | None:
-    """Make a run as the loop makes it; None where another loop makes it at this moment."""
+    """Make a run as the loop makes it; None if another loop makes it at this moment."""
     run = measure(context, commit, experiment=None, title="incumbent (for the doctor)")
     if run is None:
         return None
@@ -111,7 +111,7 @@ def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     A failure is not left there: it may be this machine's, and mended before the loop begins.
     """
     seed = seed_of(context.config.seed, replicate)
-    heard: list[object] = []  # nothing where the result of an earlier examination is picked up
+    heard: list[object] = []  # nothing if the result of an earlier examination is picked up
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
         order = RunOrder(run_id(commit, replicate), scratch, seed, evaluator_settings(context))

@@ -54,7 +54,7 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
 
 
 def trusted(context: Context, commit: str) -> list[Finding]:
-    """Say where candidates' code runs where its score is measured; nothing where a wall is between them."""
+    """Say where candidates' code runs where its score is measured; nothing if a wall is between them."""
     why = why_self_reported(context, commit)
     return [] if why is None else [amber(TRUSTED, f"the score is {why}", MEND)]
 

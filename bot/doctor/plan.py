@@ -16,7 +16,7 @@ ENOUGH = 5  # finished experiments from which the ledger tells
 
 @dataclass(frozen=True)
 class Plan:
-    """Experiments still to come, and the cost of one: None where nothing tells.
+    """Experiments still to come, and the cost of one: None if nothing tells.
 
     `bound` names the key that limits their number, "" where none does. `runs_known` says whether
     `runs_each` was counted or assumed; seconds are of the training device.

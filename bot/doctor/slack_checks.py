@@ -17,7 +17,7 @@ _READING = ("channels:history", "groups:history")
 
 
 def slack(settings: NotifySettings, environ: Mapping[str, str]) -> list[Finding]:
-    """Return what is found; nothing where Slack is not set up at all."""
+    """Return what is found; nothing if Slack is not set up at all."""
     token, hook = environ.get("SLACK_BOT_TOKEN", ""), environ.get("SLACK_WEBHOOK_URL", "")
     try:
         if token and settings.channel:

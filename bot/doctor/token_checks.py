@@ -34,7 +34,7 @@ class Probe:
 
 
 def seen(client: GitHubClient, token: str) -> tuple[dict[str, Any] | None, Finding]:
-    """Return the repository as the token sees it, None where it doesn't, and the finding."""
+    """Return the repository as the token sees it, None if it doesn't, and the finding."""
     kind = next((name for prefix, name in _KINDS.items() if token.startswith(prefix)), "a token")
     try:
         repository = client.get("")

@@ -100,7 +100,7 @@ class Report:
 class Forge(Protocol):
     """The home of the pull requests. Every method may be repeated: the second time changes nothing.
 
-    All raise `UserError` for what a user can mend and `RemoteUnreachable` where the home cannot be reached;
+    All raise `UserError` for what a user can mend and `RemoteUnreachable` if the home cannot be reached;
     those that take a number raise `NotFound`.
     """
 
@@ -154,7 +154,7 @@ class Forge(Protocol):
         ...
 
     def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
-        """Write a report on a commit, or put it in the place of what it said; False where none are taken.
+        """Write a report on a commit, or put it in the place of what it said; False if none are taken.
 
         `is_new` promises that nobody can have written it before: it is not looked for then.
         """
@@ -207,11 +207,11 @@ class Forge(Protocol):
         ...
 
     def branch_head(self, branch: str) -> str | None:
-        """Return the commit `branch` is at, None where there is no such branch."""
+        """Return the commit `branch` is at, None if there is no such branch."""
         ...
 
     def push_branch(self, branch: str, sha: str) -> None:
-        """Create `branch` at `sha`, or move it forward to there; raise `UserError` where it is elsewhere."""
+        """Create `branch` at `sha`, or move it forward to there; raise `UserError` if it is elsewhere."""
         ...
 
     def replace_branch(self, branch: str, sha: str, *, ours: Collection[str] = ()) -> str | None:

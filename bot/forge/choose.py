@@ -29,7 +29,7 @@ def open_forge(
 ) -> tuple[Git, Forge]:
     """Return the forge of `remote`, and `git` as it can reach it: on GitHub with the token of `environ`.
 
-    Nothing is asked of the network yet. Raises `UserError` where the token is missing or the addresses do
+    Nothing is asked of the network yet. Raises `UserError` if the token is missing or the addresses do
     not fit together.
     """
     if remote.kind != "github":

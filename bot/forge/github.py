@@ -70,7 +70,7 @@ class GitHubForge:
     def open_pull(
         self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
     ) -> PullRequest:
-        """See `Forge.open_pull`; raises `UserError` where GitHub has no branch `head`."""
+        """See `Forge.open_pull`; raises `UserError` if GitHub has no branch `head`."""
         if head in self._pulls and self._pulls[head].number > after:
             return self.get_pull(self._pulls[head].number)
         fresh = (is_new or head in self._made) and head not in self._begun
@@ -100,7 +100,7 @@ class GitHubForge:
     def _after_refusal(self, refused: Refused, head: str, base: str, after: int) -> PullRequest | None:
         """Return the pull request whose existence made GitHub refuse another one.
 
-        None where GitHub only does not know the pushed branch yet. Raises `UserError` for anything else.
+        None if GitHub only does not know the pushed branch yet. Raises `UserError` for anything else.
         """
         if refused.status == 422:
             exists = "already exists" in refused.said

@@ -26,7 +26,7 @@ def left_files(client: GitHubClient, name: str, file: str, workflow: str) -> Ite
     """Yield the contents of `file` in the artifacts called `name` that runs of `workflow` left, newest first.
 
     `workflow` is the path of its file. What has expired, is damaged, or larger than `LARGEST` is left out.
-    Raises `UserError` where the token may not look.
+    Raises `UserError` if the token may not look.
     """
     try:
         listed = client.get("/actions/artifacts", name=name, per_page=_LISTED)["artifacts"]
@@ -54,7 +54,7 @@ def _is_of_workflow(run: dict[str, Any], workflow: str) -> bool:
 
 
 def _download(client: GitHubClient, artifact: int) -> bytes:
-    """Return an artifact as it is packed; nothing where it has gone since it was listed."""
+    """Return an artifact as it is packed; nothing if it has gone since it was listed."""
     try:
         address = client.get(f"/actions/artifacts/{artifact}/zip")
     except Refused as refused:

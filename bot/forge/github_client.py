@@ -83,7 +83,7 @@ class GitHubClient:
         return self.request("GET", path, parameters=parameters)
 
     def download(self, address: str, most: int) -> bytes:
-        """Return at most `most` bytes of what is at `address`, asked without the token; none where it is refused.
+        """Return at most `most` bytes of what is at `address`, asked without the token; none if it is refused.
 
         GitHub signs such addresses of its storage for a minute.
         """
@@ -129,7 +129,7 @@ class GitHubClient:
 
         Where it stays open whether a request had its effect, `look` is asked before it is repeated: what it
         returns is the answer, unless it is None. A request without `look` must bear repeating. Raises
-        `Refused`, and `RemoteUnreachable` where GitHub gives no answer for too long.
+        `Refused`, and `RemoteUnreachable` if GitHub gives no answer for too long.
         """
         try:
             return self._patience.ask(
@@ -225,7 +225,7 @@ def _as_in_a_workflow(accepted: str) -> str:
 
 
 def _seconds_to_wait(headers: Mapping[str, str], message: str, *, must: bool) -> float | None:
-    """Return how long a rate limit lasts, None where it is none: retry-after, else the reset, else a minute."""
+    """Return how long a rate limit lasts, None if it is none: retry-after, else the reset, else a minute."""
     after = retry_after(headers)
     if after is not None:
         return after

@@ -47,7 +47,7 @@ class Comments:
         return int(record["id"])
 
     def _rewritten(self, comment: int, text: str) -> bool:
-        """Put `text` in the place of what a comment says; False where it is there no more."""
+        """Put `text` in the place of what a comment says; False if it is there no more."""
         try:
             self._client.request("PATCH", f"/issues/comments/{comment}", {"body": text})
         except Refused as refused:

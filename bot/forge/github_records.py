@@ -42,7 +42,7 @@ def names_of(labels: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def pull_for(
     records: Sequence[Mapping[str, Any]], repository: str, head: str, base: str | None
 ) -> Mapping[str, Any] | None:
-    """Return which of the listed pull requests is the one of our branch `head`; None where none is.
+    """Return which of the listed pull requests is the one of our branch `head`; None if none is.
 
     One for `base` comes first, then an open one, then the oldest. A fork's branch of that name is another.
     """

@@ -51,7 +51,7 @@ class LocalForge:
     def open_pull(
         self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
     ) -> PullRequest:
-        """See `Forge.open_pull`; raises `UserError` where the remote has no branch `head`."""
+        """See `Forge.open_pull`; raises `UserError` if the remote has no branch `head`."""
         number = 0
         sha = ""
 

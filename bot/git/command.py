@@ -51,7 +51,7 @@ class Locked(Damaged):
 
 @functools.cache
 def git_version() -> tuple[int, int]:
-    """Return git's version as (major, minor); raise `UserError` where git is not installed."""
+    """Return git's version as (major, minor); raise `UserError` if git is not installed."""
     try:
         said = run(["git", "--version"]).decode()
     except FileNotFoundError:
@@ -160,7 +160,7 @@ def last_line(said: str) -> str:
 
 
 def raise_for_text(said: str) -> None:
-    """Raise `UserError` where git's words tell of a full disk or a missing permission."""
+    """Raise `UserError` if git's words tell of a full disk or a missing permission."""
     if any(words in said for words in _DISK_FULL):
         raise UserError(
             "the disk is full: free some space and run again; nothing already recorded is lost"
@@ -174,7 +174,7 @@ def raise_for_text(said: str) -> None:
 
 
 def raise_for_disk(error: OSError) -> None:
-    """Raise `UserError` where a Python file operation met a full disk or a missing permission."""
+    """Raise `UserError` if a Python file operation met a full disk or a missing permission."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" ({error.filename})" if error.filename else ""
         raise UserError(

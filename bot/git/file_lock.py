@@ -16,7 +16,7 @@ from bot.git.command import raise_for_disk
 def alone(path: Path, patience: float) -> Iterator[None]:
     """Hold the lock `path`; go on without it after `patience` seconds, for correctness must not hang on it.
 
-    Raises `UserError` where the file cannot be made.
+    Raises `UserError` if the file cannot be made.
     """
     try:
         path.parent.mkdir(exist_ok=True)
@@ -34,7 +34,7 @@ def alone(path: Path, patience: float) -> Iterator[None]:
 
 
 def try_lock(handle: int) -> bool:
-    """Lock an open file until it is closed; return False where another process holds it."""
+    """Lock an open file until it is closed; return False if another process holds it."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -24,14 +24,14 @@ _SETTINGS = (
 
 @dataclass(frozen=True)
 class Merged:
-    """The tree of a merge, None where the files `conflicts` need a human."""
+    """The tree of a merge, None if the files `conflicts` need a human."""
 
     tree: str | None
     conflicts: tuple[str, ...] = ()
 
 
 def merge_trees(git: Git, ours: str, theirs: str) -> Merged:
-    """Merge two commits. Raises `UserError` where this git can't, or they have no common history here."""
+    """Merge two commits. Raises `UserError` if this git can't, or they have no common history here."""
     if git_version() < OLDEST:
         have, need = (".".join(map(str, version)) for version in (git_version(), OLDEST))
         raise UserError(f"git {have} can't merge without a working tree: install git {need} or newer")

@@ -11,7 +11,7 @@ from bot.process import ProcessFailed
 def move_own_branch(git: Git, branch: str, sha: str, expected: str) -> None:
     """Move `branch` from `expected` forward to `sha`, with its working tree where it is checked out.
 
-    Raises `UserError` where changes that are not committed stand in the way, or it is checked out elsewhere.
+    Raises `UserError` if changes that are not committed stand in the way, or it is checked out elsewhere.
     """
     ref = f"refs/heads/{branch}"
     if git.resolve(ref) == sha:

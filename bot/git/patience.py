@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 from bot.git.command import failure_text
+from bot.patience import OutOfPatience, Passing, Patience
 from bot.process import ProcessFailed
 
 TRIES = 3
@@ -22,21 +24,28 @@ _PASSING = re.compile(
 
 
 def patient(run: Callable[..., bytes]) -> Callable[..., bytes]:
-    """Return `run`, which runs one git command, made to try again where the network or the server failed.
+    """Return `run`, which runs one git command, made to try again if the network or the server failed.
 
     A push may be repeated like a fetch: a ref that is where it shall be counts as pushed, one that is
     deleted as gone, and the lease keeps what others pushed meanwhile.
     """
 
     def run_patiently(*arguments: Any, **options: Any) -> bytes:
-        for attempt in range(1, TRIES):
+        failed: list[ProcessFailed] = []
+
+        def attempt() -> bytes:
             try:
                 return run(*arguments, **options)
             except ProcessFailed as error:
                 # Without an exit code it took too long already.
                 if error.returncode is None or not _PASSING.search(failure_text(error)):
                     raise
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-        return run(*arguments, **options)
+                failed.append(error)
+                raise Passing(str(error)) from None
+
+        try:
+            return Patience(time.sleep, longest_wait=math.inf).ask(attempt, tries=TRIES, pause=PAUSE)
+        except OutOfPatience:
+            raise failed[-1] from None
 
     return run_patiently

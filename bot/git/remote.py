@@ -71,7 +71,7 @@ def github_token(environ: Mapping[str, str]) -> str | None:
 
 
 def github_repository(url: str) -> str | None:
-    """Return OWNER/NAME of a repository's URL on GitHub, None where it has no such form."""
+    """Return OWNER/NAME of a repository's URL on GitHub, None if it has no such form."""
     parts = _host_and_path(url)[1].strip("/").removesuffix(".git").split("/")
     return "/".join(parts) if len(parts) == 2 and all(parts) else None
 

@@ -73,7 +73,7 @@ class Git:
 
     @staticmethod
     def open(path: Path) -> Git:
-        """Return the repository that holds `path`; raise `UserError` where there is none."""
+        """Return the repository that holds `path`; raise `UserError` if there is none."""
         if not path.is_dir():
             raise UserError(f"{path} is not a folder: name the folder of a git repository")
         try:
@@ -223,7 +223,7 @@ class Git:
         """Write the tree of `commit` into the empty `folder`: its blobs as they are, links as links.
 
         Attributes and filters are not asked, so line ends, keywords, encodings and pointers to large files
-        stay as committed; a submodule is an empty folder. Raises `UserError` where it can't be written.
+        stay as committed; a submodule is an empty folder. Raises `UserError` if it can't be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -322,7 +322,7 @@ class Git:
         return patient(functools.partial(self.run, env=self.login))
 
     def remote_url(self, remote: str) -> str | None:
-        """Return the URL of the configured remote called `remote`, None where there is none of that name."""
+        """Return the URL of the configured remote called `remote`, None if there is none of that name."""
         try:
             return self.run(["remote", "get-url", "--", remote]).decode(errors="surrogateescape").strip()
         except ProcessFailed:

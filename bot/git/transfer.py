@@ -61,7 +61,7 @@ class RefUpdate:
 class PushResult:
     """What became of a push: `moved` means somebody else was first, `denied` that the remote refuses.
 
-    `changed` is False where all refs were at their new commits already.
+    `changed` is False if all refs were at their new commits already.
     """
 
     pushed: bool

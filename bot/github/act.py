@@ -43,7 +43,7 @@ def _said(command: Literal["pause", "resume", "stop"]) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is written below a comment, as Markdown; `done` is False where nothing could be done."""
+    """What is written below a comment, as Markdown; `done` is False if nothing could be done."""
 
     text: str
     done: bool = True
@@ -52,7 +52,7 @@ class Answer:
 def act(contexts: Sequence[Context], client: GitHubClient, comment: Comment) -> Answer:
     """Do what `comment` asks in the campaigns that it is about: that of its pull request, else all of `contexts`.
 
-    Doing it again for the same comment changes nothing. Raises `UserError` where ledger or GitHub fail.
+    Doing it again for the same comment changes nothing. Raises `UserError` if ledger or GitHub fail.
     """
     asked = parse(comment.body)
     if asked is None or isinstance(asked, NotUnderstood):
@@ -144,9 +144,7 @@ def _done(campaign: Campaign, command: ExperimentCommand, number: int) -> str:
             waited = held or (campaign.stopped is not None and campaign.stopped.reason == "unreviewed")
             lands = campaign.experiments[number].is_held
             then = (
-                " The loop merges it with its next step, where nothing else landed meanwhile."
-                if lands
-                else ""
+                " The loop merges it with its next step, if nothing else landed meanwhile." if lands else ""
             )
             return f"Experiment {number} counts as read by a human.{then}{more if waited else ''}"
         case "revert":

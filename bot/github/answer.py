@@ -23,7 +23,7 @@ Reaction = Literal["eyes", "+1", "confused"]
 
 
 def why_ignored(comment: Comment) -> str | None:
-    """Return why a comment is none of our business, by itself; None where it may be one."""
+    """Return why a comment is none of our business, by itself; None if it may be one."""
     if comment.action != "created":
         return f"it was {one_line(comment.action, 20)}, and only new ones count"
     if not comment.by_person:
@@ -36,7 +36,7 @@ def why_ignored(comment: Comment) -> str | None:
 def answer(contexts: Sequence[Context], forge: GitHubForge, comment: Comment) -> str:
     """Do what a comment asks and reply below it; return one line for the log.
 
-    Nothing at all happens where its author may not write to the repository. Raises `UserError` where GitHub
+    Nothing at all happens if its author may not write to the repository. Raises `UserError` if GitHub
     or the ledger fail: run again, and what is lacking is done.
     """
     client = forge.client
@@ -58,7 +58,7 @@ def answer(contexts: Sequence[Context], forge: GitHubForge, comment: Comment) ->
 
 
 def _react(client: GitHubClient, comment: Comment, content: Reaction) -> bool:
-    """Put a reaction on the comment, which GitHub keeps once; False where the comment is gone."""
+    """Put a reaction on the comment, which GitHub keeps once; False if the comment is gone."""
     try:
         client.request("POST", f"/issues/comments/{comment.comment}/reactions", {"content": content})
     except Refused as refused:
@@ -69,7 +69,7 @@ def _react(client: GitHubClient, comment: Comment, content: Reaction) -> bool:
 
 
 def why_passed_over(labelling: Labelling) -> str | None:
-    """Return why an event of an issue is none of our business, by itself; None where it may be one."""
+    """Return why an event of an issue is none of our business, by itself; None if it may be one."""
     if labelling.action in ("labeled", "unlabeled"):
         if labelling.label != LABEL_IDEA:
             return f"the label is not {LABEL_IDEA}"
@@ -82,8 +82,8 @@ def why_passed_over(labelling: Labelling) -> str | None:
 def hear(contexts: Sequence[Context], forge: GitHubForge, labelling: Labelling) -> str:
     """Write down an idea as it stood when it was labelled, or that it is taken back; return a line for the log.
 
-    Nothing at all happens where the one who labelled it may not write to the repository. Whoever could take
-    the label off or close the issue takes it back. Raises `UserError` where GitHub or the ledger fail: run
+    Nothing at all happens if the one who labelled it may not write to the repository. Whoever could take
+    the label off or close the issue takes it back. Raises `UserError` if GitHub or the ledger fail: run
     again, and what is lacking is done.
     """
     if labelling.action == "labeled" and not may_write(forge.client, labelling.sender, labelling.sender_id):

@@ -50,7 +50,7 @@ def run_title(campaign: str) -> str:
 def start_next(
     client: GitHubClient, link: Link, campaign: str, own_run: str | None, attempt: int = 0
 ) -> bool:
-    """Start the next link; False where one waits already.
+    """Start the next link; False if one waits already.
 
     `own_run` is the number of the run that asks, `attempt` how many runs in a row came to nothing.
     """

@@ -40,7 +40,7 @@ class Comment:
 
 
 def read_event(environ: Mapping[str, str]) -> Comment | Labelling:
-    """Return the event that started this workflow. Raises `UserError` where nothing of our kind did."""
+    """Return the event that started this workflow. Raises `UserError` if nothing of our kind did."""
     path, name = environ.get("GITHUB_EVENT_PATH"), environ.get("GITHUB_EVENT_NAME")
     if name not in ("issue_comment", "issues") or not path:
         raise UserError(

@@ -27,7 +27,7 @@ class NotUnderstood:
 
 
 def parse(body: str) -> Asked | NotUnderstood | None:
-    """Return what a comment asks for; None where its first word is not ours.
+    """Return what a comment asks for; None if its first word is not ours.
 
     Its first line counts; what follows is for human readers, and the text of a command that takes one.
     """

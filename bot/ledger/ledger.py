@@ -77,7 +77,7 @@ class Ledger:
         """Append what `make` says of the freshest campaign, with `files` in the same commit.
 
         `make` may be called several times, when somebody else wrote first: it looks again whether its
-        events still make sense, and returns none where they don't. `files` sees the campaign as it was
+        events still make sense, and returns none if they don't. `files` sees the campaign as it was
         before its events. What is appended `later` is known here at once, and written together with what
         comes next: for what may be lost with this process, since it would be made again.
         """
@@ -157,7 +157,7 @@ class Ledger:
         return self._store.read_file(path) if waiting is None else waiting
 
     def _fold(self, state: LedgerState) -> Campaign:
-        """Apply the events that are new since the last fold; start over where the past was mended."""
+        """Apply the events that are new since the last fold; start over if the past was mended."""
         done = self._campaign.event_count
         if done > len(state.events) or (done and state.events[done - 1]["key"] != self._last_key):
             self._campaign, done = Campaign(), 0

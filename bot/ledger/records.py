@@ -35,7 +35,7 @@ class Snapshot:
     notes: tuple[str, ...] = ()
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of `path`, None where there is none."""
+        """Return the content of `path`, None if there is none."""
         return self.git.read_blob(self.commit, path) if self.commit else None
 
     def read_many(self, paths: Sequence[str]) -> dict[str, bytes | None]:
@@ -79,11 +79,11 @@ class Records:
         attempts: int = ATTEMPTS,
         also: Callable[[Snapshot], Sequence[RefUpdate]] | None = None,
     ) -> Snapshot:
-        """Write what `change` returns for the newest tree; call it again where somebody else wrote first.
+        """Write what `change` returns for the newest tree; call it again if somebody else wrote first.
 
         `change` returns {path: content}, None as content deletes, and None or {} is nothing to do. `also`
         names refs that move in the same push, all or none. A callable `message` is asked after `change`.
-        Returns the tree that holds the change. Raises `UserError` where it cannot be written.
+        Returns the tree that holds the change. Raises `UserError` if it cannot be written.
 
         The first attempt builds on what was last seen and asks nobody before it pushes: that goes through
         only if nobody else wrote since. "Nothing to do" is believed of the newest tree alone.
@@ -173,7 +173,7 @@ class Records:
         message: str | Callable[[], str],
         also: Callable[[Snapshot], Sequence[RefUpdate]] | None,
     ) -> Snapshot | None:
-        """Make one attempt; None where somebody else was first."""
+        """Make one attempt; None if somebody else was first."""
         now, files = self._wanted(change)
         if not files:
             return now

@@ -77,7 +77,7 @@ class LedgerStore:
     ) -> LedgerState:
         """Append what `make` returns for the freshest state, and return the state with it.
 
-        `make` is asked again where somebody else wrote first, and returns nothing when its events no
+        `make` is asked again if somebody else wrote first, and returns nothing when its events no
         longer make sense. An event whose "key" the ledger holds is skipped. `files`, paths from the
         campaign's folder, go into the same commit; as a function they see the state before the events.
         """
@@ -112,7 +112,7 @@ class LedgerStore:
         self._records.update(lambda _: {self._path(name): files[name] for name in files}, message)
 
     def read_file(self, path: str) -> bytes | None:
-        """Return a file that was written beside the events last read or written, None where there is none."""
+        """Return a file that was written beside the events last read or written, None if there is none."""
         return self._records.mending(lambda: self._records.latest().read(self._path(path)))
 
     def campaigns(self) -> list[str]:

@@ -108,7 +108,7 @@ def thank(context: Context, asked: Asked) -> None:
 
 
 def _close(context: Context, campaign: Campaign, asked: Asked) -> bool:
-    """Say on the issue that it is mended; False where that has to wait."""
+    """Say on the issue that it is mended; False if that has to wait."""
     if asked.issue is None:
         return True  # nobody was told
     try:
@@ -117,7 +117,7 @@ def _close(context: Context, campaign: Campaign, asked: Asked) -> bool:
     except NotFound:
         context.display.note(f"issue {asked.issue} is gone, which asked for a human")
     except UserError as error:
-        context.display.note(f"issue {asked.issue} can't be closed, and what it asks for is mended: {error}")
+        context.display.note(f"issue {asked.issue} can't be closed, and what it asks for is fixed: {error}")
         return False
     return True
 
@@ -130,7 +130,7 @@ def ask_for_permission(context: Context, error: UserError) -> None:
 
 
 def _asked_by_ledger(context: Context, error: UserError) -> bool:
-    """Ask as always; False where the ledger is what can't be written, or is not begun."""
+    """Ask as always; False if the ledger is what can't be written, or is not begun."""
     try:
         if context.ledger.refresh().started is None:
             return False

@@ -144,7 +144,7 @@ def editable_files(context: Context, commit: str) -> dict[str, str]:
 
 
 def require_commit(context: Context, commit: str) -> None:
-    """Have a commit of the campaign in this clone. Raises UserError where it is nowhere to be found."""
+    """Have a commit of the campaign in this clone. Raises UserError if it is nowhere to be found."""
     if context.git.resolve(commit) is None:
         context.git.fetch(context.remote.name_or_url, [f"refs/heads/{context.branch}"])
     if context.git.resolve(commit) is None:
@@ -158,7 +158,7 @@ def carry(
     *, base: Mapping[str, str], changed: Mapping[str, str], onto: Mapping[str, str],
     changes: Sequence[Change],
 ) -> dict[str, str] | None:  # fmt: skip
-    """Return the files of `onto` with what turned `base` into `changed`; None where that doesn't fit.
+    """Return the files of `onto` with what turned `base` into `changed`; None if that doesn't fit.
 
     A change that is nothing but constants is carried by name, since two of them in neighbouring lines would
     look like a conflict to a merge by lines; everything else is merged by lines.
@@ -178,7 +178,7 @@ def carry(
 def _by_constants(
     *, base: Mapping[str, str], changed: Mapping[str, str], onto: Mapping[str, str], changes: Sequence[Change]
 ) -> dict[str, str] | None:
-    """Return `onto` with the constants set, None where the change is more than that or somebody was there."""
+    """Return `onto` with the constants set, None if the change is more than that or somebody was there."""
     carried: dict[str, str] = {}
     for path, text in changed.items():
         mine = [change for change in changes if change.file == path]
@@ -213,7 +213,7 @@ def _rewritten(path: str, text: str, new: Mapping[str, str]) -> str | None:
 def objections(
     context: Context, campaign: Campaign, commit: str, *, parent: str | None = None, named: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """Return why `commit` may not be run as a candidate, one line each; nothing where it may.
+    """Return why `commit` may not be run as a candidate, one line each; nothing if it may.
 
     None means that the tree of `commit` is, object for object, the tree of an incumbent with the contents of
     editable files replaced. `parent` is the incumbent that the ledger names; without it git's word is taken.

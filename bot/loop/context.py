@@ -86,7 +86,7 @@ def _text(git: Git, commit: str, path: str) -> str:
 def open_context(
     path: Path, campaign: str | None, display: Display, environ: Mapping[str, str], proposer: Proposer
 ) -> Context:
-    """Set up for the repository that holds `path`. Raises UserError where something is missing."""
+    """Set up for the repository that holds `path`. Raises UserError if something is missing."""
     git = Git.open(path)
     name, config, base = read_config(git, campaign)
     remote = choose_remote(git, config.remote, environ)

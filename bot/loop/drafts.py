@@ -40,7 +40,7 @@ _SPENT = f"No smoke run is left for this experiment: it may have {MOST}. Hand in
 
 
 def try_out_of(context: Context, campaign: Campaign, experiment: Experiment) -> TryOut | None:
-    """Return what tries a draft of `experiment`; None where this process must not run candidates."""
+    """Return what tries a draft of `experiment`; None if this process must not run candidates."""
     if not context.may_run:
         return None
 

@@ -41,7 +41,7 @@ class Scratch:
 class RunOrder:
     """What to run: a name for the run, its folders, a seed, and the evaluator's settings.
 
-    `reference` are the measures by which its time is charged; None where it is itself the reference, or no time counts.
+    `reference` are the measures by which its time is charged; None if it is itself the reference, or no time counts.
     """
 
     run: str
@@ -53,7 +53,7 @@ class RunOrder:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What came back. `score` is None where the candidate failed; `failure` then says class and reason. `reference` is
+    """What came back. `score` is None if the candidate failed; `failure` then says class and reason. `reference` is
     what a run of the reference took."""
 
     score: float | None
@@ -79,7 +79,7 @@ class RunFolder:
     def evaluate(self, order: RunOrder, on_event: OnEvent) -> RunOutcome:
         """Run the evaluator, or pick up the result of the same run that nobody recorded.
 
-        Raises UserError where the evaluator can't run at all (no torch, no prepare.py, disk full).
+        Raises UserError if the evaluator can't run at all (no torch, no prepare.py, disk full).
         """
         place = self.folder / order.run
         kept = _read_result(place / "result.json", order)
@@ -108,7 +108,7 @@ class RunFolder:
         """Only try the tree: a few steps, at most `seconds` of them, and no score. Return the evaluator's last event,
         `smoke` or `failed`; nothing of it is kept.
 
-        Raises UserError where the evaluator can't run at all.
+        Raises UserError if the evaluator can't run at all.
         """
         command = _score_command(order, "--smoke", str(seconds))
         last = run_evaluator(command, order, order.scratch.tmp, on_event)
@@ -158,7 +158,7 @@ def evaluator_command(*words: str) -> list[str]:
 def call_evaluator(*words: str, timeout: float, said: str = "") -> str:
     """Run one of the evaluator's short commands, with `said` as its input, and return its output.
 
-    Raises UserError where it refuses.
+    Raises UserError if it refuses.
     """
     done = subprocess.run(
         evaluator_command(*words), env=evaluator_environment(), input=said, capture_output=True, text=True,
@@ -176,7 +176,7 @@ def ask_python(repo: Path, settings: Mapping[str, Any], modules: Sequence[str] =
     """Return what the evaluator says of the Python that the task in `repo` runs with: `executable`, `version`, how
     it was `found`, `torch`, `cuda`, `numpy`, `remarks`, and which of `modules` it has.
 
-    Raises UserError where there is none that will do.
+    Raises UserError if there is none that will do.
     """
     words = [word for module in modules for word in ("--module", module)]
     said = call_evaluator(
@@ -319,7 +319,7 @@ def _order_digest(order: RunOrder) -> dict[str, Any]:
 
 
 def _read_result(path: Path, order: RunOrder) -> RunOutcome | None:
-    """Return an earlier result of exactly this order; None where there is none or it is damaged."""
+    """Return an earlier result of exactly this order; None if there is none or it is damaged."""
     try:
         event = json.loads(path.read_bytes())
         ordered = json.loads((path.parent / "order.json").read_bytes())

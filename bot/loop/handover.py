@@ -92,7 +92,7 @@ def fitted(record: dict[str, Any]) -> str:
 
 
 def accept(context: Context, path: Path) -> int | None:
-    """Put the runs of a handover on the ledger, and return its experiment; None where nothing was handed over.
+    """Put the runs of a handover on the ledger, and return its experiment; None if nothing was handed over.
 
     The same runs again change nothing. Raises `UserError` for what is not a handover of this campaign, or
     holds another run than one of its experiment.

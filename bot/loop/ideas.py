@@ -32,7 +32,7 @@ def give_idea(
     context: Context, text: str, *, source: str | None = None, giver: str = "", issue: int | None = None,
     labelled: bool = False, when: str = "",
 ) -> IdeaState:  # fmt: skip
-    """Write an idea down, once for each `source`; without one it is new. Raises UserError where it says nothing."""
+    """Write an idea down, once for each `source`; without one it is new. Raises UserError if it says nothing."""
     if context.ledger.refresh().started is None:
         raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
     if not text:
@@ -51,7 +51,7 @@ def give_idea(
 
 
 def withdraw_idea(context: Context, issue: int, when: str) -> bool:
-    """Write down that an issue is no idea any more; True where one was waiting."""
+    """Write down that an issue is no idea any more; True if one was waiting."""
     campaign = context.ledger.refresh()
     if campaign.started is None:
         return False
@@ -120,7 +120,7 @@ def tell_outcome(context: Context, campaign: Campaign, experiment: Experiment) -
 
 
 def _say_on(context: Context, issue: int | None, idea: int, text: str) -> bool:
-    """Write the comment on an idea; False where that could not be done."""
+    """Write the comment on an idea; False if that could not be done."""
     if issue is None:
         return False
     return _gently(

@@ -91,7 +91,7 @@ def advance(context: Context, number: int | None, *, first_stage: Stage, last_st
 
 
 def stop_now(context: Context) -> Stop | None:
-    """Return, and write down, why the loop ends here; None where it goes on."""
+    """Return, and write down, why the loop ends here; None if it goes on."""
     campaign = reconcile(context)
     step = choose(_for_the_trainer(context, campaign), campaign, limits(context.config))
     return record_stop(context, campaign, step) if isinstance(step, Stop) else None
@@ -159,7 +159,7 @@ def decide_experiment(context: Context, number: int | None, path: Path | None = 
 
 
 def _settled(context: Context, campaign: Campaign, number: int) -> bool:
-    """Write down what the runs of an experiment say, as far as it waits for them; False where they don't suffice."""
+    """Write down what the runs of an experiment say, as far as it waits for them; False if they don't suffice."""
     experiment = campaign.experiments[number]
     if _stage(context, campaign, number) == "audit":
         return record(context, experiment)

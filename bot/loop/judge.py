@@ -212,7 +212,7 @@ def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:
 def sent_back(
     context: Context, campaign: Campaign, experiment: Experiment, run: RunFinished
 ) -> CrashSentBack | None:
-    """Return the event that sends a crash back to its maker; None where the crash is the verdict.
+    """Return the event that sends a crash back to its maker; None if the crash is the verdict.
 
     That is where a repair would not help (the run was refused, or ran out of its time), where the maker had its
     chances, and where it was not a model that made the change.
@@ -251,7 +251,7 @@ def audit(context: Context, campaign: Campaign, experiment: Experiment) -> None:
 
 
 def record(context: Context, experiment: Experiment) -> bool:
-    """Write down what the run of a rejected candidate showed; False where there is none yet."""
+    """Write down what the run of a rejected candidate showed; False if there is none yet."""
     assert experiment.candidate is not None
     campaign = context.ledger.known()
     run = _telling(campaign, experiment.candidate.commit)

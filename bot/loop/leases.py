@@ -20,7 +20,7 @@ def lease_until(config: Config, moment: datetime) -> datetime:
 
 
 def take_lease(context: Context, subject: str) -> bool:
-    """Take or renew the lease on `subject`; False where somebody else holds it."""
+    """Take or renew the lease on `subject`; False if somebody else holds it."""
 
     def make(campaign: Campaign) -> list[LeaseTaken]:
         lease = campaign.leases.get(subject)

@@ -20,7 +20,7 @@ def runner_kind() -> str:
 
 
 def gpu_names() -> list[str]:
-    """Return the names of the GPUs that `nvidia-smi` lists; none where there is no such command."""
+    """Return the names of the GPUs that `nvidia-smi` lists; none if there is no such command."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],

@@ -37,10 +37,10 @@ def measure(
 ) -> RunFinished | None:
     """Make the commit's next run and record it: at once, or `later`, with what the caller appends at once.
 
-    A run of an incumbent (`experiment` None) is leased by itself; None where another loop got there first.
+    A run of an incumbent (`experiment` None) is leased by itself; None if another loop got there first.
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
     plus editable files: the review has seen to that, but `editable` may have changed since. Where nobody has
-    measured the reference on this machine yet, that is done first; None where it fails.
+    measured the reference on this machine yet, that is done first; None if it fails.
     """
     if not measure_reference(context, commit):
         return None
@@ -107,7 +107,7 @@ def measure(
 
 
 def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:
-    """Return the measures by which the time of a run of `commit` is charged; None where it is the reference's own,
+    """Return the measures by which the time of a run of `commit` is charged; None if it is the reference's own,
     or where no time is counted."""
     settings = reference_settings(context)
     if not settings or commit == campaign.reference:
@@ -116,7 +116,7 @@ def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, A
 
 
 def measure_reference(context: Context, commit: str) -> bool:
-    """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False where it
+    """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False if it
     fails."""
     for _ in range(reference.TRIES + AGAIN + 1):
         campaign, settings = context.ledger.known(), reference_settings(context)
@@ -172,7 +172,7 @@ class Confirmation:
 def confirm(context: Context, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
     """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
 
-    Raises `UserError` where a run fails, and where the two are measured by different tests or data.
+    Raises `UserError` if a run fails, and where the two are measured by different tests or data.
 
     These runs pick nothing, so their mean is free of the bias that comes from picking winners.
     """

@@ -63,7 +63,7 @@ class _Shown:
 def promote(context: Context, *, merge: bool) -> Promoted:
     """Open the promotion or bring it up to date because somebody asked, and with `merge` move the base branch.
 
-    May be repeated. Raises `UserError` where there is no campaign yet, or the base branch can't be moved: it
+    May be repeated. Raises `UserError` if there is no campaign yet, or the base branch can't be moved: it
     got commits that the campaign has not measured, or is protected.
     """
     campaign = context.ledger.refresh()
@@ -243,7 +243,7 @@ def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
 def _update(
     context: Context, known: Promotion, shown: _Shown, seen: PullRequest | None = None
 ) -> tuple[PullRequest | None, Promotion]:
-    """Put text, and the first time labels, on the pull request; None where it says all that already.
+    """Put text, and the first time labels, on the pull request; None if it says all that already.
 
     `seen` is the pull request as it was opened just now.
     """

@@ -153,7 +153,7 @@ def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str])
 def _reverting(
     context: Context, campaign: Campaign, number: int, files: Mapping[str, str]
 ) -> Proposal | None:
-    """Return the proposal that takes a merged experiment out again; None where later changes stand on it."""
+    """Return the proposal that takes a merged experiment out again; None if later changes stand on it."""
     merged = campaign.experiments[number]
     assert merged.landed is not None and merged.proposal is not None
     require_commit(context, merged.landed.commit)
@@ -177,7 +177,7 @@ def _reverting(
 
 
 def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:
-    """Return the proposal of an earlier experiment, put on the present incumbent; None where it doesn't fit."""
+    """Return the proposal of an earlier experiment, put on the present incumbent; None if it doesn't fit."""
     earlier = campaign.experiments[number]
     assert earlier.proposal is not None
     require_commit(context, earlier.claimed_on)
@@ -225,7 +225,7 @@ def come_back(
     context: Context, campaign: Campaign, experiment: Experiment,
     question: Callable[[Mapping[str, str]], Revision],
 ) -> bool:  # fmt: skip
-    """Ask the proposer for another version and write it down; False where none came.
+    """Ask the proposer for another version and write it down; False if none came.
 
     `question` says what is asked, given the files of the version that came back.
     """

@@ -103,7 +103,7 @@ def _review(
 
 
 def ask_reviewer(context: Context, campaign: Campaign, experiment: Experiment) -> Opinion | None:
-    """Return what the reviewer says of the candidate; None where the rules' word is enough.
+    """Return what the reviewer says of the candidate; None if the rules' word is enough.
 
     That is where no reviewer is configured, where a human asked for the change, and where the same change was
     only put on a newer incumbent: it was reviewed before.

@@ -61,7 +61,7 @@ DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], None]] = {
 class Until:
     """How far one call goes: a number of experiments that it may finish, and a time.
 
-    `is_the_end` is False where another call goes on at once: reaching the number is then no event.
+    `is_the_end` is False if another call goes on at once: reaching the number is then no event.
     """
 
     experiments: int | None = None
@@ -182,7 +182,7 @@ def prepare(context: Context, campaign: Campaign) -> Campaign:
 
 
 def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
-    """Claim the number and its lease in one append; None where another loop was quicker."""
+    """Claim the number and its lease in one append; None if another loop was quicker."""
     incumbent = campaign.incumbent
 
     def make(fresh: Campaign) -> list[Event]:
@@ -205,7 +205,7 @@ def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
 
 
 def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> bool:
-    """Do those of `stages` that are due for an experiment, under its lease; True where it came to its end, or to
+    """Do those of `stages` that are due for an experiment, under its lease; True if it came to its end, or to
     where it only waits for a reader of earlier merges.
 
     The caller has reconciled just now.

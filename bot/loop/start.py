@@ -31,7 +31,7 @@ from bot.rules.events import CampaignStarted, IncumbentMoved
 
 
 def ensure_started(context: Context) -> Campaign:
-    """Return the campaign, begun if it is new. Raises UserError where the repository isn't ready for one."""
+    """Return the campaign, begun if it is new. Raises UserError if the repository isn't ready for one."""
     check_working_tree(context)
     campaign = context.ledger.refresh()
     base = context.git.resolve(context.base)

@@ -44,7 +44,7 @@ def is_due(context: Context, campaign: Campaign) -> bool:
 
 
 def awaited(context: Context, campaign: Campaign) -> frozenset[int]:
-    """Return the open experiments that must end before the base branch is taken in; none where it is not due,
+    """Return the open experiments that must end before the base branch is taken in; none if it is not due,
     or is known not to fit."""
     opened = frozenset(e.number for e in in_hand(campaign, limits(context.config).unread))
     left = campaign.left_out
@@ -96,7 +96,7 @@ def _leave_out(context: Context, base: str, reason: str) -> Campaign:
 
 def follow(context: Context, campaign: Campaign, base: str) -> Following:
     """Return the commit that brings `base` to the incumbent: `base` itself where it holds the incumbent, else a
-    merge of the two. Raises `UserError` where that needs a human."""
+    merge of the two. Raises `UserError` if that needs a human."""
     incumbent, reference = campaign.incumbent, base if _is_a_humans(context, campaign, base) else None
     if context.git.is_ancestor(incumbent, base):
         return Following(base, reference=reference)
@@ -135,7 +135,7 @@ def _is_a_humans(context: Context, campaign: Campaign, base: str) -> bool:
 
 
 def why_moved(context: Context, campaign: Campaign, head: str) -> Following | None:
-    """Return how `head` takes the base branch in, None where it is anything else: a human's move.
+    """Return how `head` takes the base branch in, None if it is anything else: a human's move.
 
     For a loop that finds the campaign's branch there: whoever pushed it was cut short before writing it down.
     """
@@ -156,7 +156,7 @@ def why_moved(context: Context, campaign: Campaign, head: str) -> Following | No
 
 
 def held_by_content(git: Git, campaign: Campaign, base: str) -> str | None:
-    """Return the newest former incumbent whose content the base branch got by other commits, None where none.
+    """Return the newest former incumbent whose content the base branch got by other commits, None if none.
 
     That is one whose tree a commit of the base has had since the two parted; or, where the base had moved
     before, the last one that a promotion showed, if merging it into the base would change nothing.

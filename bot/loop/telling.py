@@ -85,7 +85,7 @@ def tell(context: Context, notifier: Notifier, campaign: Campaign, *, moment: da
 
 @dataclass(frozen=True)
 class Morning:
-    """What became of a morning's summary; `message` is None where there was nothing to say."""
+    """What became of a morning's summary; `message` is None if there was nothing to say."""
 
     message: Message | None
     outcome: Outcome | None

@@ -37,15 +37,15 @@ class Notifier(Protocol):
         ...
 
     def find(self, message: str, *, since: datetime, thread: str | None = None) -> str | None:
-        """Return the name of the message with this key that was sent after `since`, None where there is none.
+        """Return the name of the message with this key that was sent after `since`, None if there is none.
 
-        Raises `CannotLook` where that can't be known.
+        Raises `CannotLook` if that can't be known.
         """
         ...
 
     def show_chart(self, ts: str, message: Message, png: bytes) -> str | None:
         """Add its chart to a message that was sent, in place; return what names the file.
 
-        None where there will never be one. May be repeated.
+        None if there will never be one. May be repeated.
         """
         ...

@@ -116,7 +116,7 @@ def _breach(
 
 
 def _values(name: str, runs: Sequence[Metrics]) -> list[float] | None:
-    """Return the metric of each run, None where one lacks it."""
+    """Return the metric of each run, None if one lacks it."""
     return [run[name] for run in runs] if all(name in run for run in runs) else None
 
 

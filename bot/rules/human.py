@@ -12,7 +12,7 @@ BY_HAND = "pull:"  # how the source of a rejection begins that was a deed on the
 
 
 def objection(campaign: Campaign, command: ExperimentCommand, number: int, *, call: str) -> str | None:
-    """Return why `command` can't be done to an experiment, in plain words; None where it can.
+    """Return why `command` can't be done to an experiment, in plain words; None if it can.
 
     `call` is how a command begins where it was given: `nocturne`, or `/nocturne` in a comment.
     """
@@ -43,7 +43,9 @@ def _no_revert(campaign: Campaign, experiment: Experiment) -> str | None:
 def _no_retry(campaign: Campaign, experiment: Experiment, call: str) -> str | None:
     number = experiment.number
     if experiment.finished_at is None:
-        return f"experiment {number} is still open: the loop goes on with it by itself, also where a run was lost"
+        return (
+            f"experiment {number} is still open: the loop goes on with it by itself, even if a run was lost"
+        )
     if experiment.reverts is not None:
         return f"experiment {number} was to take another one out: `{call} revert {experiment.reverts}` asks for that"
     if experiment.proposal is None:
@@ -67,7 +69,7 @@ def _no_approval(campaign: Campaign, experiment: Experiment, call: str) -> str |
     if review is not None and not review.approved and not review.revise:
         return (
             f"the review refused experiment {number} before training, and no word overrules it: `{call} explain"
-            f" {number}` says why, and `{call} retry {number}` tries it again where that no longer holds"
+            f" {number}` says why, and `{call} retry {number}` tries it again if that no longer holds"
         )
     if experiment.is_held:
         return f"experiment {number} counts as read already" if number in campaign.read else None
@@ -102,7 +104,7 @@ def _no_rejection(campaign: Campaign, experiment: Experiment, call: str) -> str 
 
 
 def reverted_by(campaign: Campaign, number: int) -> int | None:
-    """Return the experiment that took a merged one out again, None where it is in."""
+    """Return the experiment that took a merged one out again, None if it is in."""
     return next((e.number for e in campaign.landed() if e.reverts == number), None)
 
 

@@ -22,7 +22,7 @@ _LEAST = ("ready_cpu", "ready_wall")
 
 
 def measures(campaign: Campaign, runner: str, settings: str) -> dict[str, Any] | None:
-    """Return what candidates are charged by on one kind of runner under these settings; None where nobody has
+    """Return what candidates are charged by on one kind of runner under these settings; None if nobody has
     measured it yet.
 
     One run is one draw: of several, the quiet ones count, and of those what took longest.

@@ -36,7 +36,7 @@ def is_drawn(campaign: str, seed: int, number: int, share: float) -> bool:
 
 
 def outcome_of(result: Comparison | None, *, lower_is_better: bool) -> Outcome:
-    """Return what a run that has a score says; `result` is None where there is nothing to compare it with."""
+    """Return what a run that has a score says; `result` is None if there is nothing to compare it with."""
     if result is None:
         return "unclear"
     gain = -result.effect if lower_is_better else result.effect

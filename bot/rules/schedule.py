@@ -119,7 +119,7 @@ def next_experiment(campaign: Campaign) -> Begin:
 
 
 def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent | Wait | Stop | None:
-    """Return what the incumbent needs before an experiment is compared with it; None where that is nothing.
+    """Return what the incumbent needs before an experiment is compared with it; None if that is nothing.
 
     What time is charged by comes first: the reference is measured, by a run of the incumbent where it is that.
     """

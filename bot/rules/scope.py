@@ -36,7 +36,7 @@ class FileChange:
 
 
 def violations(changes: Sequence[FileChange], editable: Collection[str]) -> tuple[str, ...]:
-    """Return why `changes` go beyond the contents of the `editable` files; nothing where they don't.
+    """Return why `changes` go beyond the contents of the `editable` files; nothing if they don't.
 
     A reason is one short line of ASCII, whatever the paths hold. After `MAX_REASONS` the rest is counted.
     """

@@ -151,6 +151,12 @@ def code(text: str, limit: int = 120) -> Words:
     return Words(text, "code", limit=limit)
 
 
+def spaced(text: str, shown: str) -> str:
+    """Return what is shown of `text`, with the space that stands around it; if nothing is shown, at most one space."""
+    lead, tail = text[:1].isspace() * " ", text[-1:].isspace() * " "
+    return f"{lead}{shown}{tail}" if shown else lead
+
+
 def linked(number: int, url: str | None, name: str = "{}") -> Words:
     """Return the number of an experiment, linked to its pull request: a bare one would name another issue."""
     return Words(name.format(number), url=url)

@@ -45,7 +45,7 @@ def gain_words(figures: Figures) -> str:
 
 
 def _too_early(figures: Figures) -> str | None:
-    """Return why a campaign can have no gain yet, None where it can."""
+    """Return why a campaign can have no gain yet, None if it can."""
     if figures.baseline is None or figures.baseline.score is None:
         return NOT_MEASURED
     if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:

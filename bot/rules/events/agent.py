@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @event
 @dataclass(frozen=True)
 class ModelCalled:
-    """One call of a model: what it used, in tokens, and what it cost; None where the price is not known.
+    """One call of a model: what it used, in tokens, and what it cost; None if the price is not known.
 
     `conversation` names the conversation by a random word, `call` counts within it. `experiment` is None for
     calls that serve no single one. `stop_reason` is the model's, or `broken` where the answer did not arrive

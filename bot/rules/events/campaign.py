@@ -105,7 +105,7 @@ class IncumbentMoved:
 class BaseLeftOut:
     """The base branch's head `base` can't be taken in, for this `reason`: the campaign goes on without it.
 
-    Said once for each head, and again where the campaign's branch moved otherwise (`move`) meanwhile.
+    Said once for each head, and again if the campaign's branch moved otherwise (`move`) meanwhile.
     """
 
     kind: ClassVar[str] = "base_left_out"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class RunFinished:
     """One training plus one scoring of one commit with one seed.
 
-    `score` is None where the run failed; `failure` then holds `class` and `reason`. `seconds` is the whole
+    `score` is None if the run failed; `failure` then holds `class` and `reason`. `seconds` is the whole
     run by our clock, `gpu_seconds` what of it occupied the training device (a CPU stands in for a GPU where
     there is none). `curve` holds at most 40 points (step, training seconds, training loss). `reference` is what a
     run of the reference took, for others to be charged by (`bot.rules.reference`).

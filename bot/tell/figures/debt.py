@@ -17,7 +17,7 @@ _FIRST, _PER_LINE = 1.0, 0.1  # minutes: to see what a change is about, and for 
 
 @dataclass(frozen=True)
 class Debt:
-    """Merges that no human has read. `limit` is how many may be, None where that is not limited.
+    """Merges that no human has read. `limit` is how many may be, None if that is not limited.
 
     `held` are the confirmed improvements that wait for a reader. `reading` is the shortest list that lets all of
     them land, or one more merge where none is held: as few merges as that takes, those of the fewest lines, oldest
@@ -82,7 +82,7 @@ def debt_words(debt: Debt) -> str:
 
 
 def debt_warning(debt: Debt) -> str | None:
-    """Return what follows from a spent budget, None where it is not spent."""
+    """Return what follows from a spent budget, None if it is not spent."""
     if not debt.is_spent:
         return None
     held = ", ".join(str(number) for number in debt.held[:10])

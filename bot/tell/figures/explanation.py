@@ -113,7 +113,7 @@ def _move(change: Mapping[str, str]) -> str:
 
 
 def _factor(change: Mapping[str, str]) -> float | None:
-    """Return by which factor a number changes, None where it is none or passes through zero."""
+    """Return by which factor a number changes, None if it is none or passes through zero."""
     old, new = _number(change.get("old", "")), _number(change.get("new", ""))
     if not old or not new or old * new < 0 or not isfinite(new / old):
         return None
@@ -148,7 +148,7 @@ def _questions(
     experiment: Experiment, numbers: Numbers, category: str, added: int, removed: int
 ) -> list[str]:
     asked = {
-        "batch": "Is the learning rate still right for this batch, where you train longer?",
+        "batch": "Is the learning rate still right for this batch if you train longer?",
         "architecture": "Does it still pay at the size and the length that you care for?",
         "optimization": "Is it stable in a training ten times as long?",
         "schedule": "Would the schedule be the same share of a longer training?",

@@ -55,7 +55,7 @@ def gain_of(
     since: int,
     unpicked: bool = False,
 ) -> Gain | None:
-    """Return the gain from the incumbent at the place `since` to the present one; None where runs are missing.
+    """Return the gain from the incumbent at the place `since` to the present one; None if runs are missing.
 
     With `unpicked` the winners' own runs, by which they were picked, don't count: what is left is free of
     the bias that comes from picking. Winners without any other run yet are left out, as if they gained nothing.

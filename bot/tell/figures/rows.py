@@ -134,12 +134,12 @@ def peak_memory_mb(run: RunFinished) -> float | None:
 
 
 def usable_score(run: RunFinished) -> float | None:
-    """Return the run's score, None where it failed or is no number that could be compared."""
+    """Return the run's score, None if it failed or is no number that could be compared."""
     return run.score if run.score is not None and isfinite(run.score) else None
 
 
 def failure_words(run: RunFinished) -> str | None:
-    """Return why a run failed, None where it did not."""
+    """Return why a run failed, None if it did not."""
     if run.failure is None:
         return None
     parts = [run.failure.get("class", ""), run.failure.get("reason", "")]

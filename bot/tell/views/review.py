@@ -18,7 +18,7 @@ _SAID = {"approve": "finds it sound", "revise": "asks for a revision", "reject":
 def review_of(reviewed: Reviewed, answer: str, reason: str, diff: str) -> tuple[Review, str] | None:
     """Return the review of a round and the body that it has where its lines can't be commented on.
 
-    None where nothing was said of a line. `diff` is the candidate's, as git tells it.
+    None if nothing was said of a line. `diff` is the candidate's, as git tells it.
     """
     if not reviewed.remarks:
         return None

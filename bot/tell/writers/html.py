@@ -21,6 +21,7 @@ from bot.tell.document import (
     Picture,
     Table,
     Words,
+    spaced,
 )
 from bot.text import clean, clean_diff, one_line, web_address
 
@@ -59,7 +60,6 @@ def folded(name: str, heading: str, said: str, inside: str) -> str:
 
 
 def _words(words: Words) -> str:
-    lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
     said = escape(one_line(words.text, words.limit))
     tag = _TAGS.get(words.look)
     if tag:
@@ -69,7 +69,7 @@ def _words(words: Words) -> str:
         said = f'<a href="{url}">{said}</a>'
     elif web_address(url):
         said = f'<a href="{escape(url)}" {_REL}>{said}</a>'
-    return f"{lead}{said}{tail}"
+    return spaced(words.text, said)
 
 
 def _block(block: Block) -> str:

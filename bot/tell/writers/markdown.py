@@ -26,6 +26,7 @@ from bot.tell.document import (
     Picture,
     Table,
     Words,
+    spaced,
 )
 from bot.text import clean, clean_diff, disarmed, fenced, one_line, web_address
 
@@ -98,8 +99,7 @@ def line(of: Line) -> str:
             shown = "".join(_shown(words) for words in group)
             inside += _words(shown, look, url, begins=not said + inside)
         mark = {"strong": "**", "soft": "_"}.get(look, "") if inside.strip() else ""
-        lead, tail = inside[:1].isspace() * " ", inside[-1:].isspace() * " "
-        said += f"{lead}{mark}{inside.strip()}{mark}{tail}" if mark else inside
+        said += spaced(inside, f"{mark}{inside.strip()}{mark}") if mark else inside
     return said
 
 
@@ -123,25 +123,23 @@ def code_block(text: str, language: str) -> list[str]:
 
 def _shown(words: Words) -> str:
     """Return as much of the words as is shown, with the space around them."""
-    lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
     shown = one_line(words.text, words.limit)
     while len(escape(shown)) > 2 * words.limit:
         shown = one_line(shown, len(shown) * 3 // 4)
-    return f"{lead}{shown}{tail}" if shown else lead
+    return spaced(words.text, shown)
 
 
 def _words(text: str, look: Look, url: str | None, *, begins: bool) -> str:
-    lead, tail = text[:1].isspace() * " ", text[-1:].isspace() * " "
     shown = text.strip()
     if not shown:
-        return lead
+        return spaced(text, "")
     if look == "issue" and re.fullmatch(r"#\d+", shown):
         said = shown
     elif look == "code" and _PLAIN.fullmatch(shown):
         said = f"`{shown}`"
     else:
         said = escape(shown, begins=begins)
-    return f"{lead}[{said}]({url}){tail}" if url else f"{lead}{said}{tail}"
+    return spaced(text, f"[{said}]({url})" if url else said)
 
 
 def _block(block: Block) -> str:

@@ -11,7 +11,19 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.tell.document import Bullets, Document, Facts, Heading, Line, Paragraph, Picture, Table, Words, say
+from bot.tell.document import (
+    Bullets,
+    Document,
+    Facts,
+    Heading,
+    Line,
+    Paragraph,
+    Picture,
+    Table,
+    Words,
+    say,
+    spaced,
+)
 from bot.text import disarmed, one_line, web_address
 
 Block = dict[str, Any]
@@ -80,15 +92,12 @@ def line(of: Line, limit: int) -> str:
 
 
 def _words(words: Words, limit: int) -> str:
-    lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
     said = escape(words.text, limit)
-    if not said:
-        return lead
     url = web_address(words.url)
-    if url and len(url) <= 500:
+    if url and len(url) <= 500 and said:
         said = f"<{url.replace('&', '&amp;')}|{said}>"
-    mark = {"strong": "*", "soft": "_"}.get(words.look, "")
-    return f"{lead}{mark}{said}{mark}{tail}"
+    mark = {"strong": "*", "soft": "_"}.get(words.look, "") if said else ""
+    return spaced(words.text, f"{mark}{said}{mark}")
 
 
 def _blocks(document: Document, size: Size) -> list[Block]:

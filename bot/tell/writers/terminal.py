@@ -19,6 +19,7 @@ from bot.tell.document import (
     Picture,
     Table,
     Words,
+    spaced,
 )
 from bot.text import clean, clean_diff, one_line
 
@@ -86,9 +87,7 @@ def line(of: Line, style: str = "") -> Text:
 
 
 def _shown(words: Words) -> str:
-    lead, tail = words.text[:1].isspace() * " ", words.text[-1:].isspace() * " "
-    shown = escape(one_line(words.text, words.limit))
-    return f"{lead}{shown}{tail}" if shown else lead
+    return spaced(words.text, escape(one_line(words.text, words.limit)))
 
 
 def _block(block: Block) -> list[RenderableType]:
