@@ -19,7 +19,7 @@ from bot.loop.settings import campaign_noise, evaluator_settings
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished
 from bot.rules.experiment import Experiment
-from bot.tell.figures.rows import index_runs, row_of
+from bot.tell.figures.rows import row_of
 from bot.tell.numbers import number as written
 from bot.text import clean_diff, one_line
 
@@ -133,7 +133,7 @@ class CampaignLibrary:
         return {path for path in plain if not left_out(path, hidden)}
 
     def _story(self, known: Experiment) -> str:
-        row = row_of(self._campaign, known, index_runs(self._campaign), "")
+        row = row_of(self._campaign, known, "")
         lines = [
             f"hypothesis: {row.hypothesis}", f"category: {row.category}", f"why: {row.reason}",
             f"expected: {row.expected_effect}", f"risk: {row.risk}", f"state: {row.state}",

@@ -19,7 +19,7 @@ from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import Gain, gain_of, origin_of, with_all_merges
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
 from bot.tell.figures.measured import Measured, Yardstick, measured, scores_on, yardstick_of
-from bot.tell.figures.rows import Curve, Dot, Row, RunIndex, dots_of, index_runs, row_of
+from bot.tell.figures.rows import Curve, Dot, Row, dots_of, row_of
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for
 
@@ -126,15 +126,13 @@ def figures(
     is None. So many merges may be unread as `max_unread` says, and the loop `pauses` then or goes on. Where a
     campaign has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
     """
-    runs = index_runs(campaign)
-    yardstick = yardstick_of(campaign, runs)
+    yardstick = yardstick_of(campaign)
     dots = dots_of(campaign, max_unread)
-    staircase = _staircase(campaign, runs, yardstick)
+    staircase = _staircase(campaign, yardstick)
     rows = tuple(
         row_of(
             campaign,
             e,
-            runs,
             diffs.get(e.number, ""),
             bill_usd=campaign.bills.of_experiment(e.number).usd,
             talks=talks.get(e.number, ()),
@@ -144,16 +142,15 @@ def figures(
     )
     noise = _noise(campaign, yardstick, prior_sigma, prior_degrees)
     state, stop_reason, stop_detail = _state(campaign, now)
-    origin = origin_of(campaign, runs, yardstick) if campaign.incumbents else 0
-    baseline = measured(campaign.incumbents[origin], runs, yardstick) if campaign.incumbents else None
-    incumbent = measured(campaign.incumbent, runs, yardstick) if campaign.incumbents else None
+    origin = origin_of(campaign, yardstick) if campaign.incumbents else 0
+    baseline = measured(campaign, campaign.incumbents[origin], yardstick) if campaign.incumbents else None
+    incumbent = measured(campaign, campaign.incumbent, yardstick) if campaign.incumbents else None
 
     def gain(*, unpicked: bool) -> Gain | None:
         if not campaign.incumbents:
             return None
         return gain_of(
             campaign,
-            runs,
             yardstick,
             sigma=noise.sigma,
             degrees=noise.degrees,
@@ -196,9 +193,9 @@ def figures(
         dots=dots,
         staircase=staircase,
         incumbent_curves={run: campaign.runs[run].curve for run in sorted(drawn)},
-        baseline_curve=_baseline_curve(campaign, runs, origin),
+        baseline_curve=_baseline_curve(campaign, origin),
         kinds=kinds_of(rows, lower=campaign.direction == "minimize"),
-        lineage=lineage_of(campaign, runs, yardstick, rows),
+        lineage=lineage_of(campaign, yardstick, rows),
         spent=spent_of(campaign, rows),
         roles=roles_of(campaign),
         mended=tuple(campaign.mended),
@@ -258,10 +255,10 @@ def status_json(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _baseline_curve(campaign: Campaign, runs: RunIndex, origin: int) -> Curve:
+def _baseline_curve(campaign: Campaign, origin: int) -> Curve:
     if not campaign.incumbents:
         return ()
-    own = runs.by_commit.get(campaign.incumbents[origin], ())
+    own = campaign.runs_by_commit.get(campaign.incumbents[origin], ())
     return next((run.curve for run in own if len(run.curve) > 1), ())
 
 
@@ -299,7 +296,7 @@ def _finite(groups: list[list[float]]) -> list[list[float]]:
     return [[score for score in group if isfinite(score)] for group in groups]
 
 
-def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> tuple[Stair, ...]:
+def _staircase(campaign: Campaign, yardstick: Yardstick | None) -> tuple[Stair, ...]:
     """Return the incumbents that were measured, each from the run on that won it the place."""
     position = {run: index for index, run in enumerate(campaign.runs)}
     landed = {e.landed.commit: e.number for e in campaign.experiments.values() if e.landed}
@@ -307,7 +304,9 @@ def _staircase(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) 
     start = 0
     for commit in campaign.incumbents:
         # What was measured by other tests or data stands on another scale, and no stair leads from there to here.
-        of_commit = [r for r in runs.by_commit.get(commit, ()) if yardstick and r.fingerprint == yardstick[1]]
+        of_commit = [
+            r for r in campaign.runs_by_commit.get(commit, ()) if yardstick and r.fingerprint == yardstick[1]
+        ]
         scores, _ = scores_on(of_commit, yardstick)
         if not scores:
             continue

@@ -13,7 +13,7 @@ from statistics import fmean
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import t_quantile
 from bot.tell.figures.measured import Yardstick, scores_on
-from bot.tell.figures.rows import RunIndex, usable_score
+from bot.tell.figures.rows import usable_score
 
 GAIN_CONFIDENCE = 0.90
 
@@ -34,12 +34,12 @@ class Gain:
     uncounted: int = 0
 
 
-def origin_of(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -> int:
+def origin_of(campaign: Campaign, yardstick: Yardstick | None) -> int:
     """Return the place among the incumbents of the baseline: the first one, unless the base branch changed
     what is measured, or moved on before the first one was ever run."""
     wanted = yardstick[1] if yardstick else None
     for place in (0, *campaign.taken_in):
-        own = runs.by_commit.get(campaign.incumbents[place], ())
+        own = campaign.runs_by_commit.get(campaign.incumbents[place], ())
         if any(usable_score(run) is not None and run.fingerprint == wanted for run in own):
             return place
     return 0
@@ -47,7 +47,6 @@ def origin_of(campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None) -
 
 def gain_of(
     campaign: Campaign,
-    runs: RunIndex,
     yardstick: Yardstick | None,
     *,
     sigma: float | None,
@@ -62,7 +61,7 @@ def gain_of(
     """
 
     def scores(commit: str, *, picked: bool) -> list[float] | None:
-        own = runs.by_commit.get(commit, ())
+        own = campaign.runs_by_commit.get(commit, ())
         if not picked:
             own = [run for run in own if run.experiment is None]
         found, fits = scores_on(own, yardstick)

@@ -11,7 +11,7 @@ from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS
 from bot.tell.figures.measured import Yardstick, measured
-from bot.tell.figures.rows import Row, RunIndex
+from bot.tell.figures.rows import Row
 
 UNNAMED = "(not said)"
 Origin = Literal["baseline", "merged", "base", "moved"]
@@ -87,9 +87,7 @@ def _kind(name: str, rows: Sequence[Row], *, lower: bool) -> Kind:
     )
 
 
-def lineage_of(
-    campaign: Campaign, runs: RunIndex, yardstick: Yardstick | None, rows: Sequence[Row]
-) -> tuple[Ancestor, ...]:
+def lineage_of(campaign: Campaign, yardstick: Yardstick | None, rows: Sequence[Row]) -> tuple[Ancestor, ...]:
     """Return the incumbents from the baseline to the present one."""
     # A commit that was brought back stands twice: what was tried on it is told where it stood last.
     place = {commit: index for index, commit in enumerate(campaign.incumbents)}
@@ -103,7 +101,7 @@ def lineage_of(
     line = []
     for index, commit in enumerate(campaign.incumbents):
         number = landed.get(commit)
-        seen = measured(commit, runs, yardstick)
+        seen = measured(campaign, commit, yardstick)
         origin: Origin = "moved"
         if index == 0:
             origin = "baseline"

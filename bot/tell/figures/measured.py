@@ -8,7 +8,7 @@ from statistics import fmean
 
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
-from bot.tell.figures.rows import RunIndex, usable_score
+from bot.tell.figures.rows import usable_score
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ Yardstick = tuple[str, str | None]
 """Kind of runner and fingerprint of the evaluation: only scores that share both are compared."""
 
 
-def yardstick_of(campaign: Campaign, runs: RunIndex) -> Yardstick | None:
+def yardstick_of(campaign: Campaign) -> Yardstick | None:
     """Return what the newest measured incumbent was measured with, None before the first score."""
     for commit in reversed(campaign.incumbents):
-        for run in reversed(runs.by_commit.get(commit, ())):
+        for run in reversed(campaign.runs_by_commit.get(commit, ())):
             if usable_score(run) is not None:
                 return run.runner, run.fingerprint
     return None
@@ -45,7 +45,7 @@ def scores_on(runs: Sequence[RunFinished], yardstick: Yardstick | None) -> tuple
     return scores_on(runs, (newest.runner, newest.fingerprint))[0], False
 
 
-def measured(commit: str, runs: RunIndex, yardstick: Yardstick | None) -> Measured:
+def measured(campaign: Campaign, commit: str, yardstick: Yardstick | None) -> Measured:
     """Return the mean score of `commit` on the yardstick, or on the newest other one that it was run on."""
-    scores, _ = scores_on(runs.by_commit.get(commit, ()), yardstick)
+    scores, _ = scores_on(campaign.runs_by_commit.get(commit, ()), yardstick)
     return Measured(commit, fmean(scores) if scores else None, len(scores))

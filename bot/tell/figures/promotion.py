@@ -9,7 +9,7 @@ from bot.rules.campaign import Campaign
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.gains import Gain, gain_of, with_all_merges
 from bot.tell.figures.measured import Measured, measured, yardstick_of
-from bot.tell.figures.rows import Row, index_runs, peak_memory_mb
+from bot.tell.figures.rows import Row, peak_memory_mb
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ def promotion_figures(
 ) -> PromotionFigures:
     """Return what goes with the campaign's incumbent to a base branch that holds the incumbents up to the place
     `since`, and lacks the commits `lacking`."""
-    runs = index_runs(campaign)
-    yardstick = yardstick_of(campaign, runs)
+    yardstick = yardstick_of(campaign)
     places = {commit: place for place, commit in enumerate(campaign.incumbents)}
     landed = [
         e
@@ -53,18 +52,17 @@ def promotion_figures(
     sigma, degrees = figures.noise.sigma, figures.noise.degrees
 
     def gain(*, unpicked: bool) -> Gain | None:
-        return gain_of(
-            campaign, runs, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked
-        )
+        return gain_of(campaign, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked)
 
     def memory(commit: str) -> float | None:
         return max(
-            (mb for run in runs.by_commit.get(commit, ()) if (mb := peak_memory_mb(run))), default=None
+            (mb for run in campaign.runs_by_commit.get(commit, ()) if (mb := peak_memory_mb(run))),
+            default=None,
         )
 
     return PromotionFigures(
-        before=measured(first, runs, yardstick),
-        after=measured(last, runs, yardstick),
+        before=measured(campaign, first, yardstick),
+        after=measured(campaign, last, yardstick),
         gain=gain(unpicked=False),
         corrected=with_all_merges(gain(unpicked=True)),
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),

@@ -8,7 +8,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.tell.figures.measured import measured, yardstick_of
-from bot.tell.figures.rows import RunIndex, index_runs, peak_memory_mb
+from bot.tell.figures.rows import peak_memory_mb
 from bot.text import one_line
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
@@ -21,22 +21,21 @@ def results_tsv(campaign: Campaign) -> str:
     crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that of
     https://github.com/karpathy/autoresearch (program.md, "Logging results").
     """
-    runs = index_runs(campaign)
     lines = ["\t".join(COLUMNS)]
-    if campaign.incumbents and (campaign.order or runs.by_commit.get(campaign.baseline)):
-        lines.append(_baseline(campaign, runs))
-    lines += [_line(experiment, runs) for experiment in campaign.finished()]
+    if campaign.incumbents and (campaign.order or campaign.runs_by_commit.get(campaign.baseline)):
+        lines.append(_baseline(campaign))
+    lines += [_line(campaign, experiment) for experiment in campaign.finished()]
     return "\n".join(lines) + "\n"
 
 
-def _baseline(campaign: Campaign, runs: RunIndex) -> str:
-    own = runs.by_commit.get(campaign.baseline, ())
-    mean = measured(campaign.baseline, runs, yardstick_of(campaign, runs)).score
+def _baseline(campaign: Campaign) -> str:
+    own = campaign.runs_by_commit.get(campaign.baseline, ())
+    mean = measured(campaign, campaign.baseline, yardstick_of(campaign)).score
     return _join(campaign.baseline, mean, own, "crash" if mean is None else "keep", "baseline")
 
 
-def _line(experiment: Experiment, runs: RunIndex) -> str:
-    own = runs.by_experiment.get(experiment.number, ())
+def _line(campaign: Campaign, experiment: Experiment) -> str:
+    own = campaign.runs_by_experiment.get(experiment.number, ())
     decision = experiment.decision
     value = decision.score if decision and decision.verdict != "crashed" else None
     if experiment.landed is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
@@ -99,25 +99,6 @@ class Dot:
     failure: str | None
 
 
-@dataclass(frozen=True)
-class RunIndex:
-    """The campaign's runs by commit and by experiment, so that 2,000 experiments need one pass."""
-
-    by_commit: Mapping[str, Sequence[RunFinished]]
-    by_experiment: Mapping[int, Sequence[RunFinished]]
-
-
-def index_runs(campaign: Campaign) -> RunIndex:
-    """Sort the campaign's runs by commit and by the experiment they were made for."""
-    by_commit: dict[str, list[RunFinished]] = {}
-    by_experiment: dict[int, list[RunFinished]] = {}
-    for run in campaign.runs.values():
-        by_commit.setdefault(run.commit, []).append(run)
-        if run.experiment is not None:
-            by_experiment.setdefault(run.experiment, []).append(run)
-    return RunIndex(by_commit, by_experiment)
-
-
 def state_of(campaign: Campaign, experiment: Experiment, unread: int | None) -> str:
     """Return the verdict of a finished experiment, else the stage that comes next; `unread` merges may be unread."""
     return verdict_of(experiment) or str(stage_of(campaign, experiment, unread))
@@ -149,7 +130,6 @@ def failure_words(run: RunFinished) -> str | None:
 def row_of(
     campaign: Campaign,
     experiment: Experiment,
-    runs: RunIndex,
     diff: str,
     *,
     bill_usd: float = 0.0,
@@ -160,14 +140,16 @@ def row_of(
     merges may be without a reader before it waits for one."""
     proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
     commit = experiment.landed.commit if experiment.landed else candidate.commit if candidate else None
-    own = runs.by_experiment.get(experiment.number, ())
+    own = campaign.runs_by_experiment.get(experiment.number, ())
     final = [run for run in own if run.commit == commit]
     scores = [score for run in final if (score := usable_score(run)) is not None]
     with_curve = next((run for run in final if run.curve), None)
-    against = _beside(with_curve, runs.by_commit.get(experiment.parent, ()))
+    against = _beside(with_curve, campaign.runs_by_commit.get(experiment.parent, ()))
     blamed = [run for run in final if not is_lost(run) or not scores]
     failed = next((run for run in blamed if run.failure is not None), None)
-    before, after = (_peak(runs.by_commit.get(each or "", ())) for each in (experiment.parent, commit))
+    before, after = (
+        _peak(campaign.runs_by_commit.get(each or "", ())) for each in (experiment.parent, commit)
+    )
     numbers = Numbers(
         effect=decision.effect if decision else None,
         margin=decision.half_width if decision else None,

@@ -18,7 +18,7 @@ from bot.tell.document import (
     table,
 )
 from bot.tell.figures.explanation import Explanation
-from bot.tell.figures.rows import index_runs, row_of
+from bot.tell.figures.rows import row_of
 from bot.tell.numbers import count
 from bot.tell.views.change import change
 from bot.tell.views.curve import curves
@@ -43,7 +43,7 @@ def pull_body(
 
     Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit.
     """
-    row = row_of(campaign, experiment, index_runs(campaign), "")
+    row = row_of(campaign, experiment, "")
     return (
         *_why(campaign, experiment),
         *_in_plain_words(row.explanation),
@@ -57,7 +57,7 @@ def pull_body(
 
 def evidence(campaign: Campaign, experiment: Experiment) -> Document:
     """Return what an experiment's verdict rests on: runs, curve and cost."""
-    row = row_of(campaign, experiment, index_runs(campaign), "")
+    row = row_of(campaign, experiment, "")
     against = campaign.runs.get(row.curve_against or "")
     return (
         *runs_section(campaign, experiment),
