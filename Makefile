@@ -20,7 +20,8 @@ test: lint ## Run the tests (minutes), or those of one place only: T=tests/bot/t
 	$(BIN)/pytest $(RUN) -m "not long and not doubles and not corpus and not slow" $(T)
 
 test-all: $(READY) ## Run the long tests, and those of the test doubles (GitHub, Slack, Claude): T=PATH
-	$(BIN)/pytest $(RUN) -m "(long or doubles) and not slow" $(T)
+	$(BIN)/pytest $(RUN) -m "(long or doubles) and not slow and not alone" $(T) || test $$? = 5
+	$(BIN)/pytest -m "alone and not slow" $(T) || test $$? = 5
 
 test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if there is none
 	$(BIN)/pytest $(RUN) -m "not long and not slow" tests/bot/test_report_browser.py

@@ -87,7 +87,10 @@ def test_a_shape_without_a_verdict_is_told_and_ends_with_one(
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long if name in IN_CI else pytest.mark.slow) for name in TRIED],
+    [
+        pytest.param(name, marks=[pytest.mark.alone, pytest.mark.long] if name in IN_CI else pytest.mark.slow)
+        for name in TRIED
+    ],
 )
 def test_from_init_to_a_verdict(name: str, tmp_path: Path) -> None:
     shape = BY_NAME[name]
@@ -99,6 +102,7 @@ def test_from_init_to_a_verdict(name: str, tmp_path: Path) -> None:
     assert outcome.verdict in MEASURED, f"{outcome.said}\n{log[-4000:]}"
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_three_lines_for_users_of_autoresearch_reach_a_verdict(tmp_path: Path) -> None:
