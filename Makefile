@@ -38,8 +38,8 @@ lint: $(READY) ## Check style, types and generated files
 	$(BIN)/mypy
 
 schema: $(READY) ## Write again what is made from the configuration: JSON Schema and reference
-	$(BIN)/python -m bot.config_docs > .github/nocturne.schema.json
-	$(BIN)/python -m bot.config_docs reference > docs/configuration.md
+	$(BIN)/python -m bot.config.docs > .github/nocturne.schema.json
+	$(BIN)/python -m bot.config.docs reference > docs/configuration.md
 
 lock: $(READY) ## Pin the packages anew, for every supported Python, with the hashes of their files
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade --quiet \

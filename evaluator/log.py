@@ -18,8 +18,8 @@ TAIL_CHARACTERS = 4000
 _KEPT_LINES = 400
 _LONGEST_LINE = 2000
 
-# `legible` is the one cleaning for text by others, the same as `bot.text.clean`: the reasons stand there. Its first
-# step is all that a terminal needs.
+# `legible` is the one cleaning for text by others, the same as `bot.base.text.clean`: the reasons stand there. Its
+# first step is all that a terminal needs.
 _NEWLINES = re.compile(r"\r\n?")
 _ANSI = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]?|\x9b[0-?]*[@-~]"

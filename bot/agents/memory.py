@@ -16,12 +16,12 @@ from itertools import islice
 
 from bot.agents.overlap import most_alike, words_of
 from bot.agents.quoting import quoted
+from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change
 from bot.tell.numbers import margin, places
 from bot.tell.sentences import better
-from bot.text import one_line
 
 CHAPTER = 20  # finished experiments after which the chapter is written anew
 BUDGET = 3_000  # tokens of the chapter; recent lines and what goes on now have bounds of their own

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from bot.base.text import clean, one_line
 from bot.errors import UserError
-from bot.text import clean, one_line
 
 FOLDER = ".nocturne/skills"
 MOST_FILES = 32

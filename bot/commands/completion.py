@@ -6,7 +6,7 @@ import importlib
 
 
 def run(*, shell: str) -> int:
-    from bot.cli import parser
+    from bot.commands.cli import parser
 
     print(importlib.import_module("shtab").complete(parser(), shell))
     return 0

@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from bot.base.process import ProcessFailed
+from bot.base.process import run as run_process
 from bot.commands.init import write_starter
 from bot.commands.report import write_text
 from bot.commands.session import Session, campaign_session
@@ -17,8 +19,6 @@ from bot.loop.evaluation import call_evaluator
 from bot.loop.measure import Confirmation, confirm
 from bot.loop.render import figures_of
 from bot.loop.runner import Until, run_loop
-from bot.process import ProcessFailed
-from bot.process import run as run_process
 from bot.rules.campaign import Campaign
 from bot.tell import sentences
 from bot.tell.figures.campaign import status_json

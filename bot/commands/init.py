@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from bot.config import CONFIG_PATH, campaigns, parse
-from bot.config_docs import commented_example
+from bot.config.docs import commented_example
 from bot.errors import UserError
 from bot.git import Git
 from bot.github.workflows import (

@@ -6,12 +6,12 @@ import os
 from functools import partial
 from pathlib import Path
 
+from bot.base.process import in_actions
 from bot.commands.session import campaign_session
 from bot.forge.github import GitHubForge
 from bot.github.chain import pick_up
 from bot.github.files import set_outputs
 from bot.loop.jobs import announce_training, propose_next
-from bot.process import in_actions
 
 
 def run(*, repo: Path, campaign: str | None, finish_first: bool) -> int:

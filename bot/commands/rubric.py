@@ -8,11 +8,11 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from bot.agents.rubric.record import Record
+from bot.agents.rubric.rounds import End, work_on
+from bot.agents.rubric.task import read_task
+from bot.base.text import one_line
 from bot.errors import UserError
-from bot.rubric.record import Record
-from bot.rubric.rounds import End, work_on
-from bot.rubric.task import read_task
-from bot.text import one_line
 
 
 def run(*, task: Path, rounds: int | None, as_json: bool) -> int:
@@ -20,7 +20,7 @@ def run(*, task: Path, rounds: int | None, as_json: bool) -> int:
     if rounds is not None:
         given = replace(given, settings=given.settings.model_copy(update={"rounds": rounds}))
     from bot.agents.claude.failures import NoAnswer
-    from bot.rubric.claude import writer_and_grader
+    from bot.agents.rubric.claude import writer_and_grader
 
     record = Record(_folder(task))
     with record.locked():

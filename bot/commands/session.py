@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup, make_proposer, make_reviewer
+from bot.base.process import in_actions
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
 from bot.loop.library import project_skills
-from bot.process import in_actions
 from bot.rules.stopping import Stop
 from bot.tell import sentences
 from bot.tell.display import Display, PlainDisplay, TerminalDisplay

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from bot.base.text import one_line
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.loop.context import Context
@@ -15,7 +16,6 @@ from bot.rules.campaign import Campaign
 from bot.rules.commands import TEXT_LIMIT, ExperimentCommand, Steering
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
-from bot.text import one_line
 
 
 def run(

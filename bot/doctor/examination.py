@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bot.base.process import ProcessFailed
 from bot.config import Evaluator
 from bot.doctor.finding import Finding, amber, examine, red
 from bot.doctor.github_checks import github
@@ -29,7 +30,6 @@ from bot.git.remote import github_token, is_github
 from bot.ledger import now
 from bot.loop.context import Context
 from bot.loop.settings import evaluator_settings, limits
-from bot.process import ProcessFailed
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits, why_stop
 

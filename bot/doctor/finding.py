@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.forge.github_client import Refused
 from bot.git import Damaged
-from bot.process import ProcessFailed
 
 Colour = Literal["green", "amber", "red"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.agents.offline.space import Space, reasons, space_of
+from bot.base.text import one_line
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
@@ -10,7 +11,6 @@ from bot.loop.commits import editable_files, require_commit
 from bot.loop.context import Context
 from bot.loop.start import check_files, check_names, check_tree, check_working_tree, require_space, rules_of
 from bot.rules.campaign import Campaign
-from bot.text import one_line
 
 FILES, SEARCH = "the campaign's files", "what the search may turn"
 _NAMED = 8

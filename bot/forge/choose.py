@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.forge import Forge
 from bot.forge.local import LocalForge
@@ -13,7 +14,6 @@ from bot.git import Git
 from bot.git.command import blot
 from bot.git.credentials import token_variables
 from bot.git.remote import GITHUB_HOSTS, TOKENS, Remote, github_repository, github_token, is_github
-from bot.process import ProcessFailed
 
 GITHUB = "https://github.com"
 GITHUB_API = "https://api.github.com"

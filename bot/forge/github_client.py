@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from bot.base.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 from bot.errors import NotAllowed, UserError
 from bot.git import RemoteUnreachable
-from bot.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 
 if TYPE_CHECKING:  # a quarter of a second, which only a request is worth
     from github import GithubException, Requester

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bot.base.process import ProcessFailed, run
 from bot.errors import NotAllowed, UserError
-from bot.process import ProcessFailed, run
 
 NETWORK_TIMEOUT = 120.0  # seconds: a push or a fetch that says nothing for longer will not end
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "no space left")

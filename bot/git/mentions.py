@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from bot.base.process import ProcessFailed
 from bot.git import Git
-from bot.process import ProcessFailed
 
 # Endings of the files in which a name is read; data and texts only mention it.
 _SOURCES = (

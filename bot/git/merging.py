@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.git import AUTHOR, Git
 from bot.git import objects as git_objects
 from bot.git.command import Damaged, git_output, git_version, raise_for_disk
-from bot.process import ProcessFailed
 
 OLDEST = (2, 38)  # https://git-scm.com/docs/git-merge-tree: --write-tree
 # The same two commits must come to the same tree whoever merges them.

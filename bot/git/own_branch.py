@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.command import failure_text, last_line
-from bot.process import ProcessFailed
 
 
 def move_own_branch(git: Git, branch: str, sha: str, expected: str) -> None:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bot.base.patience import OutOfPatience, Passing, Patience
+from bot.base.process import ProcessFailed
 from bot.git.command import failure_text
-from bot.patience import OutOfPatience, Passing, Patience
-from bot.process import ProcessFailed
 
 TRIES = 3
 PAUSE = 1.0  # seconds before the second try; it doubles

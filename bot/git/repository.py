@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.git import objects as git_objects
 from bot.git import transfer as git_transfer
@@ -30,7 +31,6 @@ from bot.git.objects import TreeEntry
 from bot.git.patience import patient
 from bot.git.store import Store
 from bot.git.transfer import PushResult, RefUpdate, tracking_ref
-from bot.process import ProcessFailed
 from bot.rules.scope import REGULAR_MODES, FileChange
 
 AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.base.process import ProcessFailed
 from bot.git.command import (
     NETWORK_TIMEOUT,
     Damaged,
@@ -21,7 +22,6 @@ from bot.git.command import (
 )
 from bot.git.moving import Taken, in_the_way
 from bot.git.store import Store
-from bot.process import ProcessFailed
 
 Run = Callable[..., bytes]
 _MOVED = re.compile(

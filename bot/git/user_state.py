@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.git import Git
-from bot.process import ProcessFailed
 
 
 def changed_files(git: Git, paths: Sequence[str] = ()) -> list[str]:

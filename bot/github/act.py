@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from bot.base.text import web_address
 from bot.errors import UserError
 from bot.forge.github_client import GitHubClient
 from bot.git import RemoteUnreachable
@@ -26,7 +27,6 @@ from bot.rules.human import objection
 from bot.tell.views.campaign import standing
 from bot.tell.views.explain import explanation
 from bot.tell.writers import markdown
-from bot.text import web_address
 
 _LOOP = ("pause", "resume", "stop")  # of these the last one counts
 

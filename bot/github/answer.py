@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from bot.base.text import one_line
 from bot.forge import NotFound
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import GitHubClient, Refused
@@ -17,7 +18,6 @@ from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text, tell_of_idea, withdraw_idea
 from bot.tell.document import code
 from bot.tell.writers import markdown
-from bot.text import one_line
 
 Reaction = Literal["eyes", "+1", "confused"]
 

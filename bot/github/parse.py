@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.base.text import one_line
 from bot.rules.commands import CALL, COMMANDS, TEXT_LIMIT, Name
 from bot.tell.document import code
 from bot.tell.writers import markdown
-from bot.text import one_line
 
 
 @dataclass(frozen=True)

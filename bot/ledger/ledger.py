@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from bot.base.text import one_line
 from bot.errors import UserError
 from bot.ledger.store import REF, LedgerState, LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, LedgerMended, read, to_json
-from bot.text import one_line
 
 Make = Callable[[Campaign], Sequence[Event]]
 Files = Callable[[Campaign], Mapping[str, bytes]]

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TypeVar
 
+from bot.base.process import ProcessFailed
 from bot.errors import NotAllowed, UserError
 from bot.git import Damaged, Git, RefUpdate
 from bot.git.command import Locked, git_output
 from bot.git.file_lock import alone
 from bot.git.transfer import tracking_ref
 from bot.ledger.repair import drop_stale_locks, fetch_again, outlast_locks
-from bot.process import ProcessFailed
 
 ATTEMPTS = 60
 _LOCK_PATIENCE = 20.0  # seconds to wait for another process of this machine before racing it

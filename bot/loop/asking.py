@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from bot.base.text import one_line
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.forge import NotFound
@@ -19,7 +20,6 @@ from bot.rules.stopping import Stop, is_fixed, reason_of
 from bot.tell.numbers import count
 from bot.tell.views.need import fixed, issue_body, issue_key, issue_title
 from bot.tell.writers import markdown
-from bot.text import one_line
 
 _DETAIL = 1000  # characters
 

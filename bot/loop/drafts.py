@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.agents.protocol import Tried, TryOut
 from bot.agents.quoting import quoted
+from bot.base.text import one_line
 from bot.loop.commits import objections
 from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
@@ -21,7 +22,6 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import DraftTried
 from bot.rules.experiment import Experiment
 from bot.rules.schedule import seed_of
-from bot.text import one_line
 
 MOST = 2  # of one experiment
 SECONDS = 90.0  # of one, by the clock

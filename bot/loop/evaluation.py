@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.base.process import scrubbed_environment
+from bot.base.text import clean, one_line
 from bot.errors import UserError
-from bot.process import scrubbed_environment
 from bot.rules.bounds import LONGEST, is_number, measurable, too_large
-from bot.text import clean, one_line
 
 PROTOCOL = 1
 KEPT_RUNS = 20

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.forge.local import LocalForge
 from bot.git import RefUpdate
@@ -28,7 +29,6 @@ from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
 from bot.rules.schedule import run_id, seed_of
-from bot.text import clean, one_line
 
 VERSION = 1
 LARGEST = 1 << 20  # bytes that are read

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Literal
 
+from bot.base.text import clean
 from bot.errors import UserError
 from bot.forge import NotFound
 from bot.git import RemoteUnreachable
@@ -17,7 +18,6 @@ from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaState
 from bot.rules.proposal import Idea, Proposal
 from bot.tell.views.idea import comment_key, noted, outcome, passed
 from bot.tell.writers import markdown
-from bot.text import clean
 
 Reason = Literal["completed", "not_planned"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bot.base.text import one_line
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.measure import measure
@@ -21,7 +22,6 @@ from bot.rules.rejections import Outcome, outcome_of
 from bot.rules.repairs import REPAIRABLE
 from bot.rules.statistics import Comparison, compare
 from bot.tell import sentences
-from bot.text import one_line
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
 Settled = Sequence[CrashSentBack | ExperimentDecided]

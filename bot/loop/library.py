@@ -12,6 +12,7 @@ from bot.agents.imports import missing_modules
 from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
+from bot.base.text import clean_diff, one_line
 from bot.errors import UserError
 from bot.loop.context import Context
 from bot.loop.evaluation import ask_python
@@ -21,7 +22,6 @@ from bot.rules.events import PackageWished, RunFinished
 from bot.rules.experiment import Experiment
 from bot.tell.figures.rows import row_of
 from bot.tell.numbers import number as written
-from bot.text import clean_diff, one_line
 
 # Never read to a model, wherever they lie: what usually holds credentials.
 SECRET_FILES = (

@@ -9,6 +9,7 @@ from bot.agents.constants import changes_between
 from bot.agents.novelty import edit_beside
 from bot.agents.offline.space import space_of
 from bot.agents.protocol import Question, Revision
+from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.loop.commits import (
     build,
@@ -30,7 +31,6 @@ from bot.rules.events import Event, ExperimentFinished, ExperimentProposed, Loop
 from bot.rules.experiment import Experiment
 from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Idea, Proposal
-from bot.text import clean, one_line
 
 ATTEMPTS = 5
 _LOG = 4_000  # characters of the log's end, where the traceback is

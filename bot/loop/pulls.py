@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.base.text import one_line
 from bot.errors import UserError
 from bot.forge import NotFound, PullRequest
 from bot.loop.commits import ensure_commit
@@ -17,7 +18,6 @@ from bot.tell.views.experiment import pull_body, pull_title
 from bot.tell.views.report import report_of
 from bot.tell.views.status import Stated, score_status, train_status
 from bot.tell.writers import markdown
-from bot.text import one_line
 
 LOOK_EVERY = 3  # experiments, while something is held: a look is a request or two
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.agents.novelty import twin
 from bot.agents.protocol import Case, Opinion
 from bot.agents.review import fingerprint, review
+from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.loop.commits import editable_files, ensure_commit, objections
 from bot.loop.context import Context
@@ -24,7 +25,6 @@ from bot.rules.rejections import is_drawn
 from bot.tell.views.review import review_of
 from bot.tell.views.status import COMMENT, begun_comment, review_status, scope_status
 from bot.tell.writers import markdown
-from bot.text import clean, one_line
 
 MAX_REVISIONS = 1
 _REMARKS = 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bot.base.text import disarmed, one_line
 from bot.errors import UserError
 from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_trees, trees_between, write_merge
@@ -20,7 +21,6 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
 from bot.rules.reasons import BASE
 from bot.rules.unreviewed import in_hand
-from bot.text import disarmed, one_line
 
 _PATHS = 5  # that are named of those in conflict
 _FORMER = 20  # incumbents that the base branch may have got by promotion

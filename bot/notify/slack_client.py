@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bot.base.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 from bot.errors import UserError
 from bot.notify.notifier import NotSent, Unclear
 from bot.notify.slack_errors import PASSING
-from bot.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

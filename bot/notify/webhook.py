@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.base.patience import OutOfPatience, Passing, Patience
 from bot.config import NotifySettings
 from bot.errors import UserError
 from bot.notify.notifier import CannotLook, Notifier, NotSent
 from bot.notify.slack import message_line
 from bot.notify.slack_client import LONGEST_WAIT, TIMEOUT, given_up, limited, never_left
 from bot.notify.slack_errors import PASSING, TOO_MUCH, refusal
-from bot.patience import OutOfPatience, Passing, Patience
 from bot.tell.message import Message
 from bot.tell.writers import slack
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.text import clean, one_line
+from bot.base.text import clean, one_line
 
 Look = Literal["plain", "strong", "soft", "code", "issue"]
 LIMIT = 1000

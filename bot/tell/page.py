@@ -9,6 +9,7 @@ from math import isfinite
 from string import Template
 from typing import Any
 
+from bot.base.text import clean, clean_diff, one_line, web_address
 from bot.tell.charts.svg import UNITS, chart_css, progress_svg
 from bot.tell.document import bullets, cut, linked, say
 from bot.tell.figures.campaign import Figures, status_json
@@ -30,7 +31,6 @@ from bot.tell.words import (
     title,
 )
 from bot.tell.writers import html
-from bot.text import clean, clean_diff, one_line, web_address
 
 DIFF_LIMIT = 20_000
 """Characters of a diff that the page carries; the pull request has the rest."""

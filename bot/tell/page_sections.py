@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bot.base.text import one_line
 from bot.tell.document import Part, Words, cut, say, table
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.insights import Ancestor
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, margin, money
 from bot.tell.writers import html
-from bot.text import one_line
 
 COMPARED = 3  # merged experiments whose curves are drawn to begin with
 _USES = {"incumbent": "measuring the incumbent", "open": "still open"}

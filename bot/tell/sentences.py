@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.base.text import disarmed, one_line
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
@@ -12,7 +13,6 @@ from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
 from bot.tell.numbers import decimals, margin, places
 from bot.tell.writers.markdown import title
-from bot.text import disarmed, one_line
 
 SUBJECT_LIMIT = 120
 

@@ -21,9 +21,9 @@ from typing import Any
 import requests
 import yaml
 
+from bot.base.process import scrubbed_environment
 from bot.config import CONFIG_PATH
 from bot.github.workflows import WORKFLOW_PATH, Form, caller
-from bot.process import scrubbed_environment
 from tests.bot.repositories import git, make_repository, nocturne
 from tests.github.expressions import filled
 from tests.github.records import Run

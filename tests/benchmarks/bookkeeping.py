@@ -33,7 +33,7 @@ def try_wait(self, flags):
         taken.append((command, used.ru_utime + used.ru_stime))
     return pid, status
 subprocess.Popen._try_wait = try_wait
-from bot.cli import main
+from bot.commands.cli import main
 began = resource.getrusage(resource.RUSAGE_SELF)
 code = main(sys.argv[2:])
 used = resource.getrusage(resource.RUSAGE_SELF)

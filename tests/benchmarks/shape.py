@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bot import cli
+from bot.commands import cli
 from bot.loop import runner as loop
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository
 from tests.github.server import serve

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from unittest import mock
 
-from bot.cli import main
+from bot.commands.cli import main
 from bot.git import command as git_command
 
 

@@ -11,7 +11,7 @@ import bot
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.config import Config, parse
-from bot.config_docs import schema
+from bot.config.docs import schema
 from bot.errors import UserError
 from bot.loop.context import Context, open_context
 from bot.tell.display import PlainDisplay

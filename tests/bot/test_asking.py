@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.cli import main
+from bot.commands.cli import main
 from bot.errors import NotAllowed, UserError
 from bot.forge import github as github_forge
 from bot.forge import github_client, github_issues

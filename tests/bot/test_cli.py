@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import GROUPS, main, parser
+from bot.commands.cli import GROUPS, main, parser
 from tests.bot.repositories import git, make_repository, nocturne
 
 

@@ -9,8 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from bot.config import Config, _warn_once, parse
-from bot.config_docs import commented_example, schema, schema_text
+from bot.config import Config, parse
+from bot.config.docs import commented_example, schema, schema_text
+from bot.config.evaluator import _warn_once
 from bot.errors import UserError
 
 ROOT = Path(__file__).parents[2]

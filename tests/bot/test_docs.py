@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import parser
+from bot.commands.cli import parser
 from bot.config import parse
-from bot.config_docs import reference
+from bot.config.docs import reference
 from evaluator.cli import main as evaluate
 from tests.bot.repositories import events, git, make_repository
 

@@ -21,7 +21,7 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Case, Opinion, Question, Remark
-from bot.cli import main
+from bot.commands.cli import main
 from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
 from bot.forge import github_client

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
+from bot.base.text import one_line, web_address
 from bot.config import NotifySettings, Stop
 from bot.github.display import ActionsDisplay
 from bot.notify.slack import message_line
@@ -37,7 +38,6 @@ from bot.tell.views.morning import morning_message
 from bot.tell.views.news import noteworthy
 from bot.tell.views.promotion import promotion_title
 from bot.tell.writers import slack, terminal
-from bot.text import one_line, web_address
 from tests.bot.campaigns import NOW, SIGMA, Night, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
 from tests.bot.telling import (

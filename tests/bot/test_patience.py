@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.patience import Limited, OutOfPatience, Passing, Patience, retry_after
+from bot.base.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 
 
 def failing(*failures: Exception) -> Callable[[], str]:

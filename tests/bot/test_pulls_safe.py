@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.agents.protocol import Opinion
+from bot.base.text import one_line
 from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
@@ -23,7 +24,6 @@ from bot.tell.views.review import review_of
 from bot.tell.views.status import review_status, score_status, train_status
 from bot.tell.writers import markdown
 from bot.tell.writers.markdown import code_block
-from bot.text import one_line
 from tests.bot.campaigns import Night, commit_of, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
 from tests.bot.telling import begun_comment, closing_comment, pull_body

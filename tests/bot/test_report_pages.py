@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import pytest
 
+from bot.base.text import clean, one_line, web_address
 from bot.rules import events as ev
 from bot.tell.charts.scale import robust_range, tick_digits, ticks
 from bot.tell.charts.svg import progress_svg
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.page import report_html
 from bot.tell.writers import html, markdown
-from bot.text import clean, one_line, web_address
 from tests.bot.campaigns import HOSTILE, NOW, PLAIN, SIGMA, Night, diff_of, night_of
 from tests.bot.telling import report_markdown, status_text, table_text
 

@@ -57,7 +57,8 @@ def test_rules_import_nothing_but_python() -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
 def test_help_loads_no_client_library(words: list[str]) -> None:
-    code = f"import sys; sys.argv[1:] = {words!r}\nfrom bot.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code = f"import sys; sys.argv[1:] = {words!r}\nfrom bot.commands.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
     code += "print('LOADED', *sorted(name for name in sys.modules if '.' not in name))"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60
@@ -75,8 +76,8 @@ def test_status_loads_no_large_library(tmp_path: Path) -> None:
 
 
 def test_every_verb_of_the_command_line_has_its_module() -> None:
-    from bot.cli import parser
+    from bot.commands.cli import parser
 
     verbs = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
-    modules = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__", "session"}
+    modules = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__", "cli", "session"}
     assert {verb.get_default("module") or name for name, verb in verbs.items()} == modules

@@ -12,11 +12,11 @@ from markdown_it import MarkdownIt
 
 from bot.agents.claude.transcripts import Transcript
 from bot.agents.quoting import quoted
-from bot.redact import HIDDEN, Redactor
+from bot.base.redact import HIDDEN, Redactor
+from bot.base.text import clean, disarmed, one_line
 from bot.tell.document import code, paragraphs
 from bot.tell.sentences import commit_message
 from bot.tell.writers import html, markdown, slack, terminal
-from bot.text import clean, disarmed, one_line
 from evaluator import log
 from tests.bot.campaigns import Night, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN

@@ -14,12 +14,12 @@ from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import Claude
 from bot.agents.claude.conversation import Conversation, result
 from bot.agents.claude.transcripts import ARTIFACT_FOLDER, KEPT, conversations, conversations_of, folder_of
+from bot.base.redact import HIDDEN, Redactor
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
-from bot.redact import HIDDEN, Redactor
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, ExperimentClaimed
 from tests.bot.repositories import git as shell_git

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import IO
 
-from bot.process import scrubbed_environment
+from bot.base.process import scrubbed_environment
 from tests.github import access
 from tests.github.records import Token
 from tests.github.world import GitHub

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bot.process import run
+from bot.base.process import run
 from tests.github.records import TokenKind
 from tests.github.repository import Repository
 from tests.github.world import GitHub

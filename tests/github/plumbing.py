@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bot.process import ProcessFailed, run
+from bot.base.process import ProcessFailed, run
 
 ZERO = "0" * 40
 _SETTINGS = (

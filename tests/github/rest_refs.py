@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.process import ProcessFailed
+from bot.base.process import ProcessFailed
 from tests.github import plumbing, shapes
 from tests.github.routing import Answer, Listing, Request, route
 from tests.github.rules import Refused, not_found, unprocessable

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from bot.process import ProcessFailed, run
+from bot.base.process import ProcessFailed, run
 from tests.github.context import PERMISSIONS, Context
 from tests.github.refusal import refused
 from tests.github.server import GitHub

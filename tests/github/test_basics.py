@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.process import ProcessFailed
+from bot.base.process import ProcessFailed
 from tests.github.context import Context
 from tests.github.refusal import refused
 from tests.github.server import GitHub

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.process import ProcessFailed
+from bot.base.process import ProcessFailed
 from tests.github.context import Context
 from tests.github.refusal import refused
 from tests.github.server import Fault, GitHub, serve

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from bot.cli import main
+from bot.commands.cli import main
 from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.cli import main
+from bot.commands.cli import main
 from bot.github.event import comment_of
 from tests.bot.repositories import git
 from tests.remarks.conftest import DISCARDED, MERGED, NAME, Night, Speech

@@ -10,7 +10,7 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
-from bot.cli import main
+from bot.commands.cli import main
 from bot.loop import judge
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import advance, propose_next

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.cli import main
+from bot.commands.cli import main
 from bot.forge import github_client
 from bot.forge.labels import LABEL_IDEA
 from bot.git import patience

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.cli import main
+from bot.commands.cli import main
 from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, caller, commands_caller
 from tests.actions.runner import called_by_others
 from tests.bot.repositories import git

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli import main
+from bot.commands.cli import main
 from tests.messages import minds
 from tests.messages.server import Api, serve
 

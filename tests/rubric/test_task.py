@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.rubric.task import Criterion, Settings, parse_task, read_task
 from bot.errors import UserError
-from bot.rubric.task import Criterion, Settings, parse_task, read_task
 
 TASK = """\
 ---

@@ -12,9 +12,9 @@ from bot.agents.claude.budget import Budget
 from bot.agents.claude.failures import Exhausted, NoAnswer, TooLong
 from bot.agents.claude.models import traits
 from bot.agents.claude.replies import Heard, Reply, reply_of
+from bot.base.patience import OutOfPatience, Passing, Patience, retry_after
+from bot.base.text import one_line, web_address
 from bot.errors import UserError
-from bot.patience import OutOfPatience, Passing, Patience, retry_after
-from bot.text import one_line, web_address
 
 if TYPE_CHECKING:  # more than a second, which only a call is worth
     import anthropic

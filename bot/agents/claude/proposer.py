@@ -17,9 +17,9 @@ from bot.agents.novelty import repeats
 from bot.agents.protocol import Library, Proposer, Question, Revision
 from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
+from bot.base.text import clean, one_line
 from bot.rules.ideas import TEXT_LIMIT
 from bot.rules.proposal import Idea, Proposal
-from bot.text import clean, one_line
 
 CATEGORIES = (
     "architecture", "batch", "optimization", "regularization", "schedule", "simplification", "numerics", "other",

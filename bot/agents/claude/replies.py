@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.agents.claude.prices import TokenUsage
-from bot.patience import Passing
+from bot.base.patience import Passing
 
 LONGEST_CALL = 600.0  # seconds of one try, however busily it streams
 

@@ -12,7 +12,7 @@ from bot.agents.claude.role import ModelRole
 from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
 from bot.agents.protocol import Case, Opinion, Remark
 from bot.agents.quoting import quoted
-from bot.text import clean, clean_diff, one_line
+from bot.base.text import clean, clean_diff, one_line
 
 _DIFF = 60_000  # characters
 _REASON = 1_000

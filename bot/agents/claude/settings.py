@@ -11,8 +11,8 @@ from bot.agents.claude.prices import Rates, TokenUsage, cost_usd
 from bot.agents.claude.role import ModelRole
 from bot.agents.claude.transcripts import conversations
 from bot.agents.registry import Setup
+from bot.base.redact import Redactor
 from bot.config import Config, ModelPrice
-from bot.redact import Redactor
 
 
 def caps(config: Config) -> Caps:

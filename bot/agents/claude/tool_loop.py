@@ -10,7 +10,7 @@ from bot.agents.claude.conversation import Conversation, result
 from bot.agents.claude.failures import NoAnswer
 from bot.agents.claude.replies import Block, Reply, ToolCall
 from bot.agents.claude.tools import Answer, Tool, mistake
-from bot.text import one_line
+from bot.base.text import one_line
 
 
 class GaveUp(NoAnswer):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.base.process import in_actions
+from bot.base.text import Clean, fenced, one_line
 from bot.errors import UserError
-from bot.process import in_actions
-from bot.text import Clean, fenced, one_line
 
 if TYPE_CHECKING:  # who only reads transcripts needs no client
     from bot.agents.claude.replies import Reply

@@ -13,7 +13,7 @@ from bot.agents.formats import LONGEST_FILE, format_of
 from bot.agents.formats.site import last_part
 from bot.agents.offline.knobs import UNREAD, Knob, knob_of
 from bot.agents.offline.name_use import name_use_of
-from bot.text import one_line
+from bot.base.text import one_line
 
 MOST_KNOBS = 200
 """Knobs beyond which the search would know too little of each: those with the least promise are left alone."""

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bot.base.text import one_line
 from bot.tell.charts.scale import tick_digits, ticks
 from bot.tell.charts.svg import (
     GROUPS,
@@ -20,7 +21,6 @@ from bot.tell.charts.svg import (
 )
 from bot.tell.figures.campaign import Figures
 from bot.tell.numbers import MINUS, decimals
-from bot.text import one_line
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from bot.base.text import one_line
 from bot.tell.charts.scale import Scale, robust_range, tick_digits, ticks
 from bot.tell.figures.campaign import Figures, Stair
 from bot.tell.figures.rows import Dot, Row
 from bot.tell.numbers import count, decimals, margin
 from bot.tell.writers.html import escape
-from bot.text import one_line
 
 UNITS = {"val_bpb": "bits per byte"}
 MARGIN = 12.0

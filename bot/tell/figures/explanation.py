@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from bot.base.text import one_line
 from bot.rules.bounds import measurable
 from bot.rules.experiment import Experiment
 from bot.tell.numbers import count
-from bot.text import one_line
 
 _CONSTANTS = 6
 _NOTHING = ("", "low", "none", "no", "nothing", "-", "n/a", "minimal")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.tell.figures.measured import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
-from bot.text import one_line
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 

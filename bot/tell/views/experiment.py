@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.experiment import Experiment
@@ -26,7 +27,6 @@ from bot.tell.views.runs import runs_section
 from bot.tell.views.status import onward
 from bot.tell.views.verdict import cost, measured, verdict
 from bot.tell.writers import markdown
-from bot.text import one_line
 
 TITLE_LIMIT = 120
 

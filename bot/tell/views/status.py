@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.agents.protocol import Opinion
+from bot.base.text import one_line
 from bot.forge import DESCRIPTION_LIMIT, StatusState
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
@@ -15,7 +16,6 @@ from bot.tell.numbers import count, number
 from bot.tell.sentences import effect_line
 from bot.tell.views.runs import own_runs
 from bot.tell.views.verdict import planned_runs
-from bot.text import one_line
 
 COMMENT = "status"  # the key of the one comment
 _REASONS = 10

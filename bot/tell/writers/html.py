@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from bot.base.text import clean, clean_diff, one_line, web_address
 from bot.tell.document import (
     Block,
     Bullets,
@@ -23,7 +24,6 @@ from bot.tell.document import (
     Words,
     spaced,
 )
-from bot.text import clean, clean_diff, one_line, web_address
 
 _REL = 'rel="noreferrer noopener" target="_blank"'
 _TAGS = {"strong": "b", "soft": "em", "code": "code"}

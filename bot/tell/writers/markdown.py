@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import groupby
 
+from bot.base.text import clean, clean_diff, disarmed, fenced, one_line, web_address
 from bot.forge import BODY_LIMIT, cut
 from bot.tell.document import (
     Block,
@@ -28,7 +29,6 @@ from bot.tell.document import (
     Words,
     spaced,
 )
-from bot.text import clean, clean_diff, disarmed, fenced, one_line, web_address
 
 # What may stand between backticks as it is, also in a table: nothing of it ends a span or a cell.
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:+\-*/()\[\]\"'= {}%]+")

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.base.text import disarmed, one_line, web_address
 from bot.tell.document import (
     Bullets,
     Document,
@@ -24,7 +25,6 @@ from bot.tell.document import (
     say,
     spaced,
 )
-from bot.text import disarmed, one_line, web_address
 
 Block = dict[str, Any]
 

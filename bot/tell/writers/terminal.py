@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from bot.base.text import clean, clean_diff, one_line
 from bot.tell.document import (
     Block,
     Bullets,
@@ -21,7 +22,6 @@ from bot.tell.document import (
     Words,
     spaced,
 )
-from bot.text import clean, clean_diff, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from bot.text import Clean, clean
+from bot.base.text import Clean, clean
 
 HIDDEN = "[secret]"
 _LEAST = 8  # characters: a shorter value is no credential, and would take words out of sentences

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bot.agents.rubric.task import Task
 from bot.errors import UserError
 from bot.git.file_lock import try_lock
 from bot.ledger import now, stamp
-from bot.rubric.task import Task
 from bot.rules.bills import Bills
 from bot.rules.events import ModelCalled, from_json, to_json
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from bot import __version__
+from bot.base.process import in_actions
 from bot.errors import UserError
-from bot.process import in_actions
 from bot.rules.commands import STEERING, command_of
 
 # What runs a task. The rest works wherever Python and git do.
@@ -226,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(f"bot.commands.{module}").run(**arguments))
     except UserError as error:
         if logging.getLogger("nocturne").isEnabledFor(logging.DEBUG):
-            from bot.redact import Redactor  # rarely needed
+            from bot.base.redact import Redactor  # rarely needed
 
             print(Redactor(os.environ)(traceback.format_exc()), file=sys.stderr)
         print(f"nocturne: {error}", file=sys.stderr)

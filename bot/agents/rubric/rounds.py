@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bot.rubric.record import Grade, Record, Round
-from bot.rubric.task import Task
+from bot.agents.rubric.record import Grade, Record, Round
+from bot.agents.rubric.task import Task
 
 
 class Writer(Protocol):

@@ -13,10 +13,10 @@ from bot.agents.claude.role import ModelRole
 from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
 from bot.agents.claude.transcripts import Conversations
 from bot.agents.quoting import RULE, quoted
+from bot.agents.rubric.record import Grade, Record, Round
+from bot.agents.rubric.task import Task
+from bot.base.redact import Redactor
 from bot.config import Models
-from bot.redact import Redactor
-from bot.rubric.record import Grade, Record, Round
-from bot.rubric.task import Task
 from bot.rules.campaign import Campaign
 
 _WEAK = 2_000  # characters of what the grader says of one criterion
@@ -42,11 +42,11 @@ class ClaudeWriter:
     role: ModelRole
 
     def plan(self, task: Task) -> str:
-        """See `bot.rubric.rounds.Writer`."""
+        """See `bot.agents.rubric.rounds.Writer`."""
         return self._ask(0, task, "Plan the work before you write it: hand in the plan, at most a page.")
 
     def write(self, task: Task, plan: str, last: Round | None, weakest: Sequence[Grade]) -> str:
-        """See `bot.rubric.rounds.Writer`."""
+        """See `bot.agents.rubric.rounds.Writer`."""
         parts = [f"Your plan:\n\n{plan}"]
         if last is None:
             parts.append("Hand in the first version.")
@@ -74,7 +74,7 @@ class ClaudeGrader:
     role: ModelRole
 
     def grade(self, task: Task, text: str) -> tuple[Grade, ...]:
-        """See `bot.rubric.rounds.Grader`."""
+        """See `bot.agents.rubric.rounds.Grader`."""
         words = f"{quoted(text, 'the work', _VERSION)}\n\nGrade it."
         found = self.role.ask(0, _system(_GRADER, task), [_grades_tool(task)], "grade", (), words)
         assert isinstance(found, tuple)

@@ -1,0 +1,151 @@
+"""The keys of `evaluator`: how a candidate is trained and scored."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from bot.config.section import Section
+from bot.rules.guards import parse_guard
+
+
+def _guard(text: str) -> str:
+    parse_guard(text)
+    return text
+
+
+def _one_group(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression ({error})") from None
+    if groups != 1:
+        raise ValueError(f"must have one group, around the number, such as 'loss ([0-9.]+)'; it has {groups}")
+    return text
+
+
+@functools.cache
+def _warn_once(said: str) -> None:
+    print(f"nocturne: {said}", file=sys.stderr)
+
+
+class Budget(Section):
+    """How long a run trains."""
+
+    kind: Literal["wall", "cpu", "steps"] = "wall"
+    """`wall`: seconds by the clock. `cpu`: CPU seconds of the training process and its children, for busy
+    machines. `steps`: advisory, train.py counts; for reproducible tests."""
+    amount: Annotated[float, Field(gt=0)] | None = None
+    """Seconds or steps; null takes TIME_BUDGET of the repository's prepare.py."""
+
+
+class Metric(Section):
+    """What is measured."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]{0,63}$")] = "val_bpb"
+    """The score's name; for `kind: command` the name that the command prints."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Whether lower or higher is better."""
+    pattern: (
+        Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_group)] | None
+    ) = None
+    """For `kind: command`: a regular expression that finds the score in what the command prints, with one group
+    around the number, such as `'val loss ([0-9.]+)'`; null looks for METRIC lines and JSON."""
+    take: Literal["last", "min", "max"] = "last"
+    """Which number counts if the command prints several."""
+
+
+class Evaluator(Section):
+    """How a candidate is trained and scored."""
+
+    kind: Literal["train", "command"] = "train"
+    """`train`: train.py with the contract of autoresearch. `command`: any locked script that prints
+    `METRIC name=value` lines."""
+    budget: Budget = Budget()
+    """How long a run trains."""
+    metric: Metric = Metric()
+    """What is measured."""
+    command: Annotated[list[str], Field(max_length=64)] = []
+    """The locked command for `kind: command`, as a list of words: it measures, and its word is the score."""
+    produce: Annotated[list[str], Field(max_length=64)] = []
+    """For `kind: command`: what runs before it on the candidate's side, such as `[python, train.py]`. It sees
+    nothing of `data`, what it prints counts for nothing, and the files it leaves in `$NOCTURNE_OUT` are what
+    `command` finds there. Empty: `command` alone runs, and is as trustworthy as what it runs itself."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often `command` measures in one run; the median of each metric counts."""
+    guards: Annotated[list[Annotated[str, AfterValidator(_guard)]], Field(max_length=32)] = []
+    """What a candidate must keep besides a better score, such as `peak_vram_mb <= 1.1 * incumbent`,
+    `accuracy >= 0.9` or `seconds <= incumbent + 5%`: any metric of a run, medians over runs."""
+    data: Annotated[list[str], Field(max_length=64)] = []
+    """Files and folders that only the locked side may read: prepare.py, or `command`. Candidates never see
+    them, wherever they lie. Paths are relative to the repository, or absolute; git may ignore them."""
+    read: Annotated[list[str], Field(max_length=64)] = []
+    """Files and folders that candidates may read besides the repository, the system and package caches, such as
+    `/opt/toolkit` or, for kind train, what git ignores in the repository. Relative to the repository, or absolute."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """When a run with a budget of steps is killed; for `kind: command`, when `produce` or one measurement is."""
+    startup_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Allowance for imports and compiling before the first batch; null takes what the reference needs, the last
+    commit that a human wrote, measured on this kind of machine."""
+    warmup_seconds: Annotated[float, Field(ge=0)] | None = None
+    """So much of a training the budget does not count, for compiling and first steps; null takes what the
+    reference needs besides its budget."""
+    evaluation_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """When an evaluation is given up."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads a run may use: it is bound to so many cores, and runs side by side to different ones as far as there
+    are enough. null leaves it to the machine."""
+    python: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """The Python that the task runs with: a path (relative to the repository, absolute, or with `~`), the folder of
+    an environment, such as `.venv`, or a name on PATH. null finds it: the repository's `.venv` or `venv`, the conda
+    environment of `environment.yml`, an active environment, the Python that runs Nocturne, `python3` on PATH; for
+    `kind: train` the first of them that has torch and numpy. For `kind: command` it is what `python` means there."""
+    jail: Literal["auto", "bubblewrap", "none"] = "auto"
+    """How candidates are locked in. `auto` takes bubblewrap, unpacks the distribution's package if it is not installed,
+    and refuses to run without one. `none` locks nothing, marks every score as unjailed, and is refused while
+    credentials are about."""
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+    """Most memory of a run in MiB; null takes a share of the machine's."""
+    scratch_mb: Annotated[int, Field(ge=1)] | None = None
+    """Most that a run may write, in MiB; null takes a share of the machine's memory."""
+    processes: Annotated[int, Field(ge=1)] = 512
+    """Most processes and threads of a run."""
+    eval_tokens: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    """Validation tokens to score; `all` scores EVAL_TOKENS of the repository's prepare.py, null as many of them as
+    take about a minute. How many that are is told with the first score."""
+    train: str | None = None
+    """For `kind: train`: the script that is trained; null takes the editable train.py, or the only editable Python
+    file. It runs in the folder of the prepare.py beside it or above it."""
+    launch: Annotated[list[str], Field(max_length=64)] = []
+    """For `kind: train`: the words of a program that starts the script in several processes, such as
+    `[torchrun, --nproc-per-node, "2"]`. Each is served training data of its own, and the first one's model counts."""
+
+    @field_validator("jail", mode="before")
+    @classmethod
+    def _old_jail(cls, name: object) -> object:
+        if name == "namespaces":
+            _warn_once("evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`")
+            return "bubblewrap"
+        return name
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Evaluator:
+        if self.kind == "command" and not self.command:
+            raise ValueError("kind: command needs the key `command`")
+        if self.kind == "train" and (self.metric.pattern or self.metric.take != "last"):
+            raise ValueError(
+                "`metric.pattern` and `metric.take` go with kind: command; train measures val_bpb"
+            )
+        if self.kind == "train" and (self.produce or self.repeats > 1):
+            raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")
+        if self.kind == "command" and self.launch:
+            raise ValueError("`launch` goes with kind: train; put the words into `command` or `produce`")
+        path = PurePosixPath(self.train or "train.py")
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"train: {self.train!r} is not a path inside the repository")
+        return self

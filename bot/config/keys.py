@@ -1,0 +1,272 @@
+"""The keys of `.github/nocturne.yml`; the commented example, the JSON Schema and the reference come from here."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from bot.config.evaluator import Evaluator
+from bot.config.section import Section
+
+_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
+_NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
+
+
+def _files(folder: str) -> tuple[str, ...]:
+    """Return the names of the modules in a folder of this package: what may be asked for there."""
+    return tuple(
+        sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / folder)]))
+    )
+
+
+if TYPE_CHECKING:
+    _Proposer = str
+    _Reviewer = str
+else:  # what there is a file for
+    _more = Field(json_schema_extra={"$comment": "one of those in [agents.md](agents.md)"})
+    _Proposer = Annotated[Literal[_files("agents/proposers")], _more]
+    _Reviewer = Annotated[Literal[_files("agents/reviewers")], _more]
+
+_Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class VerdictRule(Section):
+    """How sure a verdict must be."""
+
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """One-sided confidence that an improvement is one."""
+    min_effect: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest gain that counts, in score units."""
+    min_runs: Annotated[int, Field(ge=2, le=20)] = 2
+    """Runs that the incumbent needs, and a candidate before it can merge."""
+    max_runs: Annotated[int, Field(ge=2, le=20)] = 4
+    """Runs after which a candidate is inconclusive."""
+    remeasure_every: Annotated[int, Field(ge=1)] = 10
+    """The incumbent runs once more after this many experiments: machines drift."""
+    prior_sigma: Annotated[float, Field(ge=1e-30, le=1e30)] | None = None
+    """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
+
+
+class Stop(Section):
+    """When the loop ends by itself. null: never for this reason."""
+
+    goal: float | None = None
+    """The incumbent's score reaches this."""
+    experiments: Annotated[int, Field(ge=1)] | None = None
+    """So many experiments of the campaign are finished."""
+    deadline: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$")] | None = None
+    """Local date and time, `2026-11-30T07:00`."""
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of the training device; a CPU stands in where there is no GPU."""
+    cost_usd: Annotated[float, Field(gt=0)] | None = None
+    """Money for models."""
+    crashes_in_row: Annotated[int, Field(ge=1)] | None = 5
+    """So many experiments crashed one after another."""
+    plateau: Annotated[int, Field(ge=1)] | None = 50
+    """So many experiments ended without an improvement."""
+
+
+class ModelPrice(Section):
+    """What a model costs, in USD per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """What is sent."""
+    output: Annotated[float, Field(ge=0)]
+    """What comes back."""
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+    """Kept for five minutes; null takes 1.25 times the input."""
+    cache_write_1h: Annotated[float, Field(ge=0)] | None = None
+    """Kept for an hour; null takes twice the input."""
+    cache_read: Annotated[float, Field(ge=0)] | None = None
+    """Read from the cache; null takes a tenth of the input."""
+
+
+class Models(Section):
+    """Which models think, what they may cost, and what they never see. For `claude` only."""
+
+    proposer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-sonnet-5-5"
+    """The maker: a fast one."""
+    reviewer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"
+    """The checker: a strong one."""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    """How much they think; null leaves it to each model. Models without such a setting don't hear of it."""
+    experiment_usd: Annotated[float, Field(gt=0)] | None = 1.0
+    """Most money for one experiment. A call that could cost more than what is left is not made: the offline
+    search goes on in its place. `stop.cost_usd` is the same for the campaign."""
+    night_usd: Annotated[float, Field(gt=0)] | None = 20.0
+    """Most money in any 24 hours."""
+    experiment_tokens: Annotated[int, Field(ge=1)] | None = 2_000_000
+    """Most tokens for one experiment, sent and received; holds also for a model whose price is not known."""
+    prices: dict[str, ModelPrice] = {}
+    """Prices that differ from the built-in table's or that it lacks, by the model's name, such as
+    `{claude-next: {input: 2, output: 10}}`. Without a price, tokens are counted, and no cap of money holds."""
+    leave_out: Annotated[list[str], Field(max_length=64)] = []
+    """Files that no model is shown, as patterns such as `data/**` or `*.pem`, relative to the repository."""
+
+
+class PromotionRule(Section):
+    """How confirmed gains reach the base branch: one pull request, kept up to date."""
+
+    open: Literal["always", "asked"] = "always"
+    """`always`: opened at the first merge. `asked`: only by `nocturne promote`, or that command in a comment.
+    An open one is brought up to date after each merge and when the loop stops."""
+    merge: Literal["human", "bot"] = "human"
+    """Who merges it. `bot`: the bot moves the base branch forward to the tested incumbent when the loop stops,
+    unless it was paused or failed, or somebody closed the promotion."""
+
+
+class GitHubSettings(Section):
+    """What is special on GitHub."""
+
+    allow_public_runner: bool = False
+    """Let a public repository have a self-hosted runner, which pull requests from forks may reach."""
+
+
+class NotifySettings(Section):
+    """Where and when Slack is told. The bot's token is in SLACK_BOT_TOKEN, or a webhook's URL in SLACK_WEBHOOK_URL."""
+
+    channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{8,20}$")] | None = None
+    """ID of the channel, from its details in Slack, such as C0123456789; a webhook has its own."""
+    timezone: str = "UTC"
+    """IANA name of the time zone of dates and quiet hours, such as Europe/Berlin."""
+    quiet: (
+        Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] | None
+    ) = None
+    """Hours without messages, such as `23:00-07:00`; what came up in them is told after."""
+    new_best: Annotated[float, Field(ge=0)] | None = None
+    """Smallest gain, in score units, that is told at once; null takes twice the noise."""
+    crashes: Annotated[int, Field(ge=1)] | None = 3
+    """So many experiments crashed one after another are told; null: never."""
+    every_minutes: Annotated[float, Field(ge=0)] = 15.0
+    """Least time between two messages of a night; what comes meanwhile goes into the next one. A stop is told at
+    once."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                "timezone is no IANA name that this machine knows, such as Europe/Berlin"
+            ) from None
+        return name
+
+
+class Config(Section):
+    """Everything a campaign can be told."""
+
+    base: str | None = None
+    """Branch that the campaign starts from; null takes the default branch."""
+    editable: Annotated[list[str], Field(min_length=1, max_length=32)] = ["train.py"]
+    """The files an experiment may change. Everything else is locked."""
+    program: str = "program.md"
+    """What the human wants explored and which constraints hold."""
+    remote: str | None = None
+    """Git remote that holds the campaign; null takes `origin`, or a bare repository inside .git."""
+    runner: str | None = None
+    """Name of the kind of machine; null asks the machine. Scores of different kinds are never mixed."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the search and of the runs."""
+    proposer: _Proposer = "offline"
+    """Who proposes. `offline`: a search over the settings in the editable files (Python, JSON, YAML, TOML, C, shell).
+    `claude`: a model of
+    Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    turn: Annotated[list[_Constant], Field(max_length=200)] = []
+    """Constants that the offline search may turn whatever their names say, as `LR`, `--lr`, `train.py:LR` or a
+    pattern such as `model.*`. `nocturne doctor` lists what it turns."""
+    leave: Annotated[list[_Constant], Field(max_length=200)] = []
+    """Constants that it leaves alone, named likewise. A name beats a pattern: `leave: ['*']` with names under `turn`
+    turns only these."""
+    repairs: Annotated[int, Field(ge=0, le=3)] = 1
+    """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
+    reviewer: _Reviewer = "rules"
+    """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
+    Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
+    audit_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the changes that the reviewer `claude` rejects which is trained once all the same: it tells how often
+    a rejection was right, and changes no verdict."""
+    lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
+    """How long a silent loop keeps its experiment before another one takes over."""
+    evaluator: Evaluator = Evaluator()
+    """How a candidate is trained and scored."""
+    verdict: VerdictRule = VerdictRule()
+    """How sure a verdict must be."""
+    stop: Stop = Stop()
+    """When the loop ends by itself."""
+    models: Models = Models()
+    """Which models think, what they may cost, and what they never see."""
+    max_unreviewed_merges: Annotated[int, Field(ge=0)] = 10
+    """So many merges may be unread by a human; then further improvements are held until one has read some. 0: no
+    limit. Read is what somebody reviewed, approved by `/nocturne approve`, or merged to the base branch."""
+    when_unreviewed: Literal["hold", "pause"] = "hold"
+    """What then happens. `hold`: the loop goes on, and what is confirmed waits and lands later. `pause`: the loop
+    ends."""
+    promotion: PromotionRule = PromotionRule()
+    """How confirmed gains reach the base branch: one pull request, kept up to date."""
+    github: GitHubSettings = GitHubSettings()
+    """What is special on GitHub."""
+    slack: NotifySettings = NotifySettings()
+    """Where and when Slack is told."""
+
+    @field_validator("stop")
+    @classmethod
+    def _deadline(cls, stop: Stop) -> Stop:
+        if stop.deadline is not None:
+            try:
+                datetime.fromisoformat(stop.deadline)
+            except ValueError as error:
+                raise ValueError(f"deadline {stop.deadline!r} is no date and time ({error})") from None
+        return stop
+
+    @property
+    def script(self) -> str | None:
+        """The path of the script that is trained; None if `kind` is command."""
+        if self.evaluator.kind != "train":
+            return None
+        if self.evaluator.train is not None:
+            return self.evaluator.train
+        python = [path for path in self.editable if path.endswith(".py")]
+        usual = [path for path in python if PurePosixPath(path).name == "train.py"]
+        return next((found[0] for found in (usual, python) if len(found) == 1), "train.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _script_is_editable(cls, data: Any) -> Any:
+        """Where only the script is named, it is what may be edited."""
+        given = data.get("evaluator") if isinstance(data, Mapping) else None
+        named = given.get("train") if isinstance(given, Mapping) else None
+        if isinstance(named, str) and "editable" not in data:
+            return {**data, "editable": [named]}
+        return data
+
+    @model_validator(mode="after")
+    def _one_script(self) -> Config:
+        if self.evaluator.kind == "train" and self.script == "train.py" and self.evaluator.train is None:
+            python = [path for path in self.editable if path.endswith(".py")]
+            if "train.py" not in self.editable and len(python) != 1:
+                names = ", ".join(python) or "none"
+                raise ValueError(f"evaluator.train: name the script that is trained (editable: {names})")
+        return self
+
+    @field_validator("editable")
+    @classmethod
+    def _paths(cls, paths: list[str]) -> list[str]:
+        for path in paths:
+            pure = PurePosixPath(path)
+            if pure.is_absolute() or ".." in pure.parts or pure.parts[:1] in ((".git",), (".github",)):
+                raise ValueError(f"{path!r} is not a path inside the repository that may be edited")
+        return paths
+
+
+class ConfigFile(Config):
+    """The file: keys of the one campaign, or defaults for several named ones."""
+
+    campaigns: dict[Annotated[str, StringConstraints(pattern=_NAME)], dict[str, Any] | None] = {}
+    """Several campaigns: name, then the keys that differ from those above."""

@@ -1,0 +1,121 @@
+"""Reads the file: every mistake ends in one line that names file, key and fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from bot.config.keys import Config, ConfigFile
+from bot.errors import UserError
+
+CONFIG_PATH = ".github/nocturne.yml"
+RESERVED_NAMES = ("ledger", "exp")
+
+
+def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) -> tuple[str, Config]:
+    """Return the name and configuration of the campaign that `text` (YAML) describes.
+
+    `campaign` is needed where the file names several. Raises UserError with file, key and mend.
+    """
+    data = _load(text, source)
+    whole = _validate(ConfigFile, data, source, "")
+    campaigns = whole.campaigns
+    for name in campaigns:
+        if name in RESERVED_NAMES:
+            raise UserError(f"{source}: campaigns.{name}: this name is taken by Nocturne, choose another")
+    if not campaigns:
+        if campaign not in (None, "main"):
+            raise UserError(f"{source}: there is no campaign {campaign!r}: name it under `campaigns:`")
+        return "main", _validate(Config, {k: v for k, v in data.items() if k != "campaigns"}, source, "")
+    names = ", ".join(sorted(campaigns))
+    if campaign is None and len(campaigns) > 1:
+        raise UserError(f"{source}: several campaigns ({names}): choose one with --campaign NAME")
+    chosen = campaign or next(iter(campaigns))
+    if chosen not in campaigns:
+        raise UserError(f"{source}: there is no campaign {chosen!r}, there are: {names}")
+    shared = {key: value for key, value in data.items() if key != "campaigns"}
+    merged = _merge(shared, campaigns[chosen] or {})
+    return chosen, _validate(Config, merged, source, f"campaigns.{chosen}.")
+
+
+def campaigns(text: str, *, source: str = CONFIG_PATH) -> list[str]:
+    """Return the names of the campaigns that `text` (YAML) describes, sorted; "main" where it names none."""
+    named = _load(text, source).get("campaigns")
+    names = sorted(named) if isinstance(named, dict) and named else ["main"]
+    parse(text, campaign=names[0], source=source)
+    return names
+
+
+def _load(text: str, source: str) -> dict[str, Any]:
+    """Read the file's YAML, in which an empty file has no keys."""
+    try:
+        data = yaml.safe_load(text)
+    except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
+        raise UserError(f"{source}: not valid YAML: {error}: mend the date") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
+    if data is not None and not isinstance(data, dict):
+        raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
+    return data or {}
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _validate(model: type[Any], data: Mapping[str, Any], source: str, prefix: str) -> Any:
+    try:
+        return model.model_validate(_plain(data))
+    except ValidationError as error:
+        raise UserError(f"{source}: {prefix}{_say(model, error)}") from None
+
+
+def _plain(value: Any) -> Any:
+    """YAML reads `2026-11-30` as a date and integers for floats: give pydantic's strict mode what was meant."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return (
+        value.isoformat(timespec="minutes")
+        if hasattr(value, "hour")
+        else (value.isoformat() if hasattr(value, "isoformat") else value)
+    )
+
+
+def _say(model: type[BaseModel], error: ValidationError) -> str:
+    """Put the first mistake into one line: key, what is wrong, the mend."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        mend = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key, {mend}"
+    message = re.sub(r"^(Input|Value error,) ?", "", first["msg"]).strip()
+    given = first.get("input")
+    shown = "" if isinstance(given, (dict, BaseModel)) else f", not {given!r}"
+    return f"{key}: {message}{shown}"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    for part in path:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)
