@@ -12,9 +12,9 @@ from bot.forge import NotFound
 from bot.forge.labels import LABEL_NEEDS_HUMAN
 from bot.loop.context import Context
 from bot.loop.leases import give_back, take_lease
-from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
 from bot.rules.events import HumanAnswered, HumanAsked, HumanTold
+from bot.rules.experiment import Asked
 from bot.rules.reasons import PERMISSIONS
 from bot.rules.stopping import Stop, is_fixed, reason_of
 from bot.tell.numbers import count

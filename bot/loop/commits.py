@@ -10,9 +10,9 @@ from bot.errors import UserError
 from bot.git.merging import merge_file
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
+from bot.rules.decision import decision_of
 from bot.rules.events import CandidateBuilt
 from bot.rules.experiment import Experiment
-from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Proposal
 from bot.rules.scope import FileChange, violations
 from bot.tell import sentences

@@ -11,15 +11,13 @@ from bot.loop.context import Context
 from bot.loop.measure import measure
 from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
 from bot.rules.campaign import Campaign
-from bot.rules.decision import Decided, NeedRun, decide
+from bot.rules.decision import Decided, NeedRun, decide, decision_of
 from bot.rules.events import CrashSentBack, ExperimentDecided, RejectionMeasured, RunFinished, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
-from bot.rules.lost_runs import AGAIN, is_lost, lost_for_good
-from bot.rules.outcome import decision_of
+from bot.rules.lost_runs import AGAIN, REPAIRABLE, is_lost, lost_for_good
 from bot.rules.rejections import Outcome, outcome_of
-from bot.rules.repairs import REPAIRABLE
 from bot.rules.statistics import Comparison, compare
 from bot.tell import sentences
 

@@ -27,9 +27,9 @@ from bot.loop.ideas import tell_of_passed
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
 from bot.rules.campaign import Campaign
+from bot.rules.decision import decision_of
 from bot.rules.events import Event, ExperimentFinished, ExperimentProposed, LoopStopped, ProposalRevised
 from bot.rules.experiment import Experiment
-from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change, Idea, Proposal
 
 ATTEMPTS = 5

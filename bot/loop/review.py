@@ -17,9 +17,9 @@ from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
 from bot.loop.pulls import on_github, publish, state
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
+from bot.rules.decision import decision_of
 from bot.rules.events import Event, PackageWished, RejectionDrawn, Reviewed
 from bot.rules.experiment import Experiment
-from bot.rules.outcome import decision_of
 from bot.rules.proposal import Change
 from bot.rules.rejections import is_drawn
 from bot.tell.views.review import review_of

@@ -80,3 +80,20 @@ class Bills:
     def usd_since(self, at: str) -> float:
         """Return the money of the hour of `at` (ISO 8601, UTC) and of those after it."""
         return sum(usd for hour, usd in self.usd_by_hour.items() if hour >= at[:_HOUR])
+
+
+@dataclass
+class Drafts:
+    """Drafts that a maker had tried in the jail before it handed in, by experiment: how often, and for how long."""
+
+    turns: dict[int, int] = field(default_factory=dict)
+    seconds: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def all_seconds(self) -> float:
+        return sum(self.seconds.values())
+
+    def add(self, experiment: int, turn: int, seconds: float) -> None:
+        """Take in a try that is over."""
+        self.turns[experiment] = max(self.turns.get(experiment, 0), turn)
+        self.seconds[experiment] = self.seconds.get(experiment, 0.0) + seconds

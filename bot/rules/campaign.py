@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bot.rules.asking import Asked
-from bot.rules.bills import Bills
-from bot.rules.drafts import Drafts
-from bot.rules.experiment import Experiment, Lease, Promotion
+from bot.rules.bills import Bills, Drafts
+from bot.rules.experiment import Asked, Experiment, Lease, Promotion
 from bot.rules.ideas import Ideas
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
@@ -240,6 +238,10 @@ class Campaign:
             self.open[experiment.number] = None
         else:
             self.open.pop(experiment.number, None)
+
+    def change(self, number: int, **fields: Any) -> None:
+        """Take an experiment with these of its fields changed."""
+        self.put(replace(self.experiments[number], **fields))
 
     def add_run(self, run: ev.RunFinished, at: str) -> None:
         """Take in a finished run."""

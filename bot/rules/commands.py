@@ -21,10 +21,6 @@ Gesture = Literal["close", "delete_branch", "push"]
 STEERING: tuple[Steering, ...] = (
     *("pause", "resume", "stop", "revert", "retry", "approve", "reject", "promote", "idea"),
 )
-_ORDER: tuple[Name, ...] = (
-    "status", "pause", "resume", "stop", "retry", "approve", "reject", "revert", "promote", "explain", "idea",
-    "help",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,92 +42,80 @@ class Command:
         return self.name in get_args(AboutExperiment)
 
 
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "status",
+        "Say where the campaign stands.",
+        "says where the campaign stands: scores, gain, costs, latest experiments",
+    ),
+    Command(
+        "pause",
+        "Let running loops end after the stage in hand; experiments stay open.",
+        "lets loops end after the stage in hand; experiments stay open",
+    ),
+    Command(
+        "resume",
+        "Take back pause and stop, and let streaks count anew.",
+        "takes `pause` and `stop` back, counts streaks anew and starts the workflow again",
+    ),
+    Command(
+        "stop",
+        "Let running loops end after the experiment in hand.",
+        "lets loops end after the experiment in hand",
+    ),
+    Command(
+        "retry",
+        "Try a finished experiment again that was not merged, by a new experiment.",
+        "tries this experiment again, on the present incumbent, by a new experiment; not while it is open, and not once"
+        " it is merged",
+        "the same with its number: `/nocturne retry 7`",
+    ),
+    Command(
+        "approve",
+        "Note that you have read a merged experiment.",
+        "notes that a human has read this experiment, merged or held for want of a reader; overrules neither review nor"
+        " measurement",
+        "on the promotion: merges it; elsewhere the same with its number: `/nocturne approve 7`",
+    ),
+    Command(
+        "reject",
+        "End an open experiment, whatever its runs say.",
+        "ends this open experiment as `rejected`, also while it trains: nothing of it is merged; what follows is the"
+        " reason",
+        "the same with its number: `/nocturne reject 7 it leaks`",
+        worded=True,
+    ),
+    Command(
+        "revert",
+        "Take one merged experiment out again, by a new experiment.",
+        "takes this merged experiment out again, by a new experiment",
+        "the same with its number: `/nocturne revert 7`",
+    ),
+    Command(
+        "promote",
+        "Open or update the pull request with the confirmed gains.",
+        "opens the promotion, the pull request with the confirmed gains, or brings it up to date",
+    ),
+    Command(
+        "explain",
+        "Show an experiment: proposal, diff, pull request, runs, verdict.",
+        "says why this experiment was tried, what was measured and why its verdict is what it is",
+        "the same with its number: `/nocturne explain 7`",
+    ),
+    Command(
+        "idea",
+        "Give an idea, which the next experiments try.",
+        "the rest of the comment is an idea, which this campaign's next experiments try: `/nocturne idea DEPTH = 6`",
+        "the same, in all campaigns; its outcome is told here",
+        worded=True,
+    ),
+    Command("help", "Show the commands.", "shows this table"),
+)
+
+
 def command_of(name: Name) -> Command:
     """Return the command of that name."""
-    match name:
-        case "status":
-            return Command(
-                name,
-                "Say where the campaign stands.",
-                "says where the campaign stands: scores, gain, costs, latest experiments",
-            )
-        case "pause":
-            return Command(
-                name,
-                "Let running loops end after the stage in hand; experiments stay open.",
-                "lets loops end after the stage in hand; experiments stay open",
-            )
-        case "resume":
-            return Command(
-                name,
-                "Take back pause and stop, and let streaks count anew.",
-                "takes `pause` and `stop` back, counts streaks anew and starts the workflow again",
-            )
-        case "stop":
-            return Command(
-                name,
-                "Let running loops end after the experiment in hand.",
-                "lets loops end after the experiment in hand",
-            )
-        case "retry":
-            return Command(
-                name,
-                "Try a finished experiment again that was not merged, by a new experiment.",
-                "tries this experiment again, on the present incumbent, by a new experiment; not while it is open, and"
-                " not once it is merged",
-                "the same with its number: `/nocturne retry 7`",
-            )
-        case "approve":
-            return Command(
-                name,
-                "Note that you have read a merged experiment.",
-                "notes that a human has read this experiment, merged or held for want of a reader; overrules neither"
-                " review nor measurement",
-                "on the promotion: merges it; elsewhere the same with its number: `/nocturne approve 7`",
-            )
-        case "reject":
-            return Command(
-                name,
-                "End an open experiment, whatever its runs say.",
-                "ends this open experiment as `rejected`, also while it trains: nothing of it is merged; what follows"
-                " is the reason",
-                "the same with its number: `/nocturne reject 7 it leaks`",
-                worded=True,
-            )
-        case "revert":
-            return Command(
-                name,
-                "Take one merged experiment out again, by a new experiment.",
-                "takes this merged experiment out again, by a new experiment",
-                "the same with its number: `/nocturne revert 7`",
-            )
-        case "promote":
-            return Command(
-                name,
-                "Open or update the pull request with the confirmed gains.",
-                "opens the promotion, the pull request with the confirmed gains, or brings it up to date",
-            )
-        case "explain":
-            return Command(
-                name,
-                "Show an experiment: proposal, diff, pull request, runs, verdict.",
-                "says why this experiment was tried, what was measured and why its verdict is what it is",
-                "the same with its number: `/nocturne explain 7`",
-            )
-        case "idea":
-            return Command(
-                name,
-                "Give an idea, which the next experiments try.",
-                "the rest of the comment is an idea, which this campaign's next experiments try: `/nocturne idea DEPTH"
-                " = 6`",
-                "the same, in all campaigns; its outcome is told here",
-                worded=True,
-            )
-        case "help":
-            return Command(name, "Show the commands.", "shows this table")
-
-
-COMMANDS = tuple(command_of(name) for name in _ORDER)
+    return next(command for command in COMMANDS if command.name == name)
 
 
 def meant_by(gesture: Gesture) -> ExperimentCommand:

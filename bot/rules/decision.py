@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.rules.events import Direction, Verdict
+from bot.rules.events import Direction, ExperimentDecided, Verdict
 from bot.rules.exactness import ROUNDING, disagree
+from bot.rules.experiment import Experiment
 from bot.rules.statistics import Comparison
 from bot.rules.variation import Known, Reading, Scored, readings
 
@@ -187,3 +188,20 @@ def _note(view: _View) -> str:
     said = ["the machine drifts, so runs near in time are compared"] if view.reading.drift else []
     said += ["the seed matters, so runs of one seed are compared"] if view.reading.seed else []
     return f" ({'; '.join(said)})" if said else ""
+
+
+def decision_of(
+    experiment: Experiment, verdict: Verdict, *, reason: str, lesson: str, land: bool = False,
+    comparison: Comparison | None = None,
+) -> ExperimentDecided:  # fmt: skip
+    """Return a verdict on an experiment's round as it is written down."""
+    effect = half_width = sigma = score = against = None
+    runs = (0, 0)
+    if comparison is not None:
+        effect, half_width, sigma = comparison.effect, comparison.half_width, comparison.sigma
+        score, against = comparison.candidate, comparison.incumbent
+        runs = comparison.candidate_runs, comparison.incumbent_runs
+    return ExperimentDecided(
+        experiment.number, experiment.round, verdict, land, effect, half_width, sigma, score, against, *runs,
+        reason, lesson,
+    )  # fmt: skip

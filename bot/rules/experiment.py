@@ -1,4 +1,4 @@
-"""What the fold knows of one experiment, one lease and one promotion; `bot.rules.events` change them."""
+"""What the fold knows of one experiment, lease, promotion and plea to a human; `bot.rules.events` change them."""
 
 from __future__ import annotations
 
@@ -110,3 +110,27 @@ class Promotion:
     base: str = ""
     digest: str = ""
     turn: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a human is needed for now; `issue` says so, as far as `told`. `begun` counts experiments since."""
+
+    number: int
+    turn: int
+    reason: str
+    detail: str
+    told: bool = False
+    issue: int | None = None
+    url: str = ""
+    begun: int = 0
+
+
+def asked_after(before: Asked | None, event: ev.HumanAsked) -> Asked:
+    """Return what is asked once `event` is written; the same words again need not be told again."""
+    if before is None:
+        return Asked(event.number, event.turn, event.reason, event.detail)
+    same = (before.reason, before.detail) == (event.reason, event.detail)
+    return Asked(
+        event.number, event.turn, event.reason, event.detail, before.told and same, before.issue, before.url
+    )

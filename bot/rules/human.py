@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand
+from bot.rules.decision import decision_of
 from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
-from bot.rules.outcome import decision_of
 
 BY_HAND = "pull:"  # how the source of a rejection begins that was a deed on the pull request, and no word
 

@@ -1,4 +1,4 @@
-"""Runs that were lost to the machine: they cost time, and say nothing of what was run."""
+"""Runs that were lost to the machine, which say nothing of what was run; and crashes that may be repaired."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from bot.rules.events import RunFinished
 
 INFRASTRUCTURE = "infrastructure"
 """The class of such a failure, in the evaluator's word."""
+REPAIRABLE = frozenset({"syntax", "import", "out_of_memory", "nan", "error", "killed", "unportable"})
+"""Failure classes that a small fix may cure. What was refused, or ran out of its time, says no to the change."""
 AGAIN = 2
 """How often in a row a commit runs again for that."""
 

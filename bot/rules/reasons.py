@@ -43,12 +43,7 @@ def known(reason: Reason) -> Reason:
     return reason
 
 
-REQUESTED = known(
-    Reason(
-        "requested",
-        told=False,
-    )
-)
+REQUESTED = known(Reason("requested", told=False))
 BASELINE = known(
     Reason(
         "baseline",

@@ -12,9 +12,8 @@ from datetime import datetime
 from statistics import fmean
 from typing import Protocol
 
-from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
-from bot.rules.experiment import Experiment
+from bot.rules.experiment import Asked, Experiment
 from bot.rules.reasons import REASONS, Reason, known
 from bot.rules.unreviewed import is_spent, unread
 
@@ -92,13 +91,7 @@ def crash_streak(campaign: Campaign) -> list[Experiment]:
     return streak
 
 
-@stop_condition(
-    Reason(
-        "paused",
-        told=False,
-        bot_merges=False,
-    )
-)
+@stop_condition(Reason("paused", told=False, bot_merges=False))
 def _paused(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return "paused by a human; `nocturne resume` lets it go on" if campaign.paused else None
 
@@ -108,12 +101,7 @@ def _stopped(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return "stopped by a human; `nocturne resume` lets it go on" if campaign.stop_asked else None
 
 
-@stop_condition(
-    Reason(
-        "exhausted",
-        needs_human=True,
-    )
-)
+@stop_condition(Reason("exhausted", needs_human=True))
 def _exhausted(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Said by a maker that has nothing left to try."""
     stopped = campaign.stopped
@@ -225,12 +213,7 @@ def _crashes(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
 
 
-@stop_condition(
-    Reason(
-        "plateau",
-        needs_human=True,
-    )
-)
+@stop_condition(Reason("plateau", needs_human=True))
 def _plateau(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Counted from the last `resume`: a human has looked."""
     since = 0

@@ -21,7 +21,6 @@ from bot.loop.asking import ask, thank
 from bot.loop.context import Context, open_context
 from bot.loop.runner import Until, begin, reconcile, run_loop
 from bot.loop.start import ensure_started
-from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
     CampaignStarted,
@@ -34,6 +33,7 @@ from bot.rules.events import (
     from_json,
     to_json,
 )
+from bot.rules.experiment import Asked
 from bot.rules.schedule import Begin
 from bot.rules.stopping import is_fixed
 from bot.tell.display import PlainDisplay

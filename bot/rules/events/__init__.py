@@ -12,6 +12,5 @@ from bot.rules.events.experiment import *
 from bot.rules.events.human import *
 from bot.rules.events.landing import *
 from bot.rules.events.message import *
-from bot.rules.events.promotion import *
 from bot.rules.events.registry import *
 from bot.rules.events.run import *

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from bot.rules.events.registry import event
+from bot.rules.events.registry import Event, event
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
 
 
-@event
+@event("model_called", "called:{conversation}:{call}")
 @dataclass(frozen=True)
-class ModelCalled:
+class ModelCalled(Event):
     """One call of a model: what it used, in tokens, and what it cost; None if the price is not known.
 
     `conversation` names the conversation by a random word, `call` counts within it. `experiment` is None for
@@ -21,7 +21,6 @@ class ModelCalled:
     whole: then `output_tokens` is an estimate.
     """
 
-    kind: ClassVar[str] = "model_called"
     experiment: int | None
     role: str
     conversation: str
@@ -34,26 +33,17 @@ class ModelCalled:
     cost_usd: float | None
     stop_reason: str
 
-    @property
-    def key(self) -> str:
-        return f"called:{self.conversation}:{self.call}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.bills.add(self, at)
 
 
-@event
+@event("package_wished", "wished:{experiment}:{module}")
 @dataclass(frozen=True)
-class PackageWished:
+class PackageWished(Event):
     """A proposal of an experiment imports a module that candidates can't have."""
 
-    kind: ClassVar[str] = "package_wished"
     experiment: int
     module: str
-
-    @property
-    def key(self) -> str:
-        return f"wished:{self.experiment}:{self.module}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.wishes.add(self.experiment, self.module)

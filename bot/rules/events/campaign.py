@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from bot.rules.events.registry import Direction, event
+from bot.rules.events.registry import Direction, Event, event
 from bot.rules.experiment import Lease
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
 
 
-@event
+@event("campaign_started", "campaign_started")
 @dataclass(frozen=True)
-class CampaignStarted:
+class CampaignStarted(Event):
     """The campaign's first event: where it starts and what it measures."""
 
-    kind: ClassVar[str] = "campaign_started"
     campaign: str
     base_branch: str
     base_commit: str
@@ -25,42 +24,33 @@ class CampaignStarted:
     direction: Direction
     seed: int
 
-    @property
-    def key(self) -> str:
-        return self.kind
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.started, campaign.started_at = self, at
         campaign.incumbents = [self.base_commit]
         campaign.reference = self.base_commit
 
 
-@event
+@event("lease_taken", "lease:{subject}:{turn}")
 @dataclass(frozen=True)
-class LeaseTaken:
+class LeaseTaken(Event):
     """`holder` works on `subject` (`experiment:7` or `run:<run id>`) until the time `until`.
 
     `turn` counts the leases of one subject: of two who reach for the same turn only one gets it.
     """
 
-    kind: ClassVar[str] = "lease_taken"
     subject: str
     turn: int
     holder: str
     until: str
-
-    @property
-    def key(self) -> str:
-        return f"lease:{self.subject}:{self.turn}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.leases[self.subject] = Lease(self.holder, self.until, self.turn)
         campaign.lease_turns[self.subject] = self.turn
 
 
-@event
+@event("incumbent_moved", "moved:{move}:{commit}")
 @dataclass(frozen=True)
-class IncumbentMoved:
+class IncumbentMoved(Event):
     """The campaign's branch moved, by no experiment: `commit` is what experiments must beat now.
 
     `why` is "human" where somebody moved the branch, and "base" where the campaign took in the commits of
@@ -69,17 +59,12 @@ class IncumbentMoved:
     files that are trained: time is charged at its measure then.
     """
 
-    kind: ClassVar[str] = "incumbent_moved"
     commit: str
     previous: str
     move: int
     why: Literal["human", "base"] = "human"
     absorbed: str | None = None
     reference: str | None = None
-
-    @property
-    def key(self) -> str:
-        return f"moved:{self.move}:{self.commit}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         if self.why == "base":
@@ -100,59 +85,44 @@ class IncumbentMoved:
         return self.why == "human" and self.commit not in made
 
 
-@event
+@event("base_left_out", "left_out:{base}:{move}")
 @dataclass(frozen=True)
-class BaseLeftOut:
+class BaseLeftOut(Event):
     """The base branch's head `base` can't be taken in, for this `reason`: the campaign goes on without it.
 
     Said once for each head, and again if the campaign's branch moved otherwise (`move`) meanwhile.
     """
 
-    kind: ClassVar[str] = "base_left_out"
     base: str
     reason: str
     move: int
-
-    @property
-    def key(self) -> str:
-        return f"left_out:{self.base}:{self.move}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.left_out = self
 
 
-@event
+@event("loop_stopped", "stopped:{reason}:{after}:{commands}")
 @dataclass(frozen=True)
-class LoopStopped:
+class LoopStopped(Event):
     """A loop came to its end. `after` counts finished experiments: the same stop is recorded once."""
 
-    kind: ClassVar[str] = "loop_stopped"
     reason: str
     detail: str
     after: int
     commands: int = 0
-
-    @property
-    def key(self) -> str:
-        return f"stopped:{self.reason}:{self.after}:{self.commands}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.stopped = self
         campaign.stops.append((self, at))
 
 
-@event
+@event("ledger_mended", "mended:{at_event}")
 @dataclass(frozen=True)
-class LedgerMended:
+class LedgerMended(Event):
     """Damage that was found and put right, in words."""
 
-    kind: ClassVar[str] = "ledger_mended"
     note: str
     at_event: int
-
-    @property
-    def key(self) -> str:
-        return f"mended:{self.at_event}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.mended.append(self.note)

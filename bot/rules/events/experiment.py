@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bot.rules.bounds import absurd
-from bot.rules.events.registry import Verdict, event
+from bot.rules.events.registry import Event, Verdict, event
 from bot.rules.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -26,20 +25,15 @@ _REVISED = (
 """What a revision replaces; what was paid for the first proposal stays counted."""
 
 
-@event
+@event("experiment_claimed", "claimed:{experiment}")
 @dataclass(frozen=True)
-class ExperimentClaimed:
+class ExperimentClaimed(Event):
     """A number is taken for an experiment that starts from the incumbent `parent`."""
 
-    kind: ClassVar[str] = "experiment_claimed"
     experiment: int
     parent: str
     reverts: int | None = None
     retries: int | None = None
-
-    @property
-    def key(self) -> str:
-        return f"claimed:{self.experiment}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.put(Experiment(self.experiment, at, self.parent, self.reverts, self.retries, by))
@@ -52,15 +46,14 @@ class ExperimentClaimed:
             campaign.asked = replace(campaign.asked, begun=campaign.asked.begun + 1)
 
 
-@event
+@event("experiment_proposed", "proposed:{experiment}")
 @dataclass(frozen=True)
-class ExperimentProposed:
+class ExperimentProposed(Event):
     """What is to be tried. The new files stand beside the event in the same ledger commit.
 
     `edit` is a digest of what changes beside the constants in `changes`, empty where that is all.
     """
 
-    kind: ClassVar[str] = "experiment_proposed"
     experiment: int
     hypothesis: str
     category: str
@@ -76,27 +69,22 @@ class ExperimentProposed:
     edit: str = ""
     idea: int | None = None
 
-    @property
-    def key(self) -> str:
-        return f"proposed:{self.experiment}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(replace(campaign.experiments[self.experiment], proposal=self))
+        campaign.change(self.experiment, proposal=self)
         campaign.proposals_usd += self.cost_usd
         if self.idea is not None:
             campaign.ideas.proposed(self.idea, self.experiment)
 
 
-@event
+@event("proposal_revised", "revised:{experiment}:{revision}")
 @dataclass(frozen=True)
-class ProposalRevised:
+class ProposalRevised(Event):
     """The proposal as it came back: mended after a review or a crash. It takes the place of the one before, files
     and all.
 
     `round` is the round whose review or crash asked for it; `revision` counts from 1.
     """
 
-    kind: ClassVar[str] = "proposal_revised"
     experiment: int
     revision: int
     round: int
@@ -110,25 +98,20 @@ class ProposalRevised:
     paths: tuple[str, ...] = ()
     edit: str = ""
 
-    @property
-    def key(self) -> str:
-        return f"revised:{self.experiment}:{self.revision}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
         if experiment.proposal is None:
             raise ValueError("it was not proposed")
         revised = {name: getattr(self, name) for name in _REVISED}
         proposal = replace(experiment.proposal, **revised)
-        campaign.put(replace(experiment, proposal=proposal, revisions=self.revision))
+        campaign.change(self.experiment, proposal=proposal, revisions=self.revision)
 
 
-@event
+@event("candidate_built", "built:{experiment}:{round}")
 @dataclass(frozen=True)
-class CandidateBuilt:
+class CandidateBuilt(Event):
     """The commit under test. A further round is the same change on a newer incumbent, or a revised one."""
 
-    kind: ClassVar[str] = "candidate_built"
     experiment: int
     round: int
     parent: str
@@ -137,50 +120,39 @@ class CandidateBuilt:
     removed: int
     revision: int = 0
 
-    @property
-    def key(self) -> str:
-        return f"built:{self.experiment}:{self.round}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         before = campaign.experiments[self.experiment]
         old = before.candidate
-        campaign.put(
-            replace(
-                before,
-                candidate=self,
-                review=None,
-                decision=None,
-                decided_by="",
-                carried_over=old is not None and old.revision == self.revision,
-                commits=(*before.commits, self.commit),
-            )
+        campaign.change(
+            self.experiment,
+            candidate=self,
+            review=None,
+            decision=None,
+            decided_by="",
+            carried_over=old is not None and old.revision == self.revision,
+            commits=(*before.commits, self.commit),
         )
         campaign.candidates.discard(old.commit if old is not None else "")
         campaign.candidates.add(self.commit)
 
 
-@event
+@event("pull_opened", "opened:{experiment}")
 @dataclass(frozen=True)
-class PullOpened:
+class PullOpened(Event):
     """The experiment's pull request exists."""
 
-    kind: ClassVar[str] = "pull_opened"
     experiment: int
     pull: int
     branch: str
     url: str
 
-    @property
-    def key(self) -> str:
-        return f"opened:{self.experiment}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(replace(campaign.experiments[self.experiment], pull=self))
+        campaign.change(self.experiment, pull=self)
 
 
-@event
+@event("reviewed", "reviewed:{experiment}:{round}")
 @dataclass(frozen=True)
-class Reviewed:
+class Reviewed(Event):
     """The checker's word, before a second of training.
 
     `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
@@ -188,7 +160,6 @@ class Reviewed:
     that tells of it, where it has one.
     """
 
-    kind: ClassVar[str] = "reviewed"
     experiment: int
     round: int
     approved: bool
@@ -199,44 +170,35 @@ class Reviewed:
     remarks: tuple[dict[str, str], ...] = ()
     comment: int | None = None
 
-    @property
-    def key(self) -> str:
-        return f"reviewed:{self.experiment}:{self.round}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
-        campaign.put(replace(experiment, review=self, comment=self.comment or experiment.comment))
+        campaign.change(self.experiment, review=self, comment=self.comment or experiment.comment)
 
 
-@event
+@event("crash_sent_back", "sent_back:{experiment}:{round}")
 @dataclass(frozen=True)
-class CrashSentBack:
+class CrashSentBack(Event):
     """The candidate of `round` crashed in `run`, and its maker may mend it: no verdict yet.
 
     `reason` is class and reason of the failure. Two ends follow: a revised proposal, or the verdict.
     """
 
-    kind: ClassVar[str] = "crash_sent_back"
     experiment: int
     round: int
     run: str
     reason: str
 
-    @property
-    def key(self) -> str:
-        return f"sent_back:{self.experiment}:{self.round}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
-        campaign.put(replace(experiment, crashes=(*experiment.crashes, self)))
+        campaign.change(self.experiment, crashes=(*experiment.crashes, self))
 
 
-@event
+@event("experiment_decided", "decided:{experiment}:{round}:{land}")
 @dataclass(frozen=True)
-class ExperimentDecided:
+class ExperimentDecided(Event):
     """The verdict on one round, with its evidence. Effects are candidate minus incumbent."""
 
-    kind: ClassVar[str] = "experiment_decided"
+    figures: ClassVar = ("effect", "half_width", "sigma", "score", "against")
     experiment: int
     round: int
     verdict: Verdict
@@ -251,18 +213,6 @@ class ExperimentDecided:
     reason: str
     lesson: str
 
-    @property
-    def key(self) -> str:
-        return f"decided:{self.experiment}:{self.round}:{self.land}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
-        campaign.put(replace(experiment, decision=self, decided_by=experiment.decided_by or by))
-
-    @staticmethod
-    def softened(record: dict[str, Any]) -> dict[str, Any]:
-        """Leave out all figures of a verdict if one is beyond every measurement."""
-        figures = ("effect", "half_width", "sigma", "score", "against")
-        return (
-            record | dict.fromkeys(figures) if any(absurd(record.get(name)) for name in figures) else record
-        )
+        campaign.change(self.experiment, decision=self, decided_by=experiment.decided_by or by)

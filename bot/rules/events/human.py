@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from bot.rules.asking import asked_after
 from bot.rules.commands import GivenCommand
-from bot.rules.events.registry import event
+from bot.rules.events.registry import Event, event
+from bot.rules.experiment import asked_after
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
 
 
-@event
+@event("command_given")
 @dataclass(frozen=True)
-class CommandGiven:
+class CommandGiven(Event):
     """A human said `pause`, `resume`, `stop`, or a word about one experiment. `number` counts the commands.
 
     `source` names the comment where it was said, such as `comment:12345`: one comment gives one command.
     `text` is what else was said there, such as the reason of a `reject`.
     """
 
-    kind: ClassVar[str] = "command_given"
     number: int
     command: GivenCommand
     experiment: int | None = None
@@ -64,9 +63,9 @@ class CommandGiven:
             campaign.refused.setdefault(experiment, self.text)
 
 
-@event
+@event("idea_given", "idea:{source}")
 @dataclass(frozen=True)
-class IdeaGiven:
+class IdeaGiven(Event):
     """What somebody with the right to write wants tried, as it stood when it was given.
 
     `source` names the one labelling, comment or command that gave it, and `when` (ISO 8601, UTC) its time
@@ -74,7 +73,6 @@ class IdeaGiven:
     issue is the idea, and is closed with its outcome.
     """
 
-    kind: ClassVar[str] = "idea_given"
     number: int
     text: str
     source: str
@@ -83,83 +81,59 @@ class IdeaGiven:
     labelled: bool = False
     when: str = ""
 
-    @property
-    def key(self) -> str:
-        return f"idea:{self.source}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.ideas.give(self)
         if campaign.stopped is not None and campaign.stopped.reason == "exhausted":
             campaign.stopped = None  # there is something to try again
 
 
-@event
+@event("idea_withdrawn", "idea_withdrawn:{issue}:{when}")
 @dataclass(frozen=True)
-class IdeaWithdrawn:
+class IdeaWithdrawn(Event):
     """The label of an idea's issue was taken away, or the issue closed, at the time `when`."""
 
-    kind: ClassVar[str] = "idea_withdrawn"
     issue: int
     when: str
-
-    @property
-    def key(self) -> str:
-        return f"idea_withdrawn:{self.issue}:{self.when}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.ideas.withdraw(self.issue, self.when)
 
 
-@event
+@event("idea_passed", "idea_passed:{idea}:{proposer}")
 @dataclass(frozen=True)
-class IdeaPassed:
+class IdeaPassed(Event):
     """A proposer can't follow an idea, and those who gave it were told so. It waits for another proposer."""
 
-    kind: ClassVar[str] = "idea_passed"
     idea: int
     proposer: str
-
-    @property
-    def key(self) -> str:
-        return f"idea_passed:{self.idea}:{self.proposer}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.ideas.pass_by(self.idea, self.proposer)
 
 
-@event
+@event("human_asked", "asked:{number}:{turn}")
 @dataclass(frozen=True)
-class HumanAsked:
+class HumanAsked(Event):
     """The loop needs a human, and why. `turn` counts what was said while one issue is open."""
 
-    kind: ClassVar[str] = "human_asked"
     number: int
     turn: int
     reason: str
     detail: str
 
-    @property
-    def key(self) -> str:
-        return f"asked:{self.number}:{self.turn}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.asked, campaign.asks = asked_after(campaign.asked, self), self.number
 
 
-@event
+@event("human_told", "told:{number}:{turn}")
 @dataclass(frozen=True)
-class HumanTold:
+class HumanTold(Event):
     """The issue says so."""
 
-    kind: ClassVar[str] = "human_told"
     number: int
     turn: int
     issue: int
     url: str
-
-    @property
-    def key(self) -> str:
-        return f"told:{self.number}:{self.turn}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         asked = campaign.asked
@@ -167,17 +141,12 @@ class HumanTold:
             campaign.asked = replace(asked, told=asked.turn == self.turn, issue=self.issue, url=self.url)
 
 
-@event
+@event("human_answered", "answered:{number}")
 @dataclass(frozen=True)
-class HumanAnswered:
+class HumanAnswered(Event):
     """It is mended: the loop goes on, and the issue is closed."""
 
-    kind: ClassVar[str] = "human_answered"
     number: int
-
-    @property
-    def key(self) -> str:
-        return f"answered:{self.number}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.asked = None

@@ -1,83 +1,64 @@
-"""Events of an experiment's way onto the campaign's branch, and of its end."""
+"""Events of an experiment's way onto the campaign's branch and to its end, and of what carries gains to the base."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal
 
-from bot.rules.events.registry import event
+from bot.rules.events.registry import Event, event
+from bot.rules.experiment import Promotion
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
 
 
-@event
+@event("landing_held", "held:{experiment}:{round}")
 @dataclass(frozen=True)
-class LandingHeld:
+class LandingHeld(Event):
     """A confirmed improvement is not merged yet: `unread` merges wait for a reader, and `limit` may."""
 
-    kind: ClassVar[str] = "landing_held"
     experiment: int
     round: int
     unread: int
     limit: int
 
-    @property
-    def key(self) -> str:
-        return f"held:{self.experiment}:{self.round}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(replace(campaign.experiments[self.experiment], held=self.round))
+        campaign.change(self.experiment, held=self.round)
 
 
-@event
+@event("landing_begun", "landing:{experiment}:{round}")
 @dataclass(frozen=True)
-class LandingBegun:
+class LandingBegun(Event):
     """The campaign's branch is about to be moved to the experiment's commit: from here on no word stops it."""
 
-    kind: ClassVar[str] = "landing_begun"
     experiment: int
     round: int
 
-    @property
-    def key(self) -> str:
-        return f"landing:{self.experiment}:{self.round}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(replace(campaign.experiments[self.experiment], landing=self.round))
+        campaign.change(self.experiment, landing=self.round)
 
 
-@event
+@event("experiment_landed", "landed:{experiment}")
 @dataclass(frozen=True)
-class ExperimentLanded:
+class ExperimentLanded(Event):
     """The tested commit is the head of the campaign's branch."""
 
-    kind: ClassVar[str] = "experiment_landed"
     experiment: int
     commit: str
     previous: str
 
-    @property
-    def key(self) -> str:
-        return f"landed:{self.experiment}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(replace(campaign.experiments[self.experiment], landed=self))
+        campaign.change(self.experiment, landed=self)
         campaign.landed_as[self.commit] = self.experiment
         campaign.incumbents.append(self.commit)
 
 
-@event
+@event("experiment_finished", "finished:{experiment}")
 @dataclass(frozen=True)
-class ExperimentFinished:
+class ExperimentFinished(Event):
     """Nothing is left to do: pull request closed or merged, labelled, explained."""
 
-    kind: ClassVar[str] = "experiment_finished"
     experiment: int
-
-    @property
-    def key(self) -> str:
-        return f"finished:{self.experiment}"
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = replace(campaign.experiments[self.experiment], finished_at=at)
@@ -87,18 +68,65 @@ class ExperimentFinished:
         campaign.leases.pop(f"experiment:{experiment.number}", None)
 
 
-@event
+@event("experiment_read", "read:{experiment}")
 @dataclass(frozen=True)
-class ExperimentRead:
+class ExperimentRead(Event):
     """A human has read a merged experiment; `source` names how that is known, such as `review:12345`."""
 
-    kind: ClassVar[str] = "experiment_read"
     experiment: int
     source: str
 
-    @property
-    def key(self) -> str:
-        return f"read:{self.experiment}"
-
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.read.add(self.experiment)
+
+
+@event("promotion_opened", "promotion:{pull}")
+@dataclass(frozen=True)
+class PromotionOpened(Event):
+    """The pull request that carries the campaign's confirmed gains to its base branch exists."""
+
+    pull: int
+    url: str
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.promotions.append(Promotion(self.pull, self.url))
+
+
+@event("promotion_shown", "promotion:{pull}:shown:{turn}")
+@dataclass(frozen=True)
+class PromotionShown(Event):
+    """The promotion tells of the incumbent `head`. `digest` is of its text, so that it is not written twice;
+    `base` is where the base branch was then, and `turn` counts."""
+
+    pull: int
+    head: str
+    base: str
+    digest: str
+    turn: int
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        place, known = campaign.promotion_of(self.pull)
+        shown = replace(known, head=self.head, base=self.base, digest=self.digest, turn=self.turn)
+        campaign.promotions[place] = shown
+
+
+@event("promotion_ended", "promotion:{pull}:ended")
+@dataclass(frozen=True)
+class PromotionEnded(Event):
+    """The promotion is over, and `head` the last incumbent that it told of.
+
+    "closed" by a human it is not opened again until somebody asks; "empty" is one whose gains the base branch
+    got otherwise, or that were all taken out again. `merger` is who merged it: a human has read it then.
+    """
+
+    pull: int
+    state: Literal["merged", "closed", "empty"]
+    head: str
+    merger: Literal["human", "bot"] = "human"
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        place, known = campaign.promotion_of(self.pull)
+        campaign.promotions[place] = replace(known, state=self.state, head=self.head)
+        if self.state == "merged" and self.merger == "human" and self.head in campaign.incumbents:
+            held = set(campaign.incumbents[: campaign.incumbents.index(self.head) + 1])
+            campaign.read |= {e.number for e in campaign.landed() if e.landed and e.landed.commit in held}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from bot.rules.bounds import check_types, cut_costs
+from bot.rules.bounds import absurd, check_types, cut_costs
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
@@ -18,34 +19,47 @@ VERDICTS: tuple[Verdict, ...] = ("improved", "discarded", "inconclusive", "crash
 Direction = Literal["minimize", "maximize"]
 
 
-class Event(Protocol):
-    """What every event has: a frozen dataclass, registered by `event`.
+@dataclass(frozen=True)
+class Event:
+    """What every event is: a frozen dataclass, registered by `event`."""
 
-    `key` is made from what it records: the ledger holds each key once, so that a repeated append changes nothing. An
-    event whose figures earlier versions did not bound has a static `softened(record) -> record` too, for `read`.
-    """
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
     kind: ClassVar[str]
+    key_form: ClassVar[str]
+    figures: ClassVar[tuple[str, ...]] = ()
+    """Fields that earlier versions did not bound: if one is beyond every measurement, none of them is read."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """What it records, in short: the ledger holds each key once, so that a repeated append changes nothing."""
+        return self.key_form.format_map(vars(self))
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         """Change `campaign` as what happened changes it; `at` (ISO 8601, UTC) and `by` say when and by whom."""
 
+    @classmethod
+    def softened(cls, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a record without figures that earlier versions let in and no measurement can be."""
+        return (
+            record | dict.fromkeys(cls.figures) if any(absurd(record.get(n)) for n in cls.figures) else record
+        )
 
-KINDS: dict[str, type[Any]] = {}
+
+KINDS: dict[str, type[Event]] = {}
 """The class of each kind of event."""
-_Class = TypeVar("_Class", bound=type[Any])
+_Class = TypeVar("_Class", bound=type[Event])
 
 
-def event(cls: _Class) -> _Class:
-    """Register a class of events under its kind."""
-    if cls.kind in KINDS:
-        raise ValueError(f"two classes of events are of the kind {cls.kind}")
-    KINDS[cls.kind] = cls
-    return cls
+def event(kind: str, key: str = "") -> Callable[[_Class], _Class]:
+    """Register a class of events under its kind; `key` has places for its fields."""
+
+    def register(cls: _Class) -> _Class:
+        if kind in KINDS:
+            raise ValueError(f"two classes of events are of the kind {kind}")
+        cls.kind, cls.key_form = kind, key
+        KINDS[kind] = cls
+        return cls
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -90,8 +104,7 @@ def read(record: dict[str, Any]) -> Recorded:
     cls = KINDS.get(str(record.get("kind")))
     if cls is None:
         return from_json(record)
-    softened = getattr(cls, "softened", None)
-    return from_json(cut_costs(cls, record if softened is None else softened(record)))
+    return from_json(cut_costs(cls, cls.softened(record)))
 
 
 def _frozen(value: Any) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bot.base.text import web_address
-from bot.rules.asking import Asked
 from bot.rules.campaign import Campaign
-from bot.rules.experiment import Experiment
+from bot.rules.experiment import Asked, Experiment
 from bot.rules.stopping import reason_of
 from bot.tell.document import Block, Document, Line, Words, bullets, cut, linked, paragraph, say
 from bot.tell.numbers import gpu_hours, money
