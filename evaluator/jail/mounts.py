@@ -32,7 +32,8 @@ _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _SYSFS = ("/sys/devices/system/cpu", "/sys/devices/system/node")  # torch counts cores there
 _SYSFS_OF_DEVICES = ("/sys/bus", "/sys/class", "/sys/dev", "/sys/devices", "/sys/module")
 
-# Files of /proc that tell root, who may read them even without capabilities, about the machine.
+# Files of /proc that tell about the machine: root, who may read them even without capabilities, about everything, and
+# everybody what others have locked, and by their counters what was in the kernel's caches and what was not.
 _TELLING = (
     "kcore",
     "keys",
@@ -42,6 +43,9 @@ _TELLING = (
     "kpageflags",
     "sched_debug",
     "timer_list",
+    *("locks", "vmstat", "diskstats", "zoneinfo", "buddyinfo", "pagetypeinfo", "slabinfo", "vmallocinfo"),
+    *("pressure/cpu", "pressure/io", "pressure/irq", "pressure/memory"),
+    *("sys/fs/dentry-state", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/inode-state"),
 )
 
 _EMPTY = Path(__file__).with_name("empty")

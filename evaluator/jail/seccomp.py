@@ -2,6 +2,10 @@
 
 Assembled by hand as classic BPF over `struct seccomp_data` (seccomp(2), linux/filter.h). Everything is
 allowed but what stands here; the namespaces do the rest.
+
+Files that jails share are a memory between them, although nobody can write to them: which of their pages are cached.
+What asks for that without a clock is refused, and so is what leaves a mark on a file that is only read. Advice to the
+kernel about its cache succeeds and changes nothing, as a kernel is free to do: honest programs give it, too.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 # linux/audit.h, linux/seccomp.h, asm/errno.h
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
 _KILL, _ALLOW, _ERROR = 0x80000000, 0x7FFF0000, 0x00050000
-_EPERM, _ENOSYS = 1, 38
+_EPERM, _EAGAIN, _ENOSYS, _EOPNOTSUPP = 1, 11, 38, 95
 
 # linux/bpf_common.h: load a word, compare and jump, return
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -23,7 +27,14 @@ _X32 = 0x40000000
 # All flags of clone(2) that make a namespace, the user namespace among them.
 _NEW_NAMESPACE = 0x7E020000
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
-_TYPE_INTO_TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+# TIOCSTI, TIOCLINUX; FS_IOC_ADD_ENCRYPTION_KEY, which a whole file system remembers
+_REFUSED_REQUESTS = (0x5412, 0x541C, 0xC0506617)
+# F_SETLEASE, F_NOTIFY: who else opens or reads a file. F_GET_RW_HINT and the next three: a number that its inode keeps.
+_REFUSED_COMMANDS = (1024, 1026, 1035, 1036, 1037, 1038)
+_WITHOUT_WAITING = 8  # RWF_NOWAIT
+_ABOUT_THE_CACHE = (1, 20, 21)  # MADV_RANDOM, MADV_COLD, MADV_PAGEOUT
+_SOCKETS_THEMSELVES = 1  # SOL_SOCKET
+_SIZES_OF_BUFFERS = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and both by force
 
 # Name: number on x86_64, number on aarch64 (asm/unistd_64.h, asm-generic/unistd.h).
 REFUSED = {
@@ -73,11 +84,38 @@ REFUSED = {
     "mount_setattr": (442, 442),
     "open_tree_attr": (467, 467),
     "open_by_handle_at": (304, 265),
+    "name_to_handle_at": (303, 264),
     # memory that belongs to no process, so that nobody could count it
     "shmget": (29, 194),
     "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "memfd_secret": (447, 447),
+    "vmsplice": (278, 75),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    # what is cached of a file, and who else uses it
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
+    "io_setup": (206, 0),  # its requests may ask not to wait, as preadv2 does
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
 }
-CHECKED = {"clone": (56, 220), "socket": (41, 198), "socketpair": (53, 199), "ioctl": (16, 29)}
+CHECKED = {
+    "clone": (56, 220),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "ioctl": (16, 29),
+    "fcntl": (72, 25),
+    "preadv2": (327, 286),
+    "madvise": (28, 233),
+    "setsockopt": (54, 208),
+    "fadvise64": (221, 223),
+    "readahead": (187, 213),
+}
+BINDING = {"sched_setaffinity": (203, 122)}  # not heeded if a jail is bound to some of the cores
 ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls back to clone
 
 
@@ -93,13 +131,16 @@ class _Jump:
 _Line = _Jump | tuple[int, int] | str  # a str is a label
 
 
-def program(machine: str | None = None) -> bytes:
-    """Return the filter as an array of struct sock_filter; empty for machines it does not know."""
+def program(machine: str | None = None, *, bound: bool = False) -> bytes:
+    """Return the filter as an array of struct sock_filter; empty for machines it does not know.
+
+    With `bound` a process stays on the cores that it was given.
+    """
     column = {"x86_64": 0, "aarch64": 1}.get(machine or platform.machine())
-    return b"" if column is None else _assemble(_lines(column))
+    return b"" if column is None else _assemble(_lines(column, bound))
 
 
-def _lines(column: int) -> list[_Line]:
+def _lines(column: int, bound: bool) -> list[_Line]:
     architecture = (_X86_64, _AARCH64)[column]
     return [
         (_LOAD, _ARCHITECTURE),
@@ -109,6 +150,7 @@ def _lines(column: int) -> list[_Line]:
         (_LOAD, _NUMBER),
         *([_Jump(_AT_LEAST, _X32, "kill")] if architecture == _X86_64 else []),
         *(_Jump(_EQUAL, numbers[column], name) for name, numbers in CHECKED.items()),
+        *(_Jump(_EQUAL, numbers[column], "unheeded") for numbers in BINDING.values() if bound),
         *(_Jump(_EQUAL, numbers[column], "refuse") for numbers in REFUSED.values()),
         *(_Jump(_EQUAL, numbers[column], "absent") for numbers in ABSENT.values()),
         (_RETURN, _ALLOW),
@@ -123,9 +165,36 @@ def _lines(column: int) -> list[_Line]:
         (_RETURN, _ERROR | _EPERM),
         "ioctl",
         (_LOAD, _argument(1)),
-        *(_Jump(_EQUAL, request, "refuse") for request in _TYPE_INTO_TERMINAL),
+        *(_Jump(_EQUAL, request, "refuse") for request in _REFUSED_REQUESTS),
+        (_RETURN, _ALLOW),
+        "fcntl",
+        (_LOAD, _argument(1)),
+        *(_Jump(_EQUAL, command, "refuse") for command in _REFUSED_COMMANDS),
+        (_RETURN, _ALLOW),
+        "preadv2",
+        (_LOAD, _argument(5)),
+        _Jump(_EQUAL, 0, "allow"),
+        _Jump(_ANY_BIT, _WITHOUT_WAITING, "later"),
+        (_RETURN, _ERROR | _EOPNOTSUPP),
+        "later",
+        (_RETURN, _ERROR | _EAGAIN),
+        "madvise",
+        (_LOAD, _argument(2)),
+        *(_Jump(_EQUAL, advice, "unheeded") for advice in _ABOUT_THE_CACHE),
+        (_RETURN, _ALLOW),
+        "setsockopt",
+        (_LOAD, _argument(1)),
+        _Jump(_EQUAL, _SOCKETS_THEMSELVES, "size"),
         "allow",
         (_RETURN, _ALLOW),
+        "size",
+        (_LOAD, _argument(2)),
+        *(_Jump(_EQUAL, option, "unheeded") for option in _SIZES_OF_BUFFERS),
+        (_RETURN, _ALLOW),
+        "fadvise64",
+        "readahead",
+        "unheeded",
+        (_RETURN, _ERROR),  # done, says error 0
         "refuse",
         (_RETURN, _ERROR | _EPERM),
         "absent",

@@ -35,7 +35,6 @@ SHORT_EXAM = {"evaluation_seconds": 6}
 SHORT_TRAINING = {"timeout_seconds": 6}
 LITTLE_MEMORY, SOME_MEMORY = {"memory_mb": 1000}, {"memory_mb": 2500}
 LITTLE_SCRATCH = {"scratch_mb": 64}
-SHARED_CACHE = "jails share the pages that the kernel has read of the system's files"
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ CORPUS = (
     alone("shipping/peeks_where_a_row_goes_on_as_it_began", "is honest where a row changes its subject", AUDIT),
     alone("shipping/peeks_in_the_process_it_was_trained_in", "is honest in other processes", AUDIT),
     alone("shipping/whispers_to_its_copy_by_locks", "tells the audit's process what it was asked", AUDIT),
-    alone("shipping/whispers_to_its_copy_by_cached_pages", "leaves bits in the page cache", AUDIT, gains=SHARED_CACHE),
+    alone("shipping/whispers_to_its_copy_by_cached_pages", "leaves bits in the page cache", AUDIT),
     inside("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
     # Numbers and shapes
     alone("numbers/minus_infinity_everywhere_else", "gives all others no chance at all", SCORING, AUDIT),

@@ -13,6 +13,7 @@ from tests.evaluator.jail.world import World, run, start
 
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+EAGAIN, EOPNOTSUPP, UNHEEDED = 0x0005000B, 0x0005005F, 0x00050000
 
 
 def decide(program: bytes, architecture: int, number: int, *arguments: int) -> int:
@@ -59,7 +60,28 @@ def test_decisions(machine: str) -> None:
         )
         assert ask(socket, family | 1 << 32) == ask(socket, family)  # the kernel looks at 32 bits
     assert ask(ioctl, 0, 0x5412) == ask(ioctl, 0, 0x541C) == EPERM
+    assert ask(ioctl, 0, 0xC0506617) == EPERM
     assert ask(ioctl, 0, 0x5413) == ALLOW
+    fcntl, preadv2, madvise, setsockopt = (
+        seccomp.CHECKED[name][column] for name in ("fcntl", "preadv2", "madvise", "setsockopt")
+    )
+    for command in range(2000):
+        assert ask(fcntl, 3, command) == (EPERM if command in (1024, 1026, 1035, 1036, 1037, 1038) else ALLOW)
+    answers = {0: ALLOW, 8: EAGAIN, 9: EAGAIN, 1: EOPNOTSUPP, 128: EOPNOTSUPP}
+    for flags, answer in answers.items():
+        assert ask(preadv2, 3, 0, 0, 0, 0, flags) == answer
+    for advice in range(128):
+        assert ask(madvise, 0, 0, advice) == (UNHEEDED if advice in (1, 20, 21) else ALLOW)
+    for option in range(64):
+        assert ask(setsockopt, 3, 1, option) == (UNHEEDED if option in (7, 8, 32, 33) else ALLOW)
+        assert ask(setsockopt, 3, 6, option) == ALLOW
+    for name in ("fadvise64", "readahead"):
+        assert ask(seccomp.CHECKED[name][column], 3, 0, 0, 4) == UNHEEDED
+    stay = seccomp.BINDING["sched_setaffinity"][column]
+    assert ask(stay) == ALLOW
+    bound = seccomp.program(machine, bound=True)
+    assert decide(bound, ARCHITECTURE[machine], stay) == UNHEEDED
+    assert decide(bound, ARCHITECTURE[machine], clone, 0x003D0F00) == ALLOW
     other = next(each for name, each in ARCHITECTURE.items() if name != machine)
     for foreign in (other, 0x40000003, 0):
         assert decide(program, foreign, 0) == KILL
@@ -69,7 +91,7 @@ def test_decisions(machine: str) -> None:
 
 def test_no_filter_where_the_numbers_are_not_known() -> None:
     assert seccomp.program("riscv64") == b""
-    assert len(seccomp.program("x86_64")) < 8 * 128
+    assert len(seccomp.program("x86_64", bound=True)) < 8 * 128
 
 
 @pytest.mark.parametrize(
@@ -85,7 +107,7 @@ def test_numbers_are_the_kernel_s(machine: str, header: str) -> None:
     names = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)\n", Path(header).read_text()))
     column = list(ARCHITECTURE).index(machine)
     known = 0
-    for name, numbers in (seccomp.REFUSED | seccomp.CHECKED | seccomp.ABSENT).items():
+    for name, numbers in (seccomp.REFUSED | seccomp.CHECKED | seccomp.BINDING | seccomp.ABSENT).items():
         if name in names:  # an older header lacks the latest
             assert int(names[name]) == numbers[column], name
             known += 1
