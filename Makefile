@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 RUN := -n 2 --dist worksteal
+# The tests import the same modules in many processes: let those be compiled once, whatever this machine's habit.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
@@ -16,8 +18,8 @@ help: ## Show what can be made
 demo: $(READY) ## Watch a real campaign on this machine, from nothing to a report
 	$(BIN)/nocturne demo
 
-test: lint ## Run the tests (minutes), or those of one place only: T=tests/bot/test_loop.py
-	$(BIN)/pytest $(RUN) -m "not long and not doubles and not corpus and not slow" $(T)
+test: $(READY) ## Check and run the tests (minutes), or those of one place only: T=tests/bot/test_loop.py
+	@$(MAKE) --no-print-directory --jobs=2 lint quick
 
 test-all: $(READY) ## Run the long tests, and those of the test doubles (GitHub, Slack, Claude): T=PATH
 	$(BIN)/pytest $(RUN) -m "(long or doubles) and not slow and not alone" $(T) || test $$? = 5
@@ -31,6 +33,10 @@ test-corpus: $(READY) ## Run every cheat and every honest model, of which the ot
 
 test-slow: $(READY) ## Run what would take CI too long, such as a night of sixty experiments on GitHub
 	$(BIN)/pytest $(RUN) -m slow
+
+.PHONY: quick
+quick: $(READY)
+	$(BIN)/pytest $(RUN) -m "not long and not doubles and not corpus and not slow" $(T)
 
 lint: $(READY) ## Check style, types and generated files
 	$(BIN)/ruff check .

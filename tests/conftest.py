@@ -1,12 +1,18 @@
-"""What holds in every test: no credential stays anywhere, and a trainer in process scores the formula task."""
+"""What holds in every test: no credential stays anywhere, a trainer in process scores the formula task, and nothing
+waits for the disk."""
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bot.git import command as git_command
+from bot.git import remote as git_remote
+from bot.git import repository as git_repository
 from tests import leaks
 from tests.bot import trainer
 
@@ -14,6 +20,16 @@ from tests.bot import trainer
 @pytest.fixture(autouse=True, scope="session")
 def trainer_in_process() -> Iterator[None]:
     with trainer.installed():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """No test cuts the power: a process that is killed leaves what it wrote to the system."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        for place in (git_command, git_remote, git_repository):
+            patch.setattr(place, "durable_config", functools.cache(lambda: ()))
         yield
 
 
