@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.git.command import Damaged, Locked
 from bot.git.moving import Taken, sync_folder
-from bot.git.objects import FOLDER, SUBMODULE, commit_headers, read_tree
+from bot.git.objects import FOLDER, SUBMODULE, parse_commit, parse_tree
 from bot.git.store import Store
 from bot.git.transfer import PushResult, RefUpdate, track, tracking_ref
 
@@ -65,49 +65,43 @@ def share(source: Store, target: Store, commits: Sequence[str]) -> None:
     """
     folders: set[Path] = set()
     met = 0
-    ahead = [(commit, False) for commit in commits]
+    ahead: list[tuple[str, str, bytes | None]] = [("commit", commit, None) for commit in commits]
     while ahead:
-        commit, parents_are_there = ahead.pop()
-        if target.has(commit):
+        kind, sha, content = ahead.pop()
+        if target.has(sha):
             continue
-        if met > _MOST or not source.has(commit):
-            raise TooMuch
-        tree, parents = commit_headers(source, commit)
-        if not parents_are_there:
-            met += 1
-            ahead += [(commit, True), *((parent, False) for parent in parents)]
+        if content is None:  # else what it is made of is there by now
+            content = source.read(sha, kind)
+            met += kind == "commit"
+            if met > _MOST or (content is None and kind == "commit"):
+                raise TooMuch
+            if content is None:
+                raise Damaged(f"object {sha} is missing")
+            if kind != "blob":
+                ahead.append((kind, sha, content))
+                ahead += [(kind, part, None) for kind, part in _parts(kind, content)]
+                continue
+        place = target.loose_path(sha)
+        try:
+            place.parent.mkdir(exist_ok=True)
+            os.link(source.loose_path(sha), place)
+        except FileExistsError:
             continue
-        _share_tree(source, target, tree, folders)
-        _share_object(source, target, commit, folders)
+        except OSError:  # in a pack, on another disk, or a file system without links
+            target.write(kind, content)
+        else:
+            folders.add(place.parent)
     for folder in folders:
         sync_folder(folder)
 
 
-def _share_tree(source: Store, target: Store, tree: str, folders: set[Path]) -> None:
-    if target.has(tree):
-        return
-    for mode, sha in read_tree(source, tree).values():
-        if mode == FOLDER:
-            _share_tree(source, target, sha, folders)
-        elif mode != SUBMODULE:
-            _share_object(source, target, sha, folders)
-    _share_object(source, target, tree, folders)
-
-
-def _share_object(source: Store, target: Store, sha: str, folders: set[Path]) -> None:
-    """Give one object's file another name over there, or write it if it has no file of its own."""
-    if target.has(sha):
-        return
-    found = source.read_any(sha)
-    if found is None:
-        raise Damaged(f"object {sha} is missing")
-    place = target.loose_path(sha)
-    try:
-        place.parent.mkdir(exist_ok=True)
-        os.link(source.loose_path(sha), place)
-    except FileExistsError:
-        return
-    except OSError:  # in a pack, on another disk, or a file system without links
-        target.write(*found)
-    else:
-        folders.add(place.parent)
+def _parts(kind: str, content: bytes) -> list[tuple[str, str]]:
+    """Return kind and name of what a commit or a tree is made of; submodules are elsewhere."""
+    if kind == "commit":
+        tree, parents = parse_commit(content)
+        return [("tree", tree), *(("commit", parent) for parent in parents)]
+    return [
+        ("tree" if mode == FOLDER else "blob", part)
+        for _, mode, part in parse_tree(content)
+        if mode != SUBMODULE
+    ]

@@ -22,7 +22,7 @@ _SUBMODULE = "160000"
 
 def export_tree(store: Store, tree: str, commit: str, folder: Path) -> None:
     """Write the `tree` of `commit` into the empty `folder`; see `Git.export`."""
-    files = list(walk_tree(store, tree))
+    files = walk_tree(store, tree)
     for file in files:
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in file.path.split("/")):
             raise UserError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import attrgetter
 
 from bot.git.command import Damaged
 from bot.git.store import Store
@@ -12,6 +13,7 @@ from bot.rules.scope import FileChange
 
 FOLDER, SUBMODULE = b"40000", b"160000"  # modes, as trees hold them
 _NOTHING = (b"0", "0" * 40)
+Tree = dict[bytes, tuple[bytes, str]]  # {name: (mode, object)}, in git's order
 
 
 @dataclass(frozen=True)
@@ -24,44 +26,48 @@ class TreeEntry:
     sha: str
 
 
-@dataclass
-class _Folder:
-    """What changes below one folder: contents by name (None deletes), and folders by name."""
-
-    files: dict[bytes, bytes | None]
-    folders: dict[bytes, _Folder]
-
-
 def commit_headers(store: Store, commit: str) -> tuple[str, list[str]]:
     """Return the names of the tree and the parents that `commit` itself has written down."""
     content = store.read(commit, "commit")
     if content is None:
         raise Damaged(f"commit {commit} is missing")
+    return parse_commit(content)
+
+
+def parse_commit(content: bytes) -> tuple[str, list[str]]:
+    """Return the names of the tree and the parents in the content of a commit."""
     lines = content.partition(b"\n\n")[0].decode(errors="replace").split("\n")
     parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
     return lines[0].removeprefix("tree "), parents
 
 
-def read_tree(store: Store, tree: str) -> dict[bytes, tuple[bytes, str]]:
-    """Return a tree as {name: (mode, sha)}; raise `Damaged` if it is not here, or holds a name twice."""
-    entries: dict[bytes, tuple[bytes, str]] = {}
-    for name, mode, sha in _entries(store, tree):
+def read_tree(store: Store, tree: str) -> Tree:
+    """Return a tree by its names; raise `Damaged` if it is not here, or holds one of them twice."""
+    entries: Tree = {}
+    for name, mode, sha in read_entries(store, tree):
         if entries.setdefault(name, (mode, sha)) != (mode, sha):
             raise Damaged(f"tree {tree} holds {name!r} twice")
     return entries
 
 
-def _entries(store: Store, tree: str) -> Iterator[tuple[bytes, bytes, str]]:
-    """Yield name, mode and object of each entry of a tree."""
+def read_entries(store: Store, tree: str) -> list[tuple[bytes, bytes, str]]:
+    """Return name, mode and object of each entry of a tree; raise `Damaged` if it is not here."""
     content = store.read(tree, "tree")
     if content is None:
         raise Damaged(f"tree {tree} is missing")
+    return parse_tree(content)
+
+
+def parse_tree(content: bytes) -> list[tuple[bytes, bytes, str]]:
+    """Return name, mode and object of each entry in the content of a tree."""
+    entries = []
     at = 0
     while at < len(content):
         space = content.index(b" ", at)
         end = content.index(b"\0", space)
-        yield content[space + 1 : end], content[at:space], content[end + 1 : end + 21].hex()
+        entries.append((content[space + 1 : end], content[at:space], content[end + 1 : end + 21].hex()))
         at = end + 21
+    return entries
 
 
 def find_entry(store: Store, tree: str, path: str) -> tuple[bytes, str] | None:
@@ -77,33 +83,42 @@ def find_entry(store: Store, tree: str, path: str) -> tuple[bytes, str] | None:
     return found
 
 
-def walk_tree(store: Store, tree: str, prefix: bytes = b"", *, recursive: bool = True) -> Iterator[TreeEntry]:
-    """Yield the entries of a tree in git's order; with `recursive`, files of folders in the place of folders."""
-    for name, mode, sha in _entries(store, tree):
-        path = prefix + name
-        if recursive and mode == FOLDER:
-            yield from walk_tree(store, sha, path + b"/")
-        else:
+def walk_tree(store: Store, tree: str, prefix: bytes = b"", *, recursive: bool = True) -> list[TreeEntry]:
+    """Return the entries of a tree by their paths; with `recursive`, files of folders in the place of folders."""
+    found = []
+    ahead = [(prefix, tree)]
+    while ahead:
+        prefix, folder = ahead.pop()
+        for name, mode, sha in read_entries(store, folder):
+            if recursive and mode == FOLDER:
+                ahead.append((prefix + name + b"/", sha))
+                continue
             kind = {FOLDER: "tree", SUBMODULE: "commit"}.get(mode, "blob")
-            yield TreeEntry(path.decode(errors="surrogateescape"), _written(mode), kind, sha)
-
-
-def tree_changes(store: Store, old: str | None, new: str | None, prefix: bytes = b"") -> Iterator[FileChange]:
-    """Yield every file that differs between two trees (None: an empty one); only trees that differ are read."""
-    befores = read_tree(store, old) if old else {}
-    afters = read_tree(store, new) if new else {}
-    for name in sorted({*befores, *afters}):
-        before, after = befores.get(name, _NOTHING), afters.get(name, _NOTHING)
-        if before == after:
-            continue
-        if FOLDER in (before[0], after[0]):
-            below = [each[1] if each[0] == FOLDER else None for each in (before, after)]
-            yield from tree_changes(store, below[0], below[1], prefix + name + b"/")
-            before, after = (_NOTHING if each[0] == FOLDER else each for each in (before, after))
-        if before != after:
             path = (prefix + name).decode(errors="surrogateescape")
-            status = _status(before[0], after[0])
-            yield FileChange(path, status, _written(before[0]), _written(after[0]), before[1], after[1])
+            found.append(TreeEntry(path, _written(mode), kind, sha))
+    return sorted(found, key=attrgetter("path"))
+
+
+def tree_changes(store: Store, old: str, new: str) -> list[FileChange]:
+    """Return every file that differs between two trees, by path; only trees that differ are read."""
+    found = []
+    ahead: list[tuple[bytes, str | None, str | None]] = [(b"", old, new)]
+    while ahead:
+        prefix, *pair = ahead.pop()
+        befores, afters = (read_tree(store, tree) if tree else {} for tree in pair)
+        for name in befores.keys() | afters.keys():
+            before, after = befores.get(name, _NOTHING), afters.get(name, _NOTHING)
+            if before == after:
+                continue
+            if FOLDER in (before[0], after[0]):
+                below = [each[1] if each[0] == FOLDER else None for each in (before, after)]
+                ahead.append((prefix + name + b"/", below[0], below[1]))
+                before, after = (_NOTHING if each[0] == FOLDER else each for each in (before, after))
+            if before != after:
+                path = (prefix + name).decode(errors="surrogateescape")
+                modes = _written(before[0]), _written(after[0])
+                found.append(FileChange(path, _status(before[0], after[0]), *modes, before[1], after[1]))
+    return sorted(found, key=attrgetter("path"))
 
 
 def _status(before: bytes, after: bytes) -> str:
@@ -121,7 +136,40 @@ def write_tree(store: Store, base: str | None, files: Mapping[str, bytes | None]
 
     A file keeps the mode it had if that is a regular one; links and submodules become plain files.
     """
-    return _build(store, base, _as_folders(files)) or store.write("tree", b"")
+    changes: dict[bytes, dict[bytes, bytes | None]] = {b"": {}}  # by folder, then by name in it
+    for path, content in files.items():
+        check_path(path)
+        folder, _, name = path.encode(errors="surrogateescape").rpartition(b"/")
+        changes.setdefault(folder, {})[name] = content
+        while folder:
+            folder = folder.rpartition(b"/")[0]
+            changes.setdefault(folder, {})
+    trees: dict[bytes, Tree] = {}
+    for folder in sorted(changes):  # the one that holds another comes first
+        above, _, name = folder.rpartition(b"/")
+        mode, old = trees[above].get(name, _NOTHING) if folder else (FOLDER, base)
+        tree = trees[folder] = read_tree(store, old) if old and mode == FOLDER else {}
+        for name, new in sorted(changes[folder].items()):
+            if new is None:
+                tree.pop(name, None)
+            else:
+                mode = tree.get(name, _NOTHING)[0]
+                kept = mode if mode in (b"100644", b"100755") else b"100644"
+                tree[name] = kept, store.write("blob", new)
+    written = ""
+    for folder in sorted(changes, reverse=True):  # and is written last
+        above, _, name = folder.rpartition(b"/")
+        tree = trees[folder]
+        if tree or not folder:
+            # Git sorts a folder as if its name ended in a slash.
+            ordered = sorted(tree.items(), key=lambda each: each[0] + b"/" * (each[1][0] == FOLDER))
+            body = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(sha) for name, (mode, sha) in ordered)
+            written = store.write("tree", body)
+        if tree and folder:
+            trees[above][name] = FOLDER, written
+        elif trees[above].get(name, _NOTHING)[0] == FOLDER:
+            del trees[above][name]
+    return written
 
 
 def write_commit(
@@ -141,39 +189,3 @@ def check_path(path: str) -> None:
     bad = any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
     if bad or any(character in path for character in "\n\0"):
         raise ValueError(f"not a path inside a repository: {path!r}")
-
-
-def _as_folders(files: Mapping[str, bytes | None]) -> _Folder:
-    top = _Folder({}, {})
-    for path, content in sorted(files.items()):
-        check_path(path)
-        *folders, name = path.encode(errors="surrogateescape").split(b"/")
-        at = top
-        for folder in folders:
-            at = at.folders.setdefault(folder, _Folder({}, {}))
-        at.files[name] = content
-    return top
-
-
-def _build(store: Store, base: str | None, change: _Folder) -> str | None:
-    """Write this folder, children first, and return its name, None if nothing is left in it."""
-    entries = read_tree(store, base) if base else {}
-    for name, new in change.files.items():
-        if new is None:
-            entries.pop(name, None)
-            continue
-        mode = entries.get(name, _NOTHING)[0]
-        entries[name] = (mode if mode in (b"100644", b"100755") else b"100644", store.write("blob", new))
-    for name, folder in change.folders.items():
-        mode, old = entries.get(name, _NOTHING)
-        sha = _build(store, old if mode == FOLDER else None, folder)
-        if sha is not None:
-            entries[name] = (FOLDER, sha)
-        elif mode == FOLDER:
-            del entries[name]
-    if not entries:
-        return None
-    # Git sorts a folder as if its name ended in a slash.
-    ordered = sorted(entries.items(), key=lambda each: each[0] + b"/" if each[1][0] == FOLDER else each[0])
-    body = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(sha) for name, (mode, sha) in ordered)
-    return store.write("tree", body)

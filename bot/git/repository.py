@@ -151,11 +151,11 @@ class Git:
                 return []
             tree = entry[1]
         prefix = f"{folder}/".encode(errors="surrogateescape") if folder else b""
-        return list(git_objects.walk_tree(self.store, tree, prefix, recursive=recursive))
+        return git_objects.walk_tree(self.store, tree, prefix, recursive=recursive)
 
     def file_changes(self, base: str, head: str) -> list[FileChange]:
         """Return every file that differs, with modes and objects; nothing is read but trees."""
-        return list(git_objects.tree_changes(self.store, self._tree(base), self._tree(head)))
+        return git_objects.tree_changes(self.store, self._tree(base), self._tree(head))
 
     def tree_and_parents(self, commit: str) -> tuple[str, list[str]]:
         """Return the names of the tree and the parents that `commit` itself has written down."""
@@ -165,7 +165,7 @@ class Git:
         known = commit if _NAME.fullmatch(commit) else self.resolve(commit)
         if known is None:
             raise Damaged(f"commit {commit} is missing")
-        return self.tree_and_parents(known)[0]
+        return git_objects.commit_headers(self.store, known)[0]
 
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
         """Return the unified diff from `base` to `head`, of `paths` only where there are any."""

@@ -24,10 +24,10 @@ from bot.git.command import Damaged, raise_for_disk
 from bot.git.moving import Moves, in_the_way, move_refs, sync_folder
 
 _KINDS = {
-    ObjectType.COMMIT: "commit",
-    ObjectType.TREE: "tree",
-    ObjectType.BLOB: "blob",
-    ObjectType.TAG: "tag",
+    "commit": ObjectType.COMMIT,
+    "tree": ObjectType.TREE,
+    "blob": ObjectType.BLOB,
+    "tag": ObjectType.TAG,
 }
 
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without having it
@@ -61,17 +61,24 @@ class Store:
 
     # Objects
 
-    def read_any(self, sha: str) -> tuple[str, bytes] | None:
-        """Return (kind, content) of an object, None if it is not here; raise `Damaged` if it can't be read."""
+    def read(self, sha: str, kind: str) -> bytes | None:
+        """Return the content of an object of `kind` (commit, tree, blob, tag), None if there is none here.
+
+        Raises `Damaged` if it can't be read.
+        """
         if sha == _EMPTY_TREE:
-            return "tree", b""
+            return b"" if kind == "tree" else None
         for attempt in range(2):
             try:
-                loose = self._read_loose(sha)
-                if loose is not None:
-                    return loose
-                kind, content = self._repository.odb.read(sha)
-                return _KINDS[ObjectType(kind)], content
+                # What has a file of its own is read here: libgit2 1.9 never returns from one whose end is cut off.
+                with suppress(FileNotFoundError):
+                    said = zlib.decompress(self.loose_path(sha).read_bytes())
+                    if hashlib.sha1(said, usedforsecurity=False).hexdigest() != sha:
+                        raise ValueError("its content is another one's")
+                    header, _, content = said.partition(b"\0")
+                    return content if header.startswith(b"%s " % kind.encode()) else None
+                found, content = self._repository.odb.read(sha)
+                return content if found == _KINDS[kind] else None
             except KeyError:
                 if attempt or self._bring is None or not self._is_partial:
                     return None
@@ -80,25 +87,9 @@ class Store:
                 raise Damaged(f"object {sha} cannot be read: {error}") from error
         return None
 
-    def _read_loose(self, sha: str) -> tuple[str, bytes] | None:
-        """Read an object that has a file of its own: libgit2 1.9 never returns from one whose end is cut off."""
-        try:
-            said = zlib.decompress(self.loose_path(sha).read_bytes())
-        except FileNotFoundError:
-            return None
-        header, _, content = said.partition(b"\0")
-        if hashlib.sha1(said, usedforsecurity=False).hexdigest() != sha:
-            raise ValueError("its content is another one's")
-        return header.split(b" ")[0].decode(), content
-
     def loose_path(self, sha: str) -> Path:
         """Return where the file of an object is, if it has one of its own."""
         return self.folder / "objects" / sha[:2] / sha[2:]
-
-    def read(self, sha: str, kind: str) -> bytes | None:
-        """Return the content of an object of `kind` (commit, tree, blob, tag), None if there is none here."""
-        found = self.read_any(sha)
-        return found[1] if found is not None and found[0] == kind else None
 
     def size(self, sha: str) -> int:
         """Return how many bytes an object has, 0 if it is not here or can't be read."""

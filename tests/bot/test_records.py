@@ -64,14 +64,14 @@ def segment(git: Git, remote: str, number: int = 1) -> bytes:
 
 def count_reads(monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> None:
     """Note the bytes of every object that is read in process."""
-    real = Store.read_any
+    real = Store.read
 
-    def counted(store: Store, sha: str) -> tuple[str, bytes] | None:
-        found = real(store, sha)
-        sizes.append(len(found[1]) if found else 0)
+    def counted(store: Store, sha: str, kind: str) -> bytes | None:
+        found = real(store, sha, kind)
+        sizes.append(len(found or b""))
         return found
 
-    monkeypatch.setattr(Store, "read_any", counted)
+    monkeypatch.setattr(Store, "read", counted)
 
 
 def test_records_write_read_delete(git: Git, remote: str) -> None:

@@ -81,11 +81,11 @@ def test_an_object_whose_end_is_cut_off_is_damaged(git: Git) -> None:
     for size in (9_000, 3, 0):
         truncate(object_file(git.common_dir, name), size)
         with pytest.raises(Damaged, match=name):
-            Store(git.common_dir).read_any(name)
+            Store(git.common_dir).read(name, "blob")
     other = git.store.write("blob", b"x")
     object_file(git.common_dir, name).write_bytes(object_file(git.common_dir, other).read_bytes())
     with pytest.raises(Damaged, match="another one's"):
-        Store(git.common_dir).read_any(name)
+        Store(git.common_dir).read(name, "blob")
 
 
 def test_a_tree_that_holds_a_name_twice_is_damaged(git: Git) -> None:
