@@ -257,7 +257,7 @@ class LocalForge:
         return {name: content for name, content in sorted(named.items()) if content is not None}
 
     def _load(self, read: Callable[[Snapshot], Any]) -> Any:
-        return self._records.mending(lambda: read(self._records.load()))
+        return self._records.read(read)
 
     def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
         """See `Forge.reviewed`: there are no reviews here."""

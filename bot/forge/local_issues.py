@@ -42,7 +42,7 @@ class LocalIssues:
 
     def get(self, number: int) -> Issue:
         """See `Forge.get_issue`."""
-        return _issue(self._records.mending(lambda: _record(self._records.load(), number)))
+        return _issue(self._records.read(lambda now: _record(now, number)))
 
     def close(self, number: int, reason: CloseReason) -> None:
         """See `Forge.close_issue`."""

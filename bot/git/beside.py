@@ -71,12 +71,10 @@ def share(source: Store, target: Store, commits: Sequence[str]) -> None:
         if target.has(sha):
             continue
         if content is None:  # else what it is made of is there by now
-            content = source.read(sha, kind)
             met += kind == "commit"
-            if met > _MOST or (content is None and kind == "commit"):
+            if met > _MOST or (kind == "commit" and not source.has(sha)):
                 raise TooMuch
-            if content is None:
-                raise Damaged(f"object {sha} is missing")
+            content = source.read(sha, kind)
             if kind != "blob":
                 ahead.append((kind, sha, content))
                 ahead += [(kind, part, None) for kind, part in _parts(kind, content)]

@@ -45,6 +45,10 @@ class Damaged(Exception):
     """An object that must be there is missing or unreadable: what a power cut or a full disk leaves."""
 
 
+class Missing(Damaged):
+    """An object that is not here."""
+
+
 class Locked(Damaged):
     """A ref's lock file stays: its holder was killed, or takes long."""
 

@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 
 from bot.errors import UserError
-from bot.git.command import Damaged
 from bot.git.objects import TreeEntry, walk_tree
 from bot.git.store import Store
 
@@ -32,24 +31,17 @@ def export_tree(store: Store, tree: str, commit: str, folder: Path) -> None:
         # Links last: so nothing is ever written through one, whatever a hand-made tree holds.
         for file in files:
             if file.mode not in (_LINK, _SUBMODULE):
-                _write(_place(folder, file), _read(store, file), executable=file.mode == "100755")
+                _write(_place(folder, file), store.read(file.sha, "blob"), executable=file.mode == "100755")
         for file in files:
             if file.mode == _LINK:
                 place = _place(folder, file)
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(os.fsdecode(_read(store, file)))
+                place.symlink_to(os.fsdecode(store.read(file.sha, "blob")))
         for file in files:
             if file.mode == _SUBMODULE:  # an empty folder, as in a clone without submodules
                 _place(folder, file).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise _as_user_error(error, commit, folder) from None
-
-
-def _read(store: Store, file: TreeEntry) -> bytes:
-    content = store.read(file.sha, "blob")
-    if content is None:
-        raise Damaged(f"object {file.sha} ({file.path}) is missing")
-    return content
 
 
 def _place(folder: Path, file: TreeEntry) -> Path:

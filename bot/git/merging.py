@@ -12,7 +12,7 @@ from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.git import AUTHOR, Git
 from bot.git import objects as git_objects
-from bot.git.command import Damaged, git_output, git_version, raise_for_disk
+from bot.git.command import git_output, git_version, raise_for_disk
 
 OLDEST = (2, 38)  # https://git-scm.com/docs/git-merge-tree: --write-tree
 # The same two commits must come to the same tree whoever merges them.
@@ -73,8 +73,6 @@ def trees_between(git: Git, older: str, newer: str) -> dict[str, str]:
 def committed_at(git: Git, commit: str) -> datetime:
     """Return when `commit` was made, as it says itself."""
     content = git.store.read(commit, "commit")
-    if content is None:
-        raise Damaged(f"commit {commit} is missing")
     who = next(line for line in content.split(b"\n") if line.startswith(b"committer "))
     return datetime.fromtimestamp(int(who.split(b" ")[-2]), timezone.utc)
 

@@ -28,10 +28,7 @@ class TreeEntry:
 
 def commit_headers(store: Store, commit: str) -> tuple[str, list[str]]:
     """Return the names of the tree and the parents that `commit` itself has written down."""
-    content = store.read(commit, "commit")
-    if content is None:
-        raise Damaged(f"commit {commit} is missing")
-    return parse_commit(content)
+    return parse_commit(store.read(commit, "commit"))
 
 
 def parse_commit(content: bytes) -> tuple[str, list[str]]:
@@ -44,18 +41,10 @@ def parse_commit(content: bytes) -> tuple[str, list[str]]:
 def read_tree(store: Store, tree: str) -> Tree:
     """Return a tree by its names; raise `Damaged` if it is not here, or holds one of them twice."""
     entries: Tree = {}
-    for name, mode, sha in read_entries(store, tree):
+    for name, mode, sha in parse_tree(store.read(tree, "tree")):
         if entries.setdefault(name, (mode, sha)) != (mode, sha):
             raise Damaged(f"tree {tree} holds {name!r} twice")
     return entries
-
-
-def read_entries(store: Store, tree: str) -> list[tuple[bytes, bytes, str]]:
-    """Return name, mode and object of each entry of a tree; raise `Damaged` if it is not here."""
-    content = store.read(tree, "tree")
-    if content is None:
-        raise Damaged(f"tree {tree} is missing")
-    return parse_tree(content)
 
 
 def parse_tree(content: bytes) -> list[tuple[bytes, bytes, str]]:
@@ -89,7 +78,7 @@ def walk_tree(store: Store, tree: str, prefix: bytes = b"", *, recursive: bool =
     ahead = [(prefix, tree)]
     while ahead:
         prefix, folder = ahead.pop()
-        for name, mode, sha in read_entries(store, folder):
+        for name, mode, sha in parse_tree(store.read(folder, "tree")):
             if recursive and mode == FOLDER:
                 ahead.append((prefix + name + b"/", sha))
                 continue

@@ -133,10 +133,7 @@ class Git:
         entry = git_objects.find_entry(self.store, self._tree(commit), path)
         if entry is None or entry[0] in (git_objects.FOLDER, git_objects.SUBMODULE):
             return None
-        content = self.store.read(entry[1], "blob")
-        if content is None:
-            raise Damaged(f"object {entry[1]} ({path} in {commit}) is missing")
-        return content
+        return self.store.read(entry[1], "blob")
 
     def read_blobs(self, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:
         """Return {path: content} of several files of `commit`; as `read_blob`."""

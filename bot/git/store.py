@@ -20,7 +20,7 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType, RepositoryOpenFlag, SortMode
 
 from bot.errors import UserError
-from bot.git.command import Damaged, raise_for_disk
+from bot.git.command import Damaged, Missing, raise_for_disk
 from bot.git.moving import Moves, in_the_way, move_refs, sync_folder
 
 _KINDS = {
@@ -61,13 +61,13 @@ class Store:
 
     # Objects
 
-    def read(self, sha: str, kind: str) -> bytes | None:
-        """Return the content of an object of `kind` (commit, tree, blob, tag), None if there is none here.
+    def read(self, sha: str, kind: str) -> bytes:
+        """Return the content of an object of `kind` (commit, tree, blob, tag).
 
-        Raises `Damaged` if it can't be read.
+        Raises `Missing` if there is none here, and `Damaged` if it can't be read.
         """
-        if sha == _EMPTY_TREE:
-            return b"" if kind == "tree" else None
+        if sha == _EMPTY_TREE and kind == "tree":
+            return b""
         for attempt in range(2):
             try:
                 # What has a file of its own is read here: libgit2 1.9 never returns from one whose end is cut off.
@@ -76,16 +76,20 @@ class Store:
                     if hashlib.sha1(said, usedforsecurity=False).hexdigest() != sha:
                         raise ValueError("its content is another one's")
                     header, _, content = said.partition(b"\0")
-                    return content if header.startswith(b"%s " % kind.encode()) else None
+                    if not header.startswith(b"%s " % kind.encode()):
+                        break
+                    return content
                 found, content = self._repository.odb.read(sha)
-                return content if found == _KINDS[kind] else None
+                if found != _KINDS[kind]:
+                    break
+                return content
             except KeyError:
                 if attempt or self._bring is None or not self._is_partial:
-                    return None
+                    break
                 self._bring([sha])
             except (pygit2.GitError, OSError, ValueError, zlib.error) as error:
                 raise Damaged(f"object {sha} cannot be read: {error}") from error
-        return None
+        raise Missing(f"{kind} {sha} is missing")
 
     def loose_path(self, sha: str) -> Path:
         """Return where the file of an object is, if it has one of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -34,13 +35,13 @@ class Ledger:
         self.writer = writer
         self._on_note = on_note
         self._campaign = Campaign()
-        self._last_key: str | None = None
         self._noted: set[str] = set()
+        self._written: tuple[int, str | None] = (0, None)
+        """How many events the ledger had when it was folded, and the key of the last one."""
         self._waiting: list[tuple[Make, Files | None]] = []
+        self._asked = 0
         self._ahead: list[dict[str, object]] = []
         """What those that wait have made: applied to the campaign, and not written yet."""
-        self._asked = 0
-        self._written_key: str | None = None
         self._beside: dict[str, bytes] = {}
 
     def refresh(self) -> Campaign:
@@ -87,6 +88,10 @@ class Ledger:
             if later:
                 self._look_ahead()
             else:
+                if self._campaign.event_count:
+                    # What it objects to may have been put right by others meanwhile.
+                    with suppress(Exception):
+                        self._look_ahead()
                 state = self._store.append(self._records, lambda _: self._beside)
             done = True
         finally:
@@ -101,19 +106,16 @@ class Ledger:
 
     def _records(self, state: LedgerState) -> list[dict[str, object]]:
         """Return what those that wait make of the campaign as it is now, one after the other."""
-        done = len(state.events)
-        fits = done + len(self._ahead) == self._campaign.event_count
-        if self._ahead and not (fits and (not done or state.events[-1]["key"] == self._written_key)):
-            self._start_over()
-        if not self._ahead:
+        if _end_of(state) != self._written:
+            if self._ahead:
+                self._start_over()
             self._fold(state)
+            self._asked = 0
         self._look_ahead()
         return self._ahead
 
     def _look_ahead(self) -> None:
         """Have those that wait and were not asked yet make their events, and apply these."""
-        if not self._ahead:
-            self._written_key = self._last_key
         at = stamp(now())
         try:
             for make, files in self._waiting[self._asked :]:
@@ -134,13 +136,15 @@ class Ledger:
 
     def _forget_waiting(self, written: bool) -> None:
         """Nothing waits any more; what was not written is not known either."""
-        if self._ahead and not written:
+        if self._ahead and written:
+            self._written = self._campaign.event_count, str(self._ahead[-1]["key"])
+        elif self._ahead:
             self._start_over()
         self._waiting, self._asked = [], 0
         self._ahead, self._beside = [], {}
 
     def _start_over(self) -> None:
-        self._campaign, self._last_key = Campaign(), None
+        self._campaign, self._written = Campaign(), (0, None)
         self._asked, self._ahead, self._beside = 0, [], {}
 
     def write(self, files: Mapping[str, bytes], message: str) -> None:
@@ -157,12 +161,14 @@ class Ledger:
         return self._store.read_file(path) if waiting is None else waiting
 
     def _fold(self, state: LedgerState) -> Campaign:
-        """Apply the events that are new since the last fold; start over if the past was mended."""
-        done = self._campaign.event_count
-        if done > len(state.events) or (done and state.events[done - 1]["key"] != self._last_key):
-            self._campaign, done = Campaign(), 0
+        """Apply the events that are new since the last fold; start over if the past was changed."""
+        done, key = self._written
+        if done and _end_of(state, done) != (done, key):
+            self._start_over()
+            done = 0
         for record in state.events[done:]:
             self._apply(record)
+        self._written = _end_of(state)
         return self._campaign
 
     def _apply(self, record: dict[str, Any]) -> None:
@@ -174,4 +180,9 @@ class Ledger:
                 f" ({one_line(str(record.get('key')), 60)}: {one_line(str(error), 200)}): upgrade Nocturne, or"
                 f" revert the commit that wrote it to {REF}"
             ) from None
-        self._last_key = str(record["key"])
+
+
+def _end_of(state: LedgerState, most: int | None = None) -> tuple[int, str | None]:
+    """Return how many events there are, of the first `most` if it is given, and the key of the last one."""
+    events = state.events[:most]
+    return len(events), str(events[-1]["key"]) if events else None

@@ -63,13 +63,19 @@ class Records:
         self._was_here = False
         self._latest: Snapshot | None = None
 
-    def latest(self) -> Snapshot:
-        """Return the tree as it was last read or written here, without asking the remote again."""
-        return self._latest or self._load()
+    def read(self, look: Callable[[Snapshot], T], *, again: bool = True) -> T:
+        """Return what `look` says of the tree as it is on the remote now.
 
-    def load(self) -> Snapshot:
-        """Return the tree as it is on the remote now, repaired after a crash. Raises `RemoteUnreachable`."""
-        return self.mending(self._load)
+        With `again` False that is the tree as it was last read or written here. If `look` meets damage, the tree is
+        fetched anew and looked at once more. Raises `UserError` if that does not help, and `RemoteUnreachable`.
+        """
+        troubles = 0
+        while True:
+            try:
+                return look(self._load() if again or self._latest is None else self._latest)
+            except Damaged as error:
+                troubles += 1
+                self._fix(error, troubles)
 
     def update(
         self,
@@ -89,47 +95,44 @@ class Records:
         only if nobody else wrote since. "Nothing to do" is believed of the newest tree alone.
         """
         with alone(self.git.common_dir / "nocturne" / self._lock_name, _LOCK_PATIENCE):
-            for attempt in range(attempts):
-                if attempt:
-                    self._latest = None
-                done = self.mending(lambda: self._try(change, message, also))
+            attempt = troubles = 0
+            while attempt < attempts:
+                try:
+                    done = self._try(change, message, also)
+                except Damaged as error:
+                    troubles += 1
+                    self._fix(error, troubles)
+                    continue
                 if done is not None:
                     return done
+                self._latest, troubles = None, 0
                 # Being late again and again without anybody writing is a lock that a crash left behind.
                 if attempt % 5 == 4:
                     self._notes += drop_stale_locks(self.git, self.remote)
                 time.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**attempt) * (0.5 + random.random()))
+                attempt += 1
         raise UserError(
             f"could not write {self.ref} in {attempts} attempts: others write without pause, or a lock file"
             " was left in the remote's refs folder: run again in a minute"
         )
 
-    def mending(self, action: Callable[[], T]) -> T:
-        """Return what `action` returns; if it meets damage, fetch from the remote again and let it try again."""
-        said = ""
-        try:
-            for _ in range(3):
-                try:
-                    return action()
-                except Locked as error:
-                    said = str(error)
-                    self._doubt()
-                    self._notes += outlast_locks(self.git, self.remote)
-                except Damaged as error:
-                    said = str(error)
-                    self._doubt()
-                    self._notes.append(fetch_again(self.git, self.remote, self.ref, said))
-        except Damaged as error:
-            said = str(error)
-        raise UserError(
-            f"{self.ref} cannot be read, nor fetched from the remote ({said}): restore it from another clone, or"
-            f" see `git fsck` in {self.git.common_dir}"
-        )
-
-    def _doubt(self) -> None:
-        """Forget what was seen: the remote is asked again."""
+    def _fix(self, error: Damaged, times: int) -> None:
+        """Put right what an attempt has met, as far as that is possible; the third time in a row it is told."""
         self._latest = None
         self.git.look_again()
+        said = str(error)
+        try:
+            if isinstance(error, Locked):
+                self._notes += outlast_locks(self.git, self.remote)
+            else:
+                self._notes.append(fetch_again(self.git, self.remote, self.ref, said))
+        except Damaged as further:
+            said, times = str(further), 3
+        if times >= 3:
+            raise UserError(
+                f"{self.ref} cannot be read, nor fetched from the remote ({said}): restore it from another clone, or"
+                f" see `git fsck` in {self.git.common_dir}"
+            )
 
     def _note(self, notes: Sequence[str]) -> None:
         if self._on_note is None:
@@ -173,10 +176,21 @@ class Records:
         message: str | Callable[[], str],
         also: Callable[[Snapshot], Sequence[RefUpdate]] | None,
     ) -> Snapshot | None:
-        """Make one attempt; None if somebody else was first."""
-        now, files = self._wanted(change)
-        if not files:
-            return now
+        """Make one attempt; None if somebody else was first.
+
+        It goes on top of what was last seen here. What `change` objects to there may have been put right by others
+        meanwhile, and that nothing is to be done is believed of the newest tree alone.
+        """
+        now, files = self._latest, None
+        try:
+            files = change(now) if now is not None else None
+        except Exception:
+            now = None
+        if now is None or not files:
+            seen, now = now, self._load()
+            files = change(now) if seen is None or seen.commit != now.commit else None
+            if not files:
+                return now
         text = message if isinstance(message, str) else message()
         commit = self.git.commit_files(now.commit, files, text, datetime.now(timezone.utc))
         updates = [RefUpdate(self.ref, commit, now.commit), *(also(now) if also else ())]
@@ -192,22 +206,6 @@ class Records:
                 " branches whose names begin with nocturne/"
             )
         return None
-
-    def _wanted(self, change: Callable[[Snapshot], Files | None]) -> tuple[Snapshot, Files | None]:
-        """Return what `change` wants to write, and the tree that it goes on top of."""
-        seen = self._latest
-        if seen is not None:
-            try:
-                files = change(seen)
-            except Exception:  # whatever it objects to may have been put right by others meanwhile
-                seen = None
-            else:
-                if files:
-                    return seen, files
-        now = self._load()
-        if seen is not None and now.commit == seen.commit:
-            return now, None
-        return now, change(now)
 
     def _tidy(self, commit: str) -> None:
         """Let git pack what is ours to pack when it finds that due; asked at every 256th commit or so."""

@@ -70,7 +70,7 @@ class LedgerStore:
 
         Raises `UserError` for a ledger of a newer schema or with a broken line, and `RemoteUnreachable`.
         """
-        return self._records.mending(lambda: self._read(self._records.load()))
+        return self._records.read(self._read)
 
     def append(
         self, make: Callable[[LedgerState], Sequence[Mapping[str, Any]]], files: Files | None = None
@@ -113,17 +113,16 @@ class LedgerStore:
 
     def read_file(self, path: str) -> bytes | None:
         """Return a file that was written beside the events last read or written, None if there is none."""
-        return self._records.mending(lambda: self._records.latest().read(self._path(path)))
+        return self._records.read(lambda now: now.read(self._path(path)), again=False)
 
     def campaigns(self) -> list[str]:
         """Return the names of all campaigns in this ledger, sorted."""
 
-        def folders() -> list[str]:
-            commit = self._records.load().commit
-            entries = self._records.git.list_tree(commit, recursive=False) if commit else []
-            return sorted(entry.path for entry in entries if entry.kind == "tree")
+        def folders(now: Snapshot) -> list[str]:
+            entries = self._records.git.list_tree(now.commit, recursive=False) if now.commit else []
+            return [entry.path for entry in entries if entry.kind == "tree"]
 
-        return self._records.mending(folders)
+        return self._records.read(folders)
 
     # Reading
 
