@@ -60,7 +60,7 @@ def test_a_campaign_runs_to_its_end(
         verdict = decided[number]["verdict"]
         assert {"nocturne", f"nocturne:{verdict}"} <= {label.lower() for label in issue.labels}
         assert issue.state == "closed"
-        assert verdict in issue.body and "Runs" in issue.body
+        assert issue.body is not None and verdict in issue.body and "Runs" in issue.body
         assert (issue.pull is not None and issue.pull.merged is not None) == (number in landed)
     states = {(s.sha, s.context): (s.state, s.description) for s in contents.statuses}
     contexts = Counter(context for _, context in states)
@@ -69,7 +69,8 @@ def test_a_campaign_runs_to_its_end(
     )
     assert "pending" not in {state for state, _ in states.values()}
     for number, commit in landed.items():
-        assert f"({decided[number]['candidate_runs']}+" in states[commit, "nocturne/score"][1]
+        description = states[commit, "nocturne/score"][1]
+        assert description is not None and f"({decided[number]['candidate_runs']}+" in description
     assert [run.name for run in contents.check_runs.values()] == ["nocturne/report"] * experiments
 
     calls = [call for call in runner.github.calls[before:] if call.token_user != "alice"]

@@ -85,7 +85,7 @@ def campaign(rule: Decide, world: World, effect: float, draw: random.Random) -> 
     machine = Machine(world, draw)
     incumbent = [machine.run(0.0, 1), machine.run(0.0, 2)]
     groups: list[tuple[Scored, ...]] = []
-    ended = []
+    ended: list[tuple[str, int]] = []
     for number in range(EXPERIMENTS):
         candidate: list[Scored] = []
         began = machine.clock

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,8 @@ def gigabyte(vocabulary: int, gigabytes: float) -> tuple[float, float, float]:
     for _ in range(batches):
         np.copyto(target, source)
     copied = time.perf_counter() - began
-    return copied / size, *(pump(vocabulary, rows, batches, scored) / size for scored in (False, True))
+    moved, scored = (pump(vocabulary, rows, batches, scored) / size for scored in (False, True))
+    return copied / size, moved, scored
 
 
 def pump(vocabulary: int, rows: int, batches: int, scored: bool) -> float:
@@ -114,7 +116,7 @@ def pump(vocabulary: int, rows: int, batches: int, scored: bool) -> float:
     )
     theirs.close()
     line = Wire(ours, FROM_CANDIDATE, lambda end, to_write: time.sleep(0))
-    targets = np.zeros(rows * batches, np.int32)
+    targets: Any = np.zeros(rows * batches, np.int32)
     tally = Tally(targets, np.ones(vocabulary, np.int32))
     time.sleep(4)  # until it has imported torch
     began = time.perf_counter()

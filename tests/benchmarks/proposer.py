@@ -1,6 +1,6 @@
 """Compare the offline proposer with blind mutation on synthetic landscapes; no training, no torch.
 
-    python tests/benchmarks/proposer.py --experiments 30 --seeds 50
+    python -m tests.benchmarks.proposer --experiments 30 --seeds 50
 
 Each landscape is a sum of parabolas in log space over the constants of an autoresearch-like `train.py`.
 Three or four constants matter, two of them interact, some regions crash, and every measured effect has
@@ -18,9 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bot.agents.constants import changes_between, constant_values, literal_value, rewrite
 from bot.agents.offline.knobs import Knob, knobs_of

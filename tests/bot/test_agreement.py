@@ -19,6 +19,7 @@ import pytest
 
 from bot.agents.claude.transcripts import Conversations, folder_of
 from bot.agents.proposers.offline import OfflineProposer
+from bot.base.text import Clean
 from bot.forge import PullRequest
 from bot.loop.context import open_context
 from bot.tell.display import PlainDisplay
@@ -67,7 +68,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         context = open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
         campaign = context.ledger.refresh()
         assert campaign.promotion is not None
-        kept = Conversations(folder_of(context.git.common_dir, context.name), redact=lambda text: text)
+        kept = Conversations(folder_of(context.git.common_dir, context.name), redact=Clean)
         kept.begin(2, "reviewer", "word").said([{"type": "text", "text": "Is it <b>simpler</b>?"}])
         nocturne(top, "report", "--html", str(folder / "page.html"))
         yield Told(

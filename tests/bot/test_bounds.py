@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,11 @@ def test_a_file_that_is_no_handover_is_named_in_one_line(text: str, tmp_path: Pa
     path.write_text(text)
     ledger = types.SimpleNamespace(refresh=Campaign)
     context: Any = types.SimpleNamespace(**vars(CONTEXT), ledger=ledger)
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: handover.accept(context, path),
         lambda: handover.take_in(context, text, "artifact handover-1", of=1),
-    ):
+    )
+    for call in calls:
         with pytest.raises(UserError) as refused:
             call()
         said = str(refused.value)
@@ -188,7 +190,7 @@ def test_the_largest_measurements_overflow_nothing(direction: ev.Direction) -> N
             of = figures(night.campaign(), now=NOW, prior_sigma=SIGMA)
             assert report_html(of) and report_markdown(of)
             mine, theirs = (
-                [Scored(x, i, float(i)) for i, x in enumerate(xs)]
+                tuple(Scored(x, i, float(i)) for i, x in enumerate(xs))
                 for xs in ((first, second), (second, first))
             )
             known = Known((mine,), 1e-100, 3)

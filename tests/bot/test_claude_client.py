@@ -102,7 +102,7 @@ def test_answer_comes_as_data(table: Table) -> None:
     assert (reply.refused, reply.cut, reply.empty) == (False, False, False)
     request = table.api.calls[0].request
     assert request["stream"] is True and "temperature" not in request and "tool_choice" not in request
-    assert table.slept == table.notes == []
+    assert table.slept == [] and table.notes == []
 
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
@@ -188,7 +188,7 @@ def test_what_is_billed_is_what_the_server_used(table: Table, model: str) -> Non
 
 # ---- failures that pass ----
 
-PASSING = {
+PASSING: dict[str, minds.Said] = {
     "429": minds.status(429),
     "529": minds.status(529),
     "500": minds.status(500),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,10 +45,8 @@ class Maker:
         return Proposal(*words, files, changes, "script")
 
 
-def review(
-    answer: str, *, reason: str = "It does what it says.", remarks: list[object] | None = None
-) -> Said:
-    return use("review", {"answer": answer, "reason": reason, "remarks": remarks or []})
+def review(answer: str, *, reason: str = "It does what it says.", remarks: Sequence[object] = ()) -> Said:
+    return use("review", {"answer": answer, "reason": reason, "remarks": [*remarks]})
 
 
 @pytest.fixture

@@ -332,7 +332,7 @@ def test_settings_of_other_files_are_found_and_edited_alone(
             if isinstance(value, bool)
             else "'relu'"
             if isinstance(value, str)
-            else repr(value * 2)
+            else repr((value or 0) * 2)
         )
         site = next(each for each in sites_of(path, text) if each.name == name)
         changed = rewrite(text, {name: new}, path)

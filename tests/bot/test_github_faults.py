@@ -108,7 +108,7 @@ def jobs(
     """Do one experiment as the jobs of a workflow run do, each in a new clone, and start the next run."""
     handover = top.parent / f"{top.name}.json"
     reference = f"{repository.full_name}/{WORKFLOW_PATH}@refs/heads/main"
-    for name, value in (environ | {"GITHUB_WORKFLOW_REF": reference, "GITHUB_RUN_ID": "1"}).items():
+    for name, value in ({**environ, "GITHUB_WORKFLOW_REF": reference, "GITHUB_RUN_ID": "1"}).items():
         monkeypatch.setenv(name, value)
     for words in (
         ["propose", "--finish-first"],

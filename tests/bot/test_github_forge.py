@@ -107,7 +107,7 @@ def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
     forge.upsert_comment(number, "status", "looking")
     for state in ("pending", "success", "success"):
         for context in ("train", "score"):
-            forge.set_status(sha=second, context=context, state=state, description=state)  # type: ignore[arg-type]
+            forge.set_status(sha=second, context=context, state=state, description=state)
     for _ in range(2):
         assert forge.put_report(second, REPORT, is_new=True)
     assert forge.land(BASE, second, first) == "landed"
@@ -305,7 +305,11 @@ def test_the_head_of_a_closed_pull_request_is_there_for_everybody(home: Home, wo
 
 # Issues
 
-HUMAN = {"title": "A human, please", "body": "It crashed.", "labels": ("nocturne:needs-human",)}
+HUMAN: dict[str, Any] = {
+    "title": "A human, please",
+    "body": "It crashed.",
+    "labels": ("nocturne:needs-human",),
+}
 
 
 def issues(home: Home) -> list[Any]:

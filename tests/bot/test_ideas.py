@@ -100,7 +100,12 @@ def test_what_says_little_of_an_idea_is_tried_once_more(verdict: str) -> None:
 
 def test_of_several_labellings_the_last_one_counts_in_any_order() -> None:
     """Jobs write in any order: labelled, unlabelled, labelled again, another issue's untouched."""
-    told = [labelled(1, "T1"), IdeaWithdrawn(12, "T2"), labelled(2, "T3"), labelled(3, "T1", issue=13)]
+    told: list[IdeaGiven | IdeaWithdrawn] = [
+        labelled(1, "T1"),
+        IdeaWithdrawn(12, "T2"),
+        labelled(2, "T3"),
+        labelled(3, "T1", issue=13),
+    ]
     for order in itertools.permutations(told):
         ideas = after(order)
         assert waiting(ideas) == [2, 3], order

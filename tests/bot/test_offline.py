@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ast
 import random
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bot.agents.constants import canonical, constant_values, rewrite
 from bot.agents.offline.search import propose
 from bot.rules.proposal import Change, PastExperiment, Proposal
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import proposer as benchmark
+from tests.benchmarks import proposer as benchmark
 
 FILES = {"train.py": benchmark.SOURCE}
 

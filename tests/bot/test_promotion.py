@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -20,7 +21,7 @@ from bot.loop.taking_in import take_in
 from bot.rules import events as ev
 from bot.rules.stopping import Stop
 from tests.bot.repositories import CONFIG, git, kill_group, make_repository, nocturne, start
-from tests.bot.scripted import WINS, Loop, recorded, win
+from tests.bot.scripted import WHEN, WINS, Loop, recorded, win
 from tests.github import plumbing
 from tests.github.faults import Fault
 from tests.github.server import GitHub, serve
@@ -132,8 +133,10 @@ class on_github:
         }
         return Home(self.folder, top, environ, github)
 
-    def __exit__(self, *error: object) -> None:
-        self.serving.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.serving.__exit__(kind, error, where)
 
 
 def test_it_opens_at_the_first_merge_and_is_kept_up_to_date(home: Home) -> None:
@@ -240,7 +243,7 @@ def test_reverted_changes_are_left_out(home: Home) -> None:
 def test_nothing_untested_is_merged(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     base, context = home.base(), home.loop.context
-    mine = context.git.commit_files(home.loop.campaign.incumbent, {"notes.md": b"By hand"}, "By hand", _now())
+    mine = context.git.commit_files(home.loop.campaign.incumbent, {"notes.md": b"By hand"}, "By hand", WHEN)
     context.forge.push_branch("nocturne/main", mine)
     with pytest.raises(UserError, match="moves at this moment"):
         promote(home.again().context, merge=True)
@@ -264,12 +267,6 @@ def test_a_base_that_moved_is_not_overtaken(home: Home) -> None:
     assert home.promotion().state == "open"
 
 
-def _now():  # type: ignore[no-untyped-def]
-    from tests.bot.scripted import WHEN
-
-    return WHEN
-
-
 def configured(tmp_path: Path, text: str) -> Home:
     return Home(tmp_path, make_repository(tmp_path / "repo", config=f"{CONFIG}promotion: {text}\n"), {})
 
@@ -290,7 +287,7 @@ def test_the_bot_merges_where_the_configuration_says_so(tmp_path: Path) -> None:
     home.win(1, 0.002, score=1.0)
     base = home.base()
     for reason in ("crashes", "baseline", "paused"):
-        promote_at_stop(home.loop.context, home.loop.campaign, Stop(reason, "no"))  # type: ignore[arg-type]
+        promote_at_stop(home.loop.context, home.loop.campaign, Stop(reason, "no"))
         assert home.base() == base
     promote_at_stop(home.loop.context, home.loop.campaign, Stop("experiments", "1 is done"))
     assert home.base() == home.loop.campaign.incumbent == git(home.top, "rev-parse", "main")

@@ -50,18 +50,27 @@ def proposed(**said: Any) -> ev.ExperimentProposed:
 
 REMARK = {"path": "train.py", "line": "12", "text": "This reads the clock."}
 Place = Callable[[str], Mapping[str, Any]]
+
+
+def at(part: str, name: str) -> Place:
+    return lambda text: {part: {name: text}}
+
+
+def in_a_constant(name: str) -> Place:
+    return lambda text: {"proposal": {"changes": (proposed().changes[0] | {name: text},)}}
+
+
+def in_a_remark(name: str) -> Place:
+    return lambda text: {"review": {"remarks": ({**REMARK, name: text},)}}
+
+
 # Each place where somebody's words can stand: what of the experiment they are put into.
 PLACES: dict[str, Place] = {
     **{
-        name: (lambda text, name=name: {"proposal": {name: text}})
+        name: at("proposal", name)
         for name in ("hypothesis", "category", "reason", "expected_effect", "risk", "proposer")
     },
-    **{
-        f"constant's {name}": (
-            lambda text, name=name: {"proposal": {"changes": (proposed().changes[0] | {name: text},)}}
-        )
-        for name in ("name", "old", "new")
-    },
+    **{f"constant's {name}": in_a_constant(name) for name in ("name", "old", "new")},
     "constant's file": lambda text: {
         "proposal": {"changes": (proposed().changes[0], {"file": text, "name": "B", "old": "1", "new": "2"})}
     },
@@ -76,10 +85,7 @@ PLACES: dict[str, Place] = {
     "lesson": lambda text: {"decision": {"lesson": text}},
     "objection": lambda text: {"review": {"approved": False, "reasons": (text, text)}},
     "reviewer": lambda text: {"review": {"reviewer": text}},
-    **{
-        f"remark's {name}": (lambda text, name=name: {"review": {"remarks": ({**REMARK, name: text},)}})
-        for name in REMARK
-    },
+    **{f"remark's {name}": in_a_remark(name) for name in REMARK},
 }
 
 

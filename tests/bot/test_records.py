@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.base.process import run
 from bot.errors import UserError
 from bot.git import Git, RefUpdate, RemoteUnreachable
 from bot.git import command as git_command
@@ -374,11 +375,10 @@ def test_append_costs_the_same_at_100_000_events(
 
     calls: list[int] = []
     count_reads(monkeypatch, calls)
-    real = git_command.run
 
     def counted(command: Any, **options: Any) -> bytes:
         calls.append(len(options.get("stdin") or b""))
-        said = real(command, **options)
+        said: bytes = run(command, **options)
         calls[-1] += len(said)
         return said
 
@@ -410,10 +410,9 @@ def test_reading_after_somebody_elses_append_reads_the_last_segment_only(
     append(store, "new")
     read: list[int] = []
     count_reads(monkeypatch, read)
-    real = git_command.run
 
     def counted(command: Any, **options: Any) -> bytes:
-        said = real(command, **options)
+        said: bytes = run(command, **options)
         read.append(len(said))
         return said
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.tell.figures.campaign import figures
+from bot.tell.figures.rows import Row
 from bot.tell.figures.talks import talks_of
 from bot.tell.page import report_html
 from tests.bot.browser import CHROMIUM, DESKTOP, PHONE, Browser, browser
@@ -112,7 +113,7 @@ def test_every_column_sorts_both_ways_and_says_so(chrome: Browser, tmp_path: Pat
     rows = {row.number: row for row in figures(night.campaign(), now=NOW).rows}
     assert seen["start"] == sorted(rows, reverse=True)
     assert len(seen["heads"]) == 12
-    values = {
+    values: dict[str, Callable[[Row], Any]] = {
         "number": lambda r: r.number,
         "score": lambda r: r.score,
         "effect": lambda r: r.effect,
@@ -124,7 +125,7 @@ def test_every_column_sorts_both_ways_and_says_so(chrome: Browser, tmp_path: Pat
         "hypothesis": lambda r: r.hypothesis.lower(),
         "state": lambda r: r.state,
         "category": lambda r: r.category,
-        "net": lambda r: None if r.added is None else r.added - r.removed,
+        "net": lambda r: None if r.added is None else r.added - (r.removed or 0),
     }
     for name in seen["heads"]:
         # The order among equals is by number, and what is unknown comes last in both directions.

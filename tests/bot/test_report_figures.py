@@ -76,7 +76,7 @@ def test_gain_is_the_difference_of_means_with_a_one_sided_margin() -> None:
 
 def test_best_is_what_the_campaign_calls_best() -> None:
     for direction in ("minimize", "maximize"):
-        campaign = night_of(60, direction=direction).campaign()  # type: ignore[arg-type]
+        campaign = night_of(60, direction=direction).campaign()
         of, best = seen(campaign), campaign.best()
         assert of.best is not None and best is not None
         assert (of.best.commit, of.best.score) == pytest.approx(best)

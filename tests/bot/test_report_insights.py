@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.claude.transcripts import Conversations, folder_of
+from bot.base.text import Clean
 from bot.rules import events as ev
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.talks import PAGE, PART, TALK, talk_of, talks_of
@@ -103,7 +104,9 @@ def test_curves_to_begin_with_are_those_of_the_last_merges() -> None:
 
 def test_a_transcript_is_read_as_it_was_written(tmp_path: Path) -> None:
     """By the writer itself: what was said is there, in pieces, without the instructions."""
-    writer = Conversations(folder_of(tmp_path, "main"), redact=lambda text: text.replace("secret", "***"))
+    writer = Conversations(
+        folder_of(tmp_path, "main"), redact=lambda text: Clean(text.replace("secret", "***"))
+    )
     transcript = writer.begin(7, "proposer", "word")
     transcript.system("model", [{"text": "Instructions that are always the same."}], ["propose"])
     transcript.said(

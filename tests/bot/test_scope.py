@@ -20,15 +20,15 @@ from bot.rules.events import CandidateBuilt, ExperimentClaimed, ExperimentDecide
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
-from bot.rules.stages import STAGES, stage_of
+from bot.rules.stages import STAGES, Stage, stage_of
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository
 from tests.bot.storage import sh
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ANY = "1" * 40
-BEFORE_TRAINING = ("publish", "check")
-THROUGH = (*BEFORE_TRAINING, "train", "land")
+BEFORE_TRAINING: tuple[Stage, ...] = ("publish", "check")
+THROUGH: tuple[Stage, ...] = (*BEFORE_TRAINING, "train", "land")
 Make = Callable[[str, int], str]
 Entry = tuple[str, str] | None
 """Mode and object of one entry of a tree; None takes it away."""
@@ -82,7 +82,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
 
 
 def enter(
-    context: Context, make: Make, parent: str | None = None, stages: Sequence[str] = THROUGH
+    context: Context, make: Make, parent: str | None = None, stages: Sequence[Stage] = THROUGH
 ) -> Experiment:
     """Take a candidate that `make(incumbent, number)` committed by hand through the stages that are due.
 

@@ -212,7 +212,7 @@ def test_the_review_knows_seeds_and_mere_comments_in_every_format() -> None:
     ):
         said = review(editable=[path], base={path: text}, proposed={path: new}, tried={}).reasons
         assert any("It changes a seed" in each for each in said), path
-    said = review(
+    formatted = review(
         editable=["a.yaml"], base={"a.yaml": "lr: 1\n"}, proposed={"a.yaml": "# x\nlr: 1\n"}, tried={}
     )
-    assert said.reasons == ("Only comments or format change.",)
+    assert formatted.reasons == ("Only comments or format change.",)

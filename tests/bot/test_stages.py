@@ -217,7 +217,8 @@ def test_the_loop_does_what_status_says(stage: Stage, told: tuple[ev.Event, ...]
     """One merge, of experiment 7, waits for a reader, and no more may."""
     night = Night()
     night.experiment(7, "improved", "merged and not read")
-    for event in (ev.IncumbentMoved(BASE, night.incumbent, 0), ev.ExperimentClaimed(1, BASE), *told):
+    begun: tuple[ev.Event, ...] = (ev.IncumbentMoved(BASE, night.incumbent, 0), ev.ExperimentClaimed(1, BASE))
+    for event in begun + told:
         night.add(event)
     campaign = night.campaign()
     assert stage_of(campaign, campaign.experiments[1], 1) == stage

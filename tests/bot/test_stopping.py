@@ -32,7 +32,7 @@ def reason(campaign: Campaign, **limits: object) -> str | None:
 
 
 def test_nothing_set_never_stops() -> None:
-    assert reason(night_with(*["crashed"] * 30).campaign()) is None
+    assert reason(night_with(*(("crashed",) * 30)).campaign()) is None
 
 
 @pytest.mark.parametrize(

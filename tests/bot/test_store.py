@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.base.process import run
 from bot.errors import UserError
 from bot.git import Damaged, Git, RefUpdate
 from bot.git import command as git_command
@@ -103,10 +104,12 @@ def test_our_own_remote_shares_files_and_starts_no_git(git: Git, monkeypatch: py
     store = LedgerStore(git, remote, "main")
     append(store, "a")
     started: list[Any] = []
-    real = git_command.run
-    monkeypatch.setattr(
-        git_command, "run", lambda command, **more: started.append(command) or real(command, **more)
-    )
+
+    def noted(command: Any, **options: Any) -> bytes:
+        started.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(git_command, "run", noted)
     append(store, "b")
     assert keys(LedgerStore(git, remote, "main")) == ["a", "b"]
     assert started == []

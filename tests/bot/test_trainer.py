@@ -92,7 +92,12 @@ def test_another_task_is_left_to_the_evaluator(
 ) -> None:
     top = make_repository(tmp_path / "repo", files={"train.py": TRAIN, **files})
     asked: list[object] = []
-    monkeypatch.setattr(trainer, "_real", lambda *words: asked.append(words) or {"v": 1, "event": "error"})
+
+    def real(*words: object) -> dict[str, object]:
+        asked.append(words)
+        return {"v": 1, "event": "error"}
+
+    monkeypatch.setattr(trainer, "_real", real)
     trainer.run_evaluator([], order(make_repository(tmp_path / "plain"), tmp_path), tmp_path, asked.append)
     assert len(asked) > 1 and not any(isinstance(each, tuple) for each in asked)  # this one is scored here
     asked.clear()

@@ -15,13 +15,14 @@ from bot.agents.claude.client import Claude
 from bot.agents.claude.conversation import Conversation, result
 from bot.agents.claude.transcripts import ARTIFACT_FOLDER, KEPT, conversations, conversations_of, folder_of
 from bot.base.redact import HIDDEN, Redactor
+from bot.base.text import Clean
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.rules.campaign import Campaign
-from bot.rules.events import CampaignStarted, ExperimentClaimed
+from bot.rules.events import CampaignStarted, Event, ExperimentClaimed
 from tests.bot.repositories import git as shell_git
 from tests.bot.repositories import make_repository, nocturne, status
 from tests.bot.test_claude_client import MODEL, SYSTEM, TOOLS
@@ -175,7 +176,7 @@ def test_the_oldest_give_way(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     for number in range(KEPT + 5):
         (place / f"{number:06d}-proposer-x.md").write_text("old")
-    conversations(tmp_path / ".git", "main", {}, str).begin(900, "reviewer", "new")
+    conversations(tmp_path / ".git", "main", {}, Clean).begin(900, "reviewer", "new")
     assert len(list(place.iterdir())) == KEPT + 1
     assert conversations_of(tmp_path / ".git", "main", 900) == ["# Experiment 900: reviewer\n\n"]
 
@@ -186,7 +187,7 @@ def test_show_prints_it_or_says_where_it_is(tmp_path: Path) -> None:
     remote = choose_remote(git, "embedded", {})
     base = git.resolve("main")
     assert base is not None
-    begun = [
+    begun: list[Event] = [
         CampaignStarted("main", "main", base, "loss", "minimize", 0),
         ExperimentClaimed(1, base),
         ExperimentClaimed(2, base),

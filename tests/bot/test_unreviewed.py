@@ -50,6 +50,7 @@ from tests.bot.telling import (
     status_text,
 )
 from tests.bot.test_promotion import Home, on_github
+from tests.github.records import TokenKind
 
 
 def numbers(campaign: Campaign) -> list[int]:
@@ -282,7 +283,7 @@ def with_limit(loop: Loop, limit: int, **more: object) -> Loop:
     return loop
 
 
-def review(home: Home, login: str, experiment: int, event: str = "COMMENT", kind: str = "pat") -> None:
+def review(home: Home, login: str, experiment: int, event: str = "COMMENT", kind: TokenKind = "pat") -> None:
     assert home.github is not None
     pull = home.loop.campaign.experiments[experiment].pull
     assert pull is not None
@@ -381,7 +382,7 @@ def test_a_promotion_merged_by_the_bot_is_read_by_nobody(tmp_path: Path) -> None
     promote_at_stop(loop.context, loop.campaign, Stop("unreviewed", "1 merge waits"))
     assert loop.campaign.promotions[-1].state == "open", "a budget that is spent promotes nothing"
     promote_at_stop(loop.context, loop.campaign, Stop("experiments", "1 is done"))
-    assert loop.campaign.promotions[-1].state == "merged" and numbers(loop.campaign) == [1]
+    assert [each.state for each in loop.campaign.promotions] == ["merged"] and numbers(loop.campaign) == [1]
     home.win(2, 0.004, score=0.9)
     promote(home.again().context, merge=True)
     assert numbers(home.loop.campaign) == []

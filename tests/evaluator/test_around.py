@@ -156,7 +156,7 @@ def test_a_script_finds_its_packages_caches_and_no_more(home: Path, tmp_path: Pa
     repo = tmp_path / "repo"
     repo.mkdir()
     (repo / "bench.py").write_text(f"OUTSIDE = {str(home)!r}\n{LOOK}")
-    settings = {
+    settings: dict[str, object] = {
         "kind": "command",
         "command": ["python", "bench.py"],
         "metric": {"name": "value"},
@@ -259,6 +259,6 @@ def test_processes_find_each_other_by_loopback(tmp_path: Path) -> None:
     repo.mkdir()
     (repo / "bench.py").write_text(GROUP)
     words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "bench.py"]
-    settings = {"kind": "command", "command": words, "metric": {"name": "sum"}}
+    settings: dict[str, object] = {"kind": "command", "command": words, "metric": {"name": "sum"}}
     outcome = scored(repo, settings, tmp_path)
     assert outcome.last["event"] == "score" and outcome.last["score"] == 3.0, outcome.last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ def exam(gain: NDArray[np.float64], noise: float = 0.0, seed: int = 0) -> tuple[
     tokens = draw.integers(0, VOCABULARY, (ROWS, COLUMNS + 1)).astype(np.int32)
     truth = draw.exponential(2.0, ROWS * COLUMNS)
     said = np.maximum(truth - gain, 0.0) + noise * draw.standard_normal(len(truth))
-    lengths = np.full(ROWS * COLUMNS, 3, np.int32)
+    lengths: Any = np.full(ROWS * COLUMNS, 3, np.int32)
     audit = Audit(
         tokens[:, :-1],
         tokens[:, 1:].reshape(-1),
@@ -93,7 +95,7 @@ def test_looking_ahead_at_one_position_in_a_thousand_is_found() -> None:
         chosen = np.argsort(-gain)[: len(truth) // 1000]
         said = truth.copy()
         said[chosen] -= gain[chosen]
-        lengths = np.full(len(truth), 3, np.int32)
+        lengths: Any = np.full(len(truth), 3, np.int32)
         assert (truth - said).sum() / np.log(2) / lengths.sum() > 4 * 0.001
         audit = Audit(
             tokens[:, :-1], targets, lengths, said, min_effect=0.001, draw=np.random.default_rng(seed + 99)

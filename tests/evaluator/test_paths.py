@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ JAILS = ("bubblewrap", "none")
 
 
 def measured(
-    repo: Path, *words: str, home: Path | None = None, cwd: Path | None = None, **more: object
+    repo: Path, *words: str, home: Path | None = None, cwd: Path | None = None, **more: Any
 ) -> Outcome:
     """Run a command of kind `command` on `repo`."""
     given = {
@@ -279,7 +280,8 @@ def test_large_files_are_shown_and_not_copied(repo: Path, exported: Path, tmp_pa
         file.truncate(1 << 36)  # 64 GiB, of holes
     with (repo / "tracked.dat").open("wb") as file:
         file.truncate(1 << 27)
-    for tree, more in ((exported, {"repository": str(repo)}), (repo, {})):
+    trees: tuple[tuple[Path, dict[str, Any]], ...] = ((exported, {"repository": str(repo)}), (repo, {}))
+    for tree, more in trees:
         sizes = "os.path.getsize('data/large.bin') + os.path.getsize('tracked.dat')"
         code = f"import os; print('METRIC value=%d' % ({sizes}))"
         outcome = measured(tree, "python", "-c", code, scratch_mb=64, **more)
@@ -329,7 +331,7 @@ def test_ignored_data_is_the_locked_sides_alone_where_data_names_it(
     ],
 )
 def test_what_can_not_be_read_is_one_line(
-    repo: Path, exported: Path, home: Path, tmp_path: Path, given: dict[str, object], said: str
+    repo: Path, exported: Path, home: Path, tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
     fill(repo, tmp_path)
     outcome = measured(exported, "python", "bench.py", home=home, **{"repository": str(repo), **given})
@@ -405,7 +407,8 @@ def test_what_a_script_looks_for_in_the_home_is_named_with_the_key_that_shows_it
     assert missing.last["class"] == "error"
     assert f"`evaluator: {{read: [{named}]}}`" in missing.last["reason"]
     for key in ("read", "data"):
-        assert measured(repo, "python", "bench.py", home=home, **{key: [named]}).last["score"] == 7
+        given: dict[str, Any] = {key: [named]}
+        assert measured(repo, "python", "bench.py", home=home, **given).last["score"] == 7
 
 
 def test_what_no_home_has_or_what_looks_like_a_secret_is_not_offered(tmp_path: Path, home: Path) -> None:

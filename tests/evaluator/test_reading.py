@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ def test_losses_agree_with_torch_and_bytes_weigh() -> None:
 
 @pytest.mark.parametrize(("value", "row"), [(np.nan, 0), (np.inf, 3), (-np.inf, 7)])
 def test_logits_without_a_finite_loss_are_refused(value: float, row: int) -> None:
-    logits, targets = np.zeros((8, 4), np.float32), np.ones(8, np.int32)
+    logits: Any = np.zeros((8, 4), np.float32)
+    targets: Any = np.ones(8, np.int32)
     logits[row, 1] = value
     with pytest.raises(CandidateFailed) as caught:
         scoring.Tally(targets, np.ones(4, np.int32)).add(logits)

@@ -90,7 +90,8 @@ def test_batches_follow_the_seed_and_validation_does_not(
         x, y, _ = next(prepare.make_dataloader(tokenizer, rows, 128, split))
         assert x.shape == y.shape == (rows, 128)
         assert x[:, 1:].equal(y[:, :-1])
-        return x.tolist()
+        rows_of: list[list[int]] = x.tolist()
+        return rows_of
 
     assert first("train", "1") == first("train", "1") != first("train", "2")
     assert first("val", "1") == first("val", "2")

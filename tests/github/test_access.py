@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
+from collections.abc import Callable
 
 import pytest
+from github.Repository import Repository
 
 from bot.base.process import ProcessFailed, run
 from tests.github.context import PERMISSIONS, Context
@@ -46,7 +49,7 @@ def test_public_repositories_are_read_by_all_and_written_by_none(github: GitHub)
 @pytest.mark.parametrize("lacking", sorted(PERMISSIONS))
 def test_each_permission_is_asked_for(github: GitHub, context: Context, lacking: str) -> None:
     """A token without one permission fails where it is needed, and there only."""
-    wanted = {
+    wanted: dict[str, Callable[[Repository], object]] = {
         "contents": lambda r: r.create_git_ref("refs/heads/x", r.get_branch("main").commit.sha),
         "pull-requests": lambda r: r.create_pull("main", "exp-1", title="t"),
         "statuses": lambda r: r.get_commit("exp-1").create_status("success"),
@@ -62,7 +65,7 @@ def test_each_permission_is_asked_for(github: GitHub, context: Context, lacking:
     )
     for name, call in wanted.items():
         if name == lacking:
-            said = refused(lambda call=call: call(rest))  # type: ignore[misc]
+            said = refused(functools.partial(call, rest))
             assert (said.status, said.message) == (403, "Resource not accessible by integration")
             assert lacking.replace("-", "_") in said.headers["x-accepted-github-permissions"]
         else:

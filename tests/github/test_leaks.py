@@ -54,6 +54,11 @@ def unreachable(context: Context, text: str) -> None:
     file.unlink()
 
 
+def commit(context: Context, text: str) -> None:
+    context.commit(text, {"a": "b"})
+    context.push("exp-2")
+
+
 PLACES: dict[str, Callable[[Context, str], object]] = {
     "an issue": lambda context, text: context.rest.create_issue("t", body=f"see {text}"),
     "a comment": lambda context, text: context.rest.create_pull(
@@ -65,7 +70,7 @@ PLACES: dict[str, Callable[[Context, str], object]] = {
     "a check run": check_run,
     "an artifact": artifact,
     "a git object": unreachable,
-    "a commit": lambda context, text: (context.commit(text, {"a": "b"}), context.push("exp-2")),
+    "a commit": commit,
     "a file": lambda context, text: (context.path / "left").write_text(f"url = https://{text}@example.org"),
     "a header": lambda context, text: (
         (context.path / ".git/config")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import anthropic
 import pytest
+from anthropic.types import Message
 
 from tests.messages.conftest import Raw
 from tests.messages.minds import refusal, script, use, uses, words
@@ -306,12 +308,13 @@ def test_thinking_comes_back_unchanged_and_in_its_own_conversation(
     messages = talk(client)
     body = asking(*messages, tools=[LOOK])
     assert raw(body)[0] == 200
-    for edit, said in (
+    edits: tuple[tuple[Callable[[Any], object], str], ...] = (
         (lambda b: b["messages"][1]["content"][0].update(thinking="changed"), "Invalid `signature`"),
         (lambda b: b["messages"][0].update(content="another question"), "earlier turns changed"),
         (lambda b: b.update(system="another role"), "earlier turns changed"),
         (lambda b: b["tools"][0].update(description="Another."), "earlier turns changed"),
-    ):
+    )
+    for edit, said in edits:
         edited = copy.deepcopy(body)
         edit(edited)
         status, answer = raw(edited)
@@ -363,7 +366,8 @@ def test_answers_that_no_model_could_give_break_the_test(client: anthropic.Anthr
 
 def test_reasons_to_stop(client: anthropic.Anthropic, api: Api) -> None:
     def reason(**more: Any) -> str | None:
-        return client.messages.create(**asking(tools=[LOOK]) | more).stop_reason
+        message: Message = client.messages.create(**asking(tools=[LOOK]) | more)
+        return message.stop_reason
 
     api.mind = script(words("One. Two. Three."))
     assert reason() == "end_turn"

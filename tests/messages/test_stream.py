@@ -35,9 +35,9 @@ def test_events_come_in_order_and_hold_the_message(api: Api, client: anthropic.A
         if e.type == "content_block_delta" and hasattr(e.delta, "partial_json")
     ]
     assert json.loads("".join(pieces)) == {"number": 12}
-    whole = client.messages.create(**asking(tools=[LOOK])).to_dict()
+    whole: dict[str, Any] = client.messages.create(**asking(tools=[LOOK])).to_dict()
     with client.messages.stream(**asking(tools=[LOOK])) as stream:
-        streamed = stream.get_final_message().to_dict()
+        streamed: dict[str, Any] = stream.get_final_message().to_dict()
     for message in (whole, streamed):
         assert message.pop("id") and message["content"][-1].pop("id")  # each has its own
     assert streamed == whole

@@ -27,7 +27,7 @@ def copy_of_the_project(folder: Path) -> Path:
         [sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True, timeout=SECONDS
     )
     python = folder / ".venv/bin/python"
-    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(
         subprocess.run(asked, check=True, capture_output=True, text=True, timeout=SECONDS).stdout.strip()
     )
@@ -44,7 +44,7 @@ def is_caught(fault: Fault, folder: Path, python: Path) -> bool:
     path = folder / fault.file
     whole = path.read_text()
     marked = "long" if fault.long else "not long and not slow and not corpus"
-    command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", marked, *fault.tests]
+    command = [str(python), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", marked, *fault.tests]
     path.write_text(fault.applied(whole))
     try:
         done = subprocess.run(

@@ -19,7 +19,7 @@ from bot.forge import github_client
 from bot.git import patience
 from bot.github.workflows import WORKFLOW_PATH, caller
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
-from tests.github.records import Comment, Contents
+from tests.github.records import Comment, Contents, Role
 from tests.github.server import GitHub, Repository, serve
 
 NAME = "octo/models"
@@ -180,7 +180,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         nocturne(top, "run", "-n", "2", env=night.environ(folder / "none"))
         night.token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
         repository.sync()
-        for login, role in (("alice", "write"), ("mona", "maintain"), ("rita", "read"), ("tom", "triage")):
+        roles: dict[str, Role] = {"alice": "write", "mona": "maintain", "rita": "read", "tom": "triage"}
+        for login, role in roles.items():
             repository.collaborator(login, role)
         github.limits.workflow = 10**6
         night.keep()

@@ -14,6 +14,7 @@ from bot.commands.cli import main
 from bot.loop import judge
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import advance, propose_next
+from bot.loop.measure import measure
 from bot.loop.runner import Until, run_loop
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
@@ -148,7 +149,6 @@ def test_a_rejected_one_does_not_land_though_it_is_better(
 ) -> None:
     """The word comes while its run is in flight: the run counts, and changes nothing."""
     context = a_context(tmp_path, BETTER, BETTER)
-    measure = judge.measure
 
     def interrupted(*args: object, experiment: int | None, **more: object) -> object:
         if experiment == 1 and 1 not in context.ledger.refresh().refused:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bot.forge import BODY_LIMIT
+from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.tell.figures.campaign import figures
@@ -16,7 +17,7 @@ from tests.bot.telling import explanation, standing
 RULE = Rule()
 # What GitHub would act on, looked for in text as it is shown.
 ACTED_ON = re.compile(r"@\w|#\d|(?<!\u200d)://|(?<!\\)\]\(|(?<!\\)!\[|(?i:<script|<img|<!--)")
-VERDICTS = ("improved", "discarded", "inconclusive", "crashed", "rejected", "lost")
+VERDICTS: tuple[ev.Verdict, ...] = ("improved", "discarded", "inconclusive", "crashed", "rejected", "lost")
 
 
 def night(words: str = "Raise the rate") -> Campaign:

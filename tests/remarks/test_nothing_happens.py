@@ -43,7 +43,7 @@ def workflows() -> dict[str, str]:
     """Return the workflows of this project that others call, and those that `init` writes, by name."""
     found = {path.name: path.read_text() for path in called_by_others()}
     for form in ("one", "three"):
-        found[form] = caller(form=form, action=ACTION, campaign="main", labels=["gpu"], config="x.yml")  # type: ignore[arg-type]
+        found[form] = caller(form=form, action=ACTION, campaign="main", labels=["gpu"], config="x.yml")
     return found | {"commands": commands_caller(ACTION)}
 
 

@@ -17,7 +17,7 @@ from tests.evaluator.cheats import neighbourhood, traces
 from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, Cheat
 from tests.evaluator.cheats.neighbourhood import Neighbourhood
 from tests.evaluator.honest.test_honest import MODELS
-from tests.evaluator.honest.writing import SAME, STEPS, by_itself, repository, train_file
+from tests.evaluator.honest.writing import AMOUNT, SAME, STEPS, by_itself, repository, train_file
 from tests.evaluator.runs import Outcome, score
 
 PLAIN = MODELS / "plain.py"  # what the cheats are without their tricks
@@ -158,7 +158,7 @@ def tells_nothing(outcome: Outcome, out: Path, marker: str, honest: Mapping[str,
         assert last["traceback"] is None
     else:
         assert last["metrics"]["peak_memory_mb"] < 2 * honest["metrics"]["peak_memory_mb"]
-        assert {step for step, *_ in last["curve"]} <= set(range(STEPS["budget"]["amount"] + 1))
+        assert {step for step, *_ in last["curve"]} <= set(range(AMOUNT + 1))
         assert last["printed"].keys() == honest["printed"].keys()
 
 

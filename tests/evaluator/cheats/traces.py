@@ -39,9 +39,8 @@ def of_files(marker: str, *folders: Path) -> Iterator[str]:
     files that Python reads when it starts, with `marker` in them."""
     for folder in folders:
         yield from (str(path) for path in folder.rglob(f"*{marker}*"))
-    for shared in map(
-        Path, (*_SHARED, Path.home(), sysconfig.get_paths()["stdlib"], *site.getsitepackages())
-    ):
+    everybodys = (*_SHARED, str(Path.home()), sysconfig.get_paths()["stdlib"], *site.getsitepackages())
+    for shared in map(Path, everybodys):
         with contextlib.suppress(OSError):
             yield from (str(path) for path in shared.glob(f"*{marker}?*"))
         for name in ("sitecustomize.py", "usercustomize.py"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -127,7 +128,7 @@ def make_dataloader(tokenizer, B, T, split, kind):
 def test_loaders_are_what_they_are(tmp_path: Path) -> None:
     with served_by(tmp_path, COMMON + LOADERS) as prepare:
 
-        def loader(kind: str) -> object:
+        def loader(kind: str) -> Any:
             return prepare.make_dataloader(prepare.Tokenizer(), 2, 4, "train", kind)
 
         found = loader("dict")

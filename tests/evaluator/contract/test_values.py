@@ -51,7 +51,7 @@ def test_tensors_keep_their_types_and_shapes(tensor: torch.Tensor) -> None:
     found = there_and_back({"x": (tensor, 1)})["x"][0]
     assert found.dtype == tensor.dtype and found.shape == tensor.shape
     assert torch.equal(found.float(), tensor.float())
-    array = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    array: Any = np.arange(6, dtype=np.uint16).reshape(2, 3)
     assert np.array_equal(there_and_back([array])[0], array)
 
 

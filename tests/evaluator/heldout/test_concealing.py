@@ -112,7 +112,9 @@ def test_hidden_and_replaced_files_together_leave_no_window(tmp_path: Path) -> N
     for name, text in files.items():
         (root / name).write_text(text)
     codes = {
-        name: Path(py_compile.compile(str(root / name), doraise=True)) for name in files if ".py" in name
+        name: Path(py_compile.compile(str(root / name), doraise=True) or "")
+        for name in files
+        if ".py" in name
     }
     concealed = conceal(search([root], index), index, folder)
     assert set(concealed.replaced) == {root / "chance.py", root / "documented.py"}

@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -33,7 +34,10 @@ def zipped(data: bytes, kind: int = zipfile.ZIP_DEFLATED, before: bytes = b"") -
     return before + file.getvalue()
 
 
-def tarred(data: bytes, mode: str) -> bytes:
+Mode = Literal["w", "w:gz", "w:bz2", "w:xz"]
+
+
+def tarred(data: bytes, mode: Mode) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:
         for name, content in (("first.txt", prose(9, 500)), ("folder/second.bin", data)):
@@ -114,7 +118,8 @@ def test_neighbours_of_small_files_are_not_blamed_and_pieces_do_not_make_a_windo
 
 def test_links_pipes_and_closed_files_are_passed_over(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
-    root.mkdir(), outside.mkdir()
+    root.mkdir()
+    outside.mkdir()
     (outside / "copy").write_bytes(COPY)
     (root / "link").symlink_to(outside / "copy")
     (root / "folder").symlink_to(outside)

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evaluator import starter_files
@@ -24,7 +24,9 @@ PARTS = {
     "remembering": CHEATS / "remembering.py",
 }
 
-STEPS = {"budget": {"kind": "steps", "amount": 10}, "threads": 1}
+AMOUNT = 10
+BUDGET = {"kind": "steps", "amount": AMOUNT}
+STEPS: dict[str, object] = {"budget": BUDGET, "threads": 1}
 EVAL_TOKENS = 4096  # 32 rows: enough for the audit, and quick
 
 # A score with the same steps is the same but for the order in which float32 sums are made.
@@ -32,6 +34,11 @@ SAME = 1e-6
 
 _PART = re.compile(rf"(?m)^from ({'|'.join(PARTS)}) import .*\n")
 _TOLD = re.compile(r"(?m)^([A-Z_]+) = .*says the test")
+
+
+def instead(line: str) -> Callable[[re.Match[str]], str]:
+    """Return what puts `line` in the place of what a pattern found, backslashes included."""
+    return lambda _: line
 
 
 def train_file(source: Path, told: Mapping[str, object] | None = None) -> str:
@@ -47,7 +54,7 @@ def train_file(source: Path, told: Mapping[str, object] | None = None) -> str:
     text = _PART.sub(write_out, source.read_text())
     for name in _TOLD.findall(text):
         assert told is not None and name in told, f"{source}: {name}"
-        text = re.sub(rf"(?m)^{name} = .*$", lambda _, name=name: f"{name} = {told[name]!r}", text)
+        text = re.sub(rf"(?m)^{name} = .*$", instead(f"{name} = {told[name]!r}"), text)
     return text
 
 
@@ -63,7 +70,7 @@ def repository(folder: Path, train: str) -> Path:
 
 
 def by_itself(
-    repo: Path, budget: Mapping[str, object] = STEPS["budget"], env: Mapping[str, str] | None = None
+    repo: Path, budget: Mapping[str, object] = BUDGET, env: Mapping[str, str] | None = None
 ) -> float:
     """Run `python train.py` in `repo`, without an evaluator, and return the last score that it prints."""
     values = {

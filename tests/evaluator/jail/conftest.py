@@ -40,7 +40,8 @@ def host() -> Iterator[World]:
 )
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     """A jail, and the user who makes it."""
-    return request.param
+    jail, user = request.param
+    return jail, user
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from evaluator.jail.file_system import FileSystem
@@ -24,16 +25,17 @@ def jail_named(name: str) -> Jail:
     return Bubblewrap(found.bwrap, frozenset()) if name == "bubblewrap 0.6" else found
 
 
-def start(spec: dict, **options: object) -> subprocess.Popen:
+def start(spec: dict[str, Any], **options: Any) -> subprocess.Popen[Any]:
     """Start what `spec` says, with further options of Popen."""
-    paths = {key: tuple(map(Path, spec[key])) for key in ("read_only", "writable", "hidden")}
-    paths["read_only"] += running_paths() if spec["python"] else ()
+    read_only, writable, hidden = (tuple(map(Path, spec[key])) for key in ("read_only", "writable", "hidden"))
     file_system = FileSystem(
         scratch=Path(spec["scratch"]),
         scratch_bytes=spec["scratch_bytes"],
         replaced=tuple((Path(old), Path(new)) for old, new in spec["replaced"].items()),
         devices=spec["devices"],
-        **paths,
+        read_only=read_only + (running_paths() if spec["python"] else ()),
+        writable=writable,
+        hidden=hidden,
     )
     launch = jail_named(spec["jail"]).launch(
         [sys.executable if word == "PYTHON" else word for word in spec["command"]],
@@ -44,9 +46,10 @@ def start(spec: dict, **options: object) -> subprocess.Popen:
         fds=spec["fds"],
     )
     try:
-        return subprocess.Popen(
+        started: subprocess.Popen[Any] = subprocess.Popen(
             launch.argv, env=launch.env, pass_fds=launch.fds, preexec_fn=launch.in_new_process, **options
         )
+        return started
     finally:
         launch.close()
 

@@ -16,7 +16,9 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ORDER = json.loads(sys.argv[1])
 TREE, SCRATCH = Path(ORDER["tree"]), Path(ORDER["scratch"])
@@ -25,50 +27,50 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 FACTS: dict[str, object] = {}
 
 
-def attempt(name, what, *arguments):
+def attempt(name: str, what: Callable[..., object], *arguments: Any) -> None:
     try:
         FACTS[name] = what(*arguments)
     except OSError as error:
-        FACTS[name] = errno.errorcode.get(error.errno, type(error).__name__)
+        FACTS[name] = errno.errorcode.get(error.errno or 0, type(error).__name__)
 
 
-def connect(family, address):
+def connect(family: int, address: tuple[str, int] | str) -> str:
     with socket.socket(family) as out:
         out.settimeout(5)
         out.connect(address)
     return "connected"
 
 
-def resolve():
+def resolve() -> object:
     try:
         return socket.getaddrinfo("example.org", 80)
     except socket.gaierror:
         return "no name service"
 
 
-def send_far():
+def send_far() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         return out.sendto(b"x", ("192.0.2.1", 53))
 
 
-def call(number, *arguments):
+def call(number: int, *arguments: int) -> int:
     ctypes.set_errno(0)
-    done = LIBC.syscall(number, *(ctypes.c_long(each) for each in arguments))
+    done: int = LIBC.syscall(number, *(ctypes.c_long(each) for each in arguments))
     if done < 0:
         raise OSError(ctypes.get_errno(), "")
     return done
 
 
-def read(path):
+def read(path: str | Path) -> str:
     return Path(path).read_bytes().decode(errors="replace")
 
 
-def touch(folder):
+def touch(folder: str | Path) -> str:
     Path(folder, f"planted{os.getuid()}").write_text("x")
     return "written"
 
 
-def flood(folder):
+def flood(folder: str | Path) -> int:
     """Write until the folder is full; return how many bytes went in."""
     written = 0
     path = Path(folder, "flood")
@@ -86,7 +88,7 @@ def flood(folder):
     return written
 
 
-def writable_in_proc():
+def writable_in_proc() -> list[str]:
     """Files of /proc that could be opened for writing, our own processes' among them."""
     return [
         str(path)
@@ -97,7 +99,7 @@ def writable_in_proc():
     ]
 
 
-def processes():
+def processes() -> dict[str, str]:
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -108,27 +110,27 @@ def processes():
     return found
 
 
-def descriptors():
+def descriptors() -> list[int]:
     """Those open beyond 0, 1 and 2, without the one that listing them takes."""
     listed = list(Path("/proc/self/fd").iterdir())
     return [int(each.name) for each in listed if int(each.name) > 2 and each.is_symlink()]
 
 
-def said_about_us(field):
+def said_about_us(field: str) -> str:
     lines = read("/proc/self/status").splitlines()
     return next(line.split()[1] for line in lines if line.startswith(field))
 
 
-def names(folder):
+def names(folder: str | Path) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def as_another():
+def as_another() -> str:
     done = subprocess.run([TREE / "id", "-u"], capture_output=True, text=True)
     return done.stdout.strip()
 
 
-def main():
+def main() -> None:
     attempt("descriptors", descriptors)
     attempt("loopback", connect, socket.AF_INET, ("127.0.0.1", ORDER["port"]))
     attempt("abstract", connect, socket.AF_UNIX, "\0" + ORDER["abstract"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,7 @@ def ask(host: World, line: str, **env: str) -> str:
     """Return what `choose("none")` says where `line`, a shell's, runs it as "$@"."""
     words = ("PYTHON", "-I", "-c", _ASK.format(root=str(ROOT)))
     command = ("/bin/sh", "-c", f"{line}; exit $?", "sh", *words)
-    file_system = {"read_only": (str(ROOT / "evaluator"),)}
+    file_system: dict[str, Any] = {"read_only": (str(ROOT / "evaluator"),)}
     done = run("self", host.order(*command, env={"PATH": "/usr/bin:/bin"} | env, **file_system))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

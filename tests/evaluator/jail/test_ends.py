@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World) -> None
         process.stdout.close()
 
 
-def _stopped(process: subprocess.Popen) -> list[int]:
+def _stopped(process: subprocess.Popen[Any]) -> list[int]:
     """Stop a process, so that it has no more children, and return those it has."""
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)

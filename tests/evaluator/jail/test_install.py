@@ -46,7 +46,7 @@ def package(folder: Path, tools: Path, program: str) -> str:
     (folder / "content/usr/bin/bwrap").write_text(program)
     (folder / "content/usr/bin/bwrap").chmod(0o755)
     deb = folder / "bubblewrap_1_all.deb"
-    words = [tools / "dpkg-deb", "--build", folder / "content", deb]
+    words = [str(tools / "dpkg-deb"), "--build", str(folder / "content"), str(deb)]
     subprocess.run(words, check=True, capture_output=True, env={"PATH": os.defpath})
     return f"cp {deb} ."
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.jail import bubblewrap
+from evaluator.jail import bubblewrap, install
 from evaluator.jail import mounts as module
 from evaluator.jail.file_system import FileSystem
 from evaluator.jail.mounts import Mount, in_system, mounts
@@ -23,7 +23,7 @@ def made(
     read_only: tuple[str, ...] = (),
     writable: tuple[str, ...] = (),
     hidden: tuple[str, ...] = (),
-):
+) -> list[tuple[str, str]]:
     """Return the mounts below `folder` that a file system of names below `folder` becomes, but for folders."""
     file_system = FileSystem(
         read_only=tuple(folder / name for name in read_only),
@@ -145,7 +145,7 @@ def test_bubblewrap_may_lie_in_what_is_hidden(
     assert found is not None
     own = folder / "tree" / "data" / "bwrap"
     shutil.copy2(found.bwrap, own)
-    monkeypatch.setattr(bubblewrap.install, "find", lambda: str(own))
+    monkeypatch.setattr(install, "find", lambda: str(own))
     files = [folder / "tree" / f"{number}.txt" for number in range(bubblewrap._MANY)]
     for file in files:
         file.write_text("seen")

@@ -42,7 +42,7 @@ def _paths_of(python: str) -> tuple[str, ...]:
 def _runs(host: World, python: str) -> str:
     order = host.order(python, "-I", "-c", IMPORTS, read_only=_paths_of(python))
     process = start(order, stdout=-1, text=True)
-    said = process.communicate(timeout=60)[0]
+    said: str = process.communicate(timeout=60)[0]
     assert process.returncode == 0
     return said
 

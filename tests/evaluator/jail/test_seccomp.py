@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ def decide(program: bytes, architecture: int, number: int, *arguments: int) -> i
         if operation == 0x20:
             loaded = struct.unpack_from("=I", data, value)[0]
         elif operation == 0x06:
+            assert isinstance(value, int)
             return value
         else:
             test = {0x15: loaded == value, 0x35: loaded >= value, 0x45: loaded & value != 0}[operation]
@@ -169,7 +171,7 @@ def test_torch_trains_and_loads_data_with_workers(host: World) -> None:
 def test_torch_compiles(host: World) -> None:
     if not Path("/usr/bin/g++").exists():
         pytest.skip("torch.compile needs g++ on a CPU")
-    room = {
+    room: dict[str, Any] = {
         "scratch_bytes": 1 << 30,
         "file_bytes": 1 << 30,
         "open_files": 4096,

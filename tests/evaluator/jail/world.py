@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,9 +79,9 @@ class World:
             self.folder / "alias" / "package" / "masked.py",
         )
 
-    def order(self, *command: str, jail: str = "bubblewrap", **changes: object) -> Order:
+    def order(self, *command: str, jail: str = "bubblewrap", **changes: Any) -> Order:
         """Return an order with the usual file system of this world."""
-        usual: dict[str, object] = {
+        usual: dict[str, Any] = {
             "read_only": (
                 str(self.tree),
                 str(self.folder / "library"),
@@ -165,7 +166,7 @@ def run(user: str, order: Order, seconds: float = 60) -> subprocess.CompletedPro
     )
 
 
-def start(order: Order, **options: object) -> subprocess.Popen:
+def start(order: Order, **options: Any) -> subprocess.Popen[Any]:
     """Start `order` from this very process; the result is the process that the jail was launched as."""
     skip_unless_possible()
     return launcher.start(asdict(order), **options)
@@ -178,7 +179,7 @@ def _runs_as(user: str, command: list[str]) -> bool:
         return False
 
 
-def _as(user: str) -> dict:
+def _as(user: str) -> dict[str, Any]:
     who = {} if user == "self" else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     path = f"{os.environ['PATH']}:{BESIDE}"  # whichever Python it is, our bubblewrap is found
     return {**who, "cwd": "/", "env": {"PATH": path, "PYTHONPATH": str(ROOT), "HOST": SECRET}}
