@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.agents.formats import sites_of, write
-from bot.agents.formats.site import Kind
-from bot.agents.literals import Number, Value, canonical, literal_value, same_value
+from bot.agents.formats.site import Kind, Number, Value, canonical, literal_value, same_value
 from bot.rules.proposal import Change
 
 __all__ = [

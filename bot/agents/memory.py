@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from bot.agents.overlap import most_alike, words_of
+from bot.agents.novelty import most_alike, words_of
 from bot.agents.quoting import quoted
 from bot.base.text import one_line
 from bot.rules.campaign import Campaign

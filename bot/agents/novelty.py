@@ -10,6 +10,7 @@ other words is the reviewer's question, who sees the nearest experiments (`bot.a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,7 @@ from typing import Literal
 
 from bot.agents.constants import literal_value, rewrite
 from bot.agents.formats.plain import plain_text
-from bot.agents.literals import Value
-from bot.agents.overlap import overlap, words_of
+from bot.agents.formats.site import Value
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 Kind = Literal["edit", "constants", "words", "direction"]
@@ -177,3 +177,21 @@ def _outcome(past: PastExperiment) -> str:
 
 def _settings(changes: Sequence[Change]) -> str:
     return ", ".join(f"{change.name} to {change.new}" for change in changes)
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words and numbers of `text` in lower case; a name with underscores counts whole and in its parts."""
+    found = re.findall(r"[a-z0-9_.]*[a-z0-9]", text.lower())
+    return frozenset(part for word in found for part in (word, *word.split("_")) if part)
+
+
+def overlap(left: frozenset[str], right: frozenset[str]) -> float:
+    """Return the share of their words that two texts have in common, 0 to 1."""
+    return len(left & right) / len(left | right) if left and right else 0.0
+
+
+def most_alike(text: str, others: Mapping[int, str], most: int) -> Sequence[int]:
+    """Return the numbers of those of `others` that overlap most with `text`, the nearest and latest first."""
+    mine = words_of(text)
+    alike = {number: overlap(mine, words_of(other)) for number, other in others.items()}
+    return sorted((n for n in alike if alike[n] > 0), key=lambda n: (-alike[n], -n))[:most]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from bot.agents.memory import Memory
 from bot.agents.offline.space import Rules
 from bot.agents.skills import Skill
-from bot.rules.proposal import Idea, PastExperiment, Proposal
+from bot.rules.proposal import Idea, Opinion, PastExperiment, Proposal
 
 
 class Library(Protocol):
@@ -136,25 +136,6 @@ class Case:
     program: str
     library: Library
     may_revise: bool
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What a reviewer says of one line of the proposed file."""
-
-    path: str
-    line: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Opinion:
-    """A reviewer's word. `reviewer` says who spoke, and if a model did not, why not."""
-
-    answer: Literal["approve", "revise", "reject"]
-    reason: str
-    remarks: tuple[Remark, ...]
-    reviewer: str
 
 
 class Reviewer(Protocol):

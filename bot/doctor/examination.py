@@ -9,19 +9,18 @@ from bot.config import Evaluator
 from bot.doctor.finding import Finding, amber, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
-from bot.doctor.local_checks import tools
+from bot.doctor.local_checks import FILES, SEARCH, files, search, tools
 from bot.doctor.loop_conditions import (
     HOURS,
     REPEATS,
     TRUSTED,
     VERIFIED,
     affordable,
+    plan_of,
     repeats,
     trusted,
     verified,
 )
-from bot.doctor.plan import plan_of
-from bot.doctor.search import FILES, SEARCH, files, search
 from bot.doctor.slack_checks import SLACK, slack
 from bot.errors import UserError
 from bot.forge.github import GitHubForge

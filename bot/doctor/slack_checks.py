@@ -36,8 +36,7 @@ def slack(settings: NotifySettings, environ: Mapping[str, str]) -> list[Finding]
 
 
 def _app(token: str, channel: str, environ: Mapping[str, str]) -> Finding:
-    from bot.notify.slack_client import Client, Refused
-    from bot.notify.slack_errors import refusal
+    from bot.notify.slack_client import Client, Refused, refusal
 
     client = Client(token, environ)
     try:
@@ -62,7 +61,7 @@ def _app(token: str, channel: str, environ: Mapping[str, str]) -> Finding:
 
 
 def _hook(url: str) -> Finding:
-    from bot.notify.slack_errors import refusal
+    from bot.notify.slack_client import refusal
     from bot.notify.webhook import SlackWebhook
 
     said = SlackWebhook(url).probe()

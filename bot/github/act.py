@@ -25,7 +25,7 @@ from bot.rules.commands import CALL, AboutCampaign, AboutExperiment, ExperimentC
 from bot.rules.events import CommandGiven
 from bot.rules.human import objection
 from bot.tell.views.campaign import standing
-from bot.tell.views.explain import explanation
+from bot.tell.views.experiment import explanation
 from bot.tell.writers import markdown
 
 _LOOP = ("pause", "resume", "stop")  # of these the last one counts

@@ -25,8 +25,7 @@ from bot.rules.events import (
     Verdict,
 )
 from bot.rules.experiment import Experiment
-from bot.rules.human import is_due, refusal
-from bot.rules.unreviewed import unread, waits
+from bot.rules.human import is_due, refusal, unread, waits
 from bot.tell.document import paragraph
 from bot.tell.numbers import count
 from bot.tell.views.status import COMMENT, closing_comment, held_comment

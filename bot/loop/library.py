@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from bot.agents import memory
-from bot.agents.imports import missing_modules
 from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
+from bot.agents.sources import missing_modules
 from bot.base.text import clean_diff, one_line
 from bot.errors import UserError
 from bot.loop.context import Context

@@ -12,10 +12,9 @@ from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand, Gesture, meant_by
 from bot.rules.events import CommandGiven, ExperimentRead, PullOpened
 from bot.rules.experiment import Experiment
-from bot.rules.human import BY_HAND
-from bot.rules.unreviewed import unread
+from bot.rules.human import BY_HAND, unread
+from bot.tell.views.campaign import report_of
 from bot.tell.views.experiment import pull_body, pull_title
-from bot.tell.views.report import report_of
 from bot.tell.views.status import Stated, score_status, train_status
 from bot.tell.writers import markdown
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.agents.novelty import twin
-from bot.agents.protocol import Case, Opinion
+from bot.agents.protocol import Case
 from bot.agents.review import fingerprint, review
 from bot.base.text import clean, one_line
 from bot.errors import UserError
@@ -20,7 +20,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
 from bot.rules.events import Event, PackageWished, RejectionDrawn, Reviewed
 from bot.rules.experiment import Experiment
-from bot.rules.proposal import Change
+from bot.rules.proposal import Change, Opinion
 from bot.rules.rejections import is_drawn
 from bot.tell.views.review import review_of
 from bot.tell.views.status import COMMENT, begun_comment, review_status, scope_status

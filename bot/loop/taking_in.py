@@ -19,8 +19,8 @@ from bot.loop.settings import limits
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
+from bot.rules.human import in_hand
 from bot.rules.reasons import BASE
-from bot.rules.unreviewed import in_hand
 
 _PATHS = 5  # that are named of those in conflict
 _FORMER = 20  # incumbents that the base branch may have got by promotion

@@ -18,9 +18,8 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import MessageIntended
 from bot.rules.messages import Messages
 from bot.tell.charts.raster import progress_png
-from bot.tell.document import bullets, heading
+from bot.tell.document import Message, bullets, heading
 from bot.tell.figures.period import period
-from bot.tell.message import Message
 from bot.tell.views.morning import is_quiet, morning_message
 from bot.tell.views.news import Notice, noteworthy
 from bot.tell.words import corrected_words, score_words, title

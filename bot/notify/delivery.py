@@ -17,7 +17,7 @@ from bot.ledger.holder import is_dead
 from bot.notify.notifier import CannotLook, Notifier, NotSent, Unclear
 from bot.rules.campaign import Campaign
 from bot.rules.events import ChartShown, Event, MessageEnded, MessageIntended
-from bot.tell.message import Message
+from bot.tell.document import Message
 
 PATIENCE = timedelta(minutes=5)  # that a sender has; nobody sends after it
 Outcome = Literal["sent", "already", "elsewhere", "unknown"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import UserError
-from bot.tell.message import Message
+from bot.tell.document import Message
 from bot.tell.writers import markdown
 
 _MARK = "<!-- nocturne {key} -->"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.errors import UserError
-from bot.tell.message import Message
+from bot.tell.document import Message
 
 
 class NotSent(UserError):

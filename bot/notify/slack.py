@@ -9,9 +9,8 @@ from typing import Any
 
 from bot.config import NotifySettings
 from bot.notify.notifier import CannotLook, Notifier, NotSent
-from bot.notify.slack_client import Client, Refused
-from bot.notify.slack_errors import TOO_MUCH, refusal
-from bot.tell.message import Message
+from bot.notify.slack_client import TOO_MUCH, Client, Refused, refusal
+from bot.tell.document import Message
 from bot.tell.writers import slack
 
 EVENT = "nocturne_message"  # the metadata's type

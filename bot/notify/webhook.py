@@ -14,9 +14,17 @@ from bot.config import NotifySettings
 from bot.errors import UserError
 from bot.notify.notifier import CannotLook, Notifier, NotSent
 from bot.notify.slack import message_line
-from bot.notify.slack_client import LONGEST_WAIT, TIMEOUT, given_up, limited, never_left
-from bot.notify.slack_errors import PASSING, TOO_MUCH, refusal
-from bot.tell.message import Message
+from bot.notify.slack_client import (
+    LONGEST_WAIT,
+    PASSING,
+    TIMEOUT,
+    TOO_MUCH,
+    given_up,
+    limited,
+    never_left,
+    refusal,
+)
+from bot.tell.document import Message
 from bot.tell.writers import slack
 
 

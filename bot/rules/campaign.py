@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bot.rules.bills import Bills, Drafts
 from bot.rules.experiment import Asked, Experiment, Lease, Promotion
-from bot.rules.ideas import Ideas
+from bot.rules.ideas import Ideas, Wishes
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
 from bot.rules.variation import Scored, one_per_seed
-from bot.rules.wishes import Wishes
 
 if TYPE_CHECKING:
     from bot.rules import events as ev

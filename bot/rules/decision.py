@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.rules.events import Direction, ExperimentDecided, Verdict
-from bot.rules.exactness import ROUNDING, disagree
 from bot.rules.experiment import Experiment
-from bot.rules.statistics import Comparison
+from bot.rules.statistics import ROUNDING, Comparison, disagree
 from bot.rules.variation import Known, Reading, Scored, readings
 
 REPEATS = "the metric repeats exactly"

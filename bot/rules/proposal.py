@@ -1,9 +1,10 @@
-"""What a proposer hands over, and what it is told about earlier experiments."""
+"""What a proposer and a reviewer hand over, and what they are told about earlier experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,22 @@ class PastExperiment:
     parent_values: Mapping[str, str]
     reason: str = ""
     edit: str = ""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a reviewer says of one line of the proposed file."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A reviewer's word. `reviewer` says who spoke, and if a model did not, why not."""
+
+    answer: Literal["approve", "revise", "reject"]
+    reason: str
+    remarks: tuple[Remark, ...]
+    reviewer: str

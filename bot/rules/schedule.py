@@ -9,10 +9,10 @@ from datetime import datetime
 from bot.rules import reference
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Lease
+from bot.rules.human import in_hand
 from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.reasons import BASELINE, MACHINE
 from bot.rules.stopping import Limits, Stop, why_stop
-from bot.rules.unreviewed import in_hand
 
 
 @dataclass(frozen=True)

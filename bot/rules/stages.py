@@ -6,8 +6,7 @@ from typing import Literal, get_args
 
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
-from bot.rules.human import is_due
-from bot.rules.unreviewed import waits
+from bot.rules.human import is_due, waits
 
 Stage = Literal[
     "propose", "build", "publish", "check", "revise", "repair", "train", "audit", "rebase", "hold", "held", "land",

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Asked, Experiment
+from bot.rules.human import is_spent, unread
 from bot.rules.reasons import REASONS, Reason, known
-from bot.rules.unreviewed import is_spent, unread
 
 
 @dataclass(frozen=True)

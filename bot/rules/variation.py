@@ -18,8 +18,7 @@ from itertools import pairwise
 from operator import mul
 from statistics import fmean, median
 
-from bot.rules.exactness import repeats_exactly
-from bot.rules.statistics import Comparison, t_quantile
+from bot.rules.statistics import Comparison, repeats_exactly, t_quantile
 
 WINDOW = 20  # runs of earlier replicates that count, the newest
 _OWN = 12  # runs of the incumbent that are compared, the newest

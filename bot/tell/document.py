@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.base.text import clean, one_line
@@ -197,3 +197,28 @@ def paragraphs(text: str, limit: int = 3000) -> Document:
 
 def _looking(words: Words, look: Look) -> Words:
     return dataclasses.replace(words, look=look) if words.look == "plain" else words
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message. `key` names it for ever: nobody sends two of the same key.
+
+    `summary` is one line for a phone's lock screen; `body` is what stands below it.
+    """
+
+    key: str
+    title: str
+    summary: str
+    body: Document = ()
+
+    @property
+    def chart(self) -> str | None:
+        """What the message's picture shows, None if it has none."""
+        return next((block.shows for block in self.body if isinstance(block, Picture)), None)
+
+    def document(self, picture: str | None = None) -> Document:
+        """Return the whole message, with its picture if it lies somewhere by now."""
+        body = tuple(
+            replace(block, path=picture) if isinstance(block, Picture) else block for block in self.body
+        )
+        return (heading(self.title, 1), paragraph("**{}**", self.summary), *body)

@@ -36,8 +36,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bot.agents.memory import NEAREST
-from bot.agents.novelty import repeats
-from bot.agents.overlap import most_alike
+from bot.agents.novelty import most_alike, repeats
 from bot.rules.proposal import PastExperiment, Proposal
 
 LABELS = Path(__file__).with_name("novelty_labels.json")

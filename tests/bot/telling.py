@@ -11,19 +11,17 @@ from typing import Any, ParamSpec
 from rich.console import Console
 
 from bot.rules.campaign import Campaign
-from bot.tell.document import Block, Bullets, Document, Facts, Heading, Line
+from bot.tell.document import Block, Bullets, Document, Facts, Heading, Line, Message
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.promotion import PromotionFigures
-from bot.tell.message import Message
 from bot.tell.views import campaign as campaigns
 from bot.tell.views import (
     change,
-    curve,
     experiment,
-    explain,
     idea,
     need,
     promotion,
+    runs,
     status,
     verdict,
 )
@@ -42,7 +40,7 @@ def _in_markdown(view: Callable[P, Document]) -> Callable[P, str]:
 
 report_markdown = _in_markdown(campaigns.report)
 standing = _in_markdown(campaigns.standing)
-explanation = _in_markdown(explain.explanation)
+explanation = _in_markdown(experiment.explanation)
 pull_body = _in_markdown(experiment.pull_body)
 begun_comment = _in_markdown(status.begun_comment)
 closing_comment = _in_markdown(status.closing_comment)
@@ -50,7 +48,7 @@ held_comment = _in_markdown(status.held_comment)
 issue_body = _in_markdown(need.issue_body)
 outcome = _in_markdown(idea.outcome)
 change_text = _in_markdown(change.change)
-curve_text = _in_markdown(curve.curves)
+curve_text = _in_markdown(runs.curves)
 cost_text = _in_markdown(verdict.cost)
 
 

@@ -21,8 +21,7 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.config import Evaluator, parse
 from bot.doctor.local_checks import gpu, logs
-from bot.doctor.loop_conditions import affordable, repeats
-from bot.doctor.plan import ASSUMED_RUNS, Plan, plan_of
+from bot.doctor.loop_conditions import ASSUMED_RUNS, Plan, affordable, plan_of, repeats
 from bot.loop.context import open_context
 from bot.loop.settings import limits
 from bot.loop.start import ensure_started

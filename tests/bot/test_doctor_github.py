@@ -13,9 +13,8 @@ import pytest
 
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding
-from bot.doctor.github_checks import ACTIONS, BRANCHES, RUNNERS, VISIBILITY, WORKFLOW, bars, github
+from bot.doctor.github_checks import ACTIONS, BRANCHES, RUNNERS, VISIBILITY, WORKFLOW, bars, github, labels_of
 from bot.doctor.token_checks import RIGHTS, TOKEN
-from bot.doctor.workflow_file import labels_of
 from bot.forge.github_client import GitHubClient
 from bot.github.workflows import Form, caller
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne

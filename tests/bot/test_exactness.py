@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from bot.rules.exactness import repeats_exactly, step_of
-from bot.rules.statistics import pooled_noise
+from bot.rules.statistics import pooled_noise, repeats_exactly, step_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import yaml
 from bot.agents.constants import constant_values, rewrite
 from bot.agents.formats import LONGEST_FILE, sites_of
 from bot.agents.formats.plain import plain_text
-from bot.agents.literals import literal_value, same_value
+from bot.agents.formats.site import literal_value, same_value
 
 
 def found(path: str, text: str) -> dict[str, str]:

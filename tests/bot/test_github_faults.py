@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from bot.agents.constants import changes_between
-from bot.agents.protocol import Case, Opinion, Question, Remark
+from bot.agents.protocol import Case, Question
 from bot.commands.cli import main
 from bot.config import CONFIG_PATH
 from bot.forge import github as github_forge
@@ -29,7 +29,7 @@ from bot.git import patience
 from bot.github.workflows import WORKFLOW_PATH, caller
 from bot.loop.context import open_context
 from bot.loop.runner import Until, run_loop
-from bot.rules.proposal import Proposal
+from bot.rules.proposal import Opinion, Proposal, Remark
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import SCORE, TRAIN, git, make_repository
 from tests.github.faults import Fault, Faults

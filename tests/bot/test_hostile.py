@@ -24,16 +24,15 @@ from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
 from bot.tell.charts.svg import progress_svg
 from bot.tell.display import PlainDisplay, TerminalDisplay
-from bot.tell.document import Code, Words, bullets
+from bot.tell.document import Code, Message, Words, bullets
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.period import period
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.figures.results import results_tsv
 from bot.tell.figures.talks import Talk
-from bot.tell.message import Message
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
-from bot.tell.views.explain import explanation as explain
+from bot.tell.views.experiment import explanation as explain
 from bot.tell.views.morning import morning_message
 from bot.tell.views.news import noteworthy
 from bot.tell.views.promotion import promotion_title

@@ -26,7 +26,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
 from bot.tell.views.change import FileLines, files_of
-from bot.tell.views.curve import ROWS
+from bot.tell.views.runs import ROWS
 from bot.tell.views.status import score_status
 from tests.bot.campaigns import Night, commit_of, night_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository

@@ -13,12 +13,12 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.agents.protocol import Opinion
 from bot.base.text import one_line
 from bot.forge import BODY_LIMIT, DESCRIPTION_LIMIT
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
 from bot.rules.decision import Rule
+from bot.rules.proposal import Opinion
 from bot.tell import sentences
 from bot.tell.document import code
 from bot.tell.views.experiment import TITLE_LIMIT, pull_title

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.agents.protocol import Opinion
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import decide_experiment, propose_next, train_apart
@@ -18,6 +17,7 @@ from bot.loop.render import figures_of
 from bot.loop.review import draw
 from bot.loop.runner import Until, run_loop
 from bot.rules.events import Reviewed
+from bot.rules.proposal import Opinion
 from bot.rules.rejections import is_drawn, outcome_of
 from bot.rules.statistics import Comparison
 from bot.tell.display import PlainDisplay

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.protocol import Opinion, Remark
 from bot.git import Git
 from bot.loop.context import open_context
 from bot.loop.jobs import propose_next
 from bot.rules.events import Reviewed
+from bot.rules.proposal import Opinion, Remark
 from bot.tell.display import PlainDisplay
 from bot.tell.views.review import lines_shown, review_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.agents.claude.role import MAX_TOKENS
+from bot.agents.claude.settings import MAX_TOKENS
 from bot.agents.proposers.offline import OfflineProposer
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.agents.imports import missing_modules
 from bot.agents.review import GrowthLimits, Review, fingerprint, review
+from bot.agents.sources import missing_modules
 
 BASE = {
     "train.py": (

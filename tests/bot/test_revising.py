@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.agents.constants import changes_between
-from bot.agents.protocol import Case, Opinion, Question, Remark
+from bot.agents.protocol import Case, Question
 from bot.loop.context import Context, open_context
 from bot.loop.runner import Until, run_loop
-from bot.rules.proposal import Proposal
+from bot.rules.proposal import Opinion, Proposal, Remark
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 

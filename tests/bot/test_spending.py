@@ -14,8 +14,7 @@ import pytest
 
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.failures import OverBudget
-from bot.agents.claude.models import traits
-from bot.agents.claude.prices import Rates, TokenUsage, cost_usd, worst_cost_usd
+from bot.agents.claude.prices import Rates, TokenUsage, cost_usd, traits, worst_cost_usd
 from bot.agents.claude.settings import caps, prices, unpriced
 from bot.config import Config, parse
 from bot.errors import UserError

@@ -24,12 +24,11 @@ from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand
 from bot.rules.decision import Rule
-from bot.rules.human import objection
+from bot.rules.human import in_hand, objection, unread, waits
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin, Continue, Standing, next_step
 from bot.rules.stages import STAGES
 from bot.rules.stopping import Limits, Stop, is_fixed
-from bot.rules.unreviewed import in_hand, unread, waits
 from bot.tell.figures.campaign import figures, status_json
 from bot.tell.figures.debt import debt_words, minutes_of
 from bot.tell.figures.period import period

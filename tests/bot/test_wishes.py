@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.imports import missing_modules, needed_modules
 from bot.agents.proposers.offline import OfflineProposer
+from bot.agents.sources import missing_modules, needed_modules
 from bot.commands.session import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import advance, decide_experiment, propose_next
@@ -20,8 +20,8 @@ from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished, from_json, to_json
 from bot.rules.experiment import Experiment
+from bot.rules.ideas import Wishes
 from bot.rules.schedule import Begin
-from bot.rules.wishes import Wishes
 from bot.tell.display import PlainDisplay
 from bot.tell.words import wished_words
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne, status

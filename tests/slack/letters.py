@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from bot.notify.slack import SlackApp
-from bot.tell.document import Document, Facts, Line, Paragraph, Picture, Words, bullets, heading, line_of, say
-from bot.tell.message import Message
+from bot.tell.document import (
+    Document,
+    Facts,
+    Line,
+    Message,
+    Paragraph,
+    Picture,
+    Words,
+    bullets,
+    heading,
+    line_of,
+    say,
+)
 from tests.slack.server import Slack
 
 CHANNEL = "C0123456789"

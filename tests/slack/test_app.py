@@ -9,8 +9,7 @@ import pytest
 from bot.errors import UserError
 from bot.notify import slack_client as slack_client
 from bot.notify.notifier import CannotLook, NotSent, Unclear
-from bot.tell.document import Facts, Paragraph, Picture, Words, line_of
-from bot.tell.message import Message
+from bot.tell.document import Facts, Message, Paragraph, Picture, Words, line_of
 from bot.tell.writers.slack import length
 from tests.bot.campaigns import HOSTILE
 from tests.bot.telling import blocks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bot.agents.claude.budget import Budget
 from bot.agents.claude.failures import Exhausted, NoAnswer, TooLong
-from bot.agents.claude.models import traits
+from bot.agents.claude.prices import traits
 from bot.agents.claude.replies import Heard, Reply, reply_of
 from bot.base.patience import OutOfPatience, Passing, Patience, retry_after
 from bot.base.text import one_line, web_address

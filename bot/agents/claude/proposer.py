@@ -7,10 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.agents.claude.failures import NoAnswer
-from bot.agents.claude.lookups import file_tool, past_tools, skill_tool
 from bot.agents.claude.prompts import MAKER, opening_blocks, system_blocks
-from bot.agents.claude.role import ModelRole
-from bot.agents.claude.tools import Answer, Schema, Tool, choice, fields, listing, text
+from bot.agents.claude.settings import ModelRole
+from bot.agents.claude.tools import (
+    Answer,
+    Schema,
+    Tool,
+    choice,
+    fields,
+    file_tool,
+    listing,
+    past_tools,
+    skill_tool,
+    text,
+)
 from bot.agents.constants import changes_between
 from bot.agents.draft import DraftRefused, Edit, apply_edits, objections
 from bot.agents.novelty import repeats

@@ -6,13 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.agents.claude.failures import NoAnswer
-from bot.agents.claude.lookups import file_tool, past_tools
 from bot.agents.claude.prompts import CHECKER, opening_blocks, system_blocks
-from bot.agents.claude.role import ModelRole
-from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
-from bot.agents.protocol import Case, Opinion, Remark
+from bot.agents.claude.settings import ModelRole
+from bot.agents.claude.tools import (
+    Answer,
+    Tool,
+    choice,
+    fields,
+    file_tool,
+    integer,
+    listing,
+    past_tools,
+    text,
+)
+from bot.agents.protocol import Case
 from bot.agents.quoting import quoted
 from bot.base.text import clean, clean_diff, one_line
+from bot.rules.proposal import Opinion, Remark
 
 _DIFF = 60_000  # characters
 _REASON = 1_000

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bot.agents.formats import c_source, json_file, other_source, python, shell, toml_file, yaml_file
-from bot.agents.formats.site import Site
-from bot.agents.literals import literal_value, same_value
+from bot.agents.formats import c_source, json_file, python, shell, toml_file, yaml_file
+from bot.agents.formats.site import Site, literal_value, same_value
 
 MOST_SITES = 400
 LONGEST_FILE = 400_000
@@ -40,10 +39,7 @@ _FORMATS: Mapping[str, Format] = {
     "toml": Format("TOML", toml_file.read, toml_file.spell),
     **dict.fromkeys(("ini", "cfg", "conf"), Format("INI", toml_file.read_ini, toml_file.spell)),
     **dict.fromkeys(c_source.SUFFIXES, Format("C", c_source.read, c_source.spell)),
-    **{
-        suffix: Format(suffix, other_source.reader(suffix), c_source.spell)
-        for suffix in other_source.SUFFIXES
-    },
+    **{suffix: Format(suffix, c_source.reader(suffix), c_source.spell) for suffix in c_source.OTHERS},
     **dict.fromkeys(("sh", "bash", "zsh", "env"), _SHELL),
     "mk": _MAKE,
 }

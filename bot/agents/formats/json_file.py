@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.agents.formats.site import Site, last_part, number_literal
-from bot.agents.literals import literal_value
+from bot.agents.formats.site import Site, last_part, literal_value, number_literal
 
 MAX_ELEMENTS = 4
 _DEEPEST = 40

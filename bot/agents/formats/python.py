@@ -31,8 +31,7 @@ from bot.agents.formats.python_tree import (
     tree_of,
     unwrapped,
 )  # fmt: skip
-from bot.agents.formats.site import Kind, Site, last_part, number_literal
-from bot.agents.literals import literal_value, worth
+from bot.agents.formats.site import Kind, Site, last_part, literal_value, number_literal, worth
 
 MAX_ELEMENTS = 4
 _DEEPEST = 12

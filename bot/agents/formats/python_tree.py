@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bot.agents import sources
-from bot.agents.literals import worth
+from bot.agents.formats.site import worth
 
 _RUNS = {"Fire", "cli", "run", "auto_cli", "CLI", "entrypoint", "call", "experiment"}
 _LINE_END = re.compile(r"\r\n|\r|\n")

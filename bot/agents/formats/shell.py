@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.agents.formats.site import Site, number_literal
-from bot.agents.literals import literal_value
+from bot.agents.formats.site import Site, literal_value, number_literal
 
 _VALUE = r"(?P<quote>[\"']?)(?P<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|true|false|True|False)(?P=quote)"
 _ASSIGNED = re.compile(

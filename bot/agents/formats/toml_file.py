@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 
 from bot.agents.formats.json_file import MAX_ELEMENTS
-from bot.agents.formats.site import PLAIN_NUMBER, Site, last_part
-from bot.agents.literals import literal_value
+from bot.agents.formats.site import PLAIN_NUMBER, Site, last_part, literal_value
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _TABLE = re.compile(r"[ \t]*\[{1,2}[ \t]*([^\[\]\r\n]+?)[ \t]*\]{1,2}[ \t]*(?:[#;][^\r\n]*)?$")

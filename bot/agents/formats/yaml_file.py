@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from bot.agents.formats.site import Site, last_part, number_literal
-from bot.agents.literals import literal_value
+from bot.agents.formats.site import Site, last_part, literal_value, number_literal
 
 MAX_ELEMENTS = 4
 LONGEST = 200_000  # characters: the reader takes a second for so many

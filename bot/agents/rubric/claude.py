@@ -9,7 +9,7 @@ from typing import Any
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import Claude
 from bot.agents.claude.replies import Block
-from bot.agents.claude.role import ModelRole
+from bot.agents.claude.settings import ModelRole
 from bot.agents.claude.tools import Answer, Tool, choice, fields, integer, listing, text
 from bot.agents.claude.transcripts import Conversations
 from bot.agents.quoting import RULE, quoted

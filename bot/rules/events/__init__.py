@@ -6,7 +6,6 @@ subject, and importing them here registers them: a new class in one of them is a
 """
 
 # ruff: noqa: F403
-from bot.rules.events.agent import *
 from bot.rules.events.campaign import *
 from bot.rules.events.experiment import *
 from bot.rules.events.human import *

@@ -16,9 +16,18 @@ from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.statistics import pooled_noise
 from bot.tell.figures.debt import Debt, debt_of
-from bot.tell.figures.gains import Gain, gain_of, origin_of, with_all_merges
+from bot.tell.figures.gains import (
+    Gain,
+    Measured,
+    Yardstick,
+    gain_of,
+    measured,
+    origin_of,
+    scores_on,
+    with_all_merges,
+    yardstick_of,
+)
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
-from bot.tell.figures.measured import Measured, Yardstick, measured, scores_on, yardstick_of
 from bot.tell.figures.rows import Curve, Dot, Row, dots_of, row_of
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from bot.rules.campaign import Campaign
-from bot.rules.unreviewed import unread, waits
+from bot.rules.human import unread, waits
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count
 

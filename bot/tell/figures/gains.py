@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished
 from bot.rules.statistics import t_quantile
-from bot.tell.figures.measured import Yardstick, scores_on
 from bot.tell.figures.rows import usable_score
 
 GAIN_CONFIDENCE = 0.90
@@ -103,3 +103,43 @@ def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:
     ends = [*starts[1:], len(campaign.incumbents)]
     parts: list[Sequence[str]] = [campaign.incumbents[a:b] for a, b in zip(starts, ends, strict=True)]
     return [part for part in parts if part[0] != part[-1]] or parts[-1:]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A commit and the mean score of its `runs` scored runs; `score` is None before the first."""
+
+    commit: str
+    score: float | None
+    runs: int
+
+
+Yardstick = tuple[str, str | None]
+"""Kind of runner and fingerprint of the evaluation: only scores that share both are compared."""
+
+
+def yardstick_of(campaign: Campaign) -> Yardstick | None:
+    """Return what the newest measured incumbent was measured with, None before the first score."""
+    for commit in reversed(campaign.incumbents):
+        for run in reversed(campaign.runs_by_commit.get(commit, ())):
+            if usable_score(run) is not None:
+                return run.runner, run.fingerprint
+    return None
+
+
+def scores_on(runs: Sequence[RunFinished], yardstick: Yardstick | None) -> tuple[list[float], bool]:
+    """Return the scores on the yardstick and True; those of the newest other one and False if it has none."""
+    scored = [(run, score) for run in runs if (score := usable_score(run)) is not None]
+    on = [score for run, score in scored if (run.runner, run.fingerprint) == yardstick]
+    if on:
+        return on, True
+    if not scored:
+        return [], False
+    newest = scored[-1][0]
+    return scores_on(runs, (newest.runner, newest.fingerprint))[0], False
+
+
+def measured(campaign: Campaign, commit: str, yardstick: Yardstick | None) -> Measured:
+    """Return the mean score of `commit` on the yardstick, or on the newest other one that it was run on."""
+    scores, _ = scores_on(campaign.runs_by_commit.get(commit, ()), yardstick)
+    return Measured(commit, fmean(scores) if scores else None, len(scores))

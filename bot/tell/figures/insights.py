@@ -10,7 +10,7 @@ from typing import Literal
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS
-from bot.tell.figures.measured import Yardstick, measured
+from bot.tell.figures.gains import Yardstick, measured
 from bot.tell.figures.rows import Row
 
 UNNAMED = "(not said)"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from bot.rules.campaign import Campaign
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.gains import Gain, gain_of, with_all_merges
-from bot.tell.figures.measured import Measured, measured, yardstick_of
+from bot.tell.figures.gains import Gain, Measured, gain_of, measured, with_all_merges, yardstick_of
 from bot.tell.figures.rows import Row, peak_memory_mb
 
 

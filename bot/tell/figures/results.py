@@ -8,7 +8,7 @@ from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
-from bot.tell.figures.measured import measured, yardstick_of
+from bot.tell.figures.gains import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")

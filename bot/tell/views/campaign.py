@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.forge import Conclusion, Report
+from bot.rules.campaign import Campaign
+from bot.rules.decision import Rule
+from bot.rules.experiment import Experiment
 from bot.tell.document import (
     Block,
     Document,
@@ -25,6 +29,9 @@ from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count, decimals, margin, moment
+from bot.tell.sentences import effect_line
+from bot.tell.views.experiment import evidence
+from bot.tell.views.verdict import verdict
 from bot.tell.words import (
     facts,
     gain_note,
@@ -37,6 +44,7 @@ from bot.tell.words import (
     title,
     warnings,
 )
+from bot.tell.writers import markdown
 
 _LATEST = 5
 _READING = 20
@@ -206,3 +214,30 @@ def _dead_ends(figures: Figures, limit: int) -> Document:
 
 def _lesson(row: Row) -> Line:
     return say(": {}", cut(row.lesson, 240)) if row.lesson.strip() else ()
+
+
+REPORT = "nocturne/report"
+_TITLE = 200
+
+
+def report_of(campaign: Campaign, experiment: Experiment, rule: Rule) -> Report:
+    """Return the report on an experiment that has its verdict: verdict and lesson, then runs, curve and cost."""
+    decision = experiment.decision
+    assert decision is not None
+    figures = effect_line(campaign, decision, _TITLE) or decision.reason
+    return Report(
+        name=REPORT,
+        conclusion=_conclusion(experiment),
+        title=markdown.title(f"{decision.verdict}: {figures}", _TITLE),
+        summary=markdown.write(verdict(campaign, experiment, rule)).rstrip(),
+        text=markdown.write(evidence(campaign, experiment)),
+    )
+
+
+def _conclusion(experiment: Experiment) -> Conclusion:
+    """Success where it lands, failure where something is wrong with it; that it is no better is neither."""
+    decision = experiment.decision
+    assert decision is not None
+    if decision.land or decision.verdict == "improved":
+        return "success"
+    return "failure" if decision.verdict in ("crashed", "rejected") else "neutral"

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from bot.config import Stop
 from bot.rules.stopping import reason_of
-from bot.tell.document import Facts, Line, Paragraph, Picture, bullets, heading, line_of, say
+from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title, size_words
 from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
-from bot.tell.message import Message
 from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, moment, money
 from bot.tell.views.news import Notice, experiment, merged, stop_line
 from bot.tell.words import corrected_words, score_words, state_words, title, warnings

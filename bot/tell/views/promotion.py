@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
+from bot.rules.human import unread
 from bot.rules.self_reported import WORD
-from bot.rules.unreviewed import unread
 from bot.tell.document import (
     Document,
     Line,

@@ -1,12 +1,29 @@
-"""The runs of an experiment and of the incumbent it was compared with, as a table."""
+"""The runs of an experiment and of the incumbent it was compared with, as a table, and their learning curves."""
 
 from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
-from bot.tell.document import Document, Line, Paragraph, Part, cut, heading, paragraph, say, table
-from bot.tell.figures.rows import failure_words, peak_memory_mb, usable_score
+from bot.tell.document import (
+    Curves,
+    Document,
+    Line,
+    Paragraph,
+    Part,
+    Table,
+    cut,
+    heading,
+    paragraph,
+    say,
+    table,
+)
+from bot.tell.figures.rows import Curve, failure_words, peak_memory_mb, usable_score
 from bot.tell.numbers import NOTHING, count, decimals, duration, memory, number
 from bot.tell.sentences import decision_places
 
@@ -74,3 +91,109 @@ def _trained(run: RunFinished) -> str:
     said = [f"{steps:,.0f} steps"] if steps is not None and 0 <= steps < 1e12 else []
     said += [f"{tokens:,.3g} M tokens"] if tokens is not None and 0 <= tokens < 1e9 else []
     return ", ".join(said)
+
+
+# The learning curve of a candidate beside its incumbent's: a chart and a short table.
+#
+# The points were printed by candidates, so they are data: only finite, moderate numbers reach the chart, and
+# no word of anybody's does.
+
+ROWS = 8
+_POINTS = 24
+_SKIPPED = 0.1  # of the time: the first fall would flatten all that comes after it
+_LARGEST = (1e12, 1e6)  # place on the axis, loss
+_AXES = ((1, "training seconds"), (0, "steps"))
+Course = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two curves over the stretch of `axis` that both cover; `theirs` is empty where there is none."""
+
+    axis: str
+    mine: Course
+    theirs: Course
+    start: float
+    end: float
+
+
+def curves(mine: Curve, theirs: Curve) -> Document:
+    """Return the section on the learning curves; nothing if the candidate told of none."""
+    pair = _pair(mine, theirs)
+    if pair is None:
+        return ()
+    whose = "the candidate (orange) and its incumbent (grey)" if pair.theirs else "the candidate"
+    said = f"Training loss of {whose}, from the first tenth on. It is what training said of itself, not the score."
+    return (heading("Learning curve"), paragraph(said), _chart(pair), _table(pair))
+
+
+def _pair(mine: Curve, theirs: Curve) -> Pair | None:
+    for column, axis in _AXES:
+        own, other = _line(mine, column), _line(theirs, column)
+        lines = [own, other] if len(other) > 1 else [own]
+        if len(own) < 2:
+            continue
+        start, end = max(line[0][0] for line in lines), min(line[-1][0] for line in lines)
+        if end > start:
+            return Pair(axis, own, other if len(other) > 1 else (), start, end)
+    return None
+
+
+def _line(curve: Curve, column: int) -> Course:
+    """Return the curve's points over one of its axes, sorted, one for each place."""
+    points = {
+        point[column]: point[2]
+        for point in curve
+        if _moderate(point[column], _LARGEST[0]) and _moderate(point[2], _LARGEST[1])
+    }
+    return sorted(points.items())
+
+
+def _moderate(value: float, limit: float) -> bool:
+    return math.isfinite(value) and abs(value) < limit
+
+
+def _chart(pair: Pair) -> Curves:
+    start = pair.start + _SKIPPED * (pair.end - pair.start)
+    points = [start + (pair.end - start) * index / (_POINTS - 1) for index in range(_POINTS)]
+    lines = [[_at(line, point) for point in points] for line in (pair.mine, pair.theirs) if line]
+    values = [value for line in lines for value in line]
+    low, high = min(values), max(values)
+    digits, fine = _digits(high - low), _digits(pair.end - start)
+    air = 0.05 * (high - low) or 0.5
+    return Curves(
+        axis=pair.axis,
+        start=f"{start:.{fine}f}",
+        end=f"{pair.end:.{fine}f}",
+        values="training loss",
+        low=f"{low - air:.{digits}f}",
+        high=f"{high + air:.{digits}f}",
+        lines=tuple(tuple(f"{value:.{digits}f}" for value in line) for line in lines),
+    )
+
+
+def _table(pair: Pair) -> Table:
+    points = [pair.start + (pair.end - pair.start) * (index + 1) / ROWS for index in range(ROWS)]
+    whole = pair.end - pair.start >= ROWS * 2
+    lines = [[_at(line, point) for point in points] for line in (pair.mine, pair.theirs) if line]
+    digits = _digits(max(map(max, lines)) - min(map(min, lines)))
+    rows = []
+    for point, values in zip(points, zip(*lines, strict=True), strict=True):
+        cells = [f"{point:,.0f}" if whole else f"{point:.2f}", *(decimals(value, digits) for value in values)]
+        rows.append(cells + [decimals(values[0] - other, digits, "+") for other in values[1:]])
+    heads = (pair.axis, "candidate", "incumbent", "difference")
+    return table(heads[: len(rows[0])], rows, "nnnn"[: len(rows[0])])
+
+
+def _at(line: Course, place: float) -> float:
+    """Return a line's value at a place within it, between its points by interpolation."""
+    index = bisect_right(line, place, key=lambda point: point[0])
+    if index == 0 or index == len(line):
+        return line[min(index, len(line) - 1)][1]
+    (x0, y0), (x1, y1) = line[index - 1], line[index]
+    return y0 + (y1 - y0) * (place - x0) / (x1 - x0)
+
+
+def _digits(span: float) -> int:
+    """Return how many decimals show three to four digits of a difference as large as `span`; 1 to 8."""
+    return max(1, min(8, 3 - math.floor(math.log10(span)))) if span > 0 else 4

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.agents.protocol import Opinion
 from bot.base.text import one_line
 from bot.forge import DESCRIPTION_LIMIT, StatusState
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided, RejectionMeasured, Reviewed
 from bot.rules.experiment import Experiment
+from bot.rules.proposal import Opinion
 from bot.tell.document import Block, Document, Line, Paragraph, bullets, cut, paragraph, say
 from bot.tell.numbers import count, number
 from bot.tell.sentences import effect_line
