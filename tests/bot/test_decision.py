@@ -80,6 +80,25 @@ def test_within_the_noise_after_all_runs_is_inconclusive() -> None:
     assert outcome.verdict == "inconclusive"
 
 
+def test_what_could_still_be_told_from_noise_ends_with_the_last_run_allowed() -> None:
+    """The gain would pay for more runs: it's the number that ends them, not how little is left to be seen."""
+    outcome = verdict([0.999] * 4, [1.0] * 4)
+    assert isinstance(outcome, Decided)
+    assert (outcome.verdict, outcome.reason) == ("inconclusive", "within the noise after 4 runs")
+    assert verdict([0.999] * 3, [1.0] * 3) == NeedRun("candidate", "looks better: a replicate is due")
+
+
+def test_what_rounding_may_make_is_no_gain() -> None:
+    known = Known(
+        tuple(tuple(Scored(level, seed, 0.0) for seed in (1, 2)) for level in (2.0, 3.0, 4.0, 5.0)), 0.001, 3
+    )
+    mine, theirs = runs([1 - 2e-16] * 2, 2.0), [*runs([1.0, 1.0], 0.0), Scored(1.0, 3, 5.0)]
+    fewer = decide(mine, theirs, known, direction="minimize", rule=RULE, net_lines=-8)
+    same = decide(mine, theirs, known, direction="minimize", rule=RULE)
+    assert isinstance(fewer, Decided) and fewer.reason == "8 lines fewer at an equal score"
+    assert isinstance(same, Decided) and same.verdict == "discarded"
+
+
 def test_hopeless_effect_costs_no_further_runs() -> None:
     outcome = verdict([0.9999, 0.9999], [1.0, 1.0])
     assert isinstance(outcome, Decided)

@@ -47,11 +47,12 @@ def test_noise_is_found_across_commits_whose_means_differ() -> None:
     assert pooled_noise(groups, prior_sigma=0.02, prior_degrees=3).sigma == pytest.approx(0.02, rel=0.1)
 
 
-def test_bound_covers_the_truth_as_often_as_it_says() -> None:
+@pytest.mark.parametrize("runs", [1, 2, 8])
+def test_bound_covers_the_truth_as_often_as_it_says(runs: int) -> None:
     draw = random.Random(2)
     covered = 0
     for _ in range(2000):
-        groups = [[draw.gauss(0, 1) for _ in range(2)] for _ in range(6)]
+        groups = [[draw.gauss(0, 1) for _ in range(each)] for each in (runs, runs, 2, 2, 2, 2)]
         noise = pooled_noise(groups, prior_sigma=1.0, prior_degrees=3)
         result = compare(groups[0], groups[1], noise, confidence=0.9)
         assert result.effect == pytest.approx(fmean(groups[0]) - fmean(groups[1]))

@@ -16,7 +16,8 @@ LIST = Path(__file__).with_name("faults.yml")
 class Fault:
     """A fault in one file: `old` becomes `new`, and a test that `tests` selects must fail.
 
-    `tests` are words for pytest, such as a file and `-k name`; `long` says that they are among the long tests.
+    `tests` are words for pytest, such as `tests/bot/test_store.py` or `FILE::test_name`; `long` says that
+    they are among the long tests.
     """
 
     name: str

@@ -22,4 +22,4 @@ def test_each_fault_can_be_written_and_names_tests_that_are_there(fault: Fault) 
     changed = fault.applied(text)
     assert changed != text
     ast.parse(changed)
-    assert all((ROOT / word).exists() for word in fault.tests)
+    assert all((ROOT / word.split("::")[0]).exists() for word in fault.tests)
