@@ -1,1 +1,1 @@
-"""One module per verb of the command line, each with a `run` that returns the exit code."""
+"""The verbs of the command line, one module for each family; each function returns the exit code."""

@@ -1,4 +1,4 @@
-"""The command line: parses, and hands on to one module per family of verbs under `bot.commands`."""
+"""The command line: what there is to say, and which function below `bot.commands` does it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from bot import __version__
 from bot.base.process import in_actions
@@ -26,13 +28,6 @@ _ELSEWHERE = (
     "needs Linux, whose namespaces keep a candidate in its jail: on Windows run it in WSL2, on a Mac on a Linux machine"
     " or in a virtual one; init, status, show and report work here"
 )
-GROUPS = {
-    "start": ("init", "demo", "doctor", "uninstall", "completion"),
-    "run": ("run", "iterate", "propose", "train", "decide", "rubric"),
-    "look": ("status", "show", "report", "morning"),
-    "steer": ("idea", "pause", "resume", "stop", "approve", "reject", "retry", "revert", "promote"),
-    "in workflows": ("next", "answer"),
-}
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
@@ -56,6 +51,142 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write YYYY-MM-DD") from None
 
 
+Option = tuple[Sequence[str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: the function below `bot.commands` that does it, what it is for, and its options.
+
+    `json` says what `--json` does, None if there is no such thing. `campaign`: it is about one, in a repository.
+    """
+
+    name: str
+    at: str
+    text: str
+    options: Sequence[Option]
+    json: str | None
+    campaign: bool
+
+
+def _verb(
+    name: str, at: str, text: str, *options: Option, json: str | None = None, campaign: bool = True
+) -> Verb:
+    return Verb(name, at, text, options, json, campaign)
+
+
+def _option(*names: str, **how: Any) -> Option:
+    return names, how
+
+
+def _flag(name: str, text: str) -> Option:
+    return (name,), {"action": "store_true", "help": text}
+
+
+_JSON, _LAST_LINE = "as JSON", "end with one line of JSON"
+_NUMBER = _option("number", type=int, metavar="N")
+_OPEN = _option("number", nargs="?", type=int, metavar="N", help="the experiment; default: the first open")
+_STEERED_BY = {
+    "idea": _option("words", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"'),
+    "reject": _option("words", nargs="*", metavar="REASON", help="why, for its pull request"),
+    "promote": _flag("--merge", "move the base branch forward to the tested incumbent"),
+}
+GROUPS: Mapping[str, Sequence[Verb]] = {
+    "start": (
+        _verb(
+            "init", "init:init", "Write the configuration into a repository, and with --starter a task.",
+            _option("directory", nargs="?", type=Path, default=Path(), metavar="DIR"),
+            _flag("--starter", "write train.py, prepare.py and program.md too"),
+            _option("--github", choices=("one", "three"), nargs="?", const="one", metavar="one|three",
+                    help="write the workflow for GitHub: one job for everything, or three of split trust"),
+            _option("--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"),
+            _option("--runs-on", default="self-hosted,gpu", metavar="LABELS",
+                    help="the labels of the runner with the GPU"),
+            campaign=False,
+        ),
+        _verb(
+            "demo", "demo:run", "Run a real campaign on this machine, from nothing to a report.",
+            _option("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR"),
+            _option("--experiments", type=_count, default=10, metavar="N"),
+            _option("--seed", type=int, default=0, metavar="N", help="seed of search and runs"),
+            json=_LAST_LINE, campaign=False,
+        ),
+        _verb(
+            "doctor", "doctor:run", "Say whether a loop would earn its cost here, and what to fix.",
+            _flag("--quick", "train nothing"), json=_JSON,
+        ),
+        _verb(
+            "uninstall", "init:uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.",
+            _flag("--remote", "delete branches, ledger and records there"),
+            _flag("--yes", "do it; without this, only say what would go"),
+        ),
+        _verb(
+            "completion", "cli:completion", "Print what makes a shell complete these commands.",
+            _option("shell", choices=("bash", "zsh")), campaign=False,
+        ),
+    ),
+    "run": (
+        _verb(
+            "run", "run:run", "Run the loop until a stop condition holds.",
+            _option("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments"),
+            _option("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time"),
+        ),
+        _verb("iterate", "run:iterate", "Do one experiment, all its stages in one process."),
+        _verb(
+            "propose", "run:propose", "Open the next experiment: proposal, branch, pull request, review.",
+            _flag("--finish-first", "an experiment that is open already comes before a new one"),
+        ),
+        _verb(
+            "train", "run:train", "Train and score an open experiment until its verdict is known.", _OPEN,
+            _option("--handover", type=Path, metavar="FILE", help="write the runs to FILE and nothing to the remote"),
+        ),
+        _verb(
+            "decide", "run:decide", "Merge or close an experiment whose verdict is known.", _OPEN,
+            _option("--handover", type=Path, metavar="FILE", help="take runs from FILE"),
+        ),
+        _verb(
+            "rubric", "rubric:run", "Write, grade and improve a text until every criterion of its task passes.",
+            _option("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`"),
+            _option("--rounds", type=_count, metavar="N", help="at most N versions"),
+            json=_LAST_LINE, campaign=False,
+        ),
+    ),
+    "look": (
+        _verb("status", "look:status", command_of("status").verb, json=_JSON),
+        _verb(
+            "show", "look:show", command_of("explain").verb, _NUMBER,
+            _flag("--conversation", "show what Claude was told and said instead"), json=_JSON,
+        ),
+        _verb(
+            "report", "look:report", "Write the report: Markdown to the terminal, or a page.",
+            _option("--html", type=Path, metavar="FILE", help="write one self-contained HTML page"),
+            _option("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it"), json=_JSON,
+        ),
+        _verb(
+            "morning", "look:morning", "Tell what the night has brought: in Slack, or as Markdown.",
+            _option("--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"),
+            _flag("--dry-run", "only show it; send and record nothing"), json="one line of JSON for each campaign",
+        ),
+    ),
+    "steer": tuple(
+        _verb(
+            name, "steer:run", command_of(name).verb,
+            *((_NUMBER,) if command_of(name).numbered else ()), *filter(None, (_STEERED_BY.get(name),)),
+        )
+        for name in STEERING
+    ),
+    "in workflows": (
+        _verb(
+            "next", "workflow:next_run",
+            "Start the workflow's next run, unless a stop condition holds (in GitHub Actions).",
+            _option("--attempt", type=int, default=0, metavar="N",
+                    help="how many runs in a row ended without a training"), json=_JSON,
+        ),
+        _verb("answer", "workflow:answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions)."),
+    ),
+}  # fmt: skip
+
+
 class _Grouped(argparse.HelpFormatter):
     """Lists the commands by what they are for."""
 
@@ -64,10 +195,10 @@ class _Grouped(argparse.HelpFormatter):
             return super()._format_action(action)
         verbs = {each.dest: each for each in action._get_subactions()}
         parts = []
-        for group, names in GROUPS.items():
+        for group, members in GROUPS.items():
             parts.append(f"\n  {group}:\n")
             self._indent()
-            parts += [super(_Grouped, self)._format_action(verbs[name]) for name in names]
+            parts += [super(_Grouped, self)._format_action(verbs[verb.name]) for verb in members]
             self._dedent()
         return self._join_parts(parts)
 
@@ -93,118 +224,17 @@ def parser() -> argparse.ArgumentParser:
     _add_verbosity(top, logging.INFO)
     top.add_argument("--version", action="version", version=f"nocturne {__version__}")
     verbs = top.add_subparsers(title="commands", dest="verb", metavar="COMMAND", required=True)
-
-    def says_json(one: argparse.ArgumentParser, how: str = "as JSON") -> None:
-        one.add_argument("--json", action="store_true", dest="as_json", help=how)
-
-    def verb(name: str, text: str, *, campaign: bool = True) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=text, description=text)
+    for verb in (verb for members in GROUPS.values() for verb in members):
+        added = verbs.add_parser(verb.name, help=verb.text, description=verb.text)
         _add_verbosity(added, argparse.SUPPRESS)
-        if campaign:
+        added.set_defaults(at=verb.at, **({"name": verb.name} if verb.name in STEERING else {}))
+        if verb.campaign:
             added.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the repository")
             added.add_argument("--campaign", metavar="NAME", help="which campaign, if there are several")
-        return added
-
-    init = verb(
-        "init", "Write the configuration into a repository, and with --starter a task.", campaign=False
-    )
-    init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR")
-    init.add_argument("--starter", action="store_true", help="write train.py, prepare.py and program.md too")
-    init.add_argument(
-        "--github", choices=("one", "three"), nargs="?", const="one", metavar="one|three",
-        help="write the workflow for GitHub: one job for everything, or three of split trust",
-    )  # fmt: skip
-    init.add_argument(
-        "--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"
-    )
-    init.add_argument(
-        "--runs-on", default="self-hosted,gpu", metavar="LABELS", help="the labels of the runner with the GPU"
-    )
-
-    demo = verb("demo", "Run a real campaign on this machine, from nothing to a report.", campaign=False)
-    demo.add_argument("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR")
-    demo.add_argument("--experiments", type=_count, default=10, metavar="N")
-    demo.add_argument("--seed", type=int, default=0, metavar="N", help="seed of search and runs")
-    says_json(demo, "end with one line of JSON")
-
-    run = verb("run", "Run the loop until a stop condition holds.")
-    run.add_argument("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments")
-    run.add_argument("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time")
-
-    verb("iterate", "Do one experiment, all its stages in one process.")
-    propose = verb("propose", "Open the next experiment: proposal, branch, pull request, review.")
-    propose.add_argument(
-        "--finish-first",
-        action="store_true",
-        help="an experiment that is open already comes before a new one",
-    )
-    for name, text in (
-        ("train", "Train and score an open experiment until its verdict is known."),
-        ("decide", "Merge or close an experiment whose verdict is known."),
-    ):
-        one = verb(name, text)
-        one.add_argument(
-            "number", nargs="?", type=int, metavar="N", help="the experiment; default: the first open"
-        )
-        said = (
-            "write the runs to FILE and nothing to the remote" if name == "train" else "take runs from FILE"
-        )
-        one.add_argument("--handover", type=Path, metavar="FILE", help=said)
-    onward = verb("next", "Start the workflow's next run, unless a stop condition holds (in GitHub Actions).")
-    onward.add_argument(
-        "--attempt", type=int, default=0, metavar="N", help="how many runs in a row ended without a training"
-    )
-
-    says_json(onward)
-    doctor = verb("doctor", "Say whether a loop would earn its cost here, and what to fix.")
-    doctor.add_argument("--quick", action="store_true", help="train nothing")
-    says_json(doctor)
-
-    status = verb("status", command_of("status").verb)
-    says_json(status)
-    show = verb("show", command_of("explain").verb)
-    show.add_argument("number", type=int, metavar="N")
-    show.add_argument(
-        "--conversation", action="store_true", help="show what Claude was told and said instead"
-    )
-    says_json(show)
-    report = verb("report", "Write the report: Markdown to the terminal, or a page.")
-    report.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained HTML page")
-    report.add_argument("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it")
-
-    says_json(report)
-    morning = verb("morning", "Tell what the night has brought: in Slack, or as Markdown.")
-    morning.add_argument(
-        "--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"
-    )
-    says_json(morning, "one line of JSON for each campaign")
-    morning.add_argument("--dry-run", action="store_true", help="only show it; send and record nothing")
-
-    rubric = verb(
-        "rubric", "Write, grade and improve a text until every criterion of its task passes.", campaign=False
-    )
-    rubric.add_argument("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`")
-    rubric.add_argument("--rounds", type=_count, metavar="N", help="at most N versions")
-    says_json(rubric, "end with one line of JSON")
-    for command in (command_of(name) for name in STEERING):
-        told = verb(command.name, command.verb)
-        told.set_defaults(module="steer", name=command.name)
-        if command.numbered:
-            told.add_argument("number", type=int, metavar="N")
-        if command.name == "reject":
-            told.add_argument("words", nargs="*", metavar="REASON", help="why, for its pull request")
-        elif command.name == "idea":
-            told.add_argument("words", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"')
-        elif command.name == "promote":
-            told.add_argument(
-                "--merge", action="store_true", help="move the base branch forward to the tested incumbent"
-            )
-    completion = verb("completion", "Print what makes a shell complete these commands.", campaign=False)
-    completion.add_argument("shell", choices=("bash", "zsh"))
-    verb("answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions).")
-    uninstall = verb("uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.")
-    uninstall.add_argument("--remote", action="store_true", help="delete branches, ledger and records there")
-    uninstall.add_argument("--yes", action="store_true", help="do it; without this, only say what would go")
+        for names, how in verb.options:
+            added.add_argument(*names, **how)
+        if verb.json is not None:
+            added.add_argument("--json", action="store_true", dest="as_json", help=verb.json)
     return top
 
 
@@ -216,14 +246,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         given[0] = "rubric"
     arguments = vars(parser().parse_args(given))
     verb = arguments.pop("verb")
-    module = arguments.pop("module", verb)
+    module, _, function = arguments.pop("at").partition(":")
     logging.getLogger("nocturne").setLevel(arguments.pop("level"))
     signal.signal(signal.SIGTERM, _as_interrupt)
     if sys.platform != "linux" and verb in _ON_LINUX:
         print(f"nocturne: {verb} {_ELSEWHERE}", file=sys.stderr)
         return EXIT_USER_ERROR
     try:
-        return int(importlib.import_module(f"bot.commands.{module}").run(**arguments))
+        return int(getattr(importlib.import_module(f"bot.commands.{module}"), function)(**arguments))
     except UserError as error:
         if logging.getLogger("nocturne").isEnabledFor(logging.DEBUG):
             from bot.base.redact import Redactor  # rarely needed
@@ -239,6 +269,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) went away: nothing more to say, and no traceback at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def completion(*, shell: str) -> int:
+    """Print a script that makes a shell complete the commands and their options."""
+    print(importlib.import_module("shtab").complete(parser(), shell))
+    return 0
 
 
 def _annotate(error: UserError) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.base.process import ProcessFailed
 from bot.base.process import run as run_process
 from bot.commands.init import write_starter
-from bot.commands.report import write_text
+from bot.commands.look import write_text
 from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH
 from bot.errors import UserError

@@ -1,13 +1,15 @@
-"""`nocturne init`: write the configuration into a repository, and with `--starter` a task."""
+"""What is put into a repository, and taken out of a clone again."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path, PurePosixPath
 
+from bot.commands.session import campaign_session
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example
 from bot.errors import UserError
-from bot.git import Git
+from bot.git import Git, RefUpdate
 from bot.github.workflows import (
     COMMANDS_PATH,
     MORNING_PATH,
@@ -18,6 +20,7 @@ from bot.github.workflows import (
     morning_caller,
     own_action,
 )
+from bot.loop.context import Context
 from bot.loop.evaluation import call_evaluator
 from bot.loop.machine import gpu_names
 
@@ -39,7 +42,8 @@ For messages in Slack: the secret SLACK_BOT_TOKEN and the key slack.channel, or 
 """
 
 
-def run(*, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str) -> int:
+def init(*, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str) -> int:
+    """Write the configuration into a repository, and with `--starter` a task."""
     directory = directory.absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -126,3 +130,39 @@ def _write_workflow(top: Path, name: str, text: str) -> bool:
 def write_starter(top: Path) -> None:
     """Let the evaluator write the bundled task. Raises UserError if other files stand in the way."""
     print(call_evaluator("starter", str(top), timeout=120), end="")
+
+
+REMOTE_REFS = ("refs/heads/nocturne/*", "refs/nocturne/*")
+
+
+def uninstall(*, repo: Path, campaign: str | None, remote: bool, yes: bool) -> int:
+    """Take away what Nocturne keeps in this clone, and on request on the remote."""
+    with campaign_session(repo, campaign) as session:
+        context = session.context
+        local = _local_refs(context)
+        there = context.git.fetch(context.remote.name_or_url, REMOTE_REFS) if remote else {}
+        folder = context.git.common_dir / "nocturne"
+        if not yes:
+            for name in local:
+                print(f"would delete {name}")
+            print(f"would delete {folder}")
+            for name in there:
+                print(f"would delete {name} on {context.remote.name_or_url}")
+            if context.remote.kind == "embedded":
+                print("the ledger and all pull requests live in that folder: they would be gone for good")
+            print("run again with --yes to do it")
+            return 0
+        for name in there:
+            context.git.push(context.remote.name_or_url, [RefUpdate(name, None, "any")])
+        for name in _local_refs(context):
+            context.git.run(["update-ref", "-d", name])
+        shutil.rmtree(folder, ignore_errors=True)
+        print("removed; your own branches, files and configuration are as they were")
+    return 0
+
+
+def _local_refs(context: Context) -> list[str]:
+    listed = context.git.run(
+        ["for-each-ref", "--format=%(refname)", "refs/remotes/nocturne", "refs/nocturne"]
+    )
+    return listed.decode().split()

@@ -14,8 +14,11 @@ from pathlib import Path
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup, make_proposer, make_reviewer
 from bot.base.process import in_actions
+from bot.config import CONFIG_PATH, campaigns
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
+from bot.git import Git
+from bot.git.user_state import default_branch
 from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
@@ -74,6 +77,13 @@ def campaign_session(
             raise
     finally:
         shown.close()
+
+
+def campaign_names(repo: Path) -> list[str | None]:
+    """Return the names of all campaigns, as committed; [None] leaves it to the context to say what is wrong."""
+    git = Git.open(repo.absolute())
+    content = git.read_blob(default_branch(git), CONFIG_PATH)
+    return [None] if content is None else [*campaigns(content.decode(errors="replace"))]
 
 
 def with_agents(context: Context, environ: Mapping[str, str]) -> Context:

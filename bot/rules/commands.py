@@ -1,6 +1,6 @@
 """What a user may say: the words of the command line, of comments and of gestures on the forge, in one enumeration.
 
-Whoever handles or explains them matches over the names, so that a type checker says where a new one is missing.
+Whoever handles them matches over the names, so that a type checker says where a new one is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Name = AboutExperiment | AboutCampaign | Literal["help"]
 Steering = ExperimentCommand | Literal["pause", "resume", "stop", "promote", "idea"]
 Gesture = Literal["close", "delete_branch", "push"]
 STEERING: tuple[Steering, ...] = (
-    *("pause", "resume", "stop", "revert", "retry", "approve", "reject", "promote", "idea"),
+    *("idea", "pause", "resume", "stop", "approve", "reject", "retry", "revert", "promote"),
 )
 
 

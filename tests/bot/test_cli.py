@@ -14,7 +14,7 @@ from tests.bot.repositories import git, make_repository, nocturne
 
 def test_help_lists_every_command_once_in_its_group() -> None:
     verbs = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
-    grouped = [name for names in GROUPS.values() for name in names]
+    grouped = [verb.name for members in GROUPS.values() for verb in members]
     assert sorted(grouped) == sorted(verbs)
     said = parser().format_help()
     places = [said.index(f"\n  {group}:\n") for group in GROUPS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -68,16 +69,18 @@ def test_help_loads_no_client_library(words: list[str]) -> None:
 
 
 def test_status_loads_no_large_library(tmp_path: Path) -> None:
-    code = "import sys\nimport bot.commands.status\nprint(*sys.modules)"
+    code = "import sys\nimport bot.commands.look\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert {"torch", "numpy", "anthropic", "evaluator"} & set(done.stdout.split()) == set()
 
 
-def test_every_verb_of_the_command_line_has_its_module() -> None:
-    from bot.commands.cli import parser
+def test_every_verb_of_the_command_line_has_its_function() -> None:
+    from bot.commands.cli import GROUPS
 
-    verbs = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
-    modules = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__", "cli", "session"}
-    assert {verb.get_default("module") or name for name, verb in verbs.items()} == modules
+    functions = [verb.at.partition(":")[::2] for members in GROUPS.values() for verb in members]
+    modules = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__", "session"}
+    assert {module for module, _ in functions} == modules
+    for module, function in functions:
+        assert callable(getattr(importlib.import_module(f"bot.commands.{module}"), function))

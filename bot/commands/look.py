@@ -1,31 +1,59 @@
-"""`nocturne show N`: one experiment, whole: proposal, diff, pull request, runs, verdict."""
+"""The verbs that show: where the campaign stands, one experiment, the report, the morning's summary."""
 
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from bot.agents.claude.transcripts import conversations_of
-from bot.commands.session import campaign_session
+from bot.commands.session import Session, campaign_names, campaign_session
 from bot.errors import UserError
 from bot.forge import Forge
+from bot.github.files import add_summary
+from bot.ledger import now
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of, why_self_reported
+from bot.loop.telling import morning as tell_morning
+from bot.notify.file import FileNotifier
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from bot.tell.document import Block, Code, Document, Part, heading, paragraph, say, table
-from bot.tell.figures.campaign import experiment_json
+from bot.tell.figures.campaign import experiment_json, status_json
+from bot.tell.figures.results import results_tsv
+from bot.tell.page import report_html
+from bot.tell.views.campaign import latest_experiments, overview
+from bot.tell.views.campaign import report as report_of
 from bot.tell.views.experiment import evidence, history, idea_line
 from bot.tell.views.verdict import verdict
-from bot.tell.writers import terminal
+from bot.tell.words import title
+from bot.tell.writers import markdown, terminal
 
 
-def run(
+def status(*, repo: Path, campaign: str | None, as_json: bool) -> int:
+    """Where the campaign stands."""
+    with campaign_session(repo, campaign, quiet=as_json) as session:
+        known = figures_of(session.context, session.context.ledger.refresh())
+        if as_json:
+            print(json.dumps(status_json(known), indent=2))
+            return 0
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        console.print(terminal.panel(title(known), overview(known)))
+        terminal.show(latest_experiments(known, width=console.width), console)
+    return 0
+
+
+def show(
     *, repo: Path, campaign: str | None, number: int, conversation: bool = False, as_json: bool = False
 ) -> int:
+    """One experiment, whole: proposal, diff, pull request, runs, verdict."""
     with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
         experiment = state.experiments.get(number)
@@ -108,3 +136,79 @@ def _pull(forge: Forge, experiment: Experiment) -> Document:
         for each in review.comments:
             parts += [paragraph("{}, line {}:", each.path, each.line), Code(each.body, "markdown")]
     return tuple(parts)
+
+
+def report(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, as_json: bool) -> int:
+    """Markdown to the terminal, or one self-contained page."""
+    with campaign_session(repo, campaign, quiet=as_json) as session:
+        state = session.context.ledger.refresh()
+        known = figures_of(session.context, state, details=html is not None)
+        if html is not None:
+            write_text(html, report_html(known))
+            session.say(f"wrote {html}")
+        if tsv is not None:
+            write_text(tsv, results_tsv(state))
+            session.say(f"wrote {tsv}")
+        if as_json:
+            rows = [experiment_json(row) for row in known.rows]
+            print(json.dumps({**status_json(known), "rows": rows}, indent=2))
+        elif html is None and tsv is None:
+            print(markdown.write(report_of(known)))
+    return 0
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"{path}: can't write ({error.strerror}): name another file") from None
+
+
+_SAID = {
+    "sent": "sent to {channel}",
+    "already": "is in {channel} already",
+    "elsewhere": "is being sent by another process",
+    "unknown": "went out to {channel}, and whether it arrived can't be known: it is not sent again",
+}
+
+
+def morning(*, repo: Path, campaign: str | None, day: date | None, dry_run: bool, as_json: bool) -> int:
+    """The summary of a date, sent, or shown and kept in a file if there is nobody to send it to."""
+    with ExitStack() as stack:
+        for name in [campaign] if campaign else campaign_names(repo):
+            _one(
+                stack.enter_context(campaign_session(repo, name, quiet=True)),
+                day,
+                dry_run=dry_run,
+                as_json=as_json,
+            )
+    return 0
+
+
+def _one(session: Session, day: date | None, *, dry_run: bool, as_json: bool) -> None:
+    context = session.context
+    notifier = None if dry_run else context.notifier
+    told = tell_morning(context, notifier, day)
+    if told.message is None:
+        session.say(f"{context.name}: nothing new to tell")
+        return
+    document = told.message.document()
+    text = markdown.write(document)
+    add_summary(os.environ, text)
+    if as_json:
+        said = {"campaign": context.name, "key": told.message.key, "outcome": told.outcome, "text": text}
+        print(json.dumps(said))
+    if notifier is not None and told.outcome is not None:
+        sent = _SAID[told.outcome].format(channel=notifier.channel)
+        session.say(f"{context.name}: the summary {told.message.key.partition(':')[2]} {sent}")
+        return
+    if not as_json:
+        terminal.show(document)
+    if dry_run:
+        return
+    kept = FileNotifier(context.git.common_dir / "nocturne" / context.name / "messages")
+    file = kept.find(told.message.key, since=now()) or kept.post(told.message)
+    if file is not None and told.png is not None:
+        kept.show_chart(file, told.message, told.png)
+    session.say(f"Slack is not set up; the summary is in .git/nocturne/{context.name}/messages/{file}")
