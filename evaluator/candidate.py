@@ -146,6 +146,11 @@ class Candidate:
         self.cpu_seconds = 0.0
 
     @property
+    def pid(self) -> int:
+        """The number of the main process: with a jail, of what makes that."""
+        return self._process.pid
+
+    @property
     def returncode(self) -> int | None:
         """The exit status if the main process has ended, negative for a signal, else None."""
         status = self._status()

@@ -28,6 +28,7 @@ _LAUNCHERS = re.compile(r"^(torch\.distributed\.\S*ChildFailedError|subprocess\.
 _SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
 _IMPORT = {"ImportError", "ModuleNotFoundError"}
 _UNPORTABLE = "Unportable"
+_OURS = ("/evaluator/inside/", "/library/nocturne_candidate/")
 
 
 def diagnose(
@@ -87,7 +88,7 @@ def last_traceback(lines: Sequence[str], tree: str) -> str | None:
     for line in lines[start + 1 :]:
         frame = _FRAME.match(line)
         if frame:
-            skipping = "/evaluator/inside/" in frame[1]
+            skipping = any(ours in frame[1] for ours in _OURS)
         elif not line.startswith(" "):
             skipping = False
         if not skipping:

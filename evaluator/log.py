@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -85,6 +86,13 @@ class Log:
         if len(self._rest) > 1 << 16:
             self._line(self._rest)
             self._rest = b""
+
+    def quote(self, title: str, lines: Iterable[str]) -> None:
+        """Keep lines that nobody listens to and no progress is read from, below a heading."""
+        for line in (f"[nocturne] {title}", *lines):
+            text = legible(line[:_LONGEST_LINE])
+            self._write(f"{text}\n".encode())
+            self.lines.append(text)
 
     def close(self, note: str = "") -> None:
         """Keep nothing more; `note` is our own last word in the file."""

@@ -55,6 +55,9 @@ class Settings:
     `data` are files and folders that only the repository's own prepare.py or `command` may read, besides the cache
     folder; `read` are those that a candidate may read too. Both are relative to `repository`, or absolute.
     `scratch_mb` and `memory_mb` None stand for a share of the machine's memory.
+    `call` are files whose functions `command` calls by `nocturne_candidate`: they run in jails of their own, and
+    `command` sees no file that is editable. `reference` are texts of editable files by their paths, for what is timed
+    against them; where there are none, the tree's own stand for it.
     `produce` is run before `command`, on the candidate's side; `command` then measures what it left behind,
     `repeats` times, and the median counts.
     `python` names the Python that the task runs with: a path, relative to the user's repository, the folder of
@@ -81,6 +84,8 @@ class Settings:
     read: tuple[str, ...] = ()
     min_effect: float = 0.001
     produce: tuple[str, ...] = ()
+    call: tuple[str, ...] = ()
+    reference: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     repeats: int = 1
     metric: Metric = field(default_factory=Metric)
@@ -145,6 +150,8 @@ def parse(raw: object, where: str) -> Settings:
         )
     if settings.kind == "command" and not settings.command:
         raise UserError(f"{where}: command: must be given where kind is command, such as [python, bench.py]")
+    if settings.call and (settings.kind != "command" or settings.produce):
+        raise UserError(f"{where}: call: goes with kind command, and not with produce: choose one of them")
     if settings.kind == "command" and settings.launch:
         raise UserError(f"{where}: launch: goes with kind train; put the words into command or produce")
     if settings.kind == "train" and settings.metric != Metric():
@@ -255,6 +262,12 @@ def _inside(value: object, where: str) -> str:
     return str(path)
 
 
+def _texts(value: object, where: str) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
+        raise UserError(f"{where}: must be a mapping of paths to texts, not {_named(value)}")
+    return {_inside(path, where): text for path, text in value.items()}
+
+
 def _pattern(value: object, where: str) -> str:
     text = _name(value, where)
     try:
@@ -291,6 +304,8 @@ _PARSERS: dict[str, Any] = {
     "read": _names,
     "min_effect": _positive,
     "produce": _names,
+    "call": lambda value, where: tuple(_inside(each, where) for each in _names(value, where)),
+    "reference": lambda value, where: _texts(value, where),
     "command": _names,
     "repeats": _count,
     "metric": _metric,

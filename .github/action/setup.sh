@@ -39,7 +39,7 @@ key=$(
     {
         "$python" -c "import sys; print(sys.version, sys.prefix)"
         "$python" -c "$list"
-        find pyproject.toml .github/requirements.lock bot evaluator -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+        find pyproject.toml .github/requirements.lock bot evaluator nocturne_candidate -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum | cut -c 1-16
 )
 home=${RUNNER_TOOL_CACHE:-$HOME/.cache}/nocturne

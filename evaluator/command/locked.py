@@ -62,7 +62,10 @@ def fingerprint(job: Job) -> str:
     and services, caches, environments, and what git ignores. What the command or `data` name counts in any case.
     """
     chosen = job.settings
-    digest = hashlib.sha256(json.dumps([chosen.produce, chosen.command, chosen.repeats]).encode())
+    counted: list[object] = [chosen.produce, chosen.command, chosen.repeats]
+    if chosen.call:
+        counted += [chosen.call, sorted(chosen.reference.items())]
+    digest = hashlib.sha256(json.dumps(counted).encode())
     found = {path for path in _tracked(job.repo) if _measures(path.relative_to(job.repo))}
     for word in (*chosen.produce, *chosen.command, *chosen.data):
         if not word.startswith("-"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds
@@ -58,7 +60,29 @@ def start(job: Job, part: Part, log: Log, fds: Sequence[int] = ()) -> Candidate:
         raise UserError(f"command: {part.command[0]}: can't be started: {error.strerror}") from None
 
 
-def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequence[int] = ()) -> None:
+class Over(Exception):
+    """The part has ended: nobody waits for an answer any more."""
+
+
+class Beside(Protocol):
+    """What a part has beside it: it is served when `reader` can be read, and calls `look` while that takes time,
+    which raises `Over` if the part has ended."""
+
+    @property
+    def reader(self) -> socket.socket: ...
+
+    def serve(self, look: Callable[[], None]) -> None: ...
+
+
+def run(
+    job: Job,
+    part: Part,
+    log: Log,
+    say: Say,
+    costs: list[Cost],
+    fds: Sequence[int] = (),
+    beside: Beside | None = None,
+) -> None:
     """Run a part to its end, and add what it cost to `costs` however it ended.
 
     Raises `CandidateFailed` if it fails or passes a limit.
@@ -68,7 +92,7 @@ def run(job: Job, part: Part, log: Log, say: Say, costs: list[Cost], fds: Sequen
     began = time.monotonic()
     process = start(job, part, log, fds)
     try:
-        _watch(process, job, say, began)
+        _Watch(process, job, say, began).wait(beside)
         process.drain()
     finally:
         process.close()
@@ -90,33 +114,55 @@ def diagnosed(
     return CandidateFailed(found.kind, f"{found.reason}; {key}", found.traceback) if key else found
 
 
-def _watch(process: Candidate, job: Job, say: Say, began: float) -> None:
-    """Wait for the end of a part; raise `CandidateFailed` if it passes a limit."""
-    limit = job.settings.timeout_seconds
-    next_look, next_told = began, began + _LOOK_SECONDS
-    while process.returncode is None:
+class _Watch:
+    """Waits for the end of a part, and raises `CandidateFailed` if it passes a limit."""
+
+    def __init__(self, process: Candidate, job: Job, say: Say, began: float) -> None:
+        self._process, self._job, self._say, self._began = process, job, say, began
+        self._next_look, self._next_told = began, began + _LOOK_SECONDS
+
+    def wait(self, beside: Beside | None) -> None:
+        """Return when it has ended."""
+        readers = [] if beside is None else [beside.reader]
+        while self._process.returncode is None:
+            seconds = max(min(_TICK_SECONDS, self._next_look - time.monotonic()), 0.0)
+            self._process.listen(seconds, readers)
+            if beside is not None:
+                beside.serve(self._look_beside)
+            self.look()
+
+    def _look_beside(self) -> None:
+        if self._process.returncode is not None:
+            raise Over
+        self._process.drain()
+        self.look()
+
+    def look(self) -> None:
+        """Look at what it uses, if it is time to."""
         now = time.monotonic()
-        process.listen(max(min(_TICK_SECONDS, next_look - now), 0.0))
-        if now < next_look:
-            continue
+        if now < self._next_look:
+            return
         # Often at first: a process may be short, and what nobody has seen it use is not known.
-        next_look = now + min(max((now - began) / 4, _LOOK_SECONDS / 20), _LOOK_SECONDS)
-        used = process.check()
-        if job.smoke is not None and now - began > job.smoke:
+        passed = now - self._began
+        self._next_look = now + min(max(passed / 4, _LOOK_SECONDS / 20), _LOOK_SECONDS)
+        used = self._process.check()
+        if self._job.smoke is not None and passed > self._job.smoke:
             raise SmokeOver("running")
-        if now - began > limit:
+        limit = self._job.settings.timeout_seconds
+        if passed > limit:
             raise CandidateFailed("timeout", f"still running after {limit:g} seconds", defence="limits")
-        latest = process.log.progress.latest
-        process.log.progress.mark(now - began)
-        if now >= next_told:
-            next_told = now + 1.0
-            say(
+        progress = self._process.log.progress
+        progress.mark(passed)
+        if now >= self._next_told:
+            self._next_told = now + 1.0
+            latest = progress.latest
+            self._say(
                 {
                     "event": "progress",
                     "step": latest.step if latest else None,
                     "loss": latest.loss if latest else None,
-                    "seconds": round(now - began, 3),
-                    "fraction": round(min((now - began) / limit, 1.0), 4),
+                    "seconds": round(passed, 3),
+                    "fraction": round(min(passed / limit, 1.0), 4),
                     "tokens_per_second": latest.tokens_per_second if latest else None,
                     "memory_mb": round(used.memory_mb, 1),
                 }

@@ -6,13 +6,17 @@ is shown and never believed. Then `command` runs in a fresh jail and finds these
 `$NOCTURNE_OUT`, and `data` at the paths in `$NOCTURNE_DATA`. It must take what it finds for data: a script
 that unpickles or imports it lets the candidate in.
 
-Without `produce` the command alone runs. Where it imports or runs the editable files, they share its jail and
+With `call` the command calls functions of the candidate's files, each process of theirs in a jail of its own, and
+finds no editable file itself (`evaluator.calls`).
+
+Without either the command alone runs. Where it imports or runs the editable files, they share its jail and
 its standard output, and the metrics are only as trustworthy as these files are. Better run them as a process of
 their own with captured output, and compare what they answer with what the script knows.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import statistics
@@ -23,6 +27,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from evaluator import readable
+from evaluator.calls import trees
+from evaluator.calls.broker import Broker
 from evaluator.candidate import bounds, environment
 from evaluator.command import handover, metrics, programs
 from evaluator.command.locked import HeldBack, fingerprint, held_back
@@ -142,35 +148,66 @@ def _measure(
     read = (*readable.named(job.settings, job.source), *held.outside)
     more = (*_outside(job, words, held), *([] if produced is None else [produced]))
     found = []
+    apart = produced is not None or bool(job.settings.call)
+    locked = trees.of_locked(space, job.settings) if job.settings.call else space
     for turn in range(1, count + 1):
+        broker = _broker(job, space, held, f"call-{turn}") if job.settings.call else None
+        seen = more if broker is None else (*more, broker.library)
         file_system = file_systems.of_locked_command(
-            space, job.settings, job.jail, job.python, f"command-{turn}", read=read, more=more,
-            datasets=produced is not None,
-        )  # fmt: skip
+            locked,
+            job.settings,
+            job.jail,
+            job.python,
+            f"command-{turn}",
+            read=read,
+            more=seen,
+            datasets=apart,
+        )
         folder = file_systems.working_folder(file_system)
         data = os.pathsep.join(str(folder / path) for path in held.named)
         which = f", run {turn} of {count}" if count > 1 else ""
         env = {**_environment(job, file_system), "NOCTURNE_DATA": data}
+        env = env if broker is None else broker.environment(env)
         if produced is not None:
             env["NOCTURNE_OUT"] = str(produced)
         part = Part(
             command=words_seen_from(words, job.source, folder, env["HOME"]),
             file_system=file_system,
             env=env,
-            title=f"command{which}" if produced is not None or which else "",
+            title=f"command{which}" if apart or which else "",
         )
         programs.require("command", words, file_system, env, jailed=job.jail.name != "none")
         log.listener = reader = metrics.Reader(job.settings.metric)
-        run_part(job, part, log, say, bill.command)
+        if broker is None:
+            run_part(job, part, log, say, bill.command)
+        else:
+            _run_beside(job, part, log, say, bill, broker)
         log.listener = None
         reader.close()
-        found.append(reader.found)
+        stated = broker.metrics if broker is not None else {}
+        found.append({key: value for key, value in (stated or reader.found).items() if math.isfinite(value)})
         if name not in found[-1]:
-            if reader.is_not_finite:
+            if reader.is_not_finite or name in stated:
                 said = f"the metric {name!r} is not a finite number{which}"
                 raise CandidateFailed("nan", said, defence="scoring")
             raise diagnosed(0, part, log, f"{reader.missing()}{which}")
     return metrics.medians(found)
+
+
+def _broker(job: Job, space: Workspace, held: HeldBack, name: str) -> Broker:
+    read = readable.named(job.settings, job.source)
+    return Broker(job, space, name, read=read, hidden=held.outside)
+
+
+def _run_beside(job: Job, part: Part, log: Log, say: Say, bill: _Bill, broker: Broker) -> None:
+    """Run the command with what it calls beside it."""
+    try:
+        run_part(job, part, log, say, bill.command, (broker.descriptor,), broker)
+    except CandidateFailed as error:
+        raise broker.blamed(error) from None
+    finally:
+        log.listener = None
+        bill.produce.append(broker.close(log))
 
 
 def _costs(job: Job, bill: _Bill) -> dict[str, float]:

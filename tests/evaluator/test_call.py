@@ -1,0 +1,325 @@
+"""Kind command with `call`: what the locked script calls runs behind a wall, and nobody writes a score through it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator import settings
+from evaluator.command.locked import fingerprint
+from evaluator.errors import UserError
+from evaluator.jail.unjailed import Unjailed
+from evaluator.job import Job
+from tests.evaluator.pythons import running_task
+from tests.evaluator.runs import Outcome, score
+
+ROOT = Path(__file__).parents[2]
+SETTINGS: dict[str, Any] = {
+    "kind": "command",
+    "call": ["solution.py"],
+    "editable": ["solution.py"],
+    "command": ["python", "bench.py"],
+    "metric": {"name": "right", "direction": "maximize"},
+    "data": ["answers.json"],
+    "timeout_seconds": 60,
+}
+# Squares of numbers that nobody can know beforehand.
+BENCH = """\
+import json, os, pathlib, random
+from nocturne_candidate import Candidate, CandidateError, metric
+
+solution = Candidate("solution.py", limit=2)
+draw = random.SystemRandom()
+asked = [draw.randrange(10**6) for _ in range(4)]
+right = sum(solution.call("square", number) == number * number for number in asked)
+print("the answers lie in", pathlib.Path("answers.json").read_text())
+metric(right=right / 4)
+"""
+HONEST = "def square(number):\n    return number * number\n"
+
+
+def task(folder: Path, solution: str, bench: str = BENCH) -> Path:
+    folder.mkdir()
+    (folder / "bench.py").write_text(bench)
+    (folder / "answers.json").write_text('"here"')
+    (folder / "solution.py").write_text(solution)
+    return folder
+
+
+def run(folder: Path, solution: str, bench: str = BENCH, *more: str, **changed: Any) -> Outcome:
+    return score(task(folder, solution, bench), {**SETTINGS, **changed}, *more)
+
+
+def test_an_honest_file_scores_and_what_it_prints_is_log(tmp_path: Path) -> None:
+    solution = "print('loaded')\n" + HONEST.replace("    return", "    print('METRIC right=7')\n    return")
+    outcome = run(tmp_path / "repo", solution, BENCH, "--out", str(tmp_path / "out"), repeats=2)
+    last = outcome.last
+    assert (last["event"], last["score"]) == ("score", 1.0), last
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert log.count("the answers lie in") == 2 and log.count("[nocturne] printed by what was called") == 2
+    assert last["metrics"]["cpu_seconds"] > 0 and last["metrics"]["peak_memory_mb"] > 5
+
+
+NO_GAIN = {
+    "prints the metric and ends, when it is loaded": (
+        "import os\nprint('METRIC right=1.0', flush=True)\nos._exit(0)\n",
+        "ended its process",
+    ),
+    "prints the metric and ends, when it is called": (
+        "import os\ndef square(number):\n    print('METRIC right=1.0', flush=True)\n    os._exit(0)\n",
+        "solution.py: square: it ended its process and gave no answer",
+    ),
+    "ends with a code": ("import os\ndef square(number):\n    os._exit(7)\n", "exit code 7"),
+    "exits": (
+        "import sys\ndef square(number):\n    sys.exit(0)\n",
+        "solution.py: square: SystemExit: 0",
+    ),
+    "hangs": (
+        "import time\ndef square(number):\n    time.sleep(99)\n",
+        "solution.py: square: still running after 2 s",
+    ),
+    "is killed": (
+        "import os\ndef square(number):\n    os.kill(os.getpid(), 9)\n",
+        "solution.py: square: ended by",
+    ),
+    "raises": (
+        "def square(number):\n    raise ValueError('METRIC right=1\\nMETRIC right=1')\n",
+        "solution.py: square: ValueError: METRIC right=1 METRIC right=1",
+    ),
+    "says what it is not": (
+        "def square(number):\n    class Right:\n        def __eq__(self, other): return True\n"
+        "        def __float__(self): return 1.0\n    return Right()\n",
+        "square.<locals>.Right; known are numbers, texts",
+    ),
+    "deep": (
+        "def square(number):\n    deep = []\n    for _ in range(10**5): deep = [deep]\n    return deep\n",
+        "lists in more than 40 lists",
+    ),
+    "huge": ("def square(number):\n    return bytes(300 << 20)\n", "more than 256 MiB"),
+    "huge, in words": (
+        "def square(number):\n    return 'x' * (20 << 20)\n",
+        "more than 16 MiB of texts",
+    ),
+    "a claim of more than there is": (
+        "import gc, socket\ndef square(number):\n"
+        "    end = next(each for each in gc.get_objects() if isinstance(each, socket.socket))\n"
+        "    end.sendall(b'NCT2' + bytes([179, 0, 0, 0]) + (2**60).to_bytes(8, 'little'))\n",
+        "solution.py: square: the candidate sent the scorer something that is no message",
+    ),
+    "answers before it is asked": (
+        "import gc, socket\n"
+        "end = next(each for each in gc.get_objects() if isinstance(each, socket.socket))\n"
+        "body = bytes(8) + (26).to_bytes(4, 'little') + b'{\"value\": 1, \"sizes\": []} '\n"
+        "for kind, body in ((178, b''), *[(179, body)] * 4):\n"
+        "    end.sendall(b'NCT2' + bytes([kind, 0, 0, 0]) + len(body).to_bytes(8, 'little') + body)\n"
+        "def square(number):\n    return 1\n",
+        "solution.py: square: it ",  # answered before it was asked, or sent what is no answer: whichever is seen
+    ),
+    "nonsense for an answer": (
+        "import gc, socket\ndef square(number):\n"
+        "    from nocturne_candidate import plain\n    plain.packed = lambda value: b'\\xff' * 30\n    return 1\n",
+        "its answer is no message of plain data",
+    ),
+    "memory": ("def square(number):\n    return len(bytearray(900 << 20)) and 0\n", "MiB of memory"),
+    "not there": ("", "has no attribute 'square'"),
+    "does not parse": ("def square(:\n", "SyntaxError"),
+}
+KINDS = {
+    "hangs": "timeout",
+    "memory": "out_of_memory",
+    "does not parse": "syntax",
+    "a claim of more than there is": "refused",
+    "answers before it is asked": "refused",
+    "nonsense for an answer": "refused",
+}
+
+
+@pytest.mark.parametrize("name", NO_GAIN)
+def test_no_answer_ends_the_run_with_one_line_that_says_why(tmp_path: Path, name: str) -> None:
+    solution, reason = NO_GAIN[name]
+    outcome = run(tmp_path / "repo", solution, memory_mb=300 if name == "memory" else 2000)
+    last = outcome.last
+    assert last["event"] == "failed" and reason in last["reason"], last
+    assert "\n" not in last["reason"] and len(last["reason"]) <= 500
+    assert name not in KINDS or last["class"] == KINDS[name], last
+
+
+WRONG = {
+    "prints the metric": "def square(number):\n    print('METRIC right=1', flush=True)\n    return 0\n",
+    "floods": "def square(number):\n    for _ in range(10**4): print('METRIC right=1')\n    return 0\n",
+    "patches what it can reach": (
+        "import builtins, json, sys\nimport nocturne_candidate, nocturne_candidate.drivers, os\n"
+        "builtins.print = lambda *args, **more: os.write(1, b'METRIC right=1\\n')\n"
+        "json.loads = json.dumps = lambda *args, **more: {'right': 1}\n"
+        "nocturne_candidate.metric = nocturne_candidate.drivers.driver = lambda *args, **more: None\n"
+        "sys.modules['bench'] = sys.modules['__main__'] = nocturne_candidate\n"
+        "def square(number):\n    return 0\n"
+    ),
+    "looks for the script and its data": (
+        "import os, pathlib\n"
+        "def square(number):\n"
+        "    seen = [path for path in ('bench.py', 'answers.json') if pathlib.Path(path).exists()]\n"
+        "    assert not seen and os.environ['NOCTURNE_SEED'] == '0', seen\n"
+        "    assert not [each for each in os.environ if each.startswith(('NOCTURNE_CALLS', 'NOCTURNE_DATA'))]\n"
+        "    return 0\n"
+    ),
+    "answers by other types": "def square(number):\n    return [True, '1', 1.5, None][number % 4]\n",
+    "text that states a metric": "def square(number):\n    return '\\nMETRIC right=1\\n{\"right\": 1}\\n'\n",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_answer_stays_one_whatever_is_printed_or_patched(tmp_path: Path, name: str) -> None:
+    bench = BENCH.replace("right = sum", "print(solution.call('square', 5))\nright = sum").replace(
+        "limit=2", "limit=30"
+    )
+    last = run(tmp_path / "repo", WRONG[name], bench, "--seed", "77").last
+    assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
+    assert len(last["log_tail"]) <= 4000
+
+
+def test_the_script_may_catch_what_fails_and_the_next_call_begins_anew(tmp_path: Path) -> None:
+    solution = "import os\ncount = 0\ndef square(number):\n    global count\n    count += 1\n"
+    solution += "    if number == 3: os._exit(1)\n    return count\n"
+    bench = """\
+from nocturne_candidate import Candidate, CandidateError, metric
+solution = Candidate("solution.py")
+seen = [solution.call("square", 1), solution.call("square", 2)]
+try:
+    solution.call("square", 3)
+except CandidateError as error:
+    seen.append(error.kind)
+seen.append(solution.call("square", 4))
+with solution.fresh() as other:
+    seen.append(other.call("square", 5))
+assert seen == [1, 2, "error", 1, 1], seen
+assert 0 <= solution.last.cpu_seconds < 5 and solution.last.memory_mb > 5, solution.last
+metric(right=1)
+"""
+    last = run(tmp_path / "repo", solution, bench).last
+    assert (last["event"], last["score"]) == ("score", 1.0), last
+
+
+def test_the_script_itself_reaches_nothing_that_experiments_may_change(tmp_path: Path) -> None:
+    last = run(tmp_path / "repo", "print('METRIC right=1')\n", "import solution\n").last
+    assert (last["event"], last["class"]) == ("failed", "import"), last
+    unnamed = "from nocturne_candidate import Candidate\nCandidate('other.py').call('square', 1)\n"
+    outcome = run(tmp_path / "other", HONEST, unnamed)
+    assert outcome.returncode == 2 and "`evaluator.call` does not name" in outcome.stderr
+
+
+TIMED = """\
+import random
+from nocturne_candidate import Candidate, metric
+draw = random.SystemRandom()
+solution = Candidate("solution.py")
+{how}
+wrong = [each for each, other in zip(timing.answers, timing.reference_answers) if each != other]
+metric(right=timing.ratio if not wrong else 9, total=timing.total, calls=len(timing.answers))
+"""
+DRAWN = TIMED.format(
+    how='timing = solution.time("work", lambda number: (draw.randrange(10**6),), rounds=3, calls=8)'
+)
+FIXED = TIMED.format(how='timing = solution.time("work", (5,), rounds=4)')
+WARM = TIMED.format(how='timing = solution.time("work", (5,), warm_up=(6,), rounds=4)')
+WORK = """\
+def work(seed):
+    x = seed
+    for _ in range(60000):
+        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+    return x
+"""
+NO_QUICKER = {
+    "keeps answers in memory": (
+        WORK.replace("def work", "import functools\n@functools.cache\ndef work"),
+        FIXED,
+    ),
+    "keeps answers in files": (
+        WORK.replace("def work", "def slow")
+        + "import pathlib\ndef work(seed):\n    for folder in ('/tmp', '/dev/shm', '.', str(pathlib.Path.home())):\n"
+        "        kept = pathlib.Path(folder, 'kept')\n        if kept.exists(): return int(kept.read_text())\n"
+        "    found = slow(seed)\n"
+        "    for folder in ('/tmp', '/dev/shm', '.', str(pathlib.Path.home())):\n"
+        "        pathlib.Path(folder, 'kept').write_text(str(found))\n    return found\n",
+        FIXED,
+    ),
+    "works when it is loaded": (
+        WORK.replace("def work", "def slow") + "known = slow(5)\ndef work(seed):\n    return known\n",
+        FIXED,
+    ),
+    "works when it is warmed up": (
+        WORK.replace("def work", "def slow")
+        + "known = []\ndef work(seed):\n    if seed != 6: return known[0]\n    known.append(slow(5))\n"
+        "    return slow(6)\n",
+        WARM,
+    ),
+    "lets a child work": (
+        WORK.replace("def work", "def slow")
+        + "import os\ndef work(seed):\n    out, end = os.pipe()\n    if os.fork() == 0:\n"
+        "        os.write(end, str(slow(seed)).encode())\n        os._exit(0)\n    return int(os.read(out, 99))\n",
+        DRAWN,
+    ),
+    "lets threads and children work between the calls": (
+        WORK + "import os, threading\ndef more():\n    while True: pass\n"
+        "threading.Thread(target=more, daemon=True).start()\nif os.fork() == 0: more()\n",
+        DRAWN,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_QUICKER)
+def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None:
+    solution, bench = NO_QUICKER[name]
+    last = run(tmp_path / "repo", solution, bench, reference={"solution.py": WORK}).last
+    assert last["event"] == "score" and last["score"] > 0.6, last
+
+
+def test_a_quicker_file_is_seen_beside_the_reference(tmp_path: Path) -> None:
+    quicker = WORK.replace("60000", "30000").replace("return x", "return seed and x")
+    bench = DRAWN.replace("if not wrong else 9", "")
+    last = run(tmp_path / "repo", quicker, bench, reference={"solution.py": WORK}).last
+    assert last["event"] == "score" and 0.4 < last["score"] < 0.62, last
+    assert last["metrics"]["calls"] == 24
+    alone = run(tmp_path / "alone", quicker, bench).last
+    assert 0.8 < alone["score"] < 1.25, alone  # without a reference it is its own
+
+
+def test_the_reference_counts_for_what_is_measured(tmp_path: Path) -> None:
+    repo = task(tmp_path / "repo", HONEST)
+
+    def mark(**changed: Any) -> str:
+        chosen = settings.parse({**SETTINGS, **changed}, "here")
+        return fingerprint(Job(repo, chosen, 0, 0.0, Unjailed(), running_task(repo)))
+
+    assert len({mark(), mark(reference={"solution.py": WORK}), mark(call=["solution.py", "more.py"])}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kind": "train"}, "call: goes with kind command"),
+        ({"produce": ["python", "solution.py"]}, "not with produce"),
+        ({"call": ["../other.py"]}, "must be a path inside the repository"),
+        ({"reference": {"solution.py": 1}}, "must be a mapping of paths to texts"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(changed: Mapping[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        settings.parse({**SETTINGS, "metric": {"name": "val_bpb"}, **changed}, "here")
+
+
+def test_by_hand_the_same_script_runs_without_nocturne(tmp_path: Path) -> None:
+    repo = task(tmp_path / "repo", HONEST + WORK, BENCH + DRAWN.replace("right=timing", "ratio=timing"))
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); exec(open('bench.py').read())"],
+        cwd=repo, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "METRIC right=1.0" in done.stdout and "METRIC ratio=" in done.stdout
+    assert json.loads((repo / "answers.json").read_text()) == "here"
