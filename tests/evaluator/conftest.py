@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.evaluator.runs import CACHE
+from tests.evaluator.pythons import without_torch
+from tests.evaluator.runs import CACHE, STEPS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +22,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def light(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The settings `STEPS` for candidates that train nothing: no jail of theirs imports torch, which takes seconds."""
+    return {**STEPS, "python": str(without_torch(tmp_path_factory.mktemp("light") / "environment"))}
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,26 @@ TO_TRAIN = (
     *("networkx", "jinja2", "markupsafe", "filelock", "fsspec", "setuptools"),
 )
 
+_NO_TORCH = {
+    "version": "__version__ = '2.13.0'\n",
+    "__init__": """
+class Tensor:
+    cuda = pin_memory = to = None
+class cuda:
+    is_available = staticmethod(lambda: False)
+def set_num_threads(count):
+    pass
+""",
+    "library": "class Library: pass\n",
+    "optim": "",
+    "overrides": """
+import contextlib
+class TorchFunctionMode(contextlib.AbstractContextManager):
+    def __exit__(self, *error):
+        pass
+""",
+}
+
 
 def running() -> Interpreter:
     """Return the Python that runs the tests."""
@@ -54,6 +74,18 @@ def environment(
     if ours:
         (site / "nocturne.pth").write_text(f"{ROOT}\n")
     return folder / "bin" / "python"
+
+
+def without_torch(folder: Path) -> Path:
+    """Make an environment with a torch that is imported in no time and can do nothing: all that a run needs up to the
+    first line of a candidate that trains nothing. Validation rows must be there, see `tests.evaluator.runs.prepared`.
+    """
+    python = environment(folder, names=("numpy", "numpy.libs", "cloudpickle"))
+    package = site_of(python) / "torch"
+    package.mkdir()
+    for name, text in _NO_TORCH.items():
+        (package / f"{name}.py").write_text(text)
+    return python
 
 
 def bot_environment(folder: Path) -> Path:

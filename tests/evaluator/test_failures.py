@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +71,10 @@ time.sleep(300)
         ("print('done')\n", "error", "without calling evaluate_bpb"),
     ],
 )
-def test_each_way_to_fail_is_told_apart(tmp_path: Path, text: str, kind: str, reason: str) -> None:
-    outcome = score(with_train(tmp_path / "repo", text), STEPS)
+def test_each_way_to_fail_is_told_apart(
+    tmp_path: Path, light: dict[str, Any], text: str, kind: str, reason: str
+) -> None:
+    outcome = score(with_train(tmp_path / "repo", text), light)
     assert outcome.returncode == 1
     last = outcome.last
     assert (last["event"], last["class"]) == ("failed", kind)
@@ -82,10 +85,12 @@ def test_each_way_to_fail_is_told_apart(tmp_path: Path, text: str, kind: str, re
         assert "inside" not in last["traceback"] and str(tmp_path) not in last["traceback"]
 
 
-def test_what_hangs_is_ended_with_everything_it_started(tmp_path: Path, temporary: Path) -> None:
+def test_what_hangs_is_ended_with_everything_it_started(
+    tmp_path: Path, temporary: Path, light: dict[str, Any]
+) -> None:
     marker = f"nocturne-test-{os.getpid()}-hang"
     repo = with_train(tmp_path / "repo", family(marker))
-    last = score(repo, {**STEPS, "startup_seconds": 3}, "--out", str(tmp_path / "out")).last
+    last = score(repo, {**light, "startup_seconds": 3}, "--out", str(tmp_path / "out")).last
     assert (last["event"], last["class"]) == ("failed", "timeout")
     assert processes_with(marker) == []
     assert list(temporary.iterdir()) == []
@@ -109,9 +114,9 @@ def test_a_candidate_that_goes_on_after_its_evaluation_is_refused(tmp_path: Path
     assert "went on" in last["reason"]
 
 
-def test_too_much_memory_ends_a_run(tmp_path: Path) -> None:
+def test_too_much_memory_ends_a_run(tmp_path: Path, light: dict[str, Any]) -> None:
     repo = with_train(tmp_path / "repo", "import time\nx = bytearray(b'x') * (400 << 20)\ntime.sleep(60)\n")
-    last = score(repo, {**STEPS, "memory_mb": 300}).last
+    last = score(repo, {**light, "memory_mb": 300}).last
     assert (last["event"], last["class"]) == ("failed", "out_of_memory")
 
 
@@ -119,29 +124,31 @@ def test_too_much_memory_ends_a_run(tmp_path: Path) -> None:
     "message",
     ["b'x' * 64", "b'NCT2' + bytes([99]) + bytes(11)", "b'NCT2' + bytes([5, 0, 0, 0]) + b'\\xff' * 8"],
 )
-def test_messages_that_are_none_are_refused(tmp_path: Path, message: str) -> None:
+def test_messages_that_are_none_are_refused(tmp_path: Path, light: dict[str, Any], message: str) -> None:
     text = (
         "import gc, time\n"
         "shim = next(each for each in gc.get_objects() if type(each).__name__ == 'Shim')\n"
         f"shim.scorer.socket.sendall({message})\ntime.sleep(300)\n"
     )
-    last = score(with_train(tmp_path / "repo", text), STEPS).last
+    last = score(with_train(tmp_path / "repo", text), light).last
     assert (last["event"], last["class"]) == ("failed", "refused")
     assert "no message" in last["reason"]
 
 
-def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(tmp_path: Path) -> None:
+def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(
+    tmp_path: Path, light: dict[str, Any]
+) -> None:
     text = "import os, time\nos.closerange(3, 100)\ntime.sleep(300)\n"
-    last = score(with_train(tmp_path / "repo", text), {**STEPS, "startup_seconds": 2}).last
+    last = score(with_train(tmp_path / "repo", text), {**light, "startup_seconds": 2}).last
     assert (last["event"], last["class"]) == ("failed", "timeout")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_and_cleans_up(
-    tmp_path: Path, temporary: Path, number: signal.Signals
+    tmp_path: Path, temporary: Path, light: dict[str, Any], number: signal.Signals
 ) -> None:
     marker = f"nocturne-test-{os.getpid()}-signal-{number}"
-    process = start_score(with_train(tmp_path / "repo", family(marker)), STEPS)
+    process = start_score(with_train(tmp_path / "repo", family(marker)), light)
     # One at least: the one that left its parents may die with the one in between, as it should.
     there = eventually(lambda: bool(processes_with(marker)) or process.poll() is not None, seconds=90)
     assert there and process.poll() is None, process.communicate()
@@ -152,7 +159,9 @@ def test_a_signal_ends_everything_and_cleans_up(
     assert list(temporary.iterdir()) == []
 
 
-def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: Path, temporary: Path) -> None:
+def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(
+    tmp_path: Path, temporary: Path, light: dict[str, Any]
+) -> None:
     text = "import os, time\nos.fork()\ntime.sleep(300)\n"  # both have the shim in their command line
     repo = with_train(tmp_path / "repo", text)
 
@@ -160,7 +169,7 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
         """Ours alone: other tests run candidates at the same time, of other repositories."""
         return processes_with(f"launch.py\0-\0shim\0train.py\0{repo}\0", program="python")
 
-    process = start_score(repo, STEPS)
+    process = start_score(repo, light)
     assert eventually(lambda: len(candidates()) == 2, seconds=90)
     process.kill()
     process.communicate(timeout=20)
@@ -174,6 +183,8 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
             *COMMAND,
             "score",
             str(repo),
+            "--settings",
+            str(repo.with_suffix(".json")),
             "--die-with-parent",
         ],
         stdout=subprocess.DEVNULL,
@@ -187,7 +198,7 @@ def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(tmp_path: P
     left = list(temporary.glob("nocturne-run-*"))
     assert len(left) == 2
     os.utime(left[0], (time.time() - 3600,) * 2)
-    assert score(with_train(tmp_path / "next", "print()\n"), STEPS).returncode == 1
+    assert score(with_train(tmp_path / "next", "print()\n"), light).returncode == 1
     assert list(temporary.glob("nocturne-run-*")) == left[1:]
 
 
