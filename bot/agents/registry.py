@@ -1,7 +1,8 @@
 """Who may propose and who may review: one file each, found by being there.
 
 `proposers/NAME.py` is what `proposer: NAME` in the configuration asks for, `reviewers/NAME.py` what `reviewer: NAME`
-does. Its function `make(setup)` returns the agent, or raises UserError if that can't work here.
+does. Its function `make(setup)` returns the agent, or raises UserError if that can't work here. A proposer that can
+make a change of its own better after it has crashed says `REPAIRS = True` beside it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def make_proposer(name: str, setup: Setup) -> Proposer:
     """Return the proposer of that name."""
     made: Proposer = importlib.import_module(f"bot.agents.proposers.{name}").make(setup)
     return made
+
+
+def repairs(name: str) -> bool:
+    """Whether the proposer of that name is asked for a repair if its change crashes; making it is not needed."""
+    return bool(getattr(importlib.import_module(f"bot.agents.proposers.{name}"), "REPAIRS", False))
 
 
 def make_reviewer(name: str, setup: Setup) -> Reviewer | None:

@@ -164,6 +164,8 @@ def search(context: Context, campaign: Campaign) -> list[Finding]:
     space = space_of(texts, rules_of(context, commit, texts))
     if campaign.started is None:
         check_names(context, commit, texts)
+    if context.config.proposer not in ("claude", "offline"):
+        return [green(SEARCH, f"`{context.config.proposer}` proposes; the offline search is not asked")]
     if context.config.proposer == "claude":
         if space.knobs:
             return [

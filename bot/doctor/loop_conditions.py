@@ -239,12 +239,12 @@ def plan_of(
 
 
 def _usd_each(campaign: Campaign, config: Config) -> float | None:
-    """Return what the models cost for one experiment; the offline search costs nothing."""
+    """Return what the models cost for one experiment; without a model it costs nothing."""
     spent = [
         e.proposal.cost_usd + campaign.bills.of_experiment(e.number).usd
         for e in campaign.experiments.values()
         if e.proposal is not None
     ]
-    if "claude" not in (config.proposer, config.reviewer) and not campaign.bills.total.calls:
+    if (config.proposer, config.reviewer) == ("offline", "rules") and not campaign.bills.total.calls:
         return 0.0
     return fmean(spent) if spent else None

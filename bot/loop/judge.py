@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bot.agents.registry import repairs
 from bot.base.text import one_line
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
@@ -212,11 +213,11 @@ def sent_back(
 ) -> CrashSentBack | None:
     """Return the event that sends a crash back to its maker; None if the crash is the verdict.
 
-    That is where a repair would not help (the run was refused, or ran out of its time), where the maker had its
-    chances, and where it was not a model that made the change.
+    It is if a repair would not help (the run was refused, or ran out of its time), if the maker had its chances, or
+    if it is none that repairs, as the offline search, also where it stands in for another.
     """
     failure, proposal = run.failure or {}, experiment.proposal
-    if proposal is None or context.config.proposer != "claude" or failure.get("class") not in REPAIRABLE:
+    if proposal is None or failure.get("class") not in REPAIRABLE:
         return None
     if (
         experiment.asked_for
@@ -224,7 +225,7 @@ def sent_back(
         or experiment.number in campaign.refused
     ):
         return None
-    if len(experiment.crashes) >= context.config.repairs:
+    if len(experiment.crashes) >= context.config.repairs or not repairs(context.config.proposer):
         return None
     return CrashSentBack(experiment.number, experiment.round, run.run, _crash_words(run))
 

@@ -187,7 +187,7 @@ def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
 def draw(context: Context, reviewed: Reviewed) -> list[RejectionDrawn]:
     """Return the event that has a rejection measured; nothing for most of them, and where no model rejected."""
     final = not reviewed.approved and not reviewed.revise
-    if not final or context.config.reviewer != "claude" or reviewed.reviewer.startswith("rules"):
+    if not final or context.config.reviewer == "rules" or reviewed.reviewer.startswith("rules"):
         return []
     config, number = context.config, reviewed.experiment
     drawn = is_drawn(context.name, config.seed, number, config.audit_share)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -117,6 +119,21 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     states = {status.context: status.state for status in context.forge.statuses(first["commit"])}
     assert states["nocturne/train"] == "failure"
     assert "its maker may fix it" in notes.getvalue()
+
+
+@pytest.mark.parametrize("repairs", [True, False])
+def test_any_proposer_that_says_so_is_asked_for_repairs(
+    tmp_path: Path, repairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = types.SimpleNamespace(REPAIRS=repairs)
+    monkeypatch.setitem(sys.modules, "bot.agents.proposers.another", module)
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 1}}\n")
+    context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker(TOO_LARGE, SMALLER))
+    context = replace(context, config=context.config.model_copy(update={"proposer": "another"}))
+    run_loop(context, Until())
+    assert len(only(folder, "crash_sent_back")) == repairs
+    (decided,) = only(folder, "experiment_decided")
+    assert decided["verdict"] == ("improved" if repairs else "crashed")
 
 
 def test_the_maker_may_decline(tmp_path: Path) -> None:

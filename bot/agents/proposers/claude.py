@@ -7,6 +7,8 @@ from bot.agents.claude.settings import campaign_role
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup
 
+REPAIRS = True
+
 
 def make(setup: Setup) -> ClaudeProposer:
     role = campaign_role(setup, "proposer", setup.config.models.proposer)
