@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from bot.config.evaluator import Evaluator
-from bot.config.section import Section
+from bot.config.section import Section, section_of
+from bot.rules.stopping import Limits
 
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -53,23 +54,10 @@ class VerdictRule(Section):
     """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
 
 
-class Stop(Section):
-    """When the loop ends by itself. null: never for this reason."""
-
-    goal: float | None = None
-    """The incumbent's score reaches this."""
-    experiments: Annotated[int, Field(ge=1)] | None = None
-    """So many experiments of the campaign are finished."""
-    deadline: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$")] | None = None
-    """Local date and time, `2026-11-30T07:00`."""
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None
-    """Hours of the training device; a CPU stands in where there is no GPU."""
-    cost_usd: Annotated[float, Field(gt=0)] | None = None
-    """Money for models."""
-    crashes_in_row: Annotated[int, Field(ge=1)] | None = 5
-    """So many experiments crashed one after another."""
-    plateau: Annotated[int, Field(ge=1)] | None = 50
-    """So many experiments ended without an improvement."""
+if TYPE_CHECKING:
+    Stop = Limits
+else:  # every stop condition has its key where it stands
+    Stop = section_of("Stop", Limits)
 
 
 class ModelPrice(Section):

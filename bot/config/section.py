@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from bot.rules.bounds import is_number
 
@@ -22,3 +23,12 @@ class Section(BaseModel):
         if is_number(value) and not abs(value) <= _LARGEST:
             raise ValueError(f"must be a number from {-_LARGEST:g} to {_LARGEST:g}")
         return value
+
+
+def section_of(name: str, of: type) -> type[Section]:
+    """Return the section whose keys are the fields of a dataclass that say in their metadata what they mean."""
+    types = get_type_hints(of)
+    keys: dict[str, Any] = {
+        each.name: (types[each.name], Field(**each.metadata)) for each in fields(of) if each.metadata
+    }
+    return create_model(name, __base__=Section, __doc__=of.__doc__, **keys)

@@ -229,8 +229,8 @@ def plan_of(
     bound = ""
     if limits.experiments is not None:
         count, bound = max(limits.experiments - done, 0), "stop.experiments"
-    if limits.deadline is not None:
-        left = max((limits.deadline - now).total_seconds(), 0.0)
+    if limits.end is not None:
+        left = max((limits.end - now).total_seconds(), 0.0)
         fit = int(left / (seconds * each)) if seconds else None
         if fit is not None and (count is None or fit < count):
             count, bound = fit, "stop.deadline"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -114,13 +115,11 @@ def prior_sigma(campaign: Campaign, config: Config, fingerprint: str | None) -> 
 
 def limits(config: Config, *, until: datetime | None = None) -> Limits:
     """Return the stop conditions of `config`, with an earlier deadline where one is given."""
-    stop = config.stop
-    deadline = datetime.fromisoformat(stop.deadline).astimezone() if stop.deadline else None
-    if until is not None and (deadline is None or until < deadline):
-        deadline = until
-    return Limits(
-        **stop.model_dump(exclude={"deadline"}),
-        deadline=deadline,
+    stop = Limits(
+        **vars(config.stop),
         unread=config.max_unreviewed_merges or None,
         pauses=config.when_unreviewed == "pause",
     )
+    if until is None or (stop.end is not None and stop.end <= until):
+        return stop
+    return replace(stop, deadline=until.isoformat())

@@ -1,16 +1,16 @@
-"""When a loop ends, and why: every stop condition, with the row of its reason (`bot.rules.reasons`).
+"""When a loop ends, and why: every stop condition, with its limit and the row of its reason (`bot.rules.reasons`).
 
-A new condition is a function here under `stop_condition`, with the row of its reason; its limit is a field of `Limits`
-by the name that it has in the configuration's `stop:`.
+A new condition is a function here under `stop_condition`, with the row of its reason; its limit is a `key` of `Limits`,
+which makes it one under `stop:` in the configuration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Asked, Experiment
@@ -18,20 +18,35 @@ from bot.rules.human import is_spent, unread
 from bot.rules.reasons import REASONS, Reason, known
 
 
+def key(about: str, *, usual: object = None, **takes: object) -> Any:
+    """A field of `Limits` that is a key under `stop:` of the configuration too: what it means, its value if the
+    configuration doesn't name it, and which values it takes, as bounds such as `ge=1`."""
+    return field(default=None, metadata={"description": about, "default": usual, **takes})
+
+
 @dataclass(frozen=True)
 class Limits:
-    """The campaign's stop conditions; None never stops. `deadline` is an aware datetime."""
+    """When the loop ends by itself. null: never for this reason."""
 
-    goal: float | None = None
-    experiments: int | None = None
-    deadline: datetime | None = None
-    gpu_hours: float | None = None
-    cost_usd: float | None = None
-    crashes_in_row: int | None = None
-    plateau: int | None = None
+    goal: float | None = key("The incumbent's score reaches this.")
+    experiments: int | None = key("So many experiments of the campaign are finished.", ge=1)
+    deadline: str | None = key(
+        "Local date and time, `2026-11-30T07:00`.", pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$"
+    )
+    gpu_hours: float | None = key(
+        "Hours of the training device; a CPU stands in where there is no GPU.", gt=0
+    )
+    cost_usd: float | None = key("Money for models.", gt=0)
+    crashes_in_row: int | None = key("So many experiments crashed one after another.", usual=5, ge=1)
+    plateau: int | None = key("So many experiments ended without an improvement.", usual=50, ge=1)
     unread: int | None = None
     """So many merges that nobody has read: improvements are held then, and the loop ends if it `pauses`."""
     pauses: bool = False
+
+    @property
+    def end(self) -> datetime | None:
+        """The deadline as a moment."""
+        return None if self.deadline is None else datetime.fromisoformat(self.deadline).astimezone()
 
 
 @dataclass(frozen=True)
@@ -134,9 +149,9 @@ def _experiments(campaign: Campaign, limits: Limits, now: datetime) -> str | Non
 
 @stop_condition(Reason("deadline"))
 def _deadline(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
-    if limits.deadline is None or now < limits.deadline:
+    if limits.end is None or now < limits.end:
         return None
-    return f"the deadline {limits.deadline:%Y-%m-%d %H:%M} has passed"
+    return f"the deadline {limits.end:%Y-%m-%d %H:%M} has passed"
 
 
 @stop_condition(

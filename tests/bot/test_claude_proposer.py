@@ -15,6 +15,7 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Revision
 from bot.commands.session import with_agents
+from bot.config import Stop
 from bot.errors import UserError
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
@@ -79,8 +80,7 @@ def night(three: Path, tmp_path: Path) -> Begun:
         notes = io.StringIO()
         with serve(mind) as api:
             plain = open_context(top, None, PlainDisplay(notes), {}, OfflineProposer())
-            stop = plain.config.stop.model_copy(update={"experiments": None})
-            config = plain.config.model_copy(update={"proposer": "claude", "stop": stop})
+            config = plain.config.model_copy(update={"proposer": "claude", "stop": Stop()})
             context = with_agents(replace(plain, config=config), api.environ)
             ensure_started(context)
             number = begin(context, reconcile(context), Begin(4, None))

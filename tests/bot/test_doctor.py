@@ -226,7 +226,9 @@ def test_the_plan_counts_what_is_left_of_number_and_time() -> None:
     )
     assert plan.runs_each == len(campaign.runs) / len(campaign.order)
     assert plan.seconds_each == pytest.approx(campaign.gpu_seconds() / len(campaign.order))
-    soon = replace(limits(config), deadline=NOW + timedelta(seconds=3.5 * (plan.seconds_each or 0)))
+    soon = replace(
+        limits(config), deadline=(NOW + timedelta(seconds=3.5 * (plan.seconds_each or 0))).isoformat()
+    )
     plan = plan_of(campaign, config, soon, now=NOW, run_seconds=None)
     assert (plan.experiments, plan.bound) == (3, "stop.deadline")
     fresh = plan_of(Campaign(), config, limits(config), now=NOW, run_seconds=60.0)
