@@ -5,7 +5,7 @@ Where they stand is the formats' business (`bot.agents.formats`): Python source,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.formats import sites_of, write
@@ -80,6 +80,14 @@ def changes_between(base: Mapping[str, str], proposed: Mapping[str, str]) -> tup
         if (then := after.get((before.file, before.local))) is not None
         and not same_value(before.literal, then.literal)
     )
+
+
+def rewritten(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
+    """Return the whole new text of each file that `changes` touch."""
+    return {
+        path: rewrite(files[path], {each.name: each.new for each in changes if each.file == path}, path)
+        for path in sorted({each.file for each in changes})
+    }
 
 
 def rewrite(source: str, literals: Mapping[str, str], path: str = "train.py") -> str:

@@ -17,7 +17,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.self_reported import MEND
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
 from bot.rules.stopping import Limits, Stop
-from bot.tell.numbers import number
+from bot.tell import numbers
 
 REPEATS = "the task repeats"
 VERIFIED = "verification is automatic"
@@ -42,7 +42,7 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
     if plan.experiments is None:
         said = f"until {config.stop.deadline}; {cost}, so that nobody can say how many experiments that is"
         return amber(REPEATS, said, "run `nocturne doctor` without --quick")
-    said = f"{_count(plan.experiments)} to come ({plan.bound}), {cost}"
+    said = f"{numbers.count(plan.experiments, 'experiment')} to come ({plan.bound}), {cost}"
     if plan.experiments < FEW:
         low, high = (plan.experiments * share for share in KEPT)
         said += (
@@ -79,7 +79,7 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     allowed = t_quantile(AGREEMENT, noise.degrees) * noise.sigma * math.sqrt(2)
     seeds = " and ".join(str(run.seed) for run in drawn.runs)
     said = (
-        f"{where}: {number(first)} and {number(second)} with seeds {seeds}, {apart:.2g} apart"
+        f"{where}: {numbers.number(first)} and {numbers.number(second)} with seeds {seeds}, {apart:.2g} apart"
         f" where noise allows {allowed:.2g}{_origin(drawn)}"
     )
     tokens = drawn.runs[-1].tokens
@@ -104,7 +104,7 @@ def affordable(plan: Plan, campaign: Campaign, config: Config) -> list[Finding]:
     )
     if plan.usd_each == 0.0 and stop.cost_usd is None:
         return [time, green(MONEY, "0 USD an experiment: the offline search asks no paid model")]
-    price = Price("stop.cost_usd", plan.usd_each, campaign.cost_usd(), stop.cost_usd, _usd)
+    price = Price("stop.cost_usd", plan.usd_each, campaign.cost_usd(), stop.cost_usd, numbers.money)
     return [time, _against(MONEY, plan, price)]
 
 
@@ -126,7 +126,9 @@ def _against(condition: str, plan: Plan, price: Price) -> Finding:
     if price.each is not None:
         planned = f"{price.show(price.each)} an experiment"
         if count is not None:
-            planned += f", {price.show(price.each * count)} for the {_count(count)} planned"
+            planned += (
+                f", {price.show(price.each * count)} for the {numbers.count(count, 'experiment')} planned"
+            )
     if price.cap is None:
         said = (
             f"{price.key} is null: nothing bounds what the campaign takes{'; ' if planned else ''}{planned}"
@@ -162,10 +164,6 @@ def _origin(drawn: Draws) -> str:
     return f" ({made} run{'s' if made > 1 else ''} made now)" if made else " (runs made before)"
 
 
-def _count(experiments: int) -> str:
-    return "1 experiment" if experiments == 1 else f"{experiments} experiments"
-
-
 def _cost(plan: Plan) -> str:
     if plan.seconds_per_run is None:
         return "what a run takes is not measured"
@@ -174,10 +172,6 @@ def _cost(plan: Plan) -> str:
         f"a run takes {_duration(plan.seconds_per_run)} and an experiment {plan.runs_each:.1f} runs ({how})"
     )
     return said if plan.gpu_hours is None else f"{said}: {_duration(plan.gpu_hours * 3600)} in all"
-
-
-def _usd(amount: float) -> str:
-    return f"{amount:.2f} USD"
 
 
 def _duration(seconds: float) -> str:

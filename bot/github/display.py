@@ -10,13 +10,13 @@ from bot.github.files import command, harmless
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
-from bot.tell.display import run_line, verdict_line
+from bot.tell.display import Display, run_line, verdict_line
 from bot.tell.writers.terminal import escape
 
 _EVERY = 30.0  # seconds between two lines of progress
 
 
-class ActionsDisplay:
+class ActionsDisplay(Display):
     """Lines for the runner's log. Texts of others are kept from being commands to the runner."""
 
     def __init__(self, out: TextIO) -> None:

@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import UserError
+from bot.notify.notifier import Notifier
 from bot.tell.document import Message
 from bot.tell.writers import markdown
 
 _MARK = "<!-- nocturne {key} -->"
 
 
-class FileNotifier:
+class FileNotifier(Notifier):
     """Keeps each message as a file in `folder`, with its chart beside it."""
 
     has_threads = True

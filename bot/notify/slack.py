@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ EVENT = "nocturne_message"  # the metadata's type
 _PAGES, _PER_PAGE = 10, 200
 # Slack looks through a file for a while before a message may show it; these are the seconds between tries.
 _UNTIL_SHOWN = (1.0, 2.0, 4.0, 8.0)
+_NO_CHART = ("missing_scope", "message_not_found", "cant_update_message", "edit_window_closed")
 
 
 def message_line(message: Message) -> str:
@@ -24,7 +25,19 @@ def message_line(message: Message) -> str:
     return slack.escape(message.summary or message.title, slack.SUMMARY) or "Nocturne"
 
 
-class SlackApp:
+def _marked(message: Message) -> dict[str, Any]:
+    """Return the metadata by which a message is found again."""
+    return {"event_type": EVENT, "event_payload": {"key": message.key}}
+
+
+def forms_of(message: Message) -> Iterator[dict[str, Any]]:
+    """Yield what stands beside the one line: the message, its shortest form, nothing."""
+    yield {"blocks": slack.write(message.document())}
+    yield {"blocks": slack.write(message.document(), smallest=True)}
+    yield {}
+
+
+class SlackApp(Notifier):
     """An app with a bot token, in one channel (its ID)."""
 
     has_threads = True
@@ -43,13 +56,9 @@ class SlackApp:
         self.client = Client(token, environ, sleep=sleep)
 
     def post(self, message: Message, *, thread: str | None = None) -> str | None:
-        """Send a message; where Slack finds it too long after all, its shortest form, then its one line."""
+        """Send a message; if Slack finds it too long after all, its shortest form, then its one line."""
         since = time.time()
-        for form in (
-            {"blocks": slack.write(message.document())},
-            {"blocks": slack.write(message.document(), smallest=True)},
-            {},
-        ):
+        for form in forms_of(message):
             try:
                 return self._post(message, form, thread, since)
             except Refused as refused:
@@ -70,7 +79,7 @@ class SlackApp:
                 channel=self._id,
                 text=message_line(message),
                 thread_ts=thread,
-                metadata={"event_type": EVENT, "event_payload": {"key": message.key}},
+                metadata=_marked(message),
                 unfurl_links=False,
                 unfurl_media=False,
                 **form,
@@ -130,12 +139,7 @@ class SlackApp:
                 )
             )
         except Refused as refused:
-            if refused.error in (
-                "missing_scope",
-                "message_not_found",
-                "cant_update_message",
-                "edit_window_closed",
-            ):
+            if refused.error in _NO_CHART:
                 return None
             raise NotSent(refusal("upload the chart", refused.error, refused.answer)) from None
         return file
@@ -149,7 +153,7 @@ class SlackApp:
                         ts=ts,
                         text=message_line(message),
                         blocks=slack.write(message.document(file)),
-                        metadata={"event_type": EVENT, "event_payload": {"key": message.key}},
+                        metadata=_marked(message),
                     )
                 )
                 return True

@@ -5,15 +5,14 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from bot.base.patience import OutOfPatience, Passing, Patience
 from bot.config import NotifySettings
 from bot.errors import UserError
-from bot.notify.notifier import CannotLook, Notifier, NotSent
-from bot.notify.slack import message_line
+from bot.notify.notifier import Notifier, NotSent
+from bot.notify.slack import forms_of, message_line
 from bot.notify.slack_client import (
     LONGEST_WAIT,
     PASSING,
@@ -25,14 +24,12 @@ from bot.notify.slack_client import (
     refusal,
 )
 from bot.tell.document import Message
-from bot.tell.writers import slack
 
 
-class SlackWebhook:
+class SlackWebhook(Notifier):
     """One incoming webhook. Its URL is a secret, and appears nowhere."""
 
     channel = "webhook"
-    has_threads = False
 
     def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         if not url.startswith(("https://", "http://")) or not urlsplit(url).hostname:
@@ -43,24 +40,12 @@ class SlackWebhook:
     def post(self, message: Message, *, thread: str | None = None) -> str | None:
         """Send a message, shorter where Slack wants it so. A webhook's message has no name."""
         said = ""
-        for form in (
-            {"blocks": slack.write(message.document())},
-            {"blocks": slack.write(message.document(), smallest=True)},
-            {},
-        ):
+        for form in forms_of(message):
             said = self._send({"text": message_line(message), **form})
             if said not in TOO_MUCH:
                 break
         if said:
             raise NotSent(refusal("post messages", said, {}))
-        return None
-
-    def find(self, message: str, *, since: datetime, thread: str | None = None) -> str | None:
-        """Raise `CannotLook`: a webhook tells nothing."""
-        raise CannotLook("a webhook can't look whether a message arrived: it counts as sent")
-
-    def show_chart(self, ts: str, message: Message, png: bytes) -> str | None:
-        """Return None: a webhook takes no files."""
         return None
 
     def probe(self) -> str:

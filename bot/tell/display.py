@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class Display(Protocol):
-    """Where the loop says what it does. Implementations never raise for lack of a terminal."""
+class Display:
+    """Where the loop says what it does; this one says nothing. None raises for lack of a terminal."""
 
     def note(self, text: str) -> None:
         """Say something a human should know."""
-        ...
 
     def experiment_begun(self, campaign: Campaign, experiment: Experiment) -> None: ...
 
@@ -31,7 +30,6 @@ class Display(Protocol):
 
     def run_progress(self, event: Mapping[str, Any]) -> None:
         """Take one of the evaluator's events (`started`, `progress`, `scoring`)."""
-        ...
 
     def run_finished(self, run: RunFinished) -> None: ...
 
@@ -55,7 +53,7 @@ def run_line(run: RunFinished) -> str:
     return f"run {run_id(run.commit, run.replicate)} seed {run.seed}: {escape(said)} in {run.seconds:.1f} s"
 
 
-class PlainDisplay:
+class PlainDisplay(Display):
     """Lines for a log: what ended, nothing that blinks."""
 
     def __init__(self, out: TextIO) -> None:
@@ -70,23 +68,14 @@ class PlainDisplay:
     def experiment_begun(self, campaign: Campaign, experiment: Experiment) -> None:
         self._line(f"{experiment.number:>4}  begins        {escape(experiment.title)}")
 
-    def run_started(self, *, title: str, replicate: int, seed: int) -> None:
-        pass
-
-    def run_progress(self, event: Mapping[str, Any]) -> None:
-        pass
-
     def run_finished(self, run: RunFinished) -> None:
         self._line(f"      {run_line(run)}")
 
     def experiment_finished(self, campaign: Campaign, experiment: Experiment) -> None:
         self._line(verdict_line(campaign, experiment))
 
-    def close(self) -> None:
-        pass
 
-
-class TerminalDisplay:
+class TerminalDisplay(Display):
     """A bar for the run in hand with loss, speed and time left; below it, the best so far."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -114,7 +103,7 @@ class TerminalDisplay:
         self._best = f"best {number(best[1])}" if best else ""
 
     def run_started(self, *, title: str, replicate: int, seed: int) -> None:
-        self._drop_bar()  # a run that isn't recorded has no end that we are told
+        self.close()  # a run that isn't recorded has no end that we are told
         self._progress.start()
         text = escape(title)
         shown = text if len(text) <= 48 else text[:47] + "…"
@@ -143,17 +132,14 @@ class TerminalDisplay:
         return "  ".join([*said, self._best])
 
     def run_finished(self, run: RunFinished) -> None:
-        self._drop_bar()
+        self.close()
         self._print(f"      {run_line(run)}", "dim" if run.score is not None else "red")
 
     def experiment_finished(self, campaign: Campaign, experiment: Experiment) -> None:
-        self._drop_bar()
+        self.close()
         self._print(verdict_line(campaign, experiment), STYLES.get(experiment.verdict or "", ""))
 
     def close(self) -> None:
-        self._drop_bar()
-
-    def _drop_bar(self) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._progress.stop()

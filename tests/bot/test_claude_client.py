@@ -146,7 +146,7 @@ def test_a_key_may_end_with_a_line_break(table: Table) -> None:
 
 def test_a_token_serves_as_well(table: Table) -> None:
     claude = Claude({"ANTHROPIC_BASE_URL": table.api.url, "ANTHROPIC_AUTH_TOKEN": table.api.key})
-    assert claude.count(model=MODEL, system=[], messages=[{"role": "user", "content": "abcd"}]) == 1
+    assert claude.count({"model": MODEL, "messages": [{"role": "user", "content": "abcd"}]}) == 1
     assert table.api.calls[0].headers["Authorization"] == f"Bearer {table.api.key}"
 
 
@@ -357,7 +357,7 @@ def test_counting_sees_what_the_call_will_send(table: Table) -> None:
         "tools": TOOLS,
         "messages": [{"role": "user", "content": "hello"}],
     }
-    counted = table.claude.count(model=MODEL, **given)
+    counted = table.claude.count({"model": MODEL, **given})
     table.ask()
     used = table.api.made[0].used
     assert used is not None and counted == used.prompt
@@ -369,7 +369,7 @@ def test_counting_is_patient_too(table: Table) -> None:
         {"ANTHROPIC_API_KEY": "x", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}, sleep=table.slept.append
     )
     with pytest.raises(Exhausted):
-        table.claude.count(model=MODEL, system=[], messages=[{"role": "user", "content": "x"}])
+        table.claude.count({"model": MODEL, "messages": [{"role": "user", "content": "x"}]})
     assert len(table.slept) == TRIES - 1
 
 

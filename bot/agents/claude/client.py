@@ -116,29 +116,14 @@ class Claude:
         most = most_tokens(prompt)
 
         def attempt() -> Reply:
-            budget.allow(model, most, room, lambda: self._counted(prompt, budget.role))
+            budget.allow(model, most, room, lambda: self.count(prompt, budget.role))
             return self._stream(prompt, room, budget)
 
         return self._patiently(attempt)
 
-    def count(
-        self,
-        *,
-        model: str,
-        system: Sequence[Mapping[str, Any]],
-        messages: Sequence[Mapping[str, Any]],
-        tools: Sequence[Mapping[str, Any]] = (),
-        role: str = "proposer",
-    ) -> int:
-        """Return how many tokens such a call sends, as the provider counts them. Costs nothing but time."""
-        prompt: dict[str, Any] = {"model": model, "messages": list(messages)}
-        if system:
-            prompt["system"] = list(system)
-        if tools:
-            prompt["tools"] = list(tools)
-        return self._counted(_sendable(prompt), role)
+    def count(self, prompt: Mapping[str, Any], role: str = "proposer") -> int:
+        """Return how many tokens a call with this prompt sends, as the provider counts them; it costs only time."""
 
-    def _counted(self, prompt: Mapping[str, Any], role: str) -> int:
         def attempt() -> int:
             import anthropic
 

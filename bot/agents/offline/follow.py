@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from bot.agents.constants import Constant, Value, constants_of, literal_value, rewrite, same_value
+from bot.agents.constants import Constant, Value, constants_of, literal_value, rewritten, same_value
 from bot.agents.offline.knobs import knobs_of
 from bot.agents.offline.wording import title_of
 from bot.rules.proposal import Change, Idea, Proposal
@@ -84,12 +84,7 @@ def _proposal(files: Mapping[str, str], idea: Idea, changes: tuple[Change, ...])
         reason=f"Idea {idea.number} of a human, from {where}, names these values.",
         expected_effect="What the idea hopes for: a better score. Nothing else predicts its size.",
         risk="The values were taken as they are named; nobody has looked whether they go together.",
-        files={
-            path: rewrite(
-                files[path], {change.name: change.new for change in changes if change.file == path}, path
-            )
-            for path in sorted({change.file for change in changes})
-        },
+        files=rewritten(files, changes),
         changes=changes,
         idea=idea.number,
     )

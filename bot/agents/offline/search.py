@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.agents.constants import Constant, rewrite
+from bot.agents.constants import Constant, rewritten
 from bot.agents.offline.belief import Belief, believe, expected_gain
 from bot.agents.offline.follow import follow
 from bot.agents.offline.knobs import Knob
@@ -72,12 +72,7 @@ def propose(
         reason=reason,
         expected_effect=effect,
         risk=risk,
-        files={
-            path: rewrite(
-                files[path], {change.name: change.new for change in changes if change.file == path}, path
-            )
-            for path in sorted({change.file for change in changes})
-        },
+        files=rewritten(files, changes),
         changes=changes,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.rules.campaign import Campaign
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.gains import Gain, Measured, gain_of, measured, with_all_merges, yardstick_of
-from bot.tell.figures.rows import Row, peak_memory_mb
+from bot.tell.figures.rows import Row, peak_of
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,6 @@ def promotion_figures(
     def gain(*, unpicked: bool) -> Gain | None:
         return gain_of(campaign, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked)
 
-    def memory(commit: str) -> float | None:
-        return max(
-            (mb for run in campaign.runs_by_commit.get(commit, ()) if (mb := peak_memory_mb(run))),
-            default=None,
-        )
-
     return PromotionFigures(
         before=measured(campaign, first, yardstick),
         after=measured(campaign, last, yardstick),
@@ -67,5 +61,5 @@ def promotion_figures(
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),
-        memory_mb=(memory(first), memory(last)),
+        memory_mb=(peak_of(campaign.runs_of(first)), peak_of(campaign.runs_of(last))),
     )

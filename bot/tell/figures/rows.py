@@ -148,7 +148,7 @@ def row_of(
     blamed = [run for run in final if not is_lost(run) or not scores]
     failed = next((run for run in blamed if run.failure is not None), None)
     before, after = (
-        _peak(campaign.runs_by_commit.get(each or "", ())) for each in (experiment.parent, commit)
+        peak_of(campaign.runs_by_commit.get(each or "", ())) for each in (experiment.parent, commit)
     )
     numbers = Numbers(
         effect=decision.effect if decision else None,
@@ -188,7 +188,7 @@ def row_of(
         seconds=sum(run.seconds for run in own),
         gpu_seconds=sum(run.gpu_seconds for run in own),
         cost_usd=(proposal.cost_usd if proposal else 0.0) + bill_usd,
-        memory_mb=_peak(own),
+        memory_mb=peak_of(own),
         failure=failure_words(failed) if failed else None,
         curve=with_curve.curve if with_curve else (),
         curve_against=against.run if against else None,
@@ -225,7 +225,8 @@ def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
     return tuple(dots)
 
 
-def _peak(runs: Sequence[RunFinished]) -> float | None:
+def peak_of(runs: Sequence[RunFinished]) -> float | None:
+    """Return the largest of the runs' peaks in MiB, None if none tells its own."""
     return max((mb for run in runs if (mb := peak_memory_mb(run)) is not None), default=None)
 
 
