@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from bot.agents.formats.site import Site, literal_value, number_literal
+from bot.agents.formats.site import Site, behind, literal_value, number_literal
 
 SUFFIXES = (
     *("c", "h", "cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "cu", "cuh", "cl", "metal", "hip", "m", "mm"),
@@ -18,6 +18,7 @@ NUMBER = (
 )
 VALUE = rf"(?P<value>\d+[uUlL]{{0,3}}\s*<<\s*\d+(?![\w.])|{NUMBER}|true\b|false\b)"
 _HIDDEN = re.compile(r"//[^\r\n]*|/\*.*?\*/|\"(?:[^\"\\\r\n]|\\.)*\"|'(?:[^'\\\r\n]|\\.)'", re.DOTALL)
+_COMMENT = re.compile(r"[^\r\n/\"']*(?://+[ \t]*([^\r\n]*)|/\*[ \t]*(.*?)[ \t]*\*/)")
 _DEFINE = re.compile(
     rf"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+\(*[ \t]*{VALUE}[ \t]*\)*[ \t]*(?=\r|\n|$)",
     re.MULTILINE,
@@ -80,14 +81,14 @@ def site(text: str, match: re.Match[str], at: int) -> Site:
     """Return the constant that `match` found in a part of `text` that begins at `at`."""
     start, end = at + match.start("value"), at + match.end("value")
     return Site(
-        match["name"], start, end, _literal(text[start:end]), match["name"], "macro", beside(text, end)
+        match["name"],
+        start,
+        end,
+        _literal(text[start:end]),
+        match["name"],
+        "macro",
+        behind(_COMMENT, text, end),
     )
-
-
-def beside(text: str, end: int) -> str:
-    """Return the comment behind a value on its line."""
-    found = re.compile(r"[^\r\n/\"']*(?://+[ \t]*([^\r\n]*)|/\*[ \t]*(.*?)[ \t]*\*/)").match(text, end)
-    return (found[1] or found[2] or "").strip() if found else ""
 
 
 def _inner(text: str, pattern: re.Pattern[str], outer: re.Match[str]) -> Iterator[Site]:

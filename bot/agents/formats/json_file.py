@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.agents.formats.site import Site, last_part, literal_value, number_literal
+from bot.agents.formats.site import MAX_ELEMENTS, Site, behind, last_part, literal_value, number_literal
 
-MAX_ELEMENTS = 4
 _DEEPEST = 40
+_COMMENT = re.compile(r"[ \t,]*//[ \t]*([^\r\n]*)")
 _TOKEN = re.compile(
     r'\s+|//[^\r\n]*|/\*.*?\*/|(?P<string>"(?:[^"\\\r\n]|\\.)*")'
     r"|(?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))|(?P<word>[A-Za-z_$][\w$]*)|(?P<mark>[{}\[\]:,])",
@@ -67,7 +67,12 @@ def _value(text: str, tokens: list[re.Match[str]], at: int, name: str, found: li
     if literal is not None and name:
         found.append(
             Site(
-                name, token.start(), token.end(), literal, last_part(name), comment=_beside(text, token.end())
+                name,
+                token.start(),
+                token.end(),
+                literal,
+                last_part(name),
+                comment=behind(_COMMENT, text, token.end()),
             )
         )
     return at + 1
@@ -119,9 +124,3 @@ def _literal(token: re.Match[str]) -> str | None:
         except ValueError:
             return None
     return None
-
-
-def _beside(text: str, end: int) -> str:
-    """Return the comment behind a value on its line."""
-    found = re.compile(r"[ \t,]*//[ \t]*([^\r\n]*)").match(text, end)
-    return found[1].strip() if found else ""

@@ -31,9 +31,8 @@ from bot.agents.formats.python_tree import (
     tree_of,
     unwrapped,
 )  # fmt: skip
-from bot.agents.formats.site import Kind, Site, last_part, literal_value, number_literal, worth
+from bot.agents.formats.site import MAX_ELEMENTS, Kind, Site, last_part, literal_value, number_literal, worth
 
-MAX_ELEMENTS = 4
 _DEEPEST = 12
 _ENOUGH = 3  # settings with names of their own, beside which others are details
 

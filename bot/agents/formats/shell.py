@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.agents.formats.site import Site, literal_value, number_literal
+from bot.agents.formats.site import Site, behind, literal_value, number_literal
 
 _VALUE = r"(?P<quote>[\"']?)(?P<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|true|false|True|False)(?P=quote)"
 _ASSIGNED = re.compile(
@@ -23,6 +23,7 @@ _MAKE = re.compile(
     r"(?P<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)[ \t]*(?=#|\r|\n|$)",
     re.MULTILINE,
 )
+_BEHIND = re.compile(r"[^\r\n#]*?[ \t]#+[ \t]*([^\r\n]*)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
@@ -63,8 +64,7 @@ def _site(text: str, match: re.Match[str], *, macro: bool) -> Iterator[Site]:
     literal = written.title() if written.lower() in ("true", "false") else number_literal(written)
     if literal is None:
         return
-    said = re.compile(r"[^\r\n#]*?[ \t]#+[ \t]*([^\r\n]*)").match(text, match.end("value"))
     yield Site(
         name, match.start("value"), match.end("value"), literal, name.lstrip("-").replace("-", "_"),
-        "macro" if macro else "data", said[1].strip() if said else "",
+        "macro" if macro else "data", behind(_BEHIND, text, match.end("value")),
     )  # fmt: skip

@@ -33,6 +33,8 @@ class Site:
     owner: str = ""
 
 
+MAX_ELEMENTS = 4  # of a list whose elements are settings
+SWITCHES = (("true", "false"), ("yes", "no"), ("on", "off"))
 PLAIN_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 
 
@@ -43,6 +45,19 @@ def number_literal(text: str) -> str | None:
     if re.fullmatch(r"[-+]?0\d+", text):
         return None  # 007 is a code, or octal
     return text.removeprefix("+")
+
+
+def switched(value: bool, now: str) -> str:
+    """Return a switch in the manner of the word that stands there now."""
+    words = next((pair for pair in SWITCHES if now.lower() in pair), SWITCHES[0])
+    word = words[not value]
+    return word.upper() if now.isupper() and len(now) > 1 else word.title() if now[:1].isupper() else word
+
+
+def behind(pattern: re.Pattern[str], text: str, end: int) -> str:
+    """Return the comment behind a value that ends at `end`: the first group that `pattern` finds there."""
+    found = pattern.match(text, end)
+    return next(filter(None, found.groups()), "").strip() if found else ""
 
 
 def last_part(name: str) -> str:

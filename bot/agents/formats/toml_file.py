@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.agents.formats.json_file import MAX_ELEMENTS
-from bot.agents.formats.site import PLAIN_NUMBER, Site, last_part, literal_value
+from bot.agents.formats.site import MAX_ELEMENTS, PLAIN_NUMBER, Site, last_part, literal_value, switched
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _TABLE = re.compile(r"[ \t]*\[{1,2}[ \t]*([^\[\]\r\n]+?)[ \t]*\]{1,2}[ \t]*(?:[#;][^\r\n]*)?$")
@@ -35,11 +34,7 @@ def spell(literal: str, now: str) -> str:
     """Return a Python literal as TOML writes it, in the manner of what stands there now."""
     value = literal_value(literal)
     if isinstance(value, bool):
-        words = next(
-            (pair for pair in (("true", "false"), ("yes", "no"), ("on", "off")) if now.lower() in pair), None
-        )
-        word = (words or ("true", "false"))[not value]
-        return word.title() if now[:1].isupper() else word
+        return switched(value, now)
     if isinstance(value, str):
         return f"'{value}'" if now.startswith("'") else json.dumps(value)
     if re.fullmatch(rf"-?[\d_]+|{PLAIN_NUMBER}", literal):

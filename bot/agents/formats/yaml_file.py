@@ -7,12 +7,19 @@ from collections.abc import Iterator
 
 import yaml
 
-from bot.agents.formats.site import Site, last_part, literal_value, number_literal
+from bot.agents.formats.site import (
+    MAX_ELEMENTS,
+    Site,
+    behind,
+    last_part,
+    literal_value,
+    number_literal,
+    switched,
+)
 
-MAX_ELEMENTS = 4
 LONGEST = 200_000  # characters: the reader takes a second for so many
 _DEEPEST = 40
-_SWITCHES = (("true", "false"), ("yes", "no"), ("on", "off"))
+_COMMENT = re.compile(r"[ \t,\]}]*[ \t]#+[ \t]*([^\r\n]*)")
 # What YAML 1.1 takes for a float: without the point or the sign of the exponent it would be a text.
 _FLOAT = re.compile(r"[-+]?(?:\d[\d_]*)\.[\d_]*(?:[eE][-+]\d+)?|[-+]?\.\d[\d_]*(?:[eE][-+]\d+)?")
 
@@ -36,7 +43,7 @@ def spell(literal: str, now: str) -> str:
     """Return a Python literal as YAML writes it, in the manner of what stands there now."""
     value = literal_value(literal)
     if isinstance(value, bool):
-        return _switch(value, now)
+        return switched(value, now)
     if isinstance(value, str):
         if now[:1] in "'\"":
             quote = now[0]
@@ -59,12 +66,6 @@ def _as_float(plain: str) -> str:
     return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
 
 
-def _switch(value: bool, now: str) -> str:
-    words = next((pair for pair in _SWITCHES if now.lower() in pair), _SWITCHES[0])
-    word = words[0] if value else words[1]
-    return word.upper() if now.isupper() and len(now) > 1 else word.title() if now[:1].isupper() else word
-
-
 def _sites(text: str, node: yaml.Node, name: str, seen: set[int], depth: int) -> Iterator[Site]:
     if id(node) in seen or depth > _DEEPEST:
         return  # an alias: it was read where its anchor stands
@@ -82,7 +83,7 @@ def _sites(text: str, node: yaml.Node, name: str, seen: set[int], depth: int) ->
         start, end = node.start_mark.index, node.end_mark.index
         literal = _literal(node, text[start:end])
         if literal is not None:
-            yield Site(name, start, end, literal, last_part(name), comment=_beside(text, end))
+            yield Site(name, start, end, literal, last_part(name), comment=behind(_COMMENT, text, end))
 
 
 def _literal(node: yaml.ScalarNode, written: str) -> str | None:
@@ -102,8 +103,3 @@ def _literal(node: yaml.ScalarNode, written: str) -> str | None:
     if kind == "str" and re.fullmatch(r"[A-Za-z][\w.+-]*", written):
         return repr(written)
     return None
-
-
-def _beside(text: str, end: int) -> str:
-    found = re.compile(r"[ \t,\]}]*[ \t]#+[ \t]*([^\r\n]*)").match(text, end)
-    return found[1].strip() if found else ""
