@@ -51,7 +51,7 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 600.0,
 ) -> bytes:
-    """Run `command` and return its standard output; raise `ProcessFailed` where it fails.
+    """Run `command` and return its standard output; raise `ProcessFailed` if it fails.
 
     `env` is added to the scrubbed environment; `timeout` is in seconds.
     """

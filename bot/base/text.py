@@ -100,7 +100,7 @@ def disarmed(text: str) -> str:
 
 
 def web_address(url: str | None) -> str | None:
-    """Return `url` where it is a plain web address, None otherwise (`javascript:`, a local path)."""
+    """Return `url` if it is a plain web address, None otherwise (`javascript:`, a local path)."""
     if url and re.fullmatch(r"https?://[^\s<>\"'`|()\\\[\]]+", url):
         return url
     return None

@@ -1,4 +1,4 @@
-"""`nocturne doctor`: whether a loop would earn its cost here; green, amber and red, with the mend for each."""
+"""`nocturne doctor`: whether a loop would earn its cost here; green, amber and red, with the fix for each."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
 
 
 def _line(finding: Finding) -> str:
-    mend = f" -> {finding.mend}" if finding.mend else ""
-    return escape(f"{finding.condition}: {finding.measured}{mend}")
+    fix = f" -> {finding.mend}" if finding.mend else ""
+    return escape(f"{finding.condition}: {finding.measured}{fix}")
 
 
 def _show(findings: list[Finding]) -> None:

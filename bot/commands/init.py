@@ -24,7 +24,7 @@ from bot.loop.context import Context
 from bot.loop.evaluation import call_evaluator
 from bot.loop.machine import gpu_names
 
-# The starter where there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
+# The starter if there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
 _ON_A_CPU = """
 # The starter on a CPU: CPU seconds on one thread, so that what else the machine does changes little.
 evaluator:
@@ -82,7 +82,7 @@ def _missing(top: Path) -> list[str]:
 
 
 def write_config(top: Path, *, more: str = "") -> list[str]:
-    """Write the commented configuration, and `more` below it, where there is none; check one that is there."""
+    """Write the commented configuration, and `more` below it, if there is none; check one that is there."""
     path = top / CONFIG_PATH
     if path.exists():
         parse(path.read_text(errors="replace"), campaign=None)
@@ -91,7 +91,7 @@ def write_config(top: Path, *, more: str = "") -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(commented_example() + more)
     except OSError as error:
-        raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
+        raise UserError(f"{path}: can't write ({error.strerror}): fix the folder's rights") from None
     return [CONFIG_PATH]
 
 
@@ -123,7 +123,7 @@ def _write_workflow(top: Path, name: str, text: str) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     except OSError as error:
-        raise UserError(f"{path}: can't write ({error.strerror}): mend the folder's rights") from None
+        raise UserError(f"{path}: can't write ({error.strerror}): fix the folder's rights") from None
     return True
 
 

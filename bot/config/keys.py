@@ -165,7 +165,7 @@ class Config(Section):
     proposer: _Proposer = "offline"
     """Who proposes. `offline`: a search over the settings in the editable files (Python, JSON, YAML, TOML, C, shell).
     `claude`: a model of
-    Anthropic's, with the offline search where it does not answer; needs ANTHROPIC_API_KEY."""
+    Anthropic's, with the offline search if it does not answer; needs ANTHROPIC_API_KEY."""
     turn: Annotated[list[_Constant], Field(max_length=200)] = []
     """Constants that the offline search may turn whatever their names say, as `LR`, `--lr`, `train.py:LR` or a
     pattern such as `model.*`. `nocturne doctor` lists what it turns."""
@@ -173,10 +173,10 @@ class Config(Section):
     """Constants that it leaves alone, named likewise. A name beats a pattern: `leave: ['*']` with names under `turn`
     turns only these."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
-    """How often a change of Claude's that crashes in training may go back to be mended, within its experiment."""
+    """How often a change of Claude's that crashes in training may go back to be fixed, within its experiment."""
     reviewer: _Reviewer = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
-    Anthropic's too, where the rules have nothing against it; needs ANTHROPIC_API_KEY."""
+    Anthropic's too, if the rules have nothing against it; needs ANTHROPIC_API_KEY."""
     audit_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the changes that the reviewer `claude` rejects which is trained once all the same: it tells how often
     a rejection was right, and changes no verdict."""
@@ -227,7 +227,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _script_is_editable(cls, data: Any) -> Any:
-        """Where only the script is named, it is what may be edited."""
+        """If only the script is named, it is what may be edited."""
         given = data.get("evaluator") if isinstance(data, Mapping) else None
         named = given.get("train") if isinstance(given, Mapping) else None
         if isinstance(named, str) and "editable" not in data:

@@ -20,7 +20,7 @@ RESERVED_NAMES = ("ledger", "exp")
 def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) -> tuple[str, Config]:
     """Return the name and configuration of the campaign that `text` (YAML) describes.
 
-    `campaign` is needed where the file names several. Raises UserError with file, key and mend.
+    `campaign` is needed if the file names several. Raises UserError with file, key and fix.
     """
     data = _load(text, source)
     whole = _validate(ConfigFile, data, source, "")
@@ -44,7 +44,7 @@ def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) 
 
 
 def campaigns(text: str, *, source: str = CONFIG_PATH) -> list[str]:
-    """Return the names of the campaigns that `text` (YAML) describes, sorted; "main" where it names none."""
+    """Return the names of the campaigns that `text` (YAML) describes, sorted; "main" if it names none."""
     named = _load(text, source).get("campaigns")
     names = sorted(named) if isinstance(named, dict) and named else ["main"]
     parse(text, campaign=names[0], source=source)
@@ -56,7 +56,7 @@ def _load(text: str, source: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
-        raise UserError(f"{source}: not valid YAML: {error}: mend the date") from None
+        raise UserError(f"{source}: not valid YAML: {error}: fix the date") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -97,15 +97,15 @@ def _plain(value: Any) -> Any:
 
 
 def _say(model: type[BaseModel], error: ValidationError) -> str:
-    """Put the first mistake into one line: key, what is wrong, the mend."""
+    """Put the first mistake into one line: key, what is wrong, the fix."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
         close = difflib.get_close_matches(path[-1], known, n=1)
-        mend = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
-        return f"{key}: unknown key, {mend}"
+        fix = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key, {fix}"
     message = re.sub(r"^(Input|Value error,) ?", "", first["msg"]).strip()
     given = first.get("input")
     shown = "" if isinstance(given, (dict, BaseModel)) else f", not {given!r}"

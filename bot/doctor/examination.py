@@ -82,7 +82,7 @@ def _conditions(
         if drawn.fresh:
             known = context.ledger.refresh()
         if not able and len(drawn.runs) < 2:
-            return [amber(VERIFIED, "not measured: the tools are not ready", "mend what is red below")]
+            return [amber(VERIFIED, "not measured: the tools are not ready", "fix what is red below")]
         return [verified(drawn, campaign, context.config)]
 
     checked = examine(VERIFIED, verify)
@@ -95,7 +95,7 @@ def _conditions(
 
 
 def _github(context: Context, environ: Mapping[str, str]) -> list[Finding]:
-    """Examine the remote where it is on GitHub; nothing is found where it isn't."""
+    """Examine the remote if it is on GitHub; nothing is found if it isn't."""
     token = github_token(environ)
     if isinstance(context.forge, GitHubForge) and token is not None:
         client, allowed = context.forge.client, context.config.github.allow_public_runner

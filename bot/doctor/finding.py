@@ -1,4 +1,4 @@
-"""What a check found: green, amber or red, what was measured, and the mend."""
+"""What a check found: green, amber or red, what was measured, and the fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Colour = Literal["green", "amber", "red"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination. `mend` is empty where there is nothing to mend."""
+    """One line of the examination. `mend` is the fix, empty if there is nothing to fix."""
 
     condition: str
     colour: Colour
@@ -29,18 +29,18 @@ def green(condition: str, measured: str) -> Finding:
     return Finding(condition, "green", measured)
 
 
-def amber(condition: str, measured: str, mend: str) -> Finding:
-    return Finding(condition, "amber", measured, mend)
+def amber(condition: str, measured: str, fix: str) -> Finding:
+    return Finding(condition, "amber", measured, fix)
 
 
-def red(condition: str, measured: str, mend: str = "") -> Finding:
-    return Finding(condition, "red", measured, mend)
+def red(condition: str, measured: str, fix: str = "") -> Finding:
+    return Finding(condition, "red", measured, fix)
 
 
 def examine(condition: str, check: Callable[[], Sequence[Finding]]) -> list[Finding]:
-    """Return what `check` finds; where it can't be made at all, that is the finding, and it is red.
+    """Return what `check` finds; if it can't be made at all, that is the finding, and it is red.
 
-    The errors that a check may meet name their mend themselves.
+    The errors that a check may meet name their fix themselves.
     """
     try:
         return list(check())

@@ -75,9 +75,9 @@ def _workflow(client: GitHubClient, repository: dict[str, Any]) -> tuple[Workflo
         answer = client.get(f"/contents/{WORKFLOW_PATH}", ref=branch)
     except Refused as refused:
         if refused.status == 404:
-            mend = "`nocturne init --github` writes it: commit and push it to that branch"
+            fix = "`nocturne init --github` writes it: commit and push it to that branch"
             said = f"{WORKFLOW_PATH} is not on {branch}: nothing runs on GitHub by itself"
-            return None, amber(WORKFLOW, said, mend)
+            return None, amber(WORKFLOW, said, fix)
         return None, _unseen(WORKFLOW, refused, "actions: read` and `contents: read")
     text = base64.b64decode(answer.get("content") or "").decode(errors="replace")
     file = WorkflowFile(state, labels_of(text))
@@ -85,8 +85,8 @@ def _workflow(client: GitHubClient, repository: dict[str, Any]) -> tuple[Workflo
         said = f"{WORKFLOW_PATH} on {branch} does not say which runner trains"
         return file, amber(WORKFLOW, said, "delete it and let `nocturne init --github` write it anew")
     if state != "active":
-        mend = "enable it on the Actions page: GitHub turns schedules off after 60 idle days"
-        return file, red(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and its state is {state}", mend)
+        fix = "enable it on the Actions page: GitHub turns schedules off after 60 idle days"
+        return file, red(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and its state is {state}", fix)
     return file, green(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and active")
 
 
@@ -100,8 +100,8 @@ def _actions(client: GitHubClient, file: WorkflowFile | None) -> Finding:
     if not enabled:
         return bad(ACTIONS, "Actions is off in this repository", f"allow it under {_GENERAL}")
     if not may_open:
-        mend = f"{_GENERAL}, Workflow permissions: allow GitHub Actions to create and approve pull requests"
-        return bad(ACTIONS, "a workflow's own token may not open pull requests", mend)
+        fix = f"{_GENERAL}, Workflow permissions: allow GitHub Actions to create and approve pull requests"
+        return bad(ACTIONS, "a workflow's own token may not open pull requests", fix)
     return green(ACTIONS, "on, and a workflow's own token may open pull requests")
 
 
@@ -129,8 +129,8 @@ def _runners(client: GitHubClient, repository: dict[str, Any], file: WorkflowFil
         return red(RUNNERS, f"{names} has the labels {wanted} and is offline", "start its runner service")
     said = f"{len(listed)} registered in this repository, none with the labels {wanted}"
     if (repository.get("owner") or {}).get("type") == "Organization":
-        mend = "look whether the organisation lends one: its runners can't be seen from here"
-        return amber(RUNNERS, said, mend)
+        fix = "look whether the organisation lends one: its runners can't be seen from here"
+        return amber(RUNNERS, said, fix)
     return red(
         RUNNERS, said, "register one under Settings, Actions, Runners, or change the workflow's labels"
     )
@@ -154,13 +154,13 @@ def _visibility(repository: dict[str, Any], file: WorkflowFile | None, allowed: 
         "public: a pull request from a fork may run its own code on a self-hosted runner of this repository"
     )
     if allowed:
-        mend = f"{_GENERAL}: require approval for all external contributors"
-        return amber(VISIBILITY, f"{said}; {CONFIG_PATH} allows it (github.allow_public_runner)", mend)
-    mend = (
+        fix = f"{_GENERAL}: require approval for all external contributors"
+        return amber(VISIBILITY, f"{said}; {CONFIG_PATH} allows it (github.allow_public_runner)", fix)
+    fix = (
         f"make the repository private, or require approval for all external contributors ({_GENERAL}) and set"
         f" github.allow_public_runner in {CONFIG_PATH}"
     )
-    return red(VISIBILITY, said, mend)
+    return red(VISIBILITY, said, fix)
 
 
 def _branches(client: GitHubClient, campaign: str) -> Finding:
@@ -177,10 +177,8 @@ def _branches(client: GitHubClient, campaign: str) -> Finding:
         return _unseen(BRANCHES, refused, "contents: read")
     barred = bars(ours, rules, [str(branch.get("name")) for branch in listed if branch.get("protected")])
     if barred:
-        mend = (
-            "Settings, Rules (or Branches): leave `nocturne/**/*` out, or let the token's owner bypass them"
-        )
-        return red(BRANCHES, f"rules bar the loop from its own branches: {'; '.join(barred)}", mend)
+        fix = "Settings, Rules (or Branches): leave `nocturne/**/*` out, or let the token's owner bypass them"
+        return red(BRANCHES, f"rules bar the loop from its own branches: {'; '.join(barred)}", fix)
     return green(
         BRANCHES, "nothing bars the loop from its own branches (nocturne/...), and it pushes to no other"
     )

@@ -53,7 +53,7 @@ class Draws:
 
 
 def draws(context: Context, campaign: Campaign, *, train: bool) -> Draws:
-    """Return the newest two runs of the incumbent, and make those that are missing where `train`.
+    """Return the newest two runs of the incumbent, and make those that are missing if `train`.
 
     In a campaign that has begun, a new run goes to the ledger under its lease, as the loop's own do. Before
     that nothing is written anywhere but into this clone, and the loop takes the runs up when it begins. So
@@ -108,7 +108,7 @@ def _recorded_run(context: Context, commit: str) -> Draw | None:
 def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     """Make the run that the loop would make first, and leave its result where the loop looks for it.
 
-    A failure is not left there: it may be this machine's, and mended before the loop begins.
+    A failure is not left there: it may be this machine's, and fixed before the loop begins.
     """
     seed = seed_of(context.config.seed, replicate)
     heard: list[object] = []  # nothing if the result of an earlier examination is picked up

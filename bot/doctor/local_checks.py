@@ -45,7 +45,7 @@ print(f"METRIC gpus={{usable}}")
 def tools(evaluator: Evaluator, repository: Path | None, settings: Mapping[str, Any]) -> list[Finding]:
     """Send a small program into the jail that candidates get, and judge what it sees and what comes back.
 
-    `settings` are those of the evaluator, whose Python is looked for in `repository` where there is one.
+    `settings` are those of the evaluator, whose Python is looked for in `repository` if there is one.
     """
     mine = [python(repository, settings)] if repository is not None else []
     chosen = {key: settings[key] for key in ("python", "repository") if settings.get(key)}
@@ -130,8 +130,8 @@ def gpu(outside: list[str], inside: dict[str, float], evaluator: Evaluator) -> F
             return green(GPU, f"{said}, by device nodes: the task's Python has no torch")
         return red(GPU, f"{said}, but the task's Python has no torch", "install torch there")
     if inside.get("nodes"):
-        mend = "install a torch with CUDA that fits the driver: what runs now would train on the CPU"
-        return red(GPU, f"{said} (its device nodes are there, torch can't use them)", mend)
+        fix = "install a torch with CUDA that fits the driver: what runs now would train on the CPU"
+        return red(GPU, f"{said} (its device nodes are there, torch can't use them)", fix)
     return red(
         GPU,
         said,
@@ -168,10 +168,8 @@ def search(context: Context, campaign: Campaign) -> list[Finding]:
         return [green(SEARCH, f"`{context.config.proposer}` proposes; the offline search is not asked")]
     if context.config.proposer == "claude":
         if space.knobs:
-            return [
-                green(SEARCH, f"Claude proposes; where it doesn't, the offline search turns {_told(space)}")
-            ]
-        said = "Claude proposes; the offline search, which goes on where it doesn't, finds nothing to turn"
+            return [green(SEARCH, f"Claude proposes; if it doesn't, the offline search turns {_told(space)}")]
+        said = "Claude proposes; the offline search, which goes on if it doesn't, finds nothing to turn"
         return [amber(SEARCH, said, f"name constants under `turn:` in {CONFIG_PATH}")]
     try:
         require_space(context, campaign, commit, texts)

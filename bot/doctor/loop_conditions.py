@@ -14,7 +14,7 @@ from bot.doctor.incumbent import NEEDED, Draws
 from bot.loop.context import Context
 from bot.loop.settings import PRIOR_DEGREES, PRIOR_SHARE, why_self_reported
 from bot.rules.campaign import Campaign
-from bot.rules.self_reported import MEND
+from bot.rules.self_reported import FIX
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
 from bot.rules.stopping import Limits, Stop
 from bot.tell import numbers
@@ -55,9 +55,9 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
 
 
 def trusted(context: Context, commit: str) -> list[Finding]:
-    """Say where candidates' code runs where its score is measured; nothing if a wall is between them."""
+    """Say if candidates' code runs where its score is measured; nothing if a wall is between them."""
     why = why_self_reported(context, commit)
-    return [] if why is None else [amber(TRUSTED, f"the score is {why}", MEND)]
+    return [] if why is None else [amber(TRUSTED, f"the score is {why}", FIX)]
 
 
 def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
@@ -65,14 +65,14 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     where = f"{config.evaluator.metric.name} of {drawn.commit[:12]} on {drawn.runner}"
     failed = [run for run in drawn.runs if run.score is None]
     if failed:
-        mend = "mend it until `nocturne-evaluator score .` ends with a score"
+        fix = "fix it until `nocturne-evaluator score .` ends with a score"
         return red(
-            VERIFIED, f"the incumbent itself fails with seed {failed[0].seed}: {failed[0].failure}", mend
+            VERIFIED, f"the incumbent itself fails with seed {failed[0].seed}: {failed[0].failure}", fix
         )
     if len(drawn.scores) < NEEDED:
         said = f"not measured: {where} has {len(drawn.scores)} of {NEEDED} runs"
-        mend = "run `nocturne doctor` without --quick, while no loop measures the incumbent"
-        return amber(VERIFIED, said, mend)
+        fix = "run `nocturne doctor` without --quick, while no loop measures the incumbent"
+        return amber(VERIFIED, said, fix)
     first, second = drawn.scores[-NEEDED:]
     noise = _others_noise(campaign, config, drawn)
     apart, level = abs(first - second), max(abs(first), abs(second))
@@ -87,12 +87,12 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     if apart <= allowed:
         return green(VERIFIED, said)
     if apart <= HOPELESS * level:
-        mend = "train longer, or raise verdict.max_runs: with such noise small gains stay inconclusive"
-        return amber(VERIFIED, said, mend)
-    mend = (
+        fix = "train longer, or raise verdict.max_runs: with such noise small gains stay inconclusive"
+        return amber(VERIFIED, said, fix)
+    fix = (
         "find what differs from run to run (seeds, data order, a busy machine) before a loop believes a score"
     )
-    return red(VERIFIED, said, mend)
+    return red(VERIFIED, said, fix)
 
 
 def affordable(plan: Plan, campaign: Campaign, config: Config) -> list[Finding]:
@@ -143,8 +143,8 @@ def _against(condition: str, plan: Plan, price: Price) -> Finding:
     if bought < 1:
         return red(condition, f"{planned}; {remains}: not one more", f"raise {price.key} in {CONFIG_PATH}")
     if count is not None and bought < count:
-        mend = f"raise {price.key}, or plan fewer experiments, in {CONFIG_PATH}"
-        return amber(condition, f"{planned}; {remains}: enough for about {int(bought)}", mend)
+        fix = f"raise {price.key}, or plan fewer experiments, in {CONFIG_PATH}"
+        return amber(condition, f"{planned}; {remains}: enough for about {int(bought)}", fix)
     return green(condition, f"{planned}; {remains}")
 
 
@@ -188,7 +188,7 @@ ENOUGH = 5  # finished experiments from which the ledger tells
 class Plan:
     """Experiments still to come, and the cost of one: None if nothing tells.
 
-    `bound` names the key that limits their number, "" where none does. `runs_known` says whether
+    `bound` names the key that limits their number, "" if none does. `runs_known` says whether
     `runs_each` was counted or assumed; seconds are of the training device.
     """
 

@@ -27,11 +27,11 @@ def slack(settings: NotifySettings, environ: Mapping[str, str]) -> list[Finding]
     except (NotSent, Unclear) as error:
         return [amber(SLACK, str(error), "messages wait until it answers")]
     if token:
-        mend = "write the channel's ID, such as C0123456789, into slack.channel"
-        return [amber(SLACK, "there is a token and no channel", mend)]
+        fix = "write the channel's ID, such as C0123456789, into slack.channel"
+        return [amber(SLACK, "there is a token and no channel", fix)]
     if settings.channel:
-        mend = "put the app's bot token into the secret SLACK_BOT_TOKEN"
-        return [amber(SLACK, "there is a channel and no token here", mend)]
+        fix = "put the app's bot token into the secret SLACK_BOT_TOKEN"
+        return [amber(SLACK, "there is a channel and no token here", fix)]
     return []
 
 

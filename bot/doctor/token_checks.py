@@ -83,8 +83,8 @@ def rights(client: GitHubClient, base: str, *, has_workflow: bool, is_app: bool)
             f"add `{_OPTIONAL}` under `permissions:` in the workflow",
         )
     said = f"lacks {', '.join(lacking)}; has {', '.join(there) or 'none of the others'}{unasked}"
-    mend = "add that under `permissions:` in the workflow, or in the token's own settings on GitHub"
-    return red(RIGHTS, said, mend)
+    fix = "add that under `permissions:` in the workflow, or in the token's own settings on GitHub"
+    return red(RIGHTS, said, fix)
 
 
 def _may(client: GitHubClient, probe: Probe) -> bool:

@@ -1,7 +1,7 @@
 """Sends each message once: an intention on the ledger before, the outcome after.
 
 The intention is a lock too: of two who want to send the same message one appends it, the other sees it. Who
-finds an intention without an outcome, whose writer is gone, looks in the channel for the message; where that
+finds an intention without an outcome, whose writer is gone, looks in the channel for the message; if that
 can't be looked up, it counts as sent.
 """
 
@@ -37,7 +37,7 @@ class Letter:
 
 
 def deliver(ledger: Ledger, notifier: Notifier, letter: Letter) -> Outcome:
-    """Send a message unless it was sent. Raises `NotSent`, and `Unclear` where that must be found out later."""
+    """Send a message unless it was sent. Raises `NotSent`, and `Unclear` if that must be found out later."""
     settle_open(ledger, notifier)
     until = stamp(now() + PATIENCE)
 

@@ -123,7 +123,7 @@ class SlackApp(Notifier):
             raise CannotLook(refusal("read the channel", refused.error, refused.answer)) from None
 
     def show_chart(self, ts: str, message: Message, png: bytes) -> str | None:
-        """Upload the chart and put it into the message; into its thread where Slack shows no file in messages."""
+        """Upload the chart and put it into the message; into its thread if Slack shows no file in messages."""
         name = f"{message.key.replace(':', '-')}.png"
         title = (message.chart or name)[:200]
         try:

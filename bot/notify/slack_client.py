@@ -50,9 +50,9 @@ class Client:
     ) -> Any:
         """Return what `method` returns, called with Slack's own client.
 
-        Where it stays open whether it had its effect, `look` is asked before it is repeated: what it returns is
+        If it stays open whether it had its effect, `look` is asked before it is repeated: what it returns is
         the answer, unless it is None. A method without `look` must bear repeating. Raises `Refused`, `NotSent`
-        where Slack did nothing and may want us later, and `Unclear` where it gives no answer.
+        if Slack did nothing and may want us later, and `Unclear` if it gives no answer.
         """
         try:
             return self._patience.ask(lambda: self._once(method), tries=tries, pause=PAUSE, look=look)
@@ -117,14 +117,14 @@ def _sorted(response: Any) -> Exception:
 
 
 _TOKEN = "put the bot token of an installed app (xoxb-...) into the secret SLACK_BOT_TOKEN"
-_MENDS = {
+_FIXES = {
     "not_authed": _TOKEN,
     "invalid_auth": _TOKEN,
     "token_revoked": _TOKEN,
     "token_expired": _TOKEN,
     "account_inactive": _TOKEN,
     "not_allowed_token_type": _TOKEN,
-    "channel_not_found": "mend slack.channel, or invite the app there (/invite) where the channel is private",
+    "channel_not_found": "fix slack.channel, or invite the app there (/invite) if the channel is private",
     "not_in_channel": "invite the app to the channel (/invite)",
     "is_archived": "unarchive the channel, or name another one under slack.channel",
     "channel_is_archived": "unarchive the channel, or make a webhook for another one",
@@ -147,12 +147,12 @@ PASSING = frozenset(
 
 
 def refusal(doing: str, error: str, answer: Mapping[str, Any]) -> str:
-    """Return what could not be done, why, and the mend."""
+    """Return what could not be done, why, and the fix."""
     if error == "missing_scope":
         needed = answer.get("needed") or "more"
         return (
             f"Slack does not let the app {doing} (missing_scope): add the scope {needed} on the app's page under"
             " OAuth & Permissions, and install the app again"
         )
-    mend = _MENDS.get(error)
-    return f"Slack does not let the app {doing} ({error})" + (f": {mend}" if mend else "")
+    fix = _FIXES.get(error)
+    return f"Slack does not let the app {doing} ({error})" + (f": {fix}" if fix else "")

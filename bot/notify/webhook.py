@@ -38,7 +38,7 @@ class SlackWebhook(Notifier):
         self._patience = Patience(sleep, LONGEST_WAIT)
 
     def post(self, message: Message, *, thread: str | None = None) -> str | None:
-        """Send a message, shorter where Slack wants it so. A webhook's message has no name."""
+        """Send a message, shorter if Slack wants it so. A webhook's message has no name."""
         said = ""
         for form in forms_of(message):
             said = self._send({"text": message_line(message), **form})
@@ -49,7 +49,7 @@ class SlackWebhook(Notifier):
         return None
 
     def probe(self) -> str:
-        """Return Slack's word on a message without any text, which it refuses where the webhook works."""
+        """Return Slack's word on a message without any text, which it refuses if the webhook works."""
         return self._send({"text": ""})
 
     def _send(self, body: dict[str, Any]) -> str:

@@ -69,7 +69,7 @@ class Bills:
         self.usd_by_hour[at[:_HOUR]] += call.cost_usd or 0.0
 
     def of_experiment(self, number: int | None) -> Bill:
-        """Return the bill of one experiment; an empty one where it has none."""
+        """Return the bill of one experiment; an empty one if it has none."""
         return self.by_experiment.get(number, Bill()) if number is not None else Bill()
 
     def roles_of(self, number: int) -> dict[str, Bill]:

@@ -114,7 +114,7 @@ class Campaign:
         return self.started.direction if self.started else "minimize"
 
     def runs_of(self, commit: str, *, runner: str | None = None) -> list[ev.RunFinished]:
-        """Return the runs of `commit`, first to last; those of one kind of runner where it is named."""
+        """Return the runs of `commit`, first to last; those of one kind of runner if it is named."""
         return [r for r in self.runs_by_commit.get(commit, ()) if runner is None or r.runner == runner]
 
     def runs_for(self, experiment: int) -> list[ev.RunFinished]:
@@ -124,7 +124,7 @@ class Campaign:
     def scores_of(
         self, commit: str, *, runner: str | None = None, fingerprint: str | None = None
     ) -> list[float]:
-        """Return the scores of `commit`, of one kind of runner and one fingerprint where they are named."""
+        """Return the scores of `commit`, of one kind of runner and one fingerprint if they are named."""
         return [
             run.score
             for run in self.runs_of(commit, runner=runner)
@@ -141,7 +141,7 @@ class Campaign:
     def scored(self, runner: str, fingerprint: str | None) -> dict[str, list[Scored]]:
         """Return the finished runs of one scale by their commit, first to last.
 
-        Their time is when they ended, in seconds: when they were recorded, or, where several were recorded at once,
+        Their time is when they ended, in seconds: when they were recorded, or, if several were recorded at once,
         as long before the next one's end as that one took.
         """
         groups: dict[str, list[Scored]] = {}
@@ -278,7 +278,7 @@ def _standard_error(decision: ev.ExperimentDecided | None) -> float | None:
 
 
 def _seconds(at: str) -> float:
-    """Return an ISO time as seconds, 0 where there is none."""
+    """Return an ISO time as seconds, 0 if there is none."""
     return datetime.fromisoformat(at).timestamp() if at else 0.0
 
 

@@ -33,17 +33,17 @@ class Experiment:
     pull: ev.PullOpened | None = None
     review: ev.Reviewed | None = None
     comment: int | None = None
-    """The number of the comment on its pull request, where that has one."""
+    """The number of the comment on its pull request, if that has one."""
     decision: ev.ExperimentDecided | None = None
     decided_by: str = ""
     """Who wrote the round's first decision."""
     landing: int = 0
-    """The round in which it was about to land, 0 where it has not come so far."""
+    """The round in which it was about to land, 0 if it has not come so far."""
     landed: ev.ExperimentLanded | None = None
     finished_at: str | None = None
     revisions: int = 0
     held: int = 0
-    """The round in which it was found to wait for a reader of earlier merges, 0 where it never was."""
+    """The round in which it was found to wait for a reader of earlier merges, 0 if it never was."""
     carried_over: bool = False
     """Whether this round is the one before, put on a newer incumbent: nothing in it is new."""
     crashes: tuple[ev.CrashSentBack, ...] = ()
@@ -83,7 +83,7 @@ class Experiment:
 
     @property
     def repairs(self) -> int:
-        """How often it was mended after a crash; these count among the revisions."""
+        """How often it was fixed after a crash; these count among the revisions."""
         return sum(1 for crash in self.crashes if crash.round < self.round)
 
     @property

@@ -15,7 +15,7 @@ from statistics import median
 
 Metrics = Mapping[str, float]
 
-MEND = (
+FIX = (
     "write NAME <= LIMIT (or >=, <, >) with a LIMIT such as 5000, 1.1 * incumbent, incumbent + 100 or"
     " incumbent - 5%"
 )
@@ -56,10 +56,10 @@ class Guard:
 
 
 def parse_guard(text: str) -> Guard:
-    """Return the guard that `text` describes; raise ValueError with a mend where it describes none."""
+    """Return the guard that `text` describes; raise ValueError with the fix if it describes none."""
     found = _GUARD.fullmatch(text)
     if found is None:
-        raise ValueError(MEND)
+        raise ValueError(FIX)
     name, sign, limit = found[1], found[2], " ".join(found[3].split())
     if plain := _PLAIN.fullmatch(limit):
         return Guard(name, sign, limit, offset=_number(plain[1], plain[2]))
@@ -77,7 +77,7 @@ def parse_guard(text: str) -> Guard:
             share=amount if relative else 0.0,
             offset=0.0 if relative else amount,
         )
-    raise ValueError(MEND)
+    raise ValueError(FIX)
 
 
 def broken(guards: Sequence[Guard], candidate: Sequence[Metrics], incumbent: Sequence[Metrics]) -> list[str]:
@@ -128,5 +128,5 @@ def shown(value: float) -> str:
 def _number(text: str, percent: str) -> float:
     value = float(text.replace("_", ""))
     if not math.isfinite(value):
-        raise ValueError(MEND)
+        raise ValueError(FIX)
     return value / 100 if percent else value

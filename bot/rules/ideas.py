@@ -119,7 +119,7 @@ class Wishes:
         self.by_module.setdefault(module, set()).add(experiment)
 
     def crashed(self, experiment: int | None, failure: Mapping[str, str] | None) -> None:
-        """Hear of a failed run: where the machine that trains is another one, only its word tells."""
+        """Hear of a failed run: if the machine that trains is another one, only its word tells."""
         found = _NO_MODULE.search(str((failure or {}).get("reason", "")))
         if experiment is not None and found and (failure or {}).get("class") == "import":
             self.add(experiment, found[1])

@@ -19,7 +19,7 @@ def is_lost(run: RunFinished) -> bool:
 
 
 def lost_for_good(campaign: Campaign, commit: str, *, runner: str | None = None) -> list[RunFinished]:
-    """Return the newest runs of a commit that were lost one after another, where they are too many to go on;
+    """Return the newest runs of a commit that were lost one after another, if they are too many to go on;
     those after the last `resume` only, for a human has looked then."""
     lost: list[RunFinished] = []
     for run in reversed(campaign.runs_of(commit, runner=runner)):

@@ -66,7 +66,7 @@ class PastExperiment:
     loop still works on it. `effect` is candidate minus incumbent in score units, its sign set so that
     negative is better whatever the metric; `sigma` is its standard error. `parent_values` gives the
     literals of the incumbent it was tried on, by constant name; it may be empty. `edit` is a digest of what it
-    changed beside its `changes`, empty where that was all.
+    changed beside its `changes`, empty if that was all.
     """
 
     number: int

@@ -49,7 +49,7 @@ def _measuring(campaign: Campaign, runner: str, settings: str) -> list[RunFinish
 
 
 def is_missing(campaign: Campaign, runner: str, settings: str) -> bool:
-    """Whether the reference has to be measured on this kind of runner; never where `settings` is empty, for then
+    """Whether the reference has to be measured on this kind of runner; never if `settings` is empty, for then
     no time is counted."""
     return bool(settings) and not _measuring(campaign, runner, settings)
 

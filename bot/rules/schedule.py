@@ -17,7 +17,7 @@ from bot.rules.stopping import Limits, Stop, why_stop
 
 @dataclass(frozen=True)
 class MeasureIncumbent:
-    """Run the incumbent once more, or the reference where that is another commit."""
+    """Run the incumbent once more, or the reference if that is another commit."""
 
     commit: str
     replicate: int
@@ -65,7 +65,7 @@ class Standing:
     is_dead: Callable[[str], bool]
     """Whether a holder is known to be gone (a process of this machine that no longer runs)."""
     settings: str = ""
-    """A digest of the settings that the reference's measures must hold for; empty where no time is counted."""
+    """A digest of the settings that the reference's measures must hold for; empty if no time is counted."""
 
 
 def held(lease: Lease | None, standing: Standing) -> bool:
@@ -121,7 +121,7 @@ def next_experiment(campaign: Campaign) -> Begin:
 def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent | Wait | Stop | None:
     """Return what the incumbent needs before an experiment is compared with it; None if that is nothing.
 
-    What time is charged by comes first: the reference is measured, by a run of the incumbent where it is that.
+    What time is charged by comes first: the reference is measured, by a run of the incumbent if it is that.
     """
     commit, (missing, why) = campaign.incumbent, _missing_runs(campaign, standing)
     unmeasured = reference.is_missing(campaign, standing.runner, standing.settings)
@@ -168,7 +168,7 @@ def _failed_reference(campaign: Campaign, standing: Standing) -> Stop | None:
     reason = (failed[-1].failure or {}).get("reason", "")
     return Stop(
         BASELINE.name,
-        f"{campaign.reference[:12]}, by which time is charged, fails ({reason}); mend it on the campaign's branch",
+        f"{campaign.reference[:12]}, by which time is charged, fails ({reason}); fix it on the campaign's branch",
     )
 
 
@@ -201,7 +201,7 @@ def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
     if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
         return None
     reason = failures[-1].get("reason", "")
-    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); mend it on the campaign's branch")
+    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); fix it on the campaign's branch")
 
 
 def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standing) -> int | None:

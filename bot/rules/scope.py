@@ -1,6 +1,6 @@
 """Scope: what an experiment may change, told from the raw differences of two trees.
 
-A change is within scope where it gives an editable file another content, and nothing else. The incumbent's
+A change is within scope if it gives an editable file another content, and nothing else. The incumbent's
 files are locked, and so are modes, links, submodules, and whatever git itself obeys.
 """
 
@@ -23,7 +23,7 @@ _OBEYED = (".gitattributes", ".gitmodules")
 class FileChange:
     """One file that differs between two trees, as git's raw diff has it.
 
-    Modes are git's (`100644`; `000000` where there is no file); `status` is A added, D deleted, M modified
+    Modes are git's (`100644`; `000000` if there is no file); `status` is A added, D deleted, M modified
     or T another type. Bytes of `path` that are not UTF-8 are surrogates.
     """
 
@@ -82,7 +82,7 @@ def _objection_to_editable(change: FileChange) -> str:
 
 
 def _trick(path: str, editable: Collection[str]) -> str:
-    """Say what is odd about a path, where it is made to be taken for another or steers more than itself."""
+    """Say what is odd about a path, if it is made to be taken for another or steers more than itself."""
     parts = path.split("/")
     plain = [_plain(part) for part in parts]
     if any(part == ".git" or re.fullmatch(r"git~\d+", part) for part in plain):

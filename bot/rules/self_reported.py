@@ -12,7 +12,7 @@ import posixpath
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 WORD = "self-reported"
-MEND = (
+FIX = (
     "let `evaluator.produce` run the candidate's side, leaving files in $NOCTURNE_OUT, and let `command` only measure"
     " these"
 )

@@ -13,7 +13,7 @@ from statistics import NormalDist, fmean
 class Noise:
     """Run-to-run standard deviation `sigma` (score units), known with `degrees` degrees of freedom.
 
-    `runs` counts the replicated runs it was learned from; 0 where it is the prior alone.
+    `runs` counts the replicated runs it was learned from; 0 if it is the prior alone.
     """
 
     sigma: float
@@ -106,7 +106,7 @@ def compare(
 # than 5 % of cases, whatever the noise is (a permutation test, 1 of 21).
 
 ROUNDING = 1e-9  # of the score: smaller differences are the order of additions
-_AGREEING = 2  # runs that repeated their commit's score, where the steps are fine
+_AGREEING = 2  # runs that repeated their commit's score, if the steps are fine
 _AGREEING_COARSE = 4
 _FINE = 0.1  # of the expected noise
 _MOST_VALUES = 64
@@ -140,7 +140,7 @@ def repeats_exactly(groups: Sequence[Sequence[float]], expected_sigma: float) ->
 def step_of(scores: Sequence[float]) -> float:
     """Return the distance of neighbouring values that a metric can take, as far as `scores` show it.
 
-    That is the last decimal, or 1/n where all scores are fractions of a count n as exactly as they are written. What
+    That is the last decimal, or 1/n if all scores are fractions of a count n as exactly as they are written. What
     is written with few decimals may be such a fraction, and is taken for one.
     """
     values = list(dict.fromkeys(scores))[:_MOST_VALUES]

@@ -2,8 +2,8 @@
 
 The same seed may be a hard one for every commit, and a machine may become slower or quicker while it measures. So
 several models of how runs vary are fitted to the replicates at hand, and those that the replicates do not speak
-against each give their comparison. With neither seed nor drift that is the difference of two means; where the seed
-matters, runs of the same seed are compared; where the machine drifts, runs near in time.
+against each give their comparison. With neither seed nor drift that is the difference of two means; if the seed
+matters, runs of the same seed are compared; if the machine drifts, runs near in time.
 
 The models are linear: score = level of the commit + effect of the seed + a random walk in time + noise, fitted by
 generalised least squares and weighed by their restricted likelihood (Patterson & Thompson 1971; Harville 1977).
@@ -153,7 +153,7 @@ class _Data:
         return cls(candidate, incumbent, known, runs, times, scores, _step(runs) / known.prior_sigma)
 
     def fit(self, seed: float, drift: float, levels: Sequence[int] | None = None) -> _Fit:
-        """Fit the model with these variances; `levels` names each run's, where the usual ones are not meant."""
+        """Fit the model with these variances; `levels` names each run's, if the usual ones are not meant."""
         of = levels if levels is not None else [level for _, level in self.runs]
         count, seeds = max(of) + 1, [run.seed for run, _ in self.runs]
         cover = [
@@ -194,7 +194,7 @@ class _Data:
         return Reading(result, seed, drift)
 
     def beside(self, seed: float, drift: float) -> float | None:
-        """Return the effect where the incumbent's older runs are taken for another commit's."""
+        """Return the effect if the incumbent's older runs are taken for another commit's."""
         first = self.candidate[0].at
         if all(run.at <= first for run in self.incumbent):
             return None
@@ -207,7 +207,7 @@ class _Data:
 
 
 def _step(runs: Sequence[tuple[Scored, int]]) -> float:
-    """Return the smallest difference of two scores where others are equal, 0 where none are: a metric of few values
+    """Return the smallest difference of two scores if others are equal, 0 if none are: a metric of few values
     hides noise that is smaller."""
     values = sorted(run.score for run, _ in runs)
     gaps = [b - a for a, b in pairwise(values)]

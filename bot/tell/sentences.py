@@ -18,7 +18,7 @@ SUBJECT_LIMIT = 120
 
 
 def tokens_scored(metrics: Mapping[str, float]) -> str:
-    """Say how many of the repository's validation tokens a score is made of; "" where it is no such score."""
+    """Say how many of the repository's validation tokens a score is made of; "" if it is no such score."""
     scored, whole = int(metrics.get("eval_tokens", 0)), int(metrics.get("eval_tokens_of", 0))
     if not scored or not whole:
         return ""
@@ -62,7 +62,7 @@ def commit_message(
 def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | None = None) -> str:
     """Return the status line, `val_bpb 0.9721, -0.0016 ± 0.0006 vs 0.9737 (2+3 runs)`; empty if unmeasured.
 
-    A metric's name is shortened where the line would have more than `limit` characters; no figure is.
+    A metric's name is shortened if the line would have more than `limit` characters; no figure is.
     """
     if decision.effect is None or decision.score is None or decision.against is None:
         return ""

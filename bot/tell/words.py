@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.rules.self_reported import MEND, WORD
+from bot.rules.self_reported import FIX, WORD
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
@@ -60,7 +60,7 @@ def gain_amount(figures: Figures, gain: Gain) -> str:
 
 
 def gain_note(figures: Figures) -> str:
-    """Return what the gain is and is not, empty where there is none."""
+    """Return what the gain is and is not, empty if there is none."""
     gain = figures.gain
     if gain is None or figures.incumbent == figures.baseline:
         return ""
@@ -116,7 +116,7 @@ def warnings(figures: Figures) -> list[str]:
     if figures.self_reported:
         said.append(
             "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"
-            f" after you have read its change, or build a wall: {MEND}."
+            f" after you have read its change, or build a wall: {FIX}."
         )
     if figures.left_out is not None:
         said.append(
@@ -142,7 +142,7 @@ def wished_words(wished: Mapping[str, int]) -> str:
 
 
 def rejections_note(figures: Figures) -> str:
-    """Return how rejections by the reviewing model fared where they were trained once; empty where none was."""
+    """Return how rejections by the reviewing model fared if they were trained once; empty if none was."""
     seen = figures.rejections
     if not seen.trained:
         return ""

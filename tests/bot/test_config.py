@@ -56,7 +56,7 @@ REFUSED = [
     ("editable: train.py", "editable: should be a valid list, not 'train.py'"),
     ("stop: {deadline: tomorrow}", "stop.deadline: "),
     ("stop: {deadline: '2026-13-45'}", "stop: deadline '2026-13-45' is no date and time (month must be in"),
-    ("stop: {deadline: 2026-13-45}", "not valid YAML: month must be in 1..12: mend the date"),
+    ("stop: {deadline: 2026-13-45}", "not valid YAML: month must be in 1..12: fix the date"),
     ("campaigns: {ledger: {}}", "campaigns.ledger: this name is taken"),
     ("campaigns: {Big Name: {}}", "campaigns.Big Name"),
     ("campaigns: {a: {sede: 1}}", "campaigns.a.sede: unknown key, did you mean `seed`?"),

@@ -69,7 +69,7 @@ class Declined:
 
 
 class ClaudeProposer:
-    """The maker with a model behind it. Where none answers, `fallback` takes the experiment and says why."""
+    """The maker with a model behind it. If none answers, `fallback` takes the experiment and says why."""
 
     def __init__(self, role: ModelRole, fallback: Proposer, note: Callable[[str], None]) -> None:
         self._role = role

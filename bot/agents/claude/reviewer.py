@@ -32,7 +32,7 @@ _WHY = 120
 
 
 class ClaudeReviewer:
-    """The checker with a model behind it. Where none answers, the rules have had the last word, and that is said."""
+    """The checker with a model behind it. If none answers, the rules have had the last word, and that is said."""
 
     def __init__(self, role: ModelRole, note: Callable[[str], None]) -> None:
         self._role = role

@@ -98,7 +98,7 @@ def believe(knobs: Sequence[Knob], lessons: Lessons, history: Sequence[PastExper
 
 
 def expected_gain(mean: float, spread: float, margin: float) -> float:
-    """Return the expected size of an improvement beyond `margin`, where negative effects improve."""
+    """Return the expected size of an improvement beyond `margin`, negative effects improve."""
     better = -mean - margin
     z = better / spread
     density = math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)

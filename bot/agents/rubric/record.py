@@ -34,7 +34,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class Round:
-    """One version and its grades, in the order of the task's criteria; none yet where it is not graded."""
+    """One version and its grades, in the order of the task's criteria; none yet if it is not graded."""
 
     number: int
     text: str

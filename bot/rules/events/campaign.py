@@ -53,9 +53,9 @@ class LeaseTaken(Event):
 class IncumbentMoved(Event):
     """The campaign's branch moved, by no experiment: `commit` is what experiments must beat now.
 
-    `why` is "human" where somebody moved the branch, and "base" where the campaign took in the commits of
+    `why` is "human" if somebody moved the branch, and "base" if the campaign took in the commits of
     its base branch; `absorbed` is then the former incumbent that the base held by content already, as after
-    a promotion merged by squash. `reference` is the base branch's head where it brings what a human wrote to the
+    a promotion merged by squash. `reference` is the base branch's head if it brings what a human wrote to the
     files that are trained: time is charged at its measure then.
     """
 

@@ -51,7 +51,7 @@ class ExperimentClaimed(Event):
 class ExperimentProposed(Event):
     """What is to be tried. The new files stand beside the event in the same ledger commit.
 
-    `edit` is a digest of what changes beside the constants in `changes`, empty where that is all.
+    `edit` is a digest of what changes beside the constants in `changes`, empty if that is all.
     """
 
     experiment: int
@@ -79,7 +79,7 @@ class ExperimentProposed(Event):
 @event("proposal_revised", "revised:{experiment}:{revision}")
 @dataclass(frozen=True)
 class ProposalRevised(Event):
-    """The proposal as it came back: mended after a review or a crash. It takes the place of the one before, files
+    """The proposal as it came back: fixed after a review or a crash. It takes the place of the one before, files
     and all.
 
     `round` is the round whose review or crash asked for it; `revision` counts from 1.
@@ -157,7 +157,7 @@ class Reviewed(Event):
 
     `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
     a model said of single lines: `path`, `line` and `text`; `comment` is the number of the pull request's comment
-    that tells of it, where it has one.
+    that tells of it, if it has one.
     """
 
     experiment: int
@@ -178,7 +178,7 @@ class Reviewed(Event):
 @event("crash_sent_back", "sent_back:{experiment}:{round}")
 @dataclass(frozen=True)
 class CrashSentBack(Event):
-    """The candidate of `round` crashed in `run`, and its maker may mend it: no verdict yet.
+    """The candidate of `round` crashed in `run`, and its maker may fix it: no verdict yet.
 
     `reason` is class and reason of the failure. Two ends follow: a revised proposal, or the verdict.
     """

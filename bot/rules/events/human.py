@@ -69,7 +69,7 @@ class IdeaGiven(Event):
     """What somebody with the right to write wants tried, as it stood when it was given.
 
     `source` names the one labelling, comment or command that gave it, and `when` (ISO 8601, UTC) its time
-    where GitHub tells it. `issue` is the issue or pull request it is about; where it is `labelled`, that
+    if GitHub tells it. `issue` is the issue or pull request it is about; if it is `labelled`, that
     issue is the idea, and is closed with its outcome.
     """
 
@@ -144,7 +144,7 @@ class HumanTold(Event):
 @event("human_answered", "answered:{number}")
 @dataclass(frozen=True)
 class HumanAnswered(Event):
-    """It is mended: the loop goes on, and the issue is closed."""
+    """It is fixed: the loop goes on, and the issue is closed."""
 
     number: int
 

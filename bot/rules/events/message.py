@@ -38,7 +38,7 @@ class MessageIntended(Event):
 @dataclass(frozen=True)
 class MessageEnded(Event):
     """What became of an attempt: `sent` (as `ts` in its channel), `refused` (nothing was sent), or `unknown`
-    where nobody can find out; it is not sent again then."""
+    if nobody can find out; it is not sent again then."""
 
     message: str
     attempt: int

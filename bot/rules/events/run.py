@@ -20,7 +20,7 @@ class RunFinished(Event):
     """One training plus one scoring of one commit with one seed.
 
     `score` is None if the run failed; `failure` then holds `class` and `reason`. `seconds` is the whole
-    run by our clock, `gpu_seconds` what of it occupied the training device (a CPU stands in for a GPU where
+    run by our clock, `gpu_seconds` what of it occupied the training device (a CPU stands in for a GPU if
     there is none). `curve` holds at most 40 points (step, training seconds, training loss). `reference` is what a
     run of the reference took, for others to be charged by (`bot.rules.reference`).
     """
@@ -116,7 +116,7 @@ class ModelCalled(Event):
     """One call of a model: what it used, in tokens, and what it cost; None if the price is not known.
 
     `conversation` names the conversation by a random word, `call` counts within it. `experiment` is None for
-    calls that serve no single one. `stop_reason` is the model's, or `broken` where the answer did not arrive
+    calls that serve no single one. `stop_reason` is the model's, or `broken` if the answer did not arrive
     whole: then `output_tokens` is an estimate.
     """
 

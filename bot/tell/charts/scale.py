@@ -34,7 +34,7 @@ def robust_range(scores: Sequence[float], stairs: Sequence[float], sigma: float)
     """Return the stretch of scores worth showing, with some air.
 
     The staircase is always on it. Single runs are, unless they lie more than six robust standard deviations
-    (1.4826 x the median absolute deviation, or the noise where that is larger) off the median and off the
+    (1.4826 x the median absolute deviation, or the noise if that is larger) off the median and off the
     staircase: one awful run must not flatten everything else.
     """
     finite = [score for score in scores if math.isfinite(score)] or [0.0]

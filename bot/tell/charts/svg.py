@@ -43,7 +43,7 @@ class Frame:
     y: Scale
     lower_is_better: bool
     size: float
-    """Of the marks: 1, less where there are so many that they would hide each other."""
+    """Of the marks: 1, less if there are so many that they would hide each other."""
 
     @property
     def worse_edge(self) -> float:
@@ -51,7 +51,7 @@ class Frame:
 
 
 def chart_css() -> str:
-    """Return the chart's style sheet: light, and dark where the reader prefers it."""
+    """Return the chart's style sheet: light, and dark if the reader prefers it."""
     return (files("bot.tell") / "assets" / "chart.css").read_text(encoding="utf-8")
 
 

@@ -39,7 +39,7 @@ _NO_TALKS: Mapping[int, tuple[Talk, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class NoiseSeen:
-    """Run-to-run standard deviation on one kind of runner; `runs` is 0 where it is only assumed, and
+    """Run-to-run standard deviation on one kind of runner; `runs` is 0 if it is only assumed, and
     `degrees` are its degrees of freedom."""
 
     sigma: float | None
@@ -131,8 +131,8 @@ def figures(
     """Compute what there is to show of `campaign`.
 
     `diffs` maps experiments to unified diffs and `talks` to what their agents said; `now` is an aware datetime;
-    the prior of the noise is that of `bot.rules.statistics.pooled_noise`, with no prior at all where `prior_sigma`
-    is None. So many merges may be unread as `max_unread` says, and the loop `pauses` then or goes on. Where a
+    the prior of the noise is that of `bot.rules.statistics.pooled_noise`, with no prior at all if `prior_sigma`
+    is None. So many merges may be unread as `max_unread` says, and the loop `pauses` then or goes on. If a
     campaign has changed its machine, commits are compared on the newest kind of runner that measured an incumbent.
     """
     yardstick = yardstick_of(campaign)

@@ -11,7 +11,7 @@ from bot.rules.human import unread, waits
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count
 
-OFFERED = 3  # merges to read where none has to be read yet
+OFFERED = 3  # merges to read if none has to be read yet
 _FIRST, _PER_LINE = 1.0, 0.1  # minutes: to see what a change is about, and for each of its lines
 
 
@@ -20,9 +20,9 @@ class Debt:
     """Merges that no human has read. `limit` is how many may be, None if that is not limited.
 
     `held` are the confirmed improvements that wait for a reader. `reading` is the shortest list that lets all of
-    them land, or one more merge where none is held: as few merges as that takes, those of the fewest lines, oldest
+    them land, or one more merge if none is held: as few merges as that takes, those of the fewest lines, oldest
     first. Before anything has to be read it is an offer of the shortest ones. `pauses` tells that the loop ends
-    where the limit is reached.
+    if the limit is reached.
     """
 
     merges: int

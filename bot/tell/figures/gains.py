@@ -22,8 +22,8 @@ GAIN_CONFIDENCE = 0.90
 class Gain:
     """How much better the experiments made the incumbent: positive is better, in score units.
 
-    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None where
-    the noise is not known yet. Where winners were picked by these runs it flatters them: see `gain_of`.
+    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None if
+    the noise is not known yet. If winners were picked by these runs it flatters them: see `gain_of`.
     `uncounted` is how many of the last winners it leaves out.
     """
 

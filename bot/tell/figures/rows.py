@@ -110,7 +110,7 @@ def verdict_of(experiment: Experiment) -> str | None:
 
 
 def peak_memory_mb(run: RunFinished) -> float | None:
-    """Return the run's peak memory in MiB: the GPU's where it has one, else the process's."""
+    """Return the run's peak memory in MiB: the GPU's if it has one, else the process's."""
     return run.metrics.get("peak_vram_mb") or run.metrics.get("peak_memory_mb")
 
 
@@ -243,7 +243,7 @@ def _line(run: RunFinished) -> RunLine:
 
 
 def _beside(run: RunFinished | None, others: Sequence[RunFinished]) -> RunFinished | None:
-    """Return the incumbent's run to lay beside a curve: same runner and same seed where there is one."""
+    """Return the incumbent's run to lay beside a curve: same runner and same seed if there is one."""
     if run is None:
         return None
     drawn = [other for other in others if other.curve]

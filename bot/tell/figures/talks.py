@@ -26,7 +26,7 @@ class Talk:
 
 
 def talks_of(transcripts: Mapping[int, Sequence[str]]) -> dict[int, tuple[Talk, ...]]:
-    """Return the conversations by experiment; the newest experiments', where the page can't carry all.
+    """Return the conversations by experiment; the newest experiments' if the page can't carry all.
 
     `transcripts` are the texts that `bot.agents.claude.transcripts` writes, without credentials as they are.
     """

@@ -235,7 +235,7 @@ def report_of(campaign: Campaign, experiment: Experiment, rule: Rule) -> Report:
 
 
 def _conclusion(experiment: Experiment) -> Conclusion:
-    """Success where it lands, failure where something is wrong with it; that it is no better is neither."""
+    """Success if it lands, failure if something is wrong with it; that it is no better is neither."""
     decision = experiment.decision
     assert decision is not None
     if decision.land or decision.verdict == "improved":

@@ -17,7 +17,7 @@ from bot.tell.numbers import gpu_hours, margin, money
 
 STALE = timedelta(days=3)  # older news is for the summary
 SHARES = (80, 100)  # per cent of a budget
-SIGMAS = 2.0  # what a new best must gain where no size is set
+SIGMAS = 2.0  # what a new best must gain if no size is set
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The checker's remarks as a review of the pull request: on the lines of the diff where they are part of it."""
+"""The checker's remarks as a review of the pull request: on the lines of the diff if they are part of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAID = {"approve": "finds it sound", "revise": "asks for a revision", "reject":
 
 
 def review_of(reviewed: Reviewed, answer: str, reason: str, diff: str) -> tuple[Review, str] | None:
-    """Return the review of a round and the body that it has where its lines can't be commented on.
+    """Return the review of a round and the body that it has if its lines can't be commented on.
 
     None if nothing was said of a line. `diff` is the candidate's, as git tells it.
     """

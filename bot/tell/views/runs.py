@@ -108,7 +108,7 @@ Course = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two curves over the stretch of `axis` that both cover; `theirs` is empty where there is none."""
+    """Two curves over the stretch of `axis` that both cover; `theirs` is empty if there is none."""
 
     axis: str
     mine: Course
