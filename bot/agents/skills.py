@@ -13,22 +13,37 @@ Without front matter it applies always. Skills are read from a commit, never fro
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-import yaml
+from pydantic import Field, StringConstraints, field_validator
 
 from bot.base.text import clean, one_line
+from bot.config import Section, front_matter
 from bot.errors import UserError
 
 FOLDER = ".nocturne/skills"
 MOST_FILES = 32
 MOST_BYTES = 16_000  # of one skill
 MOST_BYTES_TOGETHER = 64_000
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
-_KEYS = ("title", "when")
-_CONDITIONS = ("categories", "files")
+
+
+class _When(Section):
+    categories: Annotated[list[str], Field(min_length=1)] | None = None
+    files: Annotated[list[str], Field(min_length=1)] | None = None
+
+
+class _Head(Section):
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    when: _When = _When()
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _always(cls, when: object) -> object:
+        if when != "always" and not isinstance(when, Mapping):
+            raise ValueError("expected `always`, or `categories:` and `files:` with lists")
+        return {} if when == "always" else when
 
 
 @dataclass(frozen=True)
@@ -81,50 +96,7 @@ def _skill(path: str, content: bytes) -> Skill:
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not UTF-8 text: save it as UTF-8 and commit it") from None
     name = path.rpartition("/")[2].removesuffix(".md")
-    if not text.startswith("---"):
-        return Skill(name, name, clean(text).strip())
-    found = _FRONT.match(text)
-    if found is None:
-        raise UserError(f"{path}: front matter begins with --- and never ends: add a line --- below it")
-    front = _front_matter(path, found[1])
-    title = front.get("title", name)
-    if not isinstance(title, str) or not title.strip():
-        raise UserError(f"{path}: front matter: title: expected text, not {title!r}")
-    conditions = _conditions(path, front.get("when", "always"))
-    return Skill(name, one_line(title, 120), clean(text[found.end() :]).strip(), **conditions)
-
-
-def _front_matter(path: str, source: str) -> dict[str, object]:
-    try:
-        front = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 2}: " if mark else ""
-        what = getattr(error, "problem", None) or error
-        raise UserError(f"{path}: front matter: {where}not valid YAML: {what}") from None
-    if front is None:
-        return {}
-    if not isinstance(front, dict):
-        raise UserError(f"{path}: front matter: expected `key: value` lines, not {front!r}")
-    for key in front:
-        if key not in _KEYS:
-            raise UserError(f"{path}: front matter: unknown key {key!r}, known keys: {', '.join(_KEYS)}")
-    return {str(key): value for key, value in front.items()}
-
-
-def _conditions(path: str, when: object) -> dict[str, tuple[str, ...]]:
-    if when == "always":
-        return {}
-    if not isinstance(when, dict) or not when:
-        raise UserError(
-            f"{path}: front matter: when: expected `always`, or `categories:` and `files:` with lists, not {when!r}"
-        )
-    conditions: dict[str, tuple[str, ...]] = {}
-    for key, value in when.items():
-        if key not in _CONDITIONS:
-            known = ", ".join(_CONDITIONS)
-            raise UserError(f"{path}: front matter: when: unknown key {key!r}, known keys: {known}")
-        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-            raise UserError(f"{path}: front matter: when.{key}: expected a list of texts, not {value!r}")
-        conditions[key] = tuple(value)
-    return conditions
+    head, body = front_matter(_Head, text, path)
+    title = name if head.title is None else one_line(head.title, 120)
+    conditions = (tuple(each or ()) for each in (head.when.categories, head.when.files))
+    return Skill(name, title, clean(body).strip(), *conditions)

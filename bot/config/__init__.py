@@ -5,7 +5,8 @@ The defaults are such that a repository with `train.py`, `prepare.py` and `progr
 
 from bot.config.evaluator import Evaluator
 from bot.config.keys import Config, ConfigFile, ModelPrice, Models, NotifySettings, Stop
-from bot.config.reading import CONFIG_PATH, campaigns, parse
+from bot.config.reading import CONFIG_PATH, campaigns, front_matter, parse
+from bot.config.section import Section
 
 __all__ = [
     "CONFIG_PATH",
@@ -15,7 +16,9 @@ __all__ = [
     "ModelPrice",
     "Models",
     "NotifySettings",
+    "Section",
     "Stop",
     "campaigns",
+    "front_matter",
     "parse",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,8 @@ from bot.errors import UserError
 
 CONFIG_PATH = ".github/nocturne.yml"
 RESERVED_NAMES = ("ledger", "exp")
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse(text: str, *, campaign: str | None = None, source: str = CONFIG_PATH) -> tuple[str, Config]:
@@ -51,15 +53,29 @@ def campaigns(text: str, *, source: str = CONFIG_PATH) -> list[str]:
     return names
 
 
-def _load(text: str, source: str) -> dict[str, Any]:
-    """Read the file's YAML, in which an empty file has no keys."""
+def front_matter(model: type[Model], text: str, source: str) -> tuple[Model, str]:
+    """Return what the head of a Markdown file says between its `---` lines, and the text below it.
+
+    Without a head all is default. Raises UserError with file, key and fix.
+    """
+    found = _FRONT.match(text)
+    if found is None and text.startswith("---"):
+        raise UserError(f"{source}: front matter begins with --- and never ends: add a line --- below it")
+    if found is None:
+        return model(), text
+    where = f"{source}: front matter"
+    return _validate(model, _load(found[1], where, above=1), where, ""), text[found.end() :]
+
+
+def _load(text: str, source: str, above: int = 0) -> dict[str, Any]:
+    """Read YAML that stands below so many lines; nothing has no keys."""
     try:
         data = yaml.safe_load(text)
     except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
         raise UserError(f"{source}: not valid YAML: {error}: fix the date") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
+        where = f"line {mark.line + 1 + above}: " if mark else ""
         raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
     if data is not None and not isinstance(data, dict):
         raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
@@ -76,7 +92,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _validate(model: type[Any], data: Mapping[str, Any], source: str, prefix: str) -> Any:
+def _validate(model: type[Model], data: Mapping[str, Any], source: str, prefix: str) -> Model:
     try:
         return model.model_validate(_plain(data))
     except ValidationError as error:

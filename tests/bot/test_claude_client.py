@@ -151,13 +151,12 @@ def test_a_token_serves_as_well(table: Table) -> None:
 
 
 def test_options_go_only_where_the_model_knows_them(table: Table) -> None:
-    table.ask(effort="low", tool_choice="none", cache_tail="5m", max_tokens=10**9)
-    table.ask(effort="low", model="claude-haiku-4-5", one_tool_at_a_time=True, max_tokens=10**9)
+    table.ask(effort="low", cache_tail="5m", max_tokens=10**9)
+    table.ask(effort="low", model="claude-haiku-4-5", max_tokens=10**9)
     first, second = (call.request for call in table.api.calls if not call.counting)
-    assert first["output_config"] == {"effort": "low"} and first["tool_choice"] == {"type": "none"}
+    assert first["output_config"] == {"effort": "low"}
     assert first["max_tokens"] == 128_000 and second["max_tokens"] == 64_000
     assert "output_config" not in second
-    assert second["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
 
 
 def test_half_characters_of_a_log_do_not_stop_it(table: Table) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.failures import OverBudget
-from bot.agents.claude.prices import Rates, TokenUsage, cost_usd, traits, worst_cost_usd
-from bot.agents.claude.settings import caps, prices, unpriced
-from bot.config import Config, parse
+from bot.agents.claude.prices import TokenUsage, cost_usd, traits, worst_cost_usd
+from bot.agents.claude.settings import caps, unpriced
+from bot.config import Config, ModelPrice, parse
 from bot.errors import UserError
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
@@ -124,14 +124,21 @@ def test_unknown_models_have_no_cost_until_the_configuration_gives_one() -> None
     assert cost_usd("claude-next-9", usage) is None and worst_cost_usd("claude-next-9", 1, 1) is None
     text = "models: {proposer: claude-next-9, prices: {claude-next-9: {input: 1, output: 2, cache_read: 0}}}"
     config = parse(text)[1]
-    assert cost_usd("claude-next-9", usage, prices(config)) == pytest.approx(1 + 2 + 0 + 1.25)
+    assert cost_usd("claude-next-9", usage, config.models.prices) == pytest.approx(1 + 2 + 0 + 1.25)
     assert unpriced(config, "claude-next-9") is None and unpriced(Config(), Config().models.reviewer) is None
     said = unpriced(Config(), "claude-next-9")
     assert said is not None and said.startswith("the price of claude-next-9 is not known: tokens are counted")
 
 
 def test_the_configuration_comes_before_the_table() -> None:
-    cheap, usage = {"claude-opus-5-5": Rates(1, 1, 1, 1, 1)}, TokenUsage(1_000_000, 1_000_000)
+    cheap, usage = (
+        {
+            "claude-opus-5-5": ModelPrice(
+                input=1.0, output=1.0, cache_write=1.0, cache_write_1h=1.0, cache_read=1.0
+            )
+        },
+        TokenUsage(1_000_000, 1_000_000),
+    )
     assert cost_usd("claude-opus-5-5", usage) == pytest.approx(4 + 20)
     assert (
         cost_usd("claude-opus-5-5", usage, cheap) == cost_usd("claude-opus-5-5-20270101", usage, cheap) == 2

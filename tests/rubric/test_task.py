@@ -52,10 +52,10 @@ def test_the_head_may_be_missing() -> None:
         ("Do it.\n## Criteria\n" + "".join(f"- c{n}: x\n" for n in range(21)), "lists 21"),
         ("Do it.\n## Criteria\n- A: x\n- a: y\n", "'a' is there twice"),
         ("## Criteria\n- A: x\n", "says nothing but criteria"),
-        ("---\nround: 3\n---\nDo it.\n## Criteria\n- A: x\n", "round: Extra inputs"),
-        ("---\nrounds: 0\n---\nDo it.\n## Criteria\n- A: x\n", "rounds: Input should be greater"),
-        ("---\nrounds: [\n---\nDo it.\n## Criteria\n- A: x\n", "known keys: rounds"),
-        ("---\n- rounds\n---\nDo it.\n## Criteria\n- A: x\n", "known keys: rounds"),
+        ("---\nround: 3\n---\nDo it.\n## Criteria\n- A: x\n", "round: unknown key, did you mean `rounds`?"),
+        ("---\nrounds: 0\n---\nDo it.\n## Criteria\n- A: x\n", "rounds: should be greater"),
+        ("---\nrounds: [\n---\nDo it.\n## Criteria\n- A: x\n", "line 3: not valid YAML"),
+        ("---\n- rounds\n---\nDo it.\n## Criteria\n- A: x\n", "expected `key: value` lines"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(text: str, said: str) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from bot.agents.claude.failures import OverBudget
-from bot.agents.claude.prices import Rates, TokenUsage, cost_usd, worst_cost_usd
+from bot.agents.claude.prices import TokenUsage, cost_usd, worst_cost_usd
+from bot.config import ModelPrice
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import ModelCalled
@@ -44,7 +45,7 @@ class Budget:
     caps: Caps
     state: Callable[[], Campaign]
     record: Callable[[ModelCalled], object]
-    prices: Mapping[str, Rates] = field(default_factory=dict)
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     clock: Callable[[], datetime] = _utc_now
     conversation: str = field(default_factory=lambda: secrets.token_hex(6))
     bill: Bill = field(default_factory=Bill)

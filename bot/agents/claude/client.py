@@ -86,8 +86,6 @@ class Claude:
         max_tokens: int,
         budget: Budget,
         tools: Sequence[Mapping[str, Any]] = (),
-        tool_choice: Literal["auto", "none"] | None = None,
-        one_tool_at_a_time: bool = False,
         effort: Effort | None = None,
         cache_tail: Lasting | None = None,
     ) -> Reply:
@@ -106,8 +104,6 @@ class Claude:
             prompt["system"] = list(system)
         if tools:
             prompt["tools"] = list(tools)
-            if tool_choice is not None or one_tool_at_a_time:
-                prompt["tool_choice"] = _choice(tool_choice or "auto", one_tool_at_a_time)
         if cache_tail is not None:
             prompt["cache_control"] = {"type": "ephemeral", "ttl": cache_tail}
         if effort is not None and traits(model).effort:
@@ -196,10 +192,6 @@ def _sendable(prompt: Mapping[str, Any]) -> dict[str, Any]:
 def most_tokens(prompt: Mapping[str, Any]) -> int:
     """Return more tokens than `prompt` can have: each one stands for a byte or more."""
     return len(json.dumps(prompt, ensure_ascii=False).encode(errors="replace")) + _OVERHEAD_TOKENS
-
-
-def _choice(kind: Literal["auto", "none"], one_at_a_time: bool) -> dict[str, Any]:
-    return {"type": kind} | ({"disable_parallel_tool_use": True} if one_at_a_time and kind == "auto" else {})
 
 
 def _broken_off() -> tuple[type[Exception], ...]:

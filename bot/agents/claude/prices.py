@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.config import ModelPrice
+
 _MILLION = 1_000_000
 
 
@@ -33,33 +35,14 @@ class TokenUsage:
         return self.prompt_tokens + self.output_tokens
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What the configuration says of a model, in USD per million tokens."""
-
-    input: float
-    output: float
-    write_5m: float
-    write_1h: float
-    read: float
-
-    def cost(self, usage: TokenUsage) -> float:
-        """Return what `usage` costs, in USD."""
-        return (
-            usage.input_tokens * self.input
-            + usage.output_tokens * self.output
-            + usage.cache_read_tokens * self.read
-            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * self.write_5m
-            + usage.cache_write_1h_tokens * self.write_1h
-        ) / _MILLION
-
-
-def cost_usd(model: str, usage: TokenUsage, overrides: Mapping[str, Rates] | None = None) -> float | None:
+def cost_usd(
+    model: str, usage: TokenUsage, overrides: Mapping[str, ModelPrice] | None = None
+) -> float | None:
     """Return what one call cost in USD, None if neither the configuration nor the table knows the model."""
     given = overrides or {}
-    rates = given.get(model) or given.get(base_name(model))
-    if rates is not None:
-        return rates.cost(usage)
+    price = given.get(model) or given.get(base_name(model))
+    if price is not None:
+        return _cost(price, usage)
     import genai_prices  # half a second, which only a call is worth; it asks no network by itself
 
     counted = genai_prices.Usage(
@@ -75,8 +58,23 @@ def cost_usd(model: str, usage: TokenUsage, overrides: Mapping[str, Rates] | Non
         return None
 
 
+def _cost(price: ModelPrice, usage: TokenUsage) -> float:
+    """Return what `usage` costs in USD at a price that the configuration gives."""
+
+    def rate(own: float | None, share: float) -> float:
+        return share * price.input if own is None else own
+
+    return (
+        usage.input_tokens * price.input
+        + usage.output_tokens * price.output
+        + usage.cache_read_tokens * rate(price.cache_read, 0.1)
+        + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * rate(price.cache_write, 1.25)
+        + usage.cache_write_1h_tokens * rate(price.cache_write_1h, 2.0)
+    ) / _MILLION
+
+
 def worst_cost_usd(
-    model: str, prompt_tokens: int, max_tokens: int, overrides: Mapping[str, Rates] | None = None
+    model: str, prompt_tokens: int, max_tokens: int, overrides: Mapping[str, ModelPrice] | None = None
 ) -> float | None:
     """Return the most that a call may cost: all of `max_tokens` used, the prompt read or kept as is dearest."""
     kinds = (

@@ -9,14 +9,16 @@ from typing import Any, Literal
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import Claude, Effort
 from bot.agents.claude.conversation import Conversation, Listener
-from bot.agents.claude.prices import Rates, TokenUsage, cost_usd
+from bot.agents.claude.prices import TokenUsage, cost_usd
 from bot.agents.claude.replies import Block
 from bot.agents.claude.tool_loop import Patience, ToolLoop
 from bot.agents.claude.tools import Tool
 from bot.agents.claude.transcripts import conversations
 from bot.agents.registry import Setup
 from bot.base.redact import Redactor
-from bot.config import Config, ModelPrice
+from bot.config import Config
+
+MAX_TOKENS = 24_000  # of one answer, what the model thinks before it included
 
 
 def caps(config: Config) -> Caps:
@@ -29,14 +31,9 @@ def caps(config: Config) -> Caps:
     )
 
 
-def prices(config: Config) -> dict[str, Rates]:
-    """Return the prices that the configuration gives."""
-    return {name: _rates(given) for name, given in config.models.prices.items()}
-
-
 def unpriced(config: Config, model: str) -> str | None:
     """Return a sentence on a model whose price nobody knows, None if it is known."""
-    if cost_usd(model, TokenUsage(), prices(config)) is not None:
+    if cost_usd(model, TokenUsage(), config.models.prices) is not None:
         return None
     return (
         f"the price of {model} is not known: tokens are counted, and no cap of money holds;"
@@ -55,25 +52,12 @@ def campaign_role(setup: Setup, role: Literal["proposer", "reviewer"], model: st
         setup.note(missing)
 
     def budget(experiment: int) -> Budget:
-        return Budget(experiment, role, caps(config), setup.state, setup.record, prices(config))
+        return Budget(experiment, role, caps(config), setup.state, setup.record, config.models.prices)
 
     def listener(experiment: int, conversation: str) -> Listener:
         return transcripts.begin(experiment, role, conversation)
 
     return ModelRole(claude, model, budget, listener, redact, config.models.effort)
-
-
-def _rates(given: ModelPrice) -> Rates:
-    return Rates(
-        given.input,
-        given.output,
-        1.25 * given.input if given.cache_write is None else given.cache_write,
-        2.0 * given.input if given.cache_write_1h is None else given.cache_write_1h,
-        0.1 * given.input if given.cache_read is None else given.cache_read,
-    )
-
-
-MAX_TOKENS = 24_000  # of one answer, what the model thinks before it included
 
 
 @dataclass(frozen=True)

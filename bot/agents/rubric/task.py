@@ -17,11 +17,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from bot.config import Section, front_matter
 from bot.errors import UserError
 
 MAX_CRITERIA = 20
@@ -29,14 +29,9 @@ MAX_BYTES = 200_000
 _HEADING = re.compile(r"(?im)^##[ \t]+criteria[ \t]*#*[ \t]*$")
 _NEXT_HEADING = re.compile(r"(?m)^#{1,2}[ \t]")
 _ITEM = re.compile(r"(?m)^[-*][ \t]+(.+(?:\n(?![-*][ \t]|\s*\n).+)*)")
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*\n", re.DOTALL | re.MULTILINE)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TaskModels(_Section):
+class TaskModels(Section):
     """Which models do it; null takes the campaigns' defaults of maker and checker."""
 
     writer: str | None = None
@@ -45,7 +40,7 @@ class TaskModels(_Section):
     """Grades."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """What the head of the file may say."""
 
     rounds: Annotated[int, Field(ge=1, le=50)] = 6
@@ -91,7 +86,7 @@ def read_task(path: Path) -> Task:
 
 def parse_task(text: str, *, source: str) -> Task:
     """Return the task that `text` describes; see `read_task`."""
-    settings, text = _settings(text, source)
+    settings, text = front_matter(Settings, text, source)
     heading = _HEADING.search(text)
     if heading is None:
         raise UserError(
@@ -112,20 +107,6 @@ def parse_task(text: str, *, source: str) -> Task:
     if not wanted:
         raise UserError(f"{source}: says nothing but criteria: write above them what is to be done")
     return Task(wanted, tuple(criteria), settings)
-
-
-def _settings(text: str, source: str) -> tuple[Settings, str]:
-    front = _FRONT.match(text)
-    if front is None:
-        return Settings(), text
-    try:
-        data: Any = yaml.safe_load(front[1])
-        return Settings.model_validate({} if data is None else data), text[front.end() :]
-    except (yaml.YAMLError, ValueError) as error:
-        known = ", ".join(Settings.model_fields)
-        why = error.errors()[0] if isinstance(error, ValidationError) else None
-        said = f"{'.'.join(map(str, why['loc']))}: {why['msg']}" if why else " ".join(str(error).split())
-        raise UserError(f"{source}: its head between `---` lines: {said}; known keys: {known}") from None
 
 
 def _criterion(item: str) -> Criterion:
