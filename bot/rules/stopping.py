@@ -33,9 +33,7 @@ class Limits:
     deadline: str | None = key(
         "Local date and time, `2026-11-30T07:00`.", pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$"
     )
-    gpu_hours: float | None = key(
-        "Hours of the training device; a CPU stands in where there is no GPU.", gt=0
-    )
+    gpu_hours: float | None = key("Hours of the training device; a CPU stands in if there is no GPU.", gt=0)
     cost_usd: float | None = key("Money for models.", gt=0)
     crashes_in_row: int | None = key("So many experiments crashed one after another.", usual=5, ge=1)
     plateau: int | None = key("So many experiments ended without an improvement.", usual=50, ge=1)
