@@ -6,13 +6,16 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from bot.agents.claude.failures import OverBudget
 from bot.agents.claude.prices import TokenUsage, cost_usd, worst_cost_usd
-from bot.config import ModelPrice
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import ModelCalled
+
+if TYPE_CHECKING:
+    from bot.config import ModelPrice
 
 NIGHT = timedelta(hours=24)
 """What a night's cap looks back on: any 24 hours, so that it holds whenever runs start."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.config import ModelPrice
+if TYPE_CHECKING:  # a third of a second, which a price is not worth
+    from bot.config import ModelPrice
 
 _MILLION = 1_000_000
 
