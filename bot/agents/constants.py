@@ -5,11 +5,12 @@ Where they stand is the formats' business (`bot.agents.formats`): Python source,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.agents.formats import sites_of, write
-from bot.agents.formats.site import Kind, Number, Value, canonical, literal_value, same_value
+from bot.agents.formats import rewrite, sites_of
+from bot.agents.formats.site import Kind, Number, Site, Value, canonical, literal_value, same_value
 from bot.rules.proposal import Change
 
 __all__ = [
@@ -44,10 +45,10 @@ def constants_of(files: Mapping[str, str]) -> tuple[Constant, ...]:
 
     A name found in two files is two constants, each called by its file.
     """
-    found = [(path, site) for path in sorted(files) for site in sites_of(path, files[path])]
-    count: dict[str, int] = {}
-    for _, site in found:
-        count[site.name] = count.get(site.name, 0) + 1
+    found: list[tuple[str, Site]] = []
+    for path in sorted(files):
+        found += ((path, site) for site in sites_of(path, files[path]))
+    count = Counter(site.name for _, site in found)
     return tuple(
         Constant(
             file=path,
@@ -84,16 +85,7 @@ def changes_between(base: Mapping[str, str], proposed: Mapping[str, str]) -> tup
 
 def rewritten(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
     """Return the whole new text of each file that `changes` touch."""
-    return {
-        path: rewrite(files[path], {each.name: each.new for each in changes if each.file == path}, path)
-        for path in sorted({each.file for each in changes})
-    }
-
-
-def rewrite(source: str, literals: Mapping[str, str], path: str = "train.py") -> str:
-    """Return `source`, the text of the file `path`, with the named constants set to new literals and not one
-    other character changed. A name may have its file before it (`train.py:LR`).
-
-    Raises `KeyError` if a name is no constant of `source`, `ValueError` if a literal is none.
-    """
-    return write(path, source, {name.removeprefix(f"{path}:"): literal for name, literal in literals.items()})
+    new: dict[str, str] = {}
+    for path in sorted({each.file for each in changes}):
+        new[path] = rewrite(files[path], {each.name: each.new for each in changes if each.file == path}, path)
+    return new

@@ -75,12 +75,14 @@ def sites_of(path: str, text: str) -> tuple[Site, ...]:
     )[:MOST_SITES]
 
 
-def write(path: str, text: str, literals: Mapping[str, str]) -> str:
-    """Return `text` with the named settings set to new Python literals and not one other character changed.
+def rewrite(text: str, literals: Mapping[str, str], path: str = "train.py") -> str:
+    """Return the text of the file `path` with the named settings set to new Python literals and not one other
+    character changed. A name may have its file before it (`train.py:LR`).
 
     Raises `KeyError` if a name is no setting of the file, `ValueError` if a literal is none or the file's format
     can't spell it.
     """
+    literals = {name.removeprefix(f"{path}:"): literal for name, literal in literals.items()}
     for name, literal in literals.items():
         if literal_value(literal) is None:
             raise ValueError(f"{name}: {literal!r} is not a literal")

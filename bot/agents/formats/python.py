@@ -316,30 +316,26 @@ class _Reader:
 
         Return whether the value was one of these.
         """
+        parts, taken = [(name, node)], False
         if isinstance(node, ast.Tuple | ast.List):
-            if len(node.elts) <= MAX_ELEMENTS:
-                for place, element in enumerate(node.elts):
-                    self._literal(f"{name}[{place}]", element, where, kind, owner, (), comment, key, unquote)
-            return True
-        return self._literal(name, node, where, kind, owner, choices, comment, key, unquote)
-
-    def _literal(
-        self, name: str, node: ast.expr, where: ast.stmt | ast.expr, kind: Kind, owner: str,
-        choices: tuple[str, ...], comment: str, key: str, unquote: bool,
-    ) -> bool:  # fmt: skip
-        value, from_environment = unwrapped(node)
-        found = worth(value)
-        if found is None:
-            return False
-        start, end = self.lines.span(value)
-        literal = self.lines.text[start:end]
-        if isinstance(found, str) and (from_environment or unquote):
-            inner = number_literal(found)
-            if inner is None or literal[1:-1] != found:
-                return False
-            start, end, literal = start + 1, end - 1, inner
-        if "\n" in literal or "\r" in literal or literal_value(literal) is None:
-            return True  # written over several lines: nothing that a step could take the place of
-        said = self.lines.comment(self.lines.span(where)[1]) or self.lines.comment(end) or comment
-        self.found.append(Site(name, start, end, literal, key or last_part(name), kind, said, choices, owner))
-        return True
+            short, choices, taken = len(node.elts) <= MAX_ELEMENTS, (), True
+            parts = [(f"{name}[{place}]", each) for place, each in enumerate(node.elts) if short]
+        for called, part in parts:
+            value, from_environment = unwrapped(part)
+            found = worth(value)
+            if found is None:
+                continue
+            start, end = self.lines.span(value)
+            literal = self.lines.text[start:end]
+            if isinstance(found, str) and (from_environment or unquote):
+                inner = number_literal(found)
+                if inner is None or literal[1:-1] != found:
+                    continue
+                start, end, literal = start + 1, end - 1, inner
+            taken = True
+            if "\n" in literal or "\r" in literal or literal_value(literal) is None:
+                continue  # written over several lines: nothing that a step could take the place of
+            said = self.lines.comment(self.lines.span(where)[1]) or self.lines.comment(end) or comment
+            own = key or last_part(called)
+            self.found.append(Site(called, start, end, literal, own, kind, said, choices, owner))
+        return taken

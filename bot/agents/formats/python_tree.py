@@ -32,18 +32,18 @@ class Lines:
         first = len(text) - len(text.removeprefix("\ufeff"))
         return Lines(text, (first, *(found.end() for found in _LINE_END.finditer(text))))
 
-    def place(self, line: int, column: int) -> int:
-        """Return the place of a line (from 1) and a column in bytes of UTF-8, as trees have it."""
-        start = self.starts[line - 1]
-        end = self.starts[line] if line < len(self.starts) else len(self.text)
-        within = self.text[start:end]
-        if not within.isascii():
-            column = len(within.encode(errors="surrogatepass")[:column].decode(errors="replace"))
-        return start + column
-
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Return where a node begins and ends; trees count lines from 1, and columns in bytes of UTF-8."""
         assert node.end_lineno is not None and node.end_col_offset is not None
-        return self.place(node.lineno, node.col_offset), self.place(node.end_lineno, node.end_col_offset)
+        places = []
+        for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)):
+            start = self.starts[line - 1]
+            end = self.starts[line] if line < len(self.starts) else len(self.text)
+            within = self.text[start:end]
+            if not within.isascii():
+                column = len(within.encode(errors="surrogatepass")[:column].decode(errors="replace"))
+            places.append(start + column)
+        return places[0], places[1]
 
     def comment(self, end: int) -> str:
         """Return what is said in the comment behind `end` on its line, if nothing but brackets stands between."""
