@@ -198,13 +198,25 @@ def _below(root: int, *, itself: bool = False, without: Set[int] = frozenset()) 
                 waiting.append(stat.pid)
 
 
-def _read_stat(pid: str) -> _Stat | None:
-    """Read /proc/PID/stat (proc(5)); None if the process has ended. The name may hold any character."""
+def stat_fields(pid: int | str) -> list[bytes] | None:
+    """Return the fields of /proc/PID/stat behind the name (proc(5)), from the state on; None if it has ended."""
     try:
-        text = Path("/proc", pid, "stat").read_bytes()
+        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return None
-    rest = text.rpartition(b")")[2].split()
+    try:
+        return os.read(handle, 4096).rpartition(b")")[2].split()
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _read_stat(pid: str) -> _Stat | None:
+    """Read /proc/PID/stat; None if the process has ended. The name may hold any character."""
+    rest = stat_fields(pid)
+    if rest is None:
+        return None
     return _Stat(
         pid=int(pid),
         parent=int(rest[1]),

@@ -68,8 +68,7 @@ def driver() -> Driver:
     version, _, descriptor = given.partition(":")
     if version != wire.VERSION:
         raise RuntimeError(
-            "this copy of nocturne_candidate is of another version than Nocturne: delete it, or write it anew with"
-            " `nocturne-evaluator library DIR`"
+            "this copy of nocturne_candidate is of another version than Nocturne: delete it, or copy the folder anew"
         )
     try:
         return Evaluator(wire.Channel(socket.socket(fileno=int(descriptor))))

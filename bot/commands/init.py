@@ -23,6 +23,7 @@ from bot.github.workflows import (
 from bot.loop.context import Context
 from bot.loop.evaluation import call_evaluator
 from bot.loop.machine import gpu_names
+from bot.rules.wall import Wall, found_among, wanted
 
 # The starter if there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
 _ON_A_CPU = """
@@ -52,13 +53,17 @@ def init(*, directory: Path, starter: bool, github: Form | None, action: str | N
     git = Git.open(directory)
     if starter:
         write_starter(git.top)
-    wrote = write_config(git.top, more=_ON_A_CPU if starter and not gpu_names() else "")
+    more = _ON_A_CPU if starter and not gpu_names() else ""
+    wall = _wall(git.top)
+    wrote = write_config(git.top, more=more or (wall.config if wall is not None and wall.metric else ""))
     if github is not None:
         wrote += write_workflows(git.top, form=github, action=action, labels=runs_on.split(","))
     for path in wrote:
         print(f"wrote {path}")
     if not wrote:
         print(f"{CONFIG_PATH} is there already: left as it is")
+    if wall is not None:
+        print(wall.words)
     for needed in _missing(git.top):
         print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
     if github is None:
@@ -66,6 +71,24 @@ def init(*, directory: Path, starter: bool, github: Form | None, action: str | N
     else:
         print(_REMAINS.format(labels=runs_on, path=WORKFLOW_PATH))
     return 0
+
+
+def _wall(top: Path) -> Wall | None:
+    """Return the wall that the task lacks, by its configuration or, if there is none and no train.py, by its files."""
+
+    def read(path: str) -> str | None:
+        try:
+            return (top / path).read_text(errors="replace")
+        except (OSError, ValueError):
+            return None
+
+    text = read(CONFIG_PATH)
+    if text is None:
+        paths = sorted(path.name for path in top.glob("*.py"))
+        return None if "train.py" in paths else found_among(paths, read)
+    _, config = parse(text, campaign=campaigns(text)[0])
+    task = config.evaluator
+    return wanted(task.command, (*task.call, *task.produce), config.editable, read)
 
 
 def _missing(top: Path) -> list[str]:

@@ -76,6 +76,9 @@ class Evaluator(Section):
     """For `kind: command`: what runs before it on the candidate's side, such as `[python, train.py]`. It sees
     nothing of `data`, what it prints counts for nothing, and the files it leaves in `$NOCTURNE_OUT` are what
     `command` finds there. Empty: `command` alone runs, and is as trustworthy as what it runs itself."""
+    call: Annotated[list[str], Field(max_length=32)] = []
+    """For `kind: command`: files whose functions `command` calls by `nocturne_candidate`, such as `[solution.py]`. They
+    run in jails of their own, and `command` finds no editable file. Instead of `produce`."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """How often `command` measures in one run; the median of each metric counts."""
     guards: Annotated[list[Annotated[str, AfterValidator(_guard)]], Field(max_length=32)] = []
@@ -143,6 +146,11 @@ class Evaluator(Section):
             )
         if self.kind == "train" and (self.produce or self.repeats > 1):
             raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")
+        if self.call and (self.kind == "train" or self.produce):
+            raise ValueError("`call` goes with kind: command, and not with `produce`: choose one of them")
+        for called in self.call:
+            if PurePosixPath(called).is_absolute() or ".." in PurePosixPath(called).parts:
+                raise ValueError(f"call: {called!r} is not a path inside the repository")
         if self.kind == "command" and self.launch:
             raise ValueError("`launch` goes with kind: train; put the words into `command` or `produce`")
         path = PurePosixPath(self.train or "train.py")

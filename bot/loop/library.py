@@ -235,7 +235,7 @@ def unmet(wished: Mapping[str, str]) -> list[str]:
 def _is_python(context: Context) -> bool:
     """Whether candidates run by the task's Python, which the evaluator puts first on PATH."""
     evaluator = context.config.evaluator
-    if evaluator.kind == "train":
+    if evaluator.kind == "train" or evaluator.call:
         return True
     return (evaluator.produce or evaluator.command)[0] in ("python", "python3")
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.config import Config
+from bot.loop.commits import require_commit
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
@@ -56,8 +57,20 @@ def evaluator_settings(context: Context) -> dict[str, Any]:
         "editable": config.editable,
         "repository": str(context.git.top),
     }
+    if config.evaluator.call:
+        settings["reference"] = _reference_texts(context)
     least = config.verdict.min_effect
     return settings | {"min_effect": least} if least > 0 else settings
+
+
+def _reference_texts(context: Context) -> dict[str, str]:
+    """Return the editable files of the last commit that a human wrote: what candidates' calls are timed against."""
+    known = context.ledger.known().reference
+    if known:
+        require_commit(context, known)
+    commit = known or context.git.resolve(context.base)
+    blobs = context.git.read_blobs(commit, context.config.editable) if commit else {}
+    return {path: blob.decode(errors="replace") for path, blob in blobs.items() if blob is not None}
 
 
 def reference_settings(context: Context) -> str:
@@ -77,7 +90,7 @@ def why_self_reported(context: Context, commit: str) -> str | None:
         return None if content is None else content.decode(errors="replace")
 
     task = context.config.evaluator
-    return self_reported(task.kind, task.command, task.produce, context.config.editable, read)
+    return self_reported(task.kind, task.command, task.produce, context.config.editable, read, task.call)
 
 
 def campaign_noise(campaign: Campaign, config: Config, runner: str, fingerprint: str | None) -> Noise:

@@ -1,8 +1,9 @@
 """Whether a task's score is self-reported: measured by a process in which the candidate's own code runs.
 
 Who is imported by the script that measures, or run by it in its jail, can print the metric itself. A wall is
-`evaluator.produce`: the candidate's side runs alone and leaves files, and a command that reaches none of its code
-measures them. What can't be read is not known, and counts as self-reported.
+`evaluator.call`: the command finds no editable file, and calls what runs in another jail. Or `evaluator.produce`: the
+candidate's side runs alone and leaves files, and a command that reaches none of its code measures them. What can't be
+read is not known, and counts as self-reported.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 WORD = "self-reported"
 FIX = (
-    "let `evaluator.produce` run the candidate's side, leaving files in $NOCTURNE_OUT, and let `command` only measure"
-    " these"
+    "name the file under `evaluator.call` and call its functions by `nocturne_candidate`, or let `evaluator.produce`"
+    " run the candidate's side and `command` measure the files it leaves in $NOCTURNE_OUT"
 )
 _PYTHON = ("python", "pypy")
 _RUNNERS = ("env", "uv", "run", "poetry", "pdm", "pipenv", "exec", "nice", "time", "stdbuf")
@@ -25,14 +26,19 @@ Read = Callable[[str], "str | None"]
 
 
 def self_reported(
-    kind: str, command: Sequence[str], produce: Sequence[str], editable: Collection[str], read: Read
+    kind: str,
+    command: Sequence[str],
+    produce: Sequence[str],
+    editable: Collection[str],
+    read: Read,
+    call: Sequence[str] = (),
 ) -> str | None:
     """Return why the score of a task is self-reported, in a few words that follow "the score is"; None if it is not.
 
     `editable` are the files that candidates change. Only `kind: command` can be: a task of the kind train is scored by
     the evaluator itself.
     """
-    if kind != "command":
+    if kind != "command" or call:
         return None
     files = {posixpath.normpath(path) for path in editable}
     named = next((word for word in command if _names(word, files)), None)
@@ -49,6 +55,17 @@ def self_reported(
     if not produce and _unknown(script, read):
         return f"{WORD}: what {script} runs can't be followed, and candidates run in the same jail"
     return None
+
+
+def reached(command: Sequence[str], editable: Collection[str], read: Read) -> tuple[str, str] | None:
+    """Return the Python script that a command begins and the editable file that it imports or runs; None if it
+    reaches none, or is one itself."""
+    files = {posixpath.normpath(path) for path in editable}
+    script = _script(command, read)
+    if script is None or script in files:
+        return None
+    found = _reached(script, files, read)
+    return None if found is None else (script, found)
 
 
 def _names(word: str, files: Collection[str]) -> bool:

@@ -29,6 +29,7 @@ _MOST = {
 }
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
+_CHECK_SECONDS = 0.5
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 _IMPORT = ("ImportError", "ModuleNotFoundError")
 
@@ -86,7 +87,8 @@ class Called:
         self._processes = Processes(self._process.pid, jailed=jailed)
         self._cpu = 0.0
         self._what = f"{file}: starting it"
-        self._until = self._began = self._next_look = time.monotonic()
+        self._began = self._next_look = time.monotonic()
+        self._next_check = self._began + _CHECK_SECONDS
 
     def load(self) -> Took:
         """Let it run its file, and return what that took."""
@@ -166,12 +168,21 @@ class Called:
         self._next_look = now + min(max((now - self._since) / 4, _LOOK_SECONDS / 4), _LOOK_SECONDS)
         self._look()
         try:
-            self._process.check()
+            self._check(now)
         except CandidateFailed as error:
             raise NoAnswer(error.kind, f"{self._what}: {error.reason}", error.defence) from None
         if now - self._since > self._limit:
             said = f"{self._what}: still running after {self._limit:g} seconds"
             raise NoAnswer("timeout", said, "limits")
+
+    def _check(self, now: float) -> None:
+        """Raise `CandidateFailed` if it uses more than it may: all that can be seen twice a second, what is quick to
+        see each time."""
+        memory_mb, processes = self._processes.now()
+        most = self._process.bounds
+        if now >= self._next_check or memory_mb > most.memory_mb or processes > most.processes:
+            self._next_check = now + _CHECK_SECONDS
+            self._process.check()
 
     def _ended(self) -> NoAnswer:
         until = time.monotonic() + 5

@@ -12,6 +12,9 @@ import signal
 import time
 from pathlib import Path
 
+from evaluator.proctree import stat_fields
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RUNS = b"RS"  # and all others (stopped, dead, waiting for a disk or a child) do nothing by themselves
 _MOST_NEW = 256  # numbers given since; beyond, all of /proc is looked through
@@ -50,7 +53,7 @@ class Processes:
         """Return what all of them have used so far; those that were waited for count with their parents."""
         used = 0.0
         for pid in self._known():
-            fields = _stat(pid)
+            fields = stat_fields(pid)
             if fields is not None:
                 ticks = (int(fields[11]) + int(fields[12])) / _TICKS
                 used += _exact(pid, ticks) + (int(fields[13]) + int(fields[14])) / _TICKS
@@ -67,6 +70,12 @@ class Processes:
                         total += int(line.split()[1]) / 1024
         return total
 
+    def now(self) -> tuple[float, int]:
+        """Return the MiB that they take now, and how many they are."""
+        known = self._known()
+        sizes = [int(fields[21]) * _PAGE / 2**20 for pid in known if (fields := stat_fields(pid)) is not None]
+        return sum(sizes), len(known)
+
     def _stoppable(self) -> list[int]:
         """Return all but what makes the jail and its first process, which only wait."""
         if not self._jailed:
@@ -75,7 +84,7 @@ class Processes:
         return [pid for pid in self._parents if pid not in first]
 
     def _stands(self, pid: int) -> bool:
-        fields = _stat(pid)
+        fields = stat_fields(pid)
         return fields is None or fields[0] not in _RUNS
 
     def _known(self) -> dict[int, int]:
@@ -94,7 +103,7 @@ class Processes:
         return self._parents
 
     def _take_up(self, numbers: list[int]) -> None:
-        found = {pid: int(fields[1]) for pid in numbers if (fields := _stat(pid)) is not None}
+        found = {pid: int(fields[1]) for pid in numbers if (fields := stat_fields(pid)) is not None}
         if self._main in found:
             self._parents[self._main] = found[self._main]
         grew = True
@@ -104,20 +113,6 @@ class Processes:
                 if pid not in self._parents and parent in self._parents and _is_process(pid):
                     self._parents[pid] = parent
                     grew = True
-
-
-def _stat(pid: int) -> list[bytes] | None:
-    """Return the fields of /proc/PID/stat behind the name (proc(5)); None if it has ended."""
-    try:
-        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return os.read(handle, 4096).rpartition(b")")[2].split()
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
 
 
 def _is_process(pid: int) -> bool:

@@ -135,17 +135,17 @@ class _Watch:
         if self._process.returncode is not None:
             raise Over
         self._process.drain()
-        self.look()
+        self.look(waits=True)
 
-    def look(self) -> None:
-        """Look at what it uses, if it is time to."""
+    def look(self, *, waits: bool = False) -> None:
+        """Look at what it uses, if it is time to; if it only `waits`, at the time alone."""
         now = time.monotonic()
         if now < self._next_look:
             return
         # Often at first: a process may be short, and what nobody has seen it use is not known.
         passed = now - self._began
         self._next_look = now + min(max(passed / 4, _LOOK_SECONDS / 20), _LOOK_SECONDS)
-        used = self._process.check()
+        used = None if waits else self._process.check()
         if self._job.smoke is not None and passed > self._job.smoke:
             raise SmokeOver("running")
         limit = self._job.settings.timeout_seconds
@@ -164,6 +164,6 @@ class _Watch:
                     "seconds": round(passed, 3),
                     "fraction": round(min(passed / limit, 1.0), 4),
                     "tokens_per_second": latest.tokens_per_second if latest else None,
-                    "memory_mb": round(used.memory_mb, 1),
+                    "memory_mb": round(used.memory_mb, 1) if used else None,
                 }
             )

@@ -44,6 +44,11 @@ REFUSED = [
     ("evaluator: {budget: {kind: laps}}", "evaluator.budget.kind: should be 'wall', 'cpu' or 'steps', not"),
     ("evaluator: {kind: command}", "evaluator: kind: command needs the key `command`"),
     ("evaluator: {produce: [python, a.py]}", "evaluator: `produce` and `repeats` go with kind: command"),
+    ("evaluator: {call: [a.py]}", "evaluator: `call` goes with kind: command, and not with `produce`"),
+    (
+        "evaluator: {kind: command, command: [a], call: [../a.py]}",
+        "evaluator: call: '../a.py' is not a path inside",
+    ),
     ("evaluator: {repeats: 0}", "evaluator.repeats: should be greater than or equal to 1, not 0"),
     ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap' or 'none'"),
     ("evaluator: {data: exam}", "evaluator.data: should be a valid list, not 'exam'"),
@@ -98,6 +103,7 @@ def test_schema_is_the_committed_one() -> None:
 BEYOND_SCHEMA = (
     "kind: command",
     "produce:",
+    "call:",
     "guards: [",
     "editable: [.",
     "editable: [/",

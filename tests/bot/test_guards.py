@@ -196,10 +196,11 @@ PRIMES = """\
 editable: [solution.py]
 evaluator:
   kind: command
+  call: [solution.py]
   command: [python, bench.py]
-  metric: {name: seconds}
+  metric: {name: ratio}
   guards: [passed >= incumbent]
-verdict: {prior_sigma: 0.005}
+verdict: {prior_sigma: 0.05}
 runner: test
 """
 
@@ -218,9 +219,9 @@ def test_a_quick_function_that_fails_its_tests_is_told_from_one_that_keeps_them(
     assert (fermat["verdict"], fermat["candidate_runs"], fermat["effect"]) == ("discarded", 1, None)
     breach = "breaks a guard: passed 4 is below incumbent (7)"
     assert fermat["reason"] == breach
-    assert str(fermat["lesson"]).startswith(f'Try "fermat": {breach}, though it improves seconds by 0.')
+    assert str(fermat["lesson"]).startswith(f'Try "fermat": {breach}, though it improves ratio by 0.')
     assert (sieve["verdict"], sieve["land"]) == ("improved", True)
     said = nocturne(folder, "show", "1").stdout
     assert f"discarded: {breach}." in said and f"status nocturne/score: failure, {breach}" in said
-    assert "though it improves seconds by" in said and "nocturne:discarded" in said
+    assert "though it improves ratio by" in said and "nocturne:discarded" in said
     assert 'METHOD = "sieve"' in git(folder, "show", "nocturne/main:solution.py")

@@ -10,7 +10,7 @@ import pytest
 from bot.rules import events as ev
 from bot.rules.campaign import fold
 from bot.rules.decision import Rule
-from bot.rules.self_reported import WORD, self_reported
+from bot.rules.self_reported import WORD, reached, self_reported
 from bot.tell.figures.campaign import figures, status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
@@ -72,6 +72,15 @@ def test_what_a_command_reaches_is_followed(name: str) -> None:
     why = self_reported("command", command, produce, ["train.py"], files.get)
     assert (why is not None) == expected, why
     assert why is None or (why.startswith(WORD) and "\n" not in why)
+
+
+def test_what_is_called_runs_behind_a_wall() -> None:
+    assert (
+        self_reported("command", ["python", "bench.py"], [], ["train.py"], IMPORTS.get, ["train.py"]) is None
+    )
+    assert reached(["python", "bench.py"], ["train.py"], IMPORTS.get) == ("bench.py", "train.py")
+    assert reached(["python", "train.py"], ["train.py"], IMPORTS.get) is None
+    assert reached(["python", "bench.py"], ["train.py"], APART.get) is None
 
 
 def test_the_contract_is_scored_by_the_evaluator() -> None:

@@ -1,4 +1,4 @@
-"""Prime numbers below a limit. This file is edited; the tests that it must keep are in checks.py."""
+"""Prime numbers below a limit. This file is edited; the tests that it must keep are in bench.py."""
 
 METHOD = "trial"  # trial, wheel, fermat, sieve
 
