@@ -66,6 +66,9 @@ bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
 bench-clock: $(READY) ## An unchanged reference beside busy processes: how often it is refused for its time
 	$(BIN)/python -m tests.benchmarks.clock_under_load
 
+bench-call: $(READY) ## What difference in speed `call` resolves in ten paired rounds beside busy processes
+	$(BIN)/python -m tests.benchmarks.call_resolution
+
 bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
 	$(BIN)/python -m tests.benchmarks.github_campaign
 
