@@ -99,10 +99,9 @@ class Ledger:
                 self._forget_waiting(done)
         return self._campaign if later else self._fold(state)
 
-    def flush(self) -> None:
-        """Write what waits for a next append."""
-        if self._waiting:
-            self.append(lambda _: [])
+    def flush(self) -> Campaign:
+        """Write what waits for a next append, and return the campaign as it is then."""
+        return self.append(lambda _: []) if self._waiting else self._campaign
 
     def _records(self, state: LedgerState) -> list[dict[str, object]]:
         """Return what those that wait make of the campaign as it is now, one after the other."""

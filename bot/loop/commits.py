@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.agents.constants import constants_of, rewrite, same_value
 from bot.errors import UserError
 from bot.git.merging import merge_file
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
 from bot.rules.events import CandidateBuilt
@@ -30,13 +30,10 @@ def _kept(number: int, revision: int, path: str) -> str:
     return f"revisions/{number:06d}-{revision}/{path}" if revision else f"experiments/{number:06d}/{path}"
 
 
-def build(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+def build(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """Make the commit under test: the incumbent's tree plus the proposed files, and nothing else."""
-    assert experiment.proposal is not None
     proposed = proposed_files(context, experiment)
-    _commit_candidate(
-        context, experiment, parent=experiment.parent, files=proposed, round=experiment.round + 1
-    )
+    return Done([_candidate(context, experiment, experiment.parent, proposed, experiment.round + 1)])
 
 
 def proposed_files(context: Context, experiment: Experiment) -> dict[str, bytes]:
@@ -52,7 +49,7 @@ def proposed_files(context: Context, experiment: Experiment) -> dict[str, bytes]
     return proposed
 
 
-def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """Put the change on the new incumbent, to be measured again; close it where it doesn't fit any more."""
     assert experiment.candidate is not None and experiment.proposal is not None
     ensure_commit(context, experiment)
@@ -71,17 +68,16 @@ def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> None
             reason = "the incumbent changed under it and the two don't fit together"
         elif files == onto:
             reason = "what landed meanwhile already holds this change"
-        event = decision_of(
-            experiment, "inconclusive", reason=reason, lesson=f"{experiment.title}: {reason}."
-        )
-        context.ledger.append(lambda c: [event] if not c.experiments[experiment.number].finished_at else [])
-        return
-    _commit_candidate(context, experiment, parent=target, files=_bytes(files), round=old.round + 1)
+        lesson = f"{experiment.title}: {reason}."
+        return Done([decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)])
+    carried = {path: text.encode() for path, text in files.items()}
+    return Done([_candidate(context, experiment, target, carried, old.round + 1)])
 
 
-def _commit_candidate(
-    context: Context, experiment: Experiment, *, parent: str, files: Mapping[str, bytes | None], round: int
-) -> None:
+def _candidate(
+    context: Context, experiment: Experiment, parent: str, files: Mapping[str, bytes | None], round: int
+) -> CandidateBuilt:
+    """Write the commit under test, and return the event that says so."""
     proposal = experiment.proposal
     assert proposal is not None
     message = sentences.commit_message(
@@ -93,14 +89,7 @@ def _commit_candidate(
     when = datetime.fromisoformat(experiment.claimed_at)
     commit = context.git.commit_files(parent, allowed, message, when)
     added, removed = context.git.numstat(parent, commit)
-    event = CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
-
-    def make(campaign: Campaign) -> list[CandidateBuilt]:
-        fresh = campaign.experiments[experiment.number]
-        gone = fresh.proposal is None or fresh.revisions != experiment.revisions
-        return [] if gone else [event]
-
-    context.ledger.append(make)
+    return CandidateBuilt(experiment.number, round, parent, commit, added, removed, experiment.revisions)
 
 
 def ensure_commit(context: Context, experiment: Experiment) -> None:
@@ -117,17 +106,12 @@ def ensure_commit(context: Context, experiment: Experiment) -> None:
             path: context.ledger.read_file(_kept(experiment.number, experiment.candidate.revision, path))
             for path in experiment.proposal.paths
         }
-        parent, round = experiment.candidate.parent, experiment.candidate.round
-        _commit_candidate(context, experiment, parent=parent, files=files, round=round)
+        _candidate(context, experiment, experiment.candidate.parent, files, experiment.candidate.round)
     require_commit(context, experiment.candidate.commit)
 
 
 def text_of(context: Context, commit: str, path: str) -> str:
     return (context.git.read_blob(commit, path) or b"").decode(errors="replace")
-
-
-def _bytes(files: Mapping[str, str]) -> dict[str, bytes | None]:
-    return {path: text.encode() for path, text in files.items()}
 
 
 def editable_files(context: Context, commit: str) -> dict[str, str]:

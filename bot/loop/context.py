@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.agents.protocol import Proposer, Reviewer
@@ -21,6 +21,8 @@ from bot.loop.evaluation import RunFolder
 from bot.loop.machine import runner_kind
 from bot.notify.notifier import Notifier
 from bot.notify.ways import open_notifier
+from bot.rules.campaign import Campaign
+from bot.rules.events import Event
 from bot.tell.display import Display
 
 
@@ -53,6 +55,18 @@ class Context:
 
     def experiment_branch(self, number: int) -> str:
         return f"nocturne/exp/{self.name}/{number}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a stage has done: `events` for the ledger, with `files` beside them.
+
+    `anew` is asked instead of `events` if what is to be written depends on what others wrote meanwhile.
+    """
+
+    events: Sequence[Event] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    anew: Callable[[Campaign], Sequence[Event]] | None = None
 
 
 def read_config(git: Git, campaign: str | None) -> tuple[str, Config, str]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from bot.errors import UserError
 from bot.loop import handover
 from bot.loop.context import Context
-from bot.loop.judge import announce, record, settle
+from bot.loop.judge import announce, measured, settled
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
 from bot.loop.runner import begin, choose, looking, prepare, reconcile, record_stop, standing, work_on
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_ready, ensure_started
 from bot.rules.campaign import Campaign
+from bot.rules.decision import NeedRun
+from bot.rules.events import Event
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
 from bot.rules.stages import EARLY, TRAINING, Stage, between, stage_of
 from bot.rules.stopping import Stop
@@ -57,8 +59,7 @@ def propose_next(
         raise UserError("another loop took the next experiment: run the command again")
     work_on(context, number, EARLY)
     give_back(context, f"experiment:{number}")
-    context.ledger.flush()
-    stopped = context.ledger.known().stopped
+    stopped = context.ledger.flush().stopped
     return number if stopped is None else Stop(stopped.reason, stopped.detail)
 
 
@@ -160,10 +161,15 @@ def decide_experiment(context: Context, number: int | None, path: Path | None = 
 
 def _settled(context: Context, campaign: Campaign, number: int) -> bool:
     """Write down what the runs of an experiment say, as far as it waits for them; False if they don't suffice."""
-    experiment = campaign.experiments[number]
-    if _stage(context, campaign, number) == "audit":
-        return record(context, experiment)
-    return settle(context, experiment)
+    stage = _stage(context, campaign, number)
+
+    def make(fresh: Campaign) -> list[Event]:
+        if _stage(context, fresh, number) != stage:
+            return []
+        found = (measured if stage == "audit" else settled)(context, fresh, number)
+        return [] if found is None or isinstance(found, NeedRun) else [found]
+
+    return bool(make(campaign)) and _stage(context, context.ledger.append(make), number) != stage
 
 
 def _for_the_trainer(context: Context, campaign: Campaign) -> Context:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from bot.agents.registry import repairs
 from bot.base.text import one_line
 from bot.loop.commits import ensure_commit
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.measure import measure
 from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Decided, NeedRun, decide, decision_of
-from bot.rules.events import CrashSentBack, ExperimentDecided, RejectionMeasured, RunFinished, Verdict
+from bot.rules.events import CrashSentBack, Event, ExperimentDecided, RejectionMeasured, RunFinished, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.guards import broken, clearly_broken
 from bot.rules.human import refusal
@@ -23,36 +23,47 @@ from bot.rules.statistics import Comparison, compare
 from bot.tell import sentences
 
 RUNS_PER_VERDICT = 4  # times max_runs: beyond that something keeps failing
-Settled = Sequence[CrashSentBack | ExperimentDecided]
+Settled = CrashSentBack | ExperimentDecided
 Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
 _REASON = 300
 
 
-def train(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Run candidate and incumbent until the rule has its verdict, and write that down, or that it is to be mended."""
-    candidate = experiment.candidate
+def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Run candidate and incumbent until the rule has its verdict, or the crash goes back to its maker."""
+    candidate, number = experiment.candidate, experiment.number
     assert candidate is not None
     ensure_commit(context, experiment)
     if not campaign.runs_of(candidate.commit):
         announce(context, experiment)
     for _ in range(RUNS_PER_VERDICT * rule_of(context.config).max_runs):
         campaign = context.ledger.known()
-        outcome = None if experiment.number in campaign.refused else judge(context, campaign, experiment)
-        if isinstance(outcome, NeedRun):
-            of_candidate = outcome.of == "candidate"
-            measure(
-                context,
-                candidate.commit if of_candidate else candidate.parent,
-                experiment=experiment.number if of_candidate else None,
-                title=experiment.title if of_candidate else f"incumbent ({outcome.why})",
-                later=True,
-            )
-        if settle(context, experiment):
-            return
+        outcome = settled(context, campaign, number)
+        if not isinstance(outcome, NeedRun):
+            return _written(context, campaign, number, outcome)
+        of_candidate = outcome.of == "candidate"
+        measure(
+            context,
+            candidate.commit if of_candidate else candidate.parent,
+            experiment=number if of_candidate else None,
+            title=experiment.title if of_candidate else f"incumbent ({outcome.why})",
+            later=True,
+        )
     reason = "the incumbent could not be measured often enough"
     lesson = f"{experiment.title}: could not be compared."
-    undecided = decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)
-    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [undecided])
+    return Done([decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)])
+
+
+def _written(context: Context, campaign: Campaign, number: int, outcome: Settled) -> Done:
+    """Return what settles an experiment; it is looked at again if others wrote more meanwhile."""
+    seen = campaign.event_count
+    if isinstance(outcome, CrashSentBack):
+        context.display.note(f"experiment {number} crashed ({outcome.reason}): its maker may fix it")
+
+    def anew(fresh: Campaign) -> list[Event]:
+        found = outcome if fresh.event_count == seen else settled(context, fresh, number)
+        return [] if isinstance(found, NeedRun) else [found]
+
+    return Done(anew=anew)
 
 
 def announce(context: Context, experiment: Experiment) -> None:
@@ -64,35 +75,17 @@ def announce(context: Context, experiment: Experiment) -> None:
         )
 
 
-def settle(context: Context, experiment: Experiment) -> bool:
-    """Write down the verdict that the ledger's runs allow, or that a crash goes back to its maker, together with the
-    run that was made just now; False if they allow none. Trains nothing."""
-    number, campaign = experiment.number, context.ledger.known()
-    seen, settled = campaign.event_count, _settled(context, campaign, number)
-
-    def make(fresh: Campaign) -> Settled:
-        return settled if fresh.event_count == seen else _settled(context, fresh, number)
-
-    known = context.ledger.append(make).experiments[number]
-    if known.sent_back is not None and known.decision is None:
-        said = f"experiment {number} crashed ({known.sent_back.reason}): its maker may fix it"
-        context.display.note(said)
-    return known.decision is not None or known.sent_back is not None
-
-
-def _settled(context: Context, campaign: Campaign, number: int) -> Settled:
-    """Return the event that settles an experiment as the campaign stands; nothing if none can yet, or one has."""
+def settled(context: Context, campaign: Campaign, number: int) -> Settled | NeedRun:
+    """Return the verdict that the ledger's runs allow, or that a crash goes back to its maker; else the run that is
+    needed. Trains nothing."""
     experiment = campaign.experiments[number]
-    if experiment.decision or experiment.sent_back:
-        return []
     if number in campaign.refused:
-        return [refusal(campaign, experiment)]
+        return refusal(campaign, experiment)
     outcome = judge(context, campaign, experiment)
-    if isinstance(outcome, NeedRun):
-        return []
-    failed = _failed(campaign, experiment) if outcome.verdict == "crashed" else None
-    crash = sent_back(context, campaign, experiment, failed) if failed is not None else None
-    return [crash or outcome]
+    failed = None if isinstance(outcome, NeedRun) else _failed(campaign, experiment)
+    if failed is None or isinstance(outcome, NeedRun) or outcome.verdict != "crashed":
+        return outcome
+    return sent_back(context, campaign, experiment, failed) or outcome
 
 
 def judge(context: Context, campaign: Campaign, experiment: Experiment) -> ExperimentDecided | NeedRun:
@@ -236,8 +229,8 @@ def _crash_words(run: RunFinished) -> str:
     return one_line(f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": "), _REASON)
 
 
-def audit(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Train the rejected candidate once, and write down what that showed."""
+def audit(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Train the rejected candidate once, and say what that showed."""
     candidate = experiment.candidate
     assert candidate is not None
     ensure_commit(context, experiment)
@@ -245,20 +238,17 @@ def audit(context: Context, campaign: Campaign, experiment: Experiment) -> None:
         if _telling(context.ledger.known(), candidate.commit) is not None:
             break
         title = f"{experiment.title} (rejected; trained once to measure the review)"
-        measure(context, candidate.commit, experiment=experiment.number, title=title)
-    record(context, experiment)
+        measure(context, candidate.commit, experiment=experiment.number, title=title, later=True)
+    found = measured(context, context.ledger.known(), experiment.number)
+    return Done([found] if found is not None else [])
 
 
-def record(context: Context, experiment: Experiment) -> bool:
-    """Write down what the run of a rejected candidate showed; False if there is none yet."""
+def measured(context: Context, campaign: Campaign, number: int) -> RejectionMeasured | None:
+    """Return what the run of a rejected candidate showed; None if there is none yet."""
+    experiment = campaign.experiments[number]
     assert experiment.candidate is not None
-    campaign = context.ledger.known()
     run = _telling(campaign, experiment.candidate.commit)
-    if run is None:
-        return False
-    event = _measured(context, campaign, experiment, run)
-    context.ledger.append(lambda _: [event])
-    return True
+    return None if run is None else _measured(context, campaign, experiment, run)
 
 
 def _telling(campaign: Campaign, commit: str) -> RunFinished | None:

@@ -8,14 +8,12 @@ from bot.forge.labels import LABEL_ALL, LABELS
 from bot.ledger import now, stamp
 from bot.loop.asking import ask_for_reader
 from bot.loop.commits import ensure_commit
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.ideas import tell_outcome
 from bot.loop.pulls import body_of, hear_reviews, heed, on_github, pushed_words, state_verdict
 from bot.loop.settings import limits
 from bot.rules.campaign import Campaign
 from bot.rules.events import (
-    Event,
-    ExperimentDecided,
     ExperimentFinished,
     ExperimentLanded,
     LandingBegun,
@@ -25,14 +23,14 @@ from bot.rules.events import (
     Verdict,
 )
 from bot.rules.experiment import Experiment
-from bot.rules.human import is_due, refusal, unread, waits
+from bot.rules.human import refusal, unread, waits
 from bot.tell.document import paragraph
 from bot.tell.numbers import count
 from bot.tell.views.status import COMMENT, closing_comment, held_comment
 from bot.tell.writers import markdown
 
 
-def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """Move the campaign's branch to exactly the commit that was tested, by fast-forward.
 
     That it is about to is written down first, unless a human has rejected the experiment meanwhile, or another one
@@ -41,7 +39,7 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
     if heed(context, experiment):
-        return
+        return Done()
     ensure_commit(context, experiment)
     if not experiment.is_held:  # else it was said when it began to wait
         state_verdict(context, campaign, experiment)
@@ -53,21 +51,20 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> None:
         return [] if stays else [LandingBegun(number, candidate.round)]
 
     if context.ledger.append(make).experiments[number].landing != candidate.round:
-        return
+        return Done()
     if context.forge.land(context.branch, candidate.commit, candidate.parent) == "moved":
-        return  # the next step sees whose commit stands there, and measures again
-    record_landing(context, experiment)
+        return Done()  # the next step sees whose commit stands there, and measures again
+    return Done([landed(experiment)])
 
 
-def record_landing(context: Context, experiment: Experiment) -> None:
-    """Write down that the experiment's commit is the branch's head now."""
+def landed(experiment: Experiment) -> ExperimentLanded:
+    """Return the event that an experiment's commit is the branch's head now."""
     assert experiment.candidate is not None
-    event = ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
-    context.ledger.append(lambda c: [event] if c.incumbent == event.previous else [])
+    return ExperimentLanded(experiment.number, experiment.candidate.commit, experiment.candidate.parent)
 
 
-def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Let a confirmed improvement wait for a reader of earlier merges: say so where people look, and ask.
+def hold(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Let a confirmed improvement wait for a reader of earlier merges, and say so where people look.
 
     Whether one has read some meanwhile is looked for first. Its lease is given back: whoever finds the debt paid
     goes on with it.
@@ -75,7 +72,7 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     limit = limits(context.config).unread
     campaign = hear_reviews(context, campaign)
     if limit is None or not waits(campaign, experiment, limit):
-        return
+        return Done()
     debt = len(unread(campaign))
     ensure_commit(context, experiment)
     state_verdict(context, campaign, experiment)
@@ -83,29 +80,27 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> None:
         on_github = context.remote.kind == "github"
         said = markdown.write(held_comment(campaign, experiment, debt, on_github=on_github))
         context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
-    number, subject = experiment.number, f"experiment:{experiment.number}"
-
-    def make(fresh: Campaign) -> list[Event]:
-        known = fresh.experiments[number]
-        if known.is_held or not waits(fresh, known, limit):
-            return []
-        events: list[Event] = [LandingHeld(number, known.round, debt, limit)]
-        lease = fresh.leases.get(subject)
-        if lease is not None and lease.holder == context.holder:
-            over = stamp(now() - timedelta(seconds=1))
-            events.append(LeaseTaken(subject, lease.turn + 1, context.holder, over))
-        return events
-
-    campaign = context.ledger.append(make)
-    if campaign.experiments[number].is_held:
-        context.display.note(
-            f"experiment {number} is confirmed, and held: {count(debt, 'merge')} unread; `nocturne status` says"
-            " what to read"
-        )
-        ask_for_reader(context, campaign)
+    subject = f"experiment:{experiment.number}"
+    over = stamp(now() - timedelta(seconds=1))
+    turn = campaign.lease_turns.get(subject, 0) + 1
+    return Done(
+        [
+            LandingHeld(experiment.number, experiment.round, debt, limit),
+            LeaseTaken(subject, turn, context.holder, over),
+        ]
+    )
 
 
-def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+def tell_of_held(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Say that an experiment waits for a reader, and ask for one."""
+    context.display.note(
+        f"experiment {experiment.number} is confirmed, and held: {count(len(unread(campaign)), 'merge')} unread;"
+        " `nocturne status` says what to read"
+    )
+    ask_for_reader(context, campaign)
+
+
+def close(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """Say the verdict where people look for it, close what did not land, and end the experiment."""
     decision = experiment.decision
     assert decision is not None
@@ -115,8 +110,7 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> None:
             state_verdict(context, campaign, experiment)
         _close_pull(context, campaign, experiment, experiment.pull, decision.verdict)
     tell_outcome(context, campaign, experiment)
-    # With the claim of the next one: all that was done here may be repeated.
-    context.ledger.append(lambda _: [ExperimentFinished(experiment.number)], later=True)
+    return Done([ExperimentFinished(experiment.number)])
 
 
 def _close_pull(
@@ -138,11 +132,6 @@ def _close_pull(
     context.forge.upsert_comment(pull, COMMENT, markdown.write(comment), at=experiment.comment)
 
 
-def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Write the human's verdict down, unless the experiment has begun to land meanwhile."""
-
-    def make(fresh: Campaign) -> list[ExperimentDecided]:
-        known = fresh.experiments[experiment.number]
-        return [refusal(fresh, known)] if is_due(fresh, known) else []
-
-    context.ledger.append(make)
+def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Say the human's verdict, unless the experiment has begun to land meanwhile."""
+    return Done([refusal(campaign, experiment)])

@@ -10,9 +10,7 @@ from bot.agents.novelty import edit_beside
 from bot.agents.offline.space import space_of
 from bot.agents.protocol import Question, Revision
 from bot.base.text import clean, one_line
-from bot.errors import UserError
 from bot.loop.commits import (
-    build,
     carry,
     editable_files,
     ensure_commit,
@@ -21,42 +19,58 @@ from bot.loop.commits import (
     require_commit,
     text_of,
 )
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.drafts import try_out_of
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
-from bot.rules.events import Event, ExperimentFinished, ExperimentProposed, LoopStopped, ProposalRevised
+from bot.rules.events import (
+    Event,
+    ExperimentDecided,
+    ExperimentFinished,
+    ExperimentProposed,
+    LoopStopped,
+    ProposalRevised,
+)
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change, Idea, Proposal
 
-ATTEMPTS = 5
 _LOG = 4_000  # characters of the log's end, where the traceback is
 
 
-def propose(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Ask for a change and write it to the ledger, files and all, before anybody else sees it."""
+def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Ask for a change: it is on the ledger, files and all, before anybody else sees it."""
     require_commit(context, experiment.claimed_on)
     files = editable_files(context, experiment.claimed_on)
-    for _ in range(ATTEMPTS):
-        ideas = campaign.ideas.waiting() if experiment.reverts is None else []
-        proposal = ask(context, campaign, experiment, files, ideas=ideas)
-        tell_of_passed(context, campaign, ideas, proposal)
-        if proposal is None:
-            _give_up(context, experiment, files)
-            return
-        recorded = _record(context, experiment, proposal, files).experiments[experiment.number]
-        if recorded.proposal is not None:
-            build(context, campaign, recorded)  # writes both, unless another loop was quicker
-        campaign = context.ledger.known()
-        if campaign.experiments[experiment.number].proposal is not None:
-            return
-    raise UserError(
-        f"other loops proposed the same as experiment {experiment.number}, {ATTEMPTS} times in a row: run fewer"
-        " loops at once, or widen what may be changed"
+    ideas = campaign.ideas.waiting() if experiment.reverts is None else []
+    proposal = ask(context, campaign, experiment, files, ideas=ideas)
+    tell_of_passed(context, campaign, ideas, proposal)
+    if proposal is None:
+        return Done(_give_up(context, experiment, files))
+    event = ExperimentProposed(
+        experiment=experiment.number,
+        cost_usd=proposal.cost_usd,
+        input_tokens=proposal.input_tokens,
+        output_tokens=proposal.output_tokens,
+        idea=proposal.idea,
+        **as_recorded(proposal, files),
     )
+
+    def unless_others_do(fresh: Campaign) -> list[Event]:
+        same = any(
+            (other.proposal.changes, other.proposal.edit) == (event.changes, event.edit)
+            for other in fresh.experiments.values()
+            if other.proposal
+            and other.claimed_on == experiment.claimed_on
+            and other.number != event.experiment
+        )
+        twice = bool(event.changes) and same and not experiment.asked_for and event.idea is None
+        gone = event.idea is not None and not fresh.ideas.known[event.idea].waits
+        return [] if twice or gone else [event]
+
+    return Done(files=kept_files(experiment.number, 0, proposal), anew=unless_others_do)
 
 
 def ask(
@@ -101,35 +115,7 @@ def as_recorded(proposal: Proposal, files: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _record(
-    context: Context, experiment: Experiment, proposal: Proposal, files: Mapping[str, str]
-) -> Campaign:
-    """Write the proposal down, unless another loop wrote the same one meanwhile."""
-    event = ExperimentProposed(
-        experiment=experiment.number,
-        cost_usd=proposal.cost_usd,
-        input_tokens=proposal.input_tokens,
-        output_tokens=proposal.output_tokens,
-        idea=proposal.idea,
-        **as_recorded(proposal, files),
-    )
-
-    def make(campaign: Campaign) -> list[ExperimentProposed]:
-        same = any(
-            (other.proposal.changes, other.proposal.edit) == (event.changes, event.edit)
-            for other in campaign.experiments.values()
-            if other.proposal
-            and other.claimed_on == experiment.claimed_on
-            and other.number != event.experiment
-        )
-        twice = bool(event.changes) and same and not experiment.asked_for and event.idea is None
-        gone = event.idea is not None and not campaign.ideas.known[event.idea].waits
-        return [] if twice or gone else [event]
-
-    return context.ledger.append(make, lambda _: kept_files(experiment.number, 0, proposal), later=True)
-
-
-def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str]) -> None:
+def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str]) -> list[Event]:
     """Nothing is left to try: the number is given back as `lost`, and the loop ends."""
     space = space_of(files, rules_of(context, experiment.claimed_on, files))
     reason, told = why_nothing(context, space, files)
@@ -147,7 +133,7 @@ def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str])
         campaign = context.ledger.known()
         detail = f"{told}; then `nocturne resume`"
         events.append(LoopStopped("exhausted", detail, len(campaign.order) + 1, campaign.commands))
-    context.ledger.append(lambda c: [] if c.experiments[experiment.number].finished_at else events)
+    return events
 
 
 def _reverting(
@@ -205,27 +191,25 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
     )
 
 
-def revise(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Ask the proposer for a better version and write it down; without one the experiment is rejected."""
+def revise(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Ask the proposer for a better version; without one the experiment is rejected."""
     review, proposal = experiment.review, experiment.proposal
-    assert review is not None and proposal is not None and experiment.candidate is not None
+    assert review is not None and proposal is not None
 
     def question(files: Mapping[str, str]) -> Revision:
         return Revision(proposal.hypothesis, files, review.reasons, experiment.round)
 
-    if come_back(context, campaign, experiment, question):
-        return
     said = "; ".join((*review.reasons, "no better version came"))
     lesson = f"{experiment.title}: refused before training ({said})."
     rejected = decision_of(experiment, "rejected", reason=said, lesson=lesson)
-    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [rejected])
+    return come_back(context, campaign, experiment, question, rejected)
 
 
 def come_back(
     context: Context, campaign: Campaign, experiment: Experiment,
-    question: Callable[[Mapping[str, str]], Revision],
-) -> bool:  # fmt: skip
-    """Ask the proposer for another version and write it down; False if none came.
+    question: Callable[[Mapping[str, str]], Revision], otherwise: ExperimentDecided,
+) -> Done:  # fmt: skip
+    """Ask the proposer for another version; if none comes, what is decided is `otherwise`.
 
     `question` says what is asked, given the files of the version that came back.
     """
@@ -238,24 +222,18 @@ def come_back(
     sent_back = {path: now[path] for path in proposal.paths if path in now}
     better = ask(context, campaign, experiment, files, question(sent_back))
     if better is None or {**files, **better.files} == now:
-        return False
+        return Done([otherwise])
     event = ProposalRevised(
         experiment=experiment.number,
         revision=experiment.revisions + 1,
         round=experiment.round,
         **as_recorded(better, files),
     )
-    revised = context.ledger.append(
-        lambda _: [event],
-        lambda _: kept_files(experiment.number, event.revision, better),
-        later=True,
-    )
-    build(context, revised, revised.experiments[experiment.number])
-    return True
+    return Done([event], kept_files(experiment.number, event.revision, better))
 
 
-def repair(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Ask the maker for a version that does not crash and write it down; without one the crash is the verdict."""
+def repair(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Ask the maker for a version that does not crash; without one the crash is the verdict."""
     crash, proposal, candidate = experiment.sent_back, experiment.proposal, experiment.candidate
     assert crash is not None and proposal is not None and candidate is not None
     said = one_line(f"{crash.reason}; it goes back to its maker")
@@ -270,9 +248,7 @@ def repair(context: Context, campaign: Campaign, experiment: Experiment) -> None
             proposal.hypothesis, files, (crash.reason,), experiment.round, crash=tail or crash.reason
         )
 
-    if come_back(context, campaign, experiment, question):
-        return
     reason = f"{crash.reason}; no repair came"
     lesson = f"{experiment.title}: crashed ({reason})."
     crashed = decision_of(experiment, "crashed", reason=reason, lesson=lesson)
-    context.ledger.append(lambda c: [] if c.experiments[experiment.number].decision else [crashed])
+    return come_back(context, campaign, experiment, question, crashed)

@@ -6,7 +6,7 @@ from bot.base.text import one_line
 from bot.errors import UserError
 from bot.forge import NotFound, PullRequest
 from bot.loop.commits import ensure_commit
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.commands import ExperimentCommand, Gesture, meant_by
@@ -21,26 +21,30 @@ from bot.tell.writers import markdown
 LOOK_EVERY = 3  # experiments, while something is held: a look is a request or two
 
 
-def publish(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Push the branch and open its pull request, or bring both up to a new round."""
-    assert experiment.candidate is not None and experiment.proposal is not None
+def publish(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
+    """Push the branch and open its pull request."""
+    assert experiment.candidate is not None
     branch = context.experiment_branch(experiment.number)
     ensure_commit(context, experiment)
-    body = body_of(context, campaign, experiment)
-    if experiment.pull is not None:
-        foreign = context.forge.replace_branch(branch, experiment.candidate.commit, ours=experiment.commits)
-        pull = context.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
-        if foreign is not None or pull.state == "closed":
-            heed_pull(context, experiment, pull)
-        return
     context.forge.replace_branch(branch, experiment.candidate.commit)
     pull = context.forge.open_pull(
-        head=branch, base=context.branch, title=pull_title(experiment), body=body,
+        head=branch, base=context.branch, title=pull_title(experiment),
+        body=body_of(context, campaign, experiment),
         is_new=experiment.claimed_by == context.holder,  # nobody else has had it in hand
     )  # fmt: skip
-    event = PullOpened(experiment.number, pull.number, branch, pull.url)
-    # Who reviews by rule does so at once, and can do it again.
-    context.ledger.append(lambda _: [event], later=context.reviewer is None)
+    return Done([PullOpened(experiment.number, pull.number, branch, pull.url)])
+
+
+def renew(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Bring branch and pull request up to a new round, and heed what a human did to them meanwhile."""
+    assert experiment.candidate is not None and experiment.pull is not None
+    ensure_commit(context, experiment)
+    branch, commit = experiment.pull.branch, experiment.candidate.commit
+    foreign = context.forge.replace_branch(branch, commit, ours=experiment.commits)
+    body = body_of(context, campaign, experiment)
+    pull = context.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
+    if foreign is not None or pull.state == "closed":
+        heed_pull(context, experiment, pull)
 
 
 def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:

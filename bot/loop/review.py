@@ -11,10 +11,10 @@ from bot.agents.review import fingerprint, review
 from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.loop.commits import editable_files, ensure_commit, objections
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.ideas import tries_of_its_idea
 from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
-from bot.loop.pulls import on_github, publish, state
+from bot.loop.pulls import on_github, renew, state
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
@@ -31,14 +31,14 @@ _REMARKS = 10
 _REASON = 600
 
 
-def check(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """Scope and review by rule, before a second of training, and say so on the pull request."""
     assert experiment.candidate is not None and experiment.pull is not None
     candidate = experiment.candidate
     if candidate.round > 1:
-        publish(context, campaign, experiment)
+        renew(context, campaign, experiment)
         if experiment.number in context.ledger.known().refused:
-            return
+            return Done()
     ensure_commit(context, experiment)
     named = experiment.proposal.paths if experiment.proposal else ()
     outside = objections(context, campaign, candidate.commit, parent=candidate.parent, named=named)
@@ -62,7 +62,7 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> None:
         why = "; ".join(reviewed.reasons)
         lesson = f"{experiment.title}: refused before training ({why})."
         events += [decision_of(experiment, "rejected", reason=why, lesson=lesson), *draw(context, reviewed)]
-    context.ledger.append(lambda c: events if c.experiments[experiment.number].review is None else [])
+    return Done(events)
 
 
 def _remark(context: Context, experiment: Experiment, reviewed: Reviewed, opinion: Opinion) -> None:

@@ -9,15 +9,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.agents.protocol import Searcher
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.holder import is_dead
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, ask_for_reader, thank
 from bot.loop.commits import build, rebase
-from bot.loop.context import Context
+from bot.loop.context import Context, Done
 from bot.loop.judge import audit, train
-from bot.loop.land import close, hold, land, record_landing, refuse
+from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
 from bot.loop.leases import giving_back, is_ours, lease_until, take_lease
 from bot.loop.measure import measure
 from bot.loop.promoting import keep_up, promote_at_stop
@@ -30,7 +31,13 @@ from bot.loop.start import ensure_ready
 from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
-from bot.rules.events import Event, ExperimentClaimed, IncumbentMoved, LeaseTaken, LoopStopped
+from bot.rules.events import (
+    Event,
+    ExperimentClaimed,
+    IncumbentMoved,
+    LeaseTaken,
+    LoopStopped,
+)
 from bot.rules.experiment import Experiment
 from bot.rules.reasons import REQUESTED
 from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Standing, Step, Wait, next_step, title_of
@@ -40,7 +47,8 @@ from bot.rules.stopping import Limits, Stop, is_fixed
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
 LOOK_BEFORE: tuple[Stage, ...] = ("train", "audit", "rebase", "hold", "land")
-DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], None]] = {
+SAME = 5  # times that a stage may be done in a row: others are quicker, or it can't go on
+DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], Done]] = {
     "propose": propose,
     "build": build,
     "publish": publish,
@@ -100,7 +108,10 @@ def run_loop(context: Context, until: Until) -> Stop:
         elif isinstance(step, MeasureIncumbent):
             measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
         else:
-            number = step.experiment if isinstance(step, Continue) else begin(context, campaign, step)
+            if isinstance(step, Continue):
+                number: int | None = step.experiment
+            else:  # with what is proposed, if nobody is paid for that
+                number = begin(context, campaign, step, later=isinstance(context.proposer, Searcher))
             if number is not None and work_on(context, number):
                 finished += 1
 
@@ -146,6 +157,12 @@ def reconcile(context: Context) -> Campaign:
     return moved
 
 
+def record_landing(context: Context, experiment: Experiment) -> None:
+    """Write down that the experiment's commit is the branch's head now."""
+    event = landed(experiment)
+    context.ledger.append(lambda c: [event] if c.incumbent == event.previous else [])
+
+
 def looking(context: Context) -> AbstractContextManager[None]:
     """Look at the ledger and the campaign's branch in one go, and until something is written not again."""
     return context.git.at_once(context.remote.name_or_url, [REF, f"refs/heads/{context.branch}"])
@@ -181,8 +198,8 @@ def prepare(context: Context, campaign: Campaign) -> Campaign:
     return take_in(context, campaign)
 
 
-def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
-    """Claim the number and its lease in one append; None if another loop was quicker."""
+def begin(context: Context, campaign: Campaign, step: Begin, *, later: bool = False) -> int | None:
+    """Claim the number and its lease in one append, at once or `later`; None if another loop was quicker."""
     incumbent = campaign.incumbent
 
     def make(fresh: Campaign) -> list[Event]:
@@ -199,7 +216,7 @@ def begin(context: Context, campaign: Campaign, step: Begin) -> int | None:
             LeaseTaken(f"experiment:{step.experiment}", 1, context.holder, until),
         ]
 
-    after = context.ledger.append(make)
+    after = context.ledger.append(make, later=later)
     lease = after.leases.get(f"experiment:{step.experiment}")
     return step.experiment if lease is not None and lease.holder == context.holder else None
 
@@ -213,31 +230,32 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
     if not (is_ours(context, f"experiment:{number}") or take_lease(context, f"experiment:{number}")):
         return False
     with giving_back(context, f"experiment:{number}"):
+        _hear_before(context, number, stages)
+        done: list[Stage] = []
         begun = False
-        for turn in range(STAGES_OF_ONE):
-            # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
-            # what takes long or can't be undone; their words on the ledger are met with each append anyway.
+        while len(done) < STAGES_OF_ONE and (len(done) < SAME or len(set(done[-SAME:])) > 1):
             campaign = context.ledger.known()
-            if turn == 0 and "propose" in stages and campaign.asked is not None and is_fixed(campaign.asked):
-                thank(context, campaign.asked)
-            if turn == 0 and "propose" in stages:
-                hear_at_intervals(context, campaign)
+            stage = _due(context, campaign, number)
+            if stage is not None and (stage not in stages or not _is_free(context, campaign, number, stage)):
+                # What the world may see stands on the ledger before, all that goes before it.
+                campaign = context.ledger.flush()
+                # A stage that follows at once goes on with what its predecessor wrote. Others are looked for before
+                # what takes long or can't be undone; their words on the ledger are met with each append anyway.
+                if done and stage in LOOK_BEFORE:
+                    campaign = reconcile(context)
+                stage = _due(context, campaign, number)
+            if number not in campaign.experiments:
+                return False
             experiment = campaign.experiments[number]
-            unread = limits(context.config).unread
-            if turn > 0 and stage_of(campaign, experiment, unread) in LOOK_BEFORE:
-                campaign = reconcile(context)
-                experiment = campaign.experiments[number]
-            stage = stage_of(campaign, experiment, unread)
             if stage is None:
-                context.display.experiment_finished(campaign, experiment)
-                if experiment.landed is not None:
-                    keep_up(context, campaign)
-                _render_at_intervals(context, campaign)
-                notify(context, campaign)
+                _end(context, campaign, experiment)
                 return True
-            if campaign.paused:
+            lease = campaign.leases.get(f"experiment:{number}")
+            if campaign.paused or lease is None or lease.holder != context.holder:
                 return False
             if stage == "held" and begun:
+                if done[-1:] == ["hold"]:
+                    tell_of_held(context, campaign, experiment)
                 notify(context, campaign)
                 return True
             if stage not in stages:
@@ -245,10 +263,59 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
             if experiment.proposal is not None and not begun:
                 context.display.experiment_begun(campaign, experiment)
                 begun = True
-            if turn == 0 and stage == "train" and heed(context, experiment):
+            if not done and stage == "train" and heed(context, experiment):
+                done.append(stage)
                 continue  # ended by a human while nobody worked on it: nothing is trained
-            DOING[stage](context, campaign, experiment)
+            _append(context, number, stage, DOING[stage](context, campaign, experiment))
+            done.append(stage)
         raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
+
+
+def _due(context: Context, campaign: Campaign, number: int) -> Stage | None:
+    """Return the stage that an experiment waits for; None if it is finished, or is not there."""
+    experiment = campaign.experiments.get(number)
+    return None if experiment is None else stage_of(campaign, experiment, limits(context.config).unread)
+
+
+def _is_free(context: Context, campaign: Campaign, number: int, stage: Stage) -> bool:
+    """Whether nobody pays for a stage, or sees of it what he would see twice if it were done again."""
+    if stage == "propose":
+        return isinstance(context.proposer, Searcher)
+    if stage == "check":  # of a first round: the branch of a further one moves
+        return context.reviewer is None and campaign.experiments[number].round == 1
+    return stage in ("build", "refuse")
+
+
+def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
+    """Write down what a stage has done, together with what follows, if the experiment still waits for that."""
+
+    def make(fresh: Campaign) -> Sequence[Event]:
+        lease = fresh.leases.get(f"experiment:{number}")
+        ours = lease is not None and lease.holder == context.holder
+        if not ours or _due(context, fresh, number) != stage:
+            return []
+        return done.events if done.anew is None else done.anew(fresh)
+
+    if done.events or done.anew is not None:
+        context.ledger.append(make, lambda _: done.files, later=True)
+
+
+def _hear_before(context: Context, number: int, stages: Sequence[Stage]) -> None:
+    """Hear what humans did meanwhile, before an experiment is proposed."""
+    if "propose" in stages:
+        campaign = context.ledger.known()
+        if campaign.asked is not None and is_fixed(campaign.asked):
+            thank(context, campaign.asked)
+        hear_at_intervals(context, campaign)
+
+
+def _end(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Tell of an experiment that is finished."""
+    context.display.experiment_finished(campaign, experiment)
+    if experiment.landed is not None:
+        keep_up(context, campaign)
+    _render_at_intervals(context, campaign)
+    notify(context, campaign)
 
 
 def _render_at_intervals(context: Context, campaign: Campaign) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import itertools
 import re
@@ -20,8 +19,7 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, open_context
 from bot.loop.ideas import give_idea, idea_text, withdraw_idea
 from bot.loop.library import CampaignLibrary
-from bot.loop.propose import propose
-from bot.loop.runner import Until, begin, reconcile, run_loop
+from bot.loop.runner import Until, begin, reconcile, run_loop, work_on
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
@@ -256,13 +254,12 @@ def test_two_loops_do_not_follow_one_idea_at_once(tmp_path: Path) -> None:
     contexts = [context_of(folder, first), context_of(folder, second)]
     ensure_started(contexts[0])
     give_idea(contexts[0], "more dropout")
-    late = []
     for number, context in enumerate(contexts, start=1):
         assert begin(context, reconcile(context), Begin(number)) == number
     for context in contexts:
-        late.append(reconcile(context))  # before either has proposed
+        reconcile(context)  # before either has proposed
     for number, context in enumerate(contexts, start=1):
-        propose(context, late[number - 1], late[number - 1].experiments[number])
+        work_on(context, number, ("propose",))
     assert (first.offered, second.offered) == ([[1]], [[1], []])
     assert follows_of(contexts[0]) == {1: 1, 2: None}
 
@@ -279,10 +276,10 @@ def test_an_idea_that_was_withdrawn_meanwhile_is_not_followed(tmp_path: Path) ->
     ensure_started(context)
     give_idea(context, "more dropout", source="label:12:T1", issue=12, labelled=True, when="T1")
     assert begin(context, reconcile(context), Begin(1)) == 1
-    before = reconcile(context)
-    seen = copy.deepcopy(before)
-    assert withdraw_idea(context, 12, "T2") and not withdraw_idea(context, 12, "T3")
-    propose(context, seen, seen.experiments[1])
+    reconcile(context)
+    other = context_of(folder, maker)
+    assert withdraw_idea(other, 12, "T2") and not withdraw_idea(other, 12, "T3")
+    work_on(context, 1, ("propose",))
     assert maker.offered == [[1], []] and follows_of(context) == {1: None}
 
 

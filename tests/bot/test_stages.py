@@ -14,8 +14,7 @@ from bot.errors import UserError
 from bot.git import Git
 from bot.loop.commits import carry
 from bot.loop.context import Context, open_context
-from bot.loop.propose import propose
-from bot.loop.runner import DOING, Until, begin, reconcile, run_loop
+from bot.loop.runner import DOING, Until, begin, reconcile, run_loop, work_on
 from bot.loop.start import ensure_started
 from bot.rules import events as ev
 from bot.rules.proposal import Change, Proposal
@@ -93,8 +92,8 @@ def test_loops_that_think_alike_do_not_try_the_same(tmp_path: Path) -> None:
     script = Script(same, same, other)
     context = two_claims(make_repository(tmp_path / "repo"), script)
     for number in (1, 2):
-        campaign = context.ledger.refresh()
-        propose(context, campaign, campaign.experiments[number])
+        context.ledger.refresh()
+        assert not work_on(context, number, ("propose",))
     proposed = context.ledger.refresh().experiments
     changes = [proposed[number].proposal.changes for number in (1, 2)]  # type: ignore[union-attr]
     assert changes[0][0]["name"] == "LEARNING_RATE" and changes[1][0]["name"] == "DROPOUT"
@@ -104,10 +103,9 @@ def test_loops_that_think_alike_do_not_try_the_same(tmp_path: Path) -> None:
 def test_maker_that_only_repeats_others_is_told_off(tmp_path: Path) -> None:
     same = proposal({"train.py": FASTER})
     context = two_claims(make_repository(tmp_path / "repo"), Script(*[same] * 9))
-    campaign = context.ledger.refresh()
-    propose(context, campaign, campaign.experiments[1])
-    with pytest.raises(UserError, match="proposed the same as experiment 2"):
-        propose(context, context.ledger.refresh(), campaign.experiments[2])
+    work_on(context, 1, ("propose",))
+    with pytest.raises(UserError, match="experiment 2 does not come to an end"):
+        work_on(context, 2, ("propose",))
 
 
 def test_maker_that_raises_loses_nothing(tmp_path: Path) -> None:
