@@ -30,11 +30,10 @@ class ProcessFailed(Exception):
 
 def scrubbed_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return our environment without inherited `GIT_*` variables, plus `extra`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in _KEEP_GIT_VARIABLES
-    }
+    kept = dict(os.environ)
+    for name in os.environ:
+        if name.startswith("GIT_") and name not in _KEEP_GIT_VARIABLES:
+            del kept[name]
     return kept | dict(extra or {})
 
 

@@ -172,7 +172,7 @@ def search(context: Context, campaign: Campaign) -> list[Finding]:
         said = "Claude proposes; the offline search, which goes on if it doesn't, finds nothing to turn"
         return [amber(SEARCH, said, f"name constants under `turn:` in {CONFIG_PATH}")]
     try:
-        require_space(context, campaign, commit, texts)
+        require_space(context, campaign, commit)
     except UserError as error:
         return [red(SEARCH, str(error))]
     if not space.knobs:

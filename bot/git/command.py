@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bot.base.patience import Passing
 from bot.base.process import ProcessFailed, run
 from bot.errors import NotAllowed, UserError
 
@@ -33,6 +34,15 @@ _DAMAGE = re.compile(
 )
 
 
+# A server that is busy, restarts or hangs up. GitHub also says 403 to somebody who asks too often.
+_PASSING = re.compile(
+    r"returned error: (403|408|429|5\d\d)|HTTP (403|408|429|5\d\d)|RPC failed|early EOF|unexpected disconnect"
+    r"|hung up unexpectedly|Connection (reset|refused|closed|timed out)|Empty reply|Recv failure|Send failure"
+    r"|Failed to connect|Couldn't connect|Could not resolve|TLS connection was non-properly terminated"
+    r"|SSL_ERROR_SYSCALL|Operation timed out|Operation too slow|HTTP/2 stream"
+)
+
+
 class RemoteUnreachable(UserError):
     """The remote could not be reached; nothing was lost, and the same command may run again."""
 
@@ -43,6 +53,10 @@ class LoginRefused(RemoteUnreachable, NotAllowed):
 
 class Damaged(Exception):
     """An object that must be there is missing or unreadable: what a power cut or a full disk leaves."""
+
+
+class Hindered(ProcessFailed, Passing):
+    """A command over the network failed for a passing reason: it may be tried again."""
 
 
 class Missing(Damaged):
@@ -124,8 +138,8 @@ def git_output(
 ) -> bytes:
     """Run `git ARGUMENTS` and return its output.
 
-    Raises `UserError` for a full disk or a missing permission, `Damaged` for an unreadable object and
-    `ProcessFailed` for anything else.
+    Raises `UserError` for a full disk or a missing permission, `Damaged` for an unreadable object,
+    `Hindered` for a network that fails, and `ProcessFailed` for anything else.
     """
     try:
         return run(
@@ -141,6 +155,9 @@ def git_output(
         raise_for_text(said)
         if _DAMAGE.search(said):
             raise Damaged(last_line(said)) from error
+        # Without an exit code it took too long already.
+        if error.returncode is not None and _PASSING.search(said):
+            raise Hindered(error.command, error.returncode, error.stdout, error.stderr) from None
         raise
 
 

@@ -45,8 +45,9 @@ def move_refs(folder: Path, moves: Moves, look: Callable[[str], str | None], mes
                     (folder / name).unlink(missing_ok=True)
                     (folder / "logs" / name).unlink(missing_ok=True)
                 else:
-                    _log(folder, name, before or _NOWHERE, new, message)
                     _give_way(folder / name)
+                    _give_way(folder / "logs" / name)
+                    _log(folder, name, before or _NOWHERE, new, message)
                     locks.pop(name).replace(folder / name)
                 sync_folder((folder / name).parent)
     except OSError as error:
@@ -118,7 +119,6 @@ def _unpack(folder: Path, names: set[str]) -> None:
 def _log(folder: Path, name: str, before: str, new: str, message: str) -> None:
     log = folder / "logs" / name
     log.parent.mkdir(parents=True, exist_ok=True)
-    _give_way(log)
     who = f"Nocturne <nocturne@users.noreply.github.com> {int(time.time())} +0000"
     with log.open("a") as file:
         file.write(f"{before} {new} {who}\t{message}\n")

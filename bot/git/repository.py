@@ -28,7 +28,7 @@ from bot.git.command import (
 )
 from bot.git.export import export_tree
 from bot.git.objects import TreeEntry
-from bot.git.patience import patient
+from bot.git.patience import over_network
 from bot.git.store import Store
 from bot.git.transfer import PushResult, RefUpdate, tracking_ref
 from bot.rules.scope import REGULAR_MODES, FileChange
@@ -316,7 +316,7 @@ class Git:
         """Return how to run a command that goes to `remote`: over the network with the login, and patiently."""
         if self.remote_path(remote) is not None:
             return self.run
-        return patient(functools.partial(self.run, env=self.login))
+        return functools.partial(over_network, cwd=self.top, env=self.login)
 
     def remote_url(self, remote: str) -> str | None:
         """Return the URL of the configured remote called `remote`, None if there is none of that name."""

@@ -14,7 +14,7 @@ from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
 from bot.loop.runner import begin, choose, looking, prepare, reconcile, record_stop, standing, work_on
 from bot.loop.settings import limits, rule_of
-from bot.loop.start import ensure_ready, ensure_started
+from bot.loop.start import ensure_started, require_space
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun
 from bot.rules.events import Event
@@ -33,7 +33,8 @@ def propose_next(
     was made already and got lost on the way.
     """
     with looking(context):
-        ensure_ready(context)
+        campaign = ensure_started(context)
+        require_space(context, campaign, campaign.incumbent)
         campaign = reconcile(context)
     context = _for_the_trainer(context, campaign)
     if finish_first:

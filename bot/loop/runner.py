@@ -27,7 +27,7 @@ from bot.loop.pulls import hear_at_intervals, hear_reviews, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits, reference_settings
-from bot.loop.start import ensure_ready
+from bot.loop.start import ensure_started, require_space
 from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
@@ -79,7 +79,8 @@ class Until:
 
 def run_loop(context: Context, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
-    ensure_ready(context)
+    campaign = ensure_started(context)
+    require_space(context, campaign, campaign.incumbent)
     context = replace(context, may_run=True)
     finished, waited_for = 0, frozenset[int]()
     while True:

@@ -54,19 +54,11 @@ def ensure_started(context: Context) -> Campaign:
     return campaign
 
 
-def ensure_ready(context: Context) -> Campaign:
-    """Return the campaign as `ensure_started` does, if there is something to propose on its incumbent."""
-    campaign = ensure_started(context)
-    require_space(context, campaign, campaign.incumbent, editable_files(context, campaign.incumbent))
-    return campaign
-
-
 def check_begin(context: Context, campaign: Campaign, base: str) -> None:
     """Check that a campaign can begin on the commit `base`: its files are there, and there is something to try."""
     check_files(context, base)
-    files = editable_files(context, base)
-    check_names(context, base, files)
-    require_space(context, campaign, base, files)
+    check_names(context, base, editable_files(context, base))
+    require_space(context, campaign, base)
 
 
 def check_files(context: Context, base: str) -> None:
@@ -184,8 +176,8 @@ def check_names(context: Context, commit: str, files: Mapping[str, str]) -> None
         raise UserError(f"{CONFIG_PATH}: {unknown[0]}")
 
 
-def require_space(context: Context, campaign: Campaign, commit: str, files: Mapping[str, str]) -> None:
-    """Raise UserError if the offline search proposes and has nothing to turn, before a run is paid for.
+def require_space(context: Context, campaign: Campaign, commit: str) -> None:
+    """Raise UserError if the offline search proposes and has nothing to turn on `commit`, before a run is paid for.
 
     What a human asked for needs no search, and what was begun goes on.
     """
@@ -199,6 +191,7 @@ def require_space(context: Context, campaign: Campaign, commit: str, files: Mapp
     )
     if asked:
         return
+    files = editable_files(context, commit)
     space = space_of(files, rules_of(context, commit, files))
     if not space.knobs:
         raise UserError(f"{CONFIG_PATH}: {nothing_to_turn(space, files)}")

@@ -65,7 +65,7 @@ def explain(experiment: Experiment, numbers: Numbers) -> Explanation:
         return Explanation("Nothing is proposed yet.", "", "")
     category = one_line(proposal.category, 40).lower()
     added, removed = (candidate.added, candidate.removed) if candidate else (0, 0)
-    moves = [_move(change) for change in proposal.changes[:_CONSTANTS]]
+    moves = list(map(_move, proposal.changes[:_CONSTANTS]))
     if len(proposal.changes) > _CONSTANTS:
         moves.append(f"and {count(len(proposal.changes) - _CONSTANTS, 'more constant')}")
     changed = _changed(experiment, moves, category, added, removed)

@@ -57,7 +57,7 @@ xychart-beta
 
 def write(document: Document) -> str:
     """Return a document as Markdown."""
-    return "\n\n".join(said for block in document if (said := _block(block))) + "\n"
+    return "\n\n".join(filter(None, map(_block, document))) + "\n"
 
 
 def title(text: str, limit: int) -> str:
@@ -96,8 +96,7 @@ def line(of: Line) -> str:
     for look, alike in groupby(of, key=lambda words: words.look):
         inside = ""
         for url, group in groupby(alike, key=lambda words: web_address(words.url)):
-            shown = "".join(_shown(words) for words in group)
-            inside += _words(shown, look, url, begins=not said + inside)
+            inside += _words("".join(map(_shown, group)), look, url, begins=not said + inside)
         mark = {"strong": "**", "soft": "_"}.get(look, "") if inside.strip() else ""
         said += spaced(inside, f"{mark}{inside.strip()}{mark}") if mark else inside
     return said
@@ -150,8 +149,8 @@ def _block(block: Block) -> str:
             kind = {"note": "> **Note:** {}", "small": "<sub>{}</sub>"}.get(block.kind, "{}")
             return kind.format(line(block.line))
         case Bullets():
-            marks = (f"{place}." if block.numbered else "-" for place, _ in enumerate(block.lines, 1))
-            return "\n".join(f"{mark} {line(each)}" for mark, each in zip(marks, block.lines, strict=True))
+            marks = [f"{place}." if block.numbered else "-" for place, _ in enumerate(block.lines, 1)]
+            return "\n".join(map("{} {}".format, marks, map(line, block.lines)))
         case Facts():
             names, values = zip(*block.pairs, strict=True)
             return _table(Table(names, (values,)))
@@ -171,5 +170,7 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     rules = ["---:" if place in table.numeric else "---" for place, _ in enumerate(table.heads)]
     heads = [escape(head, 64) for head in table.heads]
-    rows = [heads, rules, *([line(cell) for cell in row] for row in table.rows)]
+    rows = [heads, rules]
+    for row in table.rows:
+        rows.append(list(map(line, row)))
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
