@@ -43,9 +43,9 @@ def test_what_comes_between_the_look_and_the_landing_counts(
         context.ledger.append(lambda _: events[told])
 
     monkeypatch.setattr(landing, "ensure_commit", meanwhile)
-    landing.land(loop.context, before, before.experiments[1])
+    done = landing.land(loop.context, before, before.experiments[1])
     first = loop.campaign.experiments[1]
-    assert (first.landing == 1) == (first.landed is not None) == (told == "nothing")
+    assert (first.landing == 1) == bool(done.events) == (told == "nothing")
     assert first.candidate is not None
     is_there = git(loop.top, "rev-parse", "nocturne/main") == first.candidate.commit
     assert is_there == (told == "nothing")
@@ -55,6 +55,6 @@ def test_a_branch_that_somebody_else_has_moved_is_left_alone(loop: Loop) -> None
     before = loop.campaign
     theirs = loop.context.git.commit_files(before.incumbent, {"notes.md": b"By hand"}, "By hand", WHEN)
     loop.context.forge.push_branch("nocturne/main", theirs)
-    landing.land(loop.context, before, before.experiments[1])
+    assert not landing.land(loop.context, before, before.experiments[1]).events
     assert loop.campaign.experiments[1].landed is None and loop.campaign.incumbent == before.incumbent
     assert git(loop.top, "rev-parse", "nocturne/main") == theirs
