@@ -68,7 +68,7 @@ def make_repository(
 ) -> Path:
     """Make a repository with the formula task and one commit; with `remote`, a bare origin too."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
     contents = {"train.py": TRAIN, "score.py": SCORE, "program.md": "Lower the loss.\n"}
     contents |= {".github/nocturne.yml": config, **(files or {})}
     for name, text in contents.items():
@@ -81,6 +81,15 @@ def make_repository(
         git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
         git(folder, "remote", "add", "origin", str(remote))
         git(folder, "push", "--quiet", "origin", "main")
+    return folder
+
+
+def packed(folder: Path) -> Path:
+    """Put the objects of a repository, and those of its local forge, into one file each, and return it: it is copied
+    for many tests, and a thousand small files would take longer than what the tests do."""
+    for home in (folder / ".git", folder / ".git/nocturne/forge.git"):
+        if home.is_dir():
+            git(home, "repack", "-a", "-d", "--quiet")
     return folder
 
 

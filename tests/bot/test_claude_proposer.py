@@ -25,7 +25,7 @@ from bot.loop.start import ensure_started
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.tell.display import PlainDisplay
-from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
+from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne, packed
 from tests.bot.thinking import always, constant, proposal, results, shown, turn, value
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, uses, within, words
 from tests.messages.server import Api, serve
@@ -66,7 +66,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = f"{CONFIG}stop: {{experiments: 3}}\n{MORE.replace('claude', 'offline', 1)}"
     folder = make_repository(tmp_path_factory.mktemp("three") / "repo", config=config, files=FILES)
     nocturne(folder, "run")
-    return folder
+    return packed(folder)
 
 
 @pytest.fixture

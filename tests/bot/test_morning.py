@@ -38,7 +38,7 @@ from bot.tell.views.news import noteworthy
 from bot.tell.words import corrected_words, score_words
 from bot.tell.writers.slack import BLOCKS, TOTAL, length
 from tests.bot.campaigns import HOSTILE, NOW, night_of
-from tests.bot.repositories import CONFIG, events, make_repository, nocturne
+from tests.bot.repositories import CONFIG, events, make_repository, nocturne, packed
 from tests.bot.telling import blocks, facts_of, lists_of, message_text
 from tests.slack.server import Fault, Slack, serve
 
@@ -52,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository after a campaign that ran into its limit, of which nobody was told."""
     top = make_repository(tmp_path_factory.mktemp("night") / "repo", config=SETTINGS)
     nocturne(top, "run")
-    return top
+    return packed(top)
 
 
 @pytest.fixture
@@ -201,8 +201,9 @@ def test_by_a_webhook_it_is_sent_at_most_once(top: Path, slack: Slack) -> None:
 @pytest.mark.parametrize("step", range(7))
 @pytest.mark.parametrize("fault", [Fault.before, Fault.after, Fault("down")], ids=lambda fault: fault.kind)
 def test_whatever_call_fails_the_morning_is_told_once(
-    top: Path, slack: Slack, step: int, fault: Fault
+    top: Path, slack: Slack, step: int, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(telling, "progress_png", lambda figures: b"\x89PNG")
     context = context_of(top, slack)
     slack.faults.at(step, fault)
     morning(context, context.notifier, None)

@@ -18,7 +18,7 @@ from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
 from bot.github.workflows import WORKFLOW_PATH, caller
-from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
+from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne, packed
 from tests.github.records import Comment, Contents, Role
 from tests.github.server import GitHub, Repository, serve
 
@@ -44,6 +44,8 @@ class Night:
 
     def keep(self) -> None:
         self.kept = copy.deepcopy(self.repository.contents)
+        packed(self.top)
+        git(self.repository.path, "repack", "-a", "-d", "--quiet")
         shutil.copytree(self.repository.path, self.folder / "kept.git")
         shutil.copytree(self.top, self.folder / "kept")
 
