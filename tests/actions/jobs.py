@@ -1,22 +1,25 @@
-"""The processes that the jobs of a dispatched workflow start, without act: quick enough for a whole night.
+"""What the jobs of a dispatched workflow run, without act and in the test's own process: quick enough for a night.
 
 Which steps there are, with which variables and under which permissions, is read from the workflow files; of those
-steps the ones that run a command of Nocturne are run, each job in a new clone and with a token of its own.
+steps the ones that run a command of Nocturne are run as the action runs them, each job in a new clone and with a
+token of its own.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest import mock
 
 import requests
 import yaml
@@ -24,7 +27,9 @@ import yaml
 from bot.base.process import scrubbed_environment
 from bot.config import CONFIG_PATH
 from bot.github.workflows import WORKFLOW_PATH, Form, caller
-from tests.bot.repositories import git, make_repository, nocturne
+from tests import leaks
+from tests.bot import in_process
+from tests.bot.repositories import command_line, git, make_repository, nocturne
 from tests.github.expressions import filled
 from tests.github.records import Run
 from tests.github.server import GitHub, Repository
@@ -32,7 +37,6 @@ from tests.github.workflows import run_scheduled
 
 PROJECT = Path(__file__).parents[2]
 ACTION = "nocturne-ci/nocturne@" + "1" * 40
-TIMEOUT = 240
 _HEREDOC = re.compile(r"(?ms)^([\w-]+)<<(\S+)\n(.*?)\n?^\2$")
 
 
@@ -180,7 +184,7 @@ class Workplace:
         return place
 
     def do(self, job: Job, step: Mapping[str, Any], place: Path) -> tuple[str, int, dict[str, str]]:
-        """Run a step's process, and return its command, its exit code and its outputs."""
+        """Run a step, and return its command, its exit code and its outputs."""
         run: Run = job.contexts["run"]
         told = place / "output"
         told.write_text("")
@@ -201,10 +205,9 @@ class Workplace:
             "NOCTURNE_BIN": str(Path(sys.executable).parent),
             **self.extra,
         }
-        done = subprocess.run(
-            ["bash", str(PROJECT / ".github/action/run.sh")], cwd=place / "work",
-            env=scrubbed_environment(environ), capture_output=True, text=True, timeout=TIMEOUT, check=False,
-        )  # fmt: skip
+        words = command_line(*_words(environ))
+        done = in_process.call(words, place / "work", scrubbed_environment(environ))
+        leaks.PRINTED.append(done.stdout + done.stderr)
         self.logs.append(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
         return command, done.returncode, {name: text for name, _, text in _HEREDOC.findall(told.read_text())}
 
@@ -252,6 +255,28 @@ class Workplace:
         """Remove the clones of jobs that are over."""
         for place in self.folder.glob("job-*"):
             shutil.rmtree(place)
+
+
+class _Becomes(Exception):
+    """The command that a process would become."""
+
+
+def _words(environ: Mapping[str, str]) -> list[str]:
+    """Return the command line that the action makes of its environment, and leave what it leaves for that command."""
+    spec = importlib.util.spec_from_file_location("action_run", PROJECT / ".github/action/run.py")
+    assert spec is not None and spec.loader is not None
+    action = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(action)
+
+    def become(program: str, words: list[str]) -> NoReturn:
+        raise _Becomes(*words[1:])
+
+    with mock.patch.object(os, "execv", become):
+        try:
+            action.main(environ)
+        except _Becomes as command:
+            return list(command.args)
+    raise AssertionError("the action ran nothing")
 
 
 def _inputs(

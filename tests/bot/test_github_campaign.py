@@ -9,6 +9,8 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, git, make_repository, nocturne
 from tests.github.server import GitHub, Repository, serve
 
@@ -63,6 +65,7 @@ class Night:
         return [event for event in found if event["kind"] == kind]
 
 
+@pytest.mark.long
 def test_a_night_on_github(tmp_path: Path) -> None:
     with serve(tmp_path / "github") as github:
         night = Night(tmp_path, github)

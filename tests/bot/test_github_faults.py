@@ -206,9 +206,12 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int) ->
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("way", list(WAYS))
 @pytest.mark.parametrize(
-    "turns", [pytest.param(1, marks=pytest.mark.long), pytest.param(len(KINDS), marks=pytest.mark.slow)]
+    ("way", "turns"),
+    [
+        pytest.param("jobs", 1, marks=pytest.mark.long),
+        *(pytest.param(way, len(KINDS), marks=pytest.mark.slow) for way in WAYS),
+    ],
 )
 def test_every_call_of_an_experiment_may_fail_in_every_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int

@@ -160,11 +160,14 @@ print("METRIC swings=%d" % (100 if not better else 90 if first else 190))
         pytest.param(
             "loss <= incumbent", "improved", 3, "the metric repeats exactly", marks=pytest.mark.long
         ),
-        ("swings <= 1.1 * incumbent", "discarded", 3, "swings 190 is above 1.1 * incumbent (110)"),
+        pytest.param(
+            "swings <= 1.1 * incumbent", "discarded", 3, "swings 190 is above 1.1 * incumbent (110)",
+            marks=pytest.mark.long,
+        ),
         ("speed >= 1", "discarded", 1, "speed is guarded and the candidate's runs do not report it"),
         ("loss >= 0.45", "discarded", 1, "loss 0.4 is below 0.45"),
     ],
-)
+)  # fmt: skip
 def test_a_better_score_that_breaks_a_guard_does_not_land(
     tmp_path: Path, guard: str, verdict: str, runs: int, said: str
 ) -> None:
@@ -205,6 +208,7 @@ runner: test
 """
 
 
+@pytest.mark.long
 def test_a_quick_function_that_fails_its_tests_is_told_from_one_that_keeps_them(tmp_path: Path) -> None:
     """The whole loop on a real task: primality by Fermat's test is faster and wrong, a sieve is right."""
     task = examples.copy("primes", tmp_path / "task")

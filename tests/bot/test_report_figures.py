@@ -34,7 +34,7 @@ def embedded(page: str) -> dict:  # type: ignore[type-arg]
     return json.loads(found.group(1))  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("experiments", [0, 1, 30, 2000])
+@pytest.mark.parametrize("experiments", [0, 1, 30, pytest.param(2000, marks=pytest.mark.long)])
 def test_figures_agree_in_every_rendering(experiments: int) -> None:
     campaign = night_of(experiments).campaign()
     of = seen(campaign)

@@ -80,7 +80,7 @@ def test_policy_forbids_the_network_and_every_other_script() -> None:
     assert "unsafe" not in (policy or "")
 
 
-@pytest.mark.parametrize("experiments", [0, 1, 30, 2000])
+@pytest.mark.parametrize("experiments", [0, 1, 30, pytest.param(2000, marks=pytest.mark.long)])
 def test_chart_is_well_formed_with_a_mark_for_every_run(experiments: int) -> None:
     of = seen(night_of(experiments) if experiments else Night())
     text = progress_svg(of)

@@ -276,6 +276,7 @@ def test_without_torch_a_training_says_how_to_get_it(tmp_path: Path, bare_python
     )
 
 
+@pytest.mark.long
 def test_a_command_costs_little_more_than_two_starts_of_python(tmp_path: Path) -> None:
     """Against the same interpreter doing nothing, so that a slow machine changes both."""
     import time

@@ -112,6 +112,7 @@ def test_grep_finds_no_line_of_it_either(
     assert found == [str(planted)]
 
 
+@pytest.mark.long
 def test_what_training_needs_is_still_there(tmp_path: Path, file_system: FileSystem) -> None:
     imports = (
         "import torch, torch.optim, torch._dynamo, numpy, cloudpickle; print(torch.ones(2) @ torch.ones(2))"

@@ -24,6 +24,7 @@ def primes(folder: Path, method: str) -> Outcome:
     return score(repo, {**examples.PRIMES, "editable": ["solution.py"], "reference": {"solution.py": before}})
 
 
+@pytest.mark.long
 def test_the_run_time_beside_the_reference_and_how_many_answers_are_right(tmp_path: Path) -> None:
     trial, sieve, fermat = (primes(tmp_path / name, name).last for name in ("trial", "sieve", "fermat"))
     assert sieve["score"] < 0.5 and 0.6 < trial["score"] < 1.6
@@ -37,6 +38,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return examples.copy("names", tmp_path_factory.mktemp("names") / "repo")
 
 
+@pytest.mark.long
 def test_the_accuracy_of_a_classifier_on_answers_that_it_never_sees(names: Path, tmp_path: Path) -> None:
     first = score(names, examples.NAMES).last
     assert 0.4 < first["score"] < 0.7, first  # and not the 1.0 that it prints

@@ -43,7 +43,8 @@ class Cheat:
 
     `settings` differ from those of the others where it attacks a limit. `alone` tells that by `python train.py`,
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
-    machine. `runs` is how often it must run to gain. The `quick` ones stand for the others in short test runs.
+    machine. `runs` is how often it must run to gain. The `quick` ones stand for the others in short test runs,
+    the `in_ci` ones in long ones.
     `gains` says in a line why nothing catches it yet.
     """
 
@@ -54,6 +55,7 @@ class Cheat:
     alone: bool = False
     runs: int = 1
     quick: bool = False
+    in_ci: bool = False
     gains: str = ""
 
     @property
@@ -165,7 +167,7 @@ CORPUS = (
     inside("hours/trains_while_a_padded_model_is_shipped", "buys time", CLOCK, settings=CPU_SECOND | LONG_EXAM),
     inside("hours/trains_while_many_small_tensors_are_shipped", "by number", CLOCK, settings=CPU_SECOND),
     inside("hours/sleeps_while_it_is_shipped", "waits for a thread that trains", CLOCK, settings=WALL_SECONDS),
-    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECONDS, quick=True),
+    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECONDS, in_ci=True),
     alone("hours/trains_in_the_last_warm_up_batch", "in the eleventh alone", CLOCK, settings=WALL_SECONDS),
     alone("hours/pretends_to_compile", "trains where compilers are at work", CLOCK, settings=WALL_SECONDS),
     alone("hours/trains_in_the_rehearsal", "trains when it is first asked", CLOCK, LIMITS, settings=CPU_SECOND),
@@ -180,14 +182,14 @@ CORPUS = (
     inside("planting/the_repository_itself", "rewrites files, hooks, settings", NO_EFFECT, runs=2),
     inside("planting/a_daemon_with_the_weights", "leaves a daemon that has them", NO_EFFECT, runs=2),
     # Telling what it was asked
-    inside("telling/prints_what_it_is_asked", "prints tokens, as progress too", NO_EFFECT, quick=True),
+    inside("telling/prints_what_it_is_asked", "prints tokens, as progress too", NO_EFFECT, in_ci=True),
     inside("telling/raises_what_it_is_asked", "raises them as an error", CRASH),
     inside("telling/ends_with_a_number", "ends with them as exit status", CRASH),
     inside("telling/names_files_after_it", "names files after them", NO_EFFECT),
     inside("telling/calls_somebody", "sends them by TCP and DNS", NO_EFFECT),
     inside("telling/weighs_what_it_is_asked", "uses memory by what they say", NO_EFFECT),
     # The scorer's messages
-    inside("protocol/asks_until_it_likes_the_score", "evaluates three checkpoints", PROTOCOL, quick=True),
+    inside("protocol/asks_until_it_likes_the_score", "evaluates three checkpoints", PROTOCOL, in_ci=True),
     inside("protocol/asks_in_a_child_too", "evaluates in a child and again", PROTOCOL),
     inside("protocol/sends_the_score_itself", "sends the scorer's own message", PROTOCOL),
     inside("protocol/sends_logits_before_any_question", "answers before it is asked", PROTOCOL),

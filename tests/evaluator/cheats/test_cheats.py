@@ -104,7 +104,8 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[
 
 
 def marks(cheat: Cheat, at: int) -> list[pytest.MarkDecorator]:
-    often = [] if cheat.quick else [pytest.mark.corpus if at % 12 else pytest.mark.long]
+    seldom = at % 24 and not cheat.in_ci
+    often = [] if cheat.quick else [pytest.mark.corpus if seldom else pytest.mark.long]
     return [*often, pytest.mark.xfail(strict=True, reason=cheat.gains)] if cheat.gains else often
 
 

@@ -204,6 +204,7 @@ def starter_rows() -> NDArray[np.int32]:
     return np.stack([next(prepare.make_dataloader(tokenizer, 64, 128, "val"))[0].numpy()]).reshape(-1, 128)
 
 
+@pytest.mark.long
 def test_nothing_is_said_of_the_starter_of_torch_and_of_training_text() -> None:
     torch = importlib.util.find_spec("torch")
     assert torch is not None and torch.origin is not None
