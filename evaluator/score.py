@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from evaluator.errors import UserError
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail import choose
 from evaluator.job import Job, Say, source_of
+from evaluator.kinds import kind_of
 from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event, write_result
@@ -49,7 +49,7 @@ def score(
     log = Log(out / "log.txt" if out is not None else None)
     try:
         with private_copy(source_of(repo, settings, train), short=job.jail.name == "none") as space:
-            result = _task(settings.kind)(job, space, log, say)
+            result = kind_of(settings.kind).run(job, space, log, say)
     finally:
         log.close()
     if job.reference is None and reference is not None and "reference" in result:
@@ -78,7 +78,7 @@ def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -
         }
     )
     with private_copy(job.source, short=job.jail.name == "none") as space:
-        result = _task("train")(job, space, Log(), lambda event: None)
+        result = kind_of("train").run(job, space, Log(), lambda event: None)
     if "reference" not in result:
         raise UserError(
             f"{job.repo}: there is no reference to measure {train} by: its own script failed"
@@ -94,14 +94,3 @@ def _keep_reference(file: Path, result: Event) -> None:
     from evaluator.training import reference
 
     reference.write(file, reference.Reference(**result["reference"]))
-
-
-def _task(kind: str) -> Callable[..., Event]:
-    """Return what runs this kind; a command shall not wait for numpy."""
-    if kind == "command":
-        from evaluator.command.task import run as run_command
-
-        return run_command
-    from evaluator.training.task import run as run_training
-
-    return run_training

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evaluator.errors import UserError
+from evaluator.kinds import NAMES, kind_of
 
 VERSION = 1
 LOGITS = ("auto", "copied", "read")
@@ -148,14 +149,7 @@ def parse(raw: object, where: str) -> Settings:
         raise UserError(
             f"{where}: version: {settings.version} is not known here; this evaluator knows {VERSION}"
         )
-    if settings.kind == "command" and not settings.command:
-        raise UserError(f"{where}: command: must be given where kind is command, such as [python, bench.py]")
-    if settings.call and (settings.kind != "command" or settings.produce):
-        raise UserError(f"{where}: call: goes with kind command, and not with produce: choose one of them")
-    if settings.kind == "command" and settings.launch:
-        raise UserError(f"{where}: launch: goes with kind train; put the words into command or produce")
-    if settings.kind == "train" and settings.metric != Metric():
-        raise UserError(f"{where}: metric: can be chosen where kind is command; train measures val_bpb")
+    kind_of(settings.kind).check(settings, where)
     return settings
 
 
@@ -287,7 +281,7 @@ def _optional_count(value: object, where: str) -> int | None:
 
 _PARSERS: dict[str, Any] = {
     "version": _count,
-    "kind": lambda value, where: _choice(value, where, ("train", "command")),
+    "kind": lambda value, where: _choice(value, where, NAMES),
     "budget": _budget,
     "startup_seconds": lambda value, where: None if value is None else _positive(value, where),
     "warmup_seconds": lambda value, where: None if value is None else _number(value, where, 0.0),

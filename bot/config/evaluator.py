@@ -6,12 +6,18 @@ import functools
 import re
 import sys
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from bot.config.section import Section
+from bot.config.section import Section, names_in
 from bot.rules.guards import parse_guard
+
+if TYPE_CHECKING:
+    _Kind = str
+else:  # what there is a file for
+    _more = Field(json_schema_extra={"$comment": "one of those in [evaluators.md](evaluators.md)"})
+    _Kind = Annotated[Literal[names_in("evaluator/kinds")], _more]
 
 
 def _guard(text: str) -> str:
@@ -63,7 +69,7 @@ class Metric(Section):
 class Evaluator(Section):
     """How a candidate is trained and scored."""
 
-    kind: Literal["train", "command"] = "train"
+    kind: _Kind = "train"
     """`train`: train.py with the contract of autoresearch. `command`: any locked script that prints
     `METRIC name=value` lines."""
     budget: Budget = Budget()

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from bot.config.evaluator import Evaluator
-from bot.config.section import Section, section_of
+from bot.config.section import Section, names_in, section_of
 from bot.rules.stopping import Limits
 
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
-
-
-def _files(folder: str) -> tuple[str, ...]:
-    """Return the names of the modules in a folder of this package: what may be asked for there."""
-    return tuple(
-        sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / folder)]))
-    )
 
 
 if TYPE_CHECKING:
@@ -31,8 +23,8 @@ if TYPE_CHECKING:
     _Reviewer = str
 else:  # what there is a file for
     _more = Field(json_schema_extra={"$comment": "one of those in [agents.md](agents.md)"})
-    _Proposer = Annotated[Literal[_files("agents/proposers")], _more]
-    _Reviewer = Annotated[Literal[_files("agents/reviewers")], _more]
+    _Proposer = Annotated[Literal[names_in("bot/agents/proposers")], _more]
+    _Reviewer = Annotated[Literal[names_in("bot/agents/reviewers")], _more]
 
 _Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

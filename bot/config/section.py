@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
@@ -10,6 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from bot.rules.bounds import is_number
 
 _LARGEST = 1e15  # of any number here: beyond it no setting means anything, and arithmetic may overflow
+
+
+def names_in(folder: str) -> tuple[str, ...]:
+    """Return the names of the modules in a folder of `bot` or of `evaluator` beside it: what may be asked for there."""
+    found = pkgutil.iter_modules([str(Path(__file__).parents[2] / folder)])
+    return tuple(sorted(each.name for each in found))
 
 
 class Section(BaseModel):

@@ -116,7 +116,7 @@ def gpu(outside: list[str], inside: dict[str, float], evaluator: Evaluator) -> F
     """Judge what the probe saw `inside` (metrics nodes, torch, gpus) beside the GPUs named `outside`."""
     seen = int(inside.get("gpus", 0))
     if not outside:
-        if evaluator.kind == "command" or evaluator.budget.kind in ("cpu", "steps"):
+        if evaluator.kind != "train" or evaluator.budget.kind in ("cpu", "steps"):
             return green(GPU, "nvidia-smi shows none, and this campaign asks for none: the CPU trains")
         said = "nvidia-smi shows none: seconds on the wall would be seconds of a CPU"
         return amber(
@@ -126,7 +126,7 @@ def gpu(outside: list[str], inside: dict[str, float], evaluator: Evaluator) -> F
     if seen >= len(outside):
         if inside.get("torch"):
             return green(GPU, f"{said}, by torch")
-        if evaluator.kind == "command":
+        if evaluator.kind != "train":
             return green(GPU, f"{said}, by device nodes: the task's Python has no torch")
         return red(GPU, f"{said}, but the task's Python has no torch", "install torch there")
     if inside.get("nodes"):

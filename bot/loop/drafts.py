@@ -63,7 +63,7 @@ def try_out_of(context: Context, campaign: Campaign, experiment: Experiment) -> 
         outcome = str(event.get("class" if failed else "reached"))[:40]
         tried = DraftTried(experiment.number, turn, round(seconds, 3), outcome)
         context.ledger.append(lambda _: [tried])
-        told = _told(event, without=_TIMES if context.config.evaluator.kind == "command" else ())
+        told = _told(event, without=() if context.config.evaluator.kind == "train" else _TIMES)
         left = MOST - turn
         return Tried(f"{told}\n{left or 'No'} more smoke run{'' if left == 1 else 's'}.", not failed)
 

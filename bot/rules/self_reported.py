@@ -35,10 +35,10 @@ def self_reported(
 ) -> str | None:
     """Return why the score of a task is self-reported, in a few words that follow "the score is"; None if it is not.
 
-    `editable` are the files that candidates change. Only `kind: command` can be: a task of the kind train is scored by
-    the evaluator itself.
+    `editable` are the files that candidates change. A task of the kind train never is: it is scored by the evaluator
+    itself.
     """
-    if kind != "command" or call:
+    if kind == "train" or call:
         return None
     files = {posixpath.normpath(path) for path in editable}
     named = next((word for word in command if _names(word, files)), None)

@@ -95,7 +95,7 @@ def choose_python(repo: Path, settings: Settings, modules: Sequence[str] = ()) -
         if isinstance(chosen, TaskPython):
             return chosen
         said = f"{place.path} ({place.found}) {chosen}"
-        if place.own and settings.kind == "command":
+        if place.own and settings.kind != "train":
             raise UserError(f"python: {said}; or {_NAME_IT}")
         tried.append(said)
         if place.meant:

@@ -235,7 +235,8 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     libraries = folder / "libraries"
     libraries.mkdir()
-    (libraries / "evaluator").symlink_to(Path(evaluator.__file__).parent)
+    for name in ("evaluator", "nocturne_candidate"):
+        (libraries / name).symlink_to(Path(evaluator.__file__).parents[1] / name)
     (libraries / "yaml").symlink_to(Path(yaml.__file__).parent)
     site = next((folder / "venv" / "lib").glob("python*/site-packages"))
     (site / "evaluator.pth").write_text(f"{libraries}\n")

@@ -18,7 +18,7 @@ from tests.evaluator.runs import score
         ([], "must be a mapping"),
         ({"budgett": {}}, "budgett: unknown key"),
         ({"version": 2}, "version: 2 is not known"),
-        ({"kind": "train "}, "kind: must be one of train, command"),
+        ({"kind": "train "}, "kind: must be one of command, train"),
         ({"budget": {"kind": "minutes"}}, "budget: kind: must be one of wall, cpu, steps"),
         ({"budget": {"kind": "cpu", "amount": 0}}, "budget: amount: must be a number greater than 0"),
         ({"budget": {"kind": "cpu", "amount": True}}, "budget: amount: must be a number"),
