@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator import caches, cores, faults, proctree
+from evaluator import caches, cores, faults, holdings, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail import control_group
 from evaluator.jail.file_system import FileSystem
 from evaluator.jail.launch import Jail
 from evaluator.jail.limits import ProcessLimits
@@ -28,14 +29,19 @@ from evaluator.settings import Settings
 _HANDED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
 
 _MOST_READS = 1024  # of 64 KiB
-_LOOK_AT_FILES = 0.5  # seconds between two looks at files in memory
+_LOOK_AT_MEMORY = 0.2  # seconds between two looks at all that is held in memory, and at the least
+_PAUSE_PER_LOOK = 10.0  # so many times what a look takes, it costs a tenth of our time at the most
 # Of the memory, for each of the four places that a candidate may write to.
 _MEMORY_PART, _SCRATCH_PART, _SCRATCH_MOST_MB = 0.9, 0.2, 16384
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What all processes of a jail together may use: memory and scratch in MiB, and how many they may be."""
+    """What all processes of a jail together may use: memory and scratch in MiB, and how many they may be.
+
+    Files in memory are memory: scratch, /tmp and /dev/shm too, but for what the working folder begins with. Threads
+    count like processes beyond those that libraries start by themselves, `proctree.OWN_THREADS` in each process.
+    """
 
     memory_mb: float
     scratch_mb: float
@@ -112,9 +118,19 @@ class Candidate:
             file_bytes=int(bounds.scratch_mb * 2**20), cores=cores.claim(threads) if threads else None
         )
         launch = jail.launch(command, env=env, folder=folder, file_system=file_system, limits=limits, fds=fds)
+        self._jailed = jail.name != "none"
+        self._of_the_jail = 2 if self._jailed else 0  # who waits outside, and process 1 inside
+        self._filled = file_system.tree is not None
+        tree_mb = file_system.tree.size / 2**20 if file_system.tree is not None else 0.0
+        self._memory_mb = bounds.memory_mb + tree_mb  # what it begins with is not the candidate's
+        self._shared_before = holdings.shared_bytes()
+        tasks = self._of_the_jail + 1 + bounds.processes * (1 + proctree.OWN_THREADS)
+        group = control_group.make(int(self._memory_mb * 2**20), tasks)
 
         def start() -> None:
             proctree.in_new_process()
+            if group is not None:
+                group.join()
             launch.in_new_process()
 
         try:
@@ -129,18 +145,26 @@ class Candidate:
                 start_new_session=True,
                 preexec_fn=start,  # safe: we have one thread
             )
+        except BaseException:
+            if group is not None:
+                group.close()
+            raise
         finally:
             launch.close()
+        if group is not None and not group.holds(self._process.pid):
+            group.close()
+            group = None
+        self._group = group
         assert self._process.stdout is not None
         self._tree = proctree.Tree(self._process.pid, orphans=jail.name == "none")
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
         self._output_open = True
-        self._jailed = jail.name != "none"
-        self._of_the_jail = 2 if self._jailed else 0  # who waits outside, and process 1 inside
         self._given = frozenset(os.fstat(fd).st_ino for fd in fds)
-        self._files_mb = 0.0
-        self._files_at = 0.0
+        in_memory = (file_system.scratch, Path("/tmp"), Path("/dev/shm"))
+        self._places = (*in_memory, *([file_system.tree.place] if file_system.tree is not None else []))
+        self._held_mb = 0.0
+        self._held_next = 0.0
         self._oom_kills = faults.oom_kills()
         self.peak_memory_mb = 0.0
         self.cpu_seconds = 0.0
@@ -172,7 +196,9 @@ class Candidate:
     def around(self) -> faults.Around:
         """Return what is so around it, for the question who ended it."""
         ended = faults.oom_kills() - self._oom_kills
-        return faults.Around(self.peak_memory_mb + self._files_mb, self.bounds.memory_mb, ended)
+        return faults.Around(
+            max(self.peak_memory_mb, self._held_mb), self.bounds.memory_mb, ended, self._ran_out()
+        )
 
     def measure(self) -> proctree.Usage:
         """Return what the candidate uses: CPU seconds since its start, memory and processes now."""
@@ -184,24 +210,44 @@ class Candidate:
     def check(self) -> proctree.Usage:
         """Return what `measure` does; raise `CandidateFailed` if it is more than the bounds allow."""
         used = self.measure()
-        if time.monotonic() - self._files_at > _LOOK_AT_FILES:
-            self._files_mb = self._tree.memory_files_mb(without=self._given)
-            self._files_at = time.monotonic()
-        memory_mb = used.memory_mb + self._files_mb
-        if memory_mb > self.bounds.memory_mb:
+        held_mb = self._look_at_memory(used)
+        if held_mb > self._memory_mb or self._ran_out():
             raise CandidateFailed(
                 "out_of_memory",
-                f"used {memory_mb:.0f} MiB of memory; {self.bounds.memory_mb:.0f} are allowed",
+                f"used {held_mb:.0f} MiB of memory; {self._memory_mb:.0f} are allowed",
                 defence="limits",
             )
         started = used.processes - self._of_the_jail
-        if started > self.bounds.processes:
+        if self._filled and started > self.bounds.processes and self._tree.runs("cp"):
+            started -= 1  # who fills the working folder
+        if started + used.threads > self.bounds.processes:
+            threads = f" with {used.threads} more threads than libraries start" if used.threads else ""
             raise CandidateFailed(
                 "refused",
-                f"started {started} processes; {self.bounds.processes} are allowed (`processes`)",
+                f"started {started} processes{threads}; {self.bounds.processes} are allowed (`processes`)",
                 defence="limits",
             )
         return used
+
+    def _look_at_memory(self, used: proctree.Usage) -> float:
+        """Return the MiB that it holds: as its control group counts them, or as they can be seen from outside."""
+        began = time.monotonic()
+        if began < self._held_next:
+            return self._held_mb
+        if self._group is not None:
+            self._held_mb = self._group.memory_mb()
+        elif self._jailed:
+            pids = self._tree.pids()
+            self._held_mb = holdings.held_mb(pids, self._places, self._given, self._shared_before)
+        else:
+            self._held_mb = used.memory_mb + self._tree.memory_files_mb(without=self._given)
+        ended = time.monotonic()
+        self._held_next = ended + max(_LOOK_AT_MEMORY, _PAUSE_PER_LOOK * (ended - began))
+        return self._held_mb
+
+    def _ran_out(self) -> bool:
+        """Whether the kernel has ended a process of it for want of memory within its own bound."""
+        return self._group is not None and self._group.oom_kills() > 0
 
     def listen(self, seconds: float, readers: Sequence[Any] = (), writers: Sequence[Any] = ()) -> None:
         """Wait up to `seconds` for output, which goes to the log, or for one of the others to be ready."""
@@ -227,6 +273,9 @@ class Candidate:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._output_open = False
+        if self._group is not None:
+            self._group.close()
+            self._group = None
 
     def _take(self) -> None:
         try:

@@ -60,7 +60,10 @@ def diagnose(
         return CandidateFailed("out_of_memory", line, traceback)
     if returncode == -signal.SIGKILL and around is not None:  # else it would be the machine's
         used = f"{around.peak_memory_mb:.0f} MiB of memory; {around.memory_mb:.0f} are allowed"
-        return CandidateFailed("out_of_memory", f"ended by the kernel, using {used}", traceback)
+        defence = "limits" if around.ran_out else None
+        return CandidateFailed(
+            "out_of_memory", f"ended by the kernel, using {used}", traceback, defence=defence
+        )
     if returncode < 0:
         return CandidateFailed("killed", f"ended by {_signal_name(-returncode)}", traceback)
     if _loss_is_gone(lines, progress):

@@ -35,12 +35,13 @@ _FAR_BELOW = 0.8  # of the memory that is allowed
 
 @dataclass(frozen=True)
 class Around:
-    """What was so around a process when it ended: memory in MiB at the most, what is allowed, and how many
-    processes the kernel has ended for want of memory since it was started."""
+    """What was so around a process when it ended: memory in MiB at the most, what is allowed, how many processes the
+    kernel has ended for want of memory since it was started, and whether one of those had passed the bound itself."""
 
     peak_memory_mb: float
     memory_mb: float
     oom_kills: int
+    ran_out: bool = False
 
 
 def of_the_machine(returncode: int, lines: Sequence[str], error: str, around: Around | None) -> str | None:
@@ -63,7 +64,7 @@ def of_the_machine(returncode: int, lines: Sequence[str], error: str, around: Ar
 
 def _ended_by(number: int, around: Around) -> str | None:
     """Return who ended a process by a signal; None if it was near its bound of memory."""
-    if around.peak_memory_mb > _FAR_BELOW * around.memory_mb:
+    if around.ran_out or around.peak_memory_mb > _FAR_BELOW * around.memory_mb:
         return None
     used = f"it used {around.peak_memory_mb:.0f} MiB at the most, of {around.memory_mb:.0f}"
     if around.oom_kills and number == signal.SIGKILL:

@@ -26,15 +26,19 @@ _mains: set[int] = set()  # of all trees: an orphan can belong to none of the ot
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# What a library starts in a process by itself: two pools of a thread for each core, and some.
+OWN_THREADS = 2 * len(os.sched_getaffinity(0)) + 16
 
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds so far (dead children included), resident memory in MiB now, processes now."""
+    """CPU seconds so far (dead children included), resident memory in MiB now, processes now, and the threads beyond
+    `OWN_THREADS` of each process."""
 
     cpu_seconds: float
     memory_mb: float
     processes: int
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class _Stat:
     state: str
     own_seconds: float
     waited_seconds: float  # of children that it has waited for
+    threads: int
     began: int
     memory_mb: float
 
@@ -95,7 +100,20 @@ class Tree:
                 _reap(each.pid)
         kernel = sum(each.own_seconds + each.waited_seconds for each in alive)
         self._most = max(self._most, kernel, sum(self._seen.values()))
-        return Usage(self._most, sum(each.memory_mb for each in alive), len(alive))
+        threads = sum(max(0, each.threads - OWN_THREADS) for each in alive)
+        return Usage(self._most, sum(each.memory_mb for each in alive), len(alive), threads)
+
+    def pids(self) -> list[int]:
+        """Return the processes of the tree, parents first."""
+        return [each.pid for each in self._members()]
+
+    def runs(self, program: str) -> bool:
+        """Whether one of the processes calls itself `program` (proc(5), comm)."""
+        for each in self._members():
+            with contextlib.suppress(OSError):  # it has ended
+                if Path(f"/proc/{each.pid}/comm").read_text(errors="replace").strip() == program:
+                    return True
+        return False
 
     def memory_files_mb(self, without: Set[int] = frozenset()) -> float:
         """Return the MiB in files without a name (memfd_create(2)) that the tree has open.
@@ -223,6 +241,7 @@ def _read_stat(pid: str) -> _Stat | None:
         state=rest[0].decode(),
         own_seconds=(int(rest[11]) + int(rest[12])) / _TICKS,
         waited_seconds=(int(rest[13]) + int(rest[14])) / _TICKS,
+        threads=int(rest[17]),
         began=int(rest[19]),
         memory_mb=int(rest[21]) * _PAGE / 2**20,
     )

@@ -147,9 +147,6 @@ def test_files_in_memory_count_as_memory_and_ours_do_not(text: str, seconds: str
 
 
 @pytest.mark.long
-@pytest.mark.xfail(
-    strict=True, reason="what no process has open, what waits in sockets and files are not counted"
-)
 @pytest.mark.parametrize(
     "text", [IN_FLIGHT, IN_SOCKETS, IN_THREE_PLACES], ids=["in flight", "sockets", "files"]
 )
@@ -157,7 +154,6 @@ def test_memory_that_no_process_holds_counts_as_well(text: str) -> None:
     assert checked(text, "4") == "out_of_memory limits\n"
 
 
-@pytest.mark.xfail(strict=True, reason="a process counts as one, however many threads it has")
 def test_threads_count_like_processes() -> None:
     assert checked(IN_THREADS, "2") == "refused limits\n"
 

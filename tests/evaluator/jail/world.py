@@ -160,7 +160,7 @@ def run(user: str, order: Order, seconds: float = 60) -> subprocess.CompletedPro
     """Carry out `order` as `user` ("self" or "plain"), in processes of their own."""
     skip_unless_possible(user)
     command = [interpreter(user), str(HERE / "launcher.py"), json.dumps(asdict(order))]
-    environment = _as(user)
+    environment = as_user(user)
     return subprocess.run(
         command, **environment, pass_fds=order.fds, capture_output=True, text=True, timeout=60
     )
@@ -174,12 +174,12 @@ def start(order: Order, **options: Any) -> subprocess.Popen[Any]:
 
 def _runs_as(user: str, command: list[str]) -> bool:
     try:
-        return subprocess.run(command, **_as(user), capture_output=True, timeout=20).returncode == 0
+        return subprocess.run(command, **as_user(user), capture_output=True, timeout=20).returncode == 0
     except OSError:
         return False
 
 
-def _as(user: str) -> dict[str, Any]:
+def as_user(user: str) -> dict[str, Any]:
     who = {} if user == "self" else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     path = f"{os.environ['PATH']}:{BESIDE}"  # whichever Python it is, our bubblewrap is found
     return {**who, "cwd": "/", "env": {"PATH": path, "PYTHONPATH": str(ROOT), "HOST": SECRET}}

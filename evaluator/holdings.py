@@ -1,0 +1,126 @@
+"""What the processes of a jail hold in memory, as far as it can be seen from outside, where no control group counts it.
+
+A process's resident memory is the smaller part: files in memory, bytes that wait in sockets and pipes, tables of pages
+and lists of mappings belong to nobody, or to many. Each is taken for what it may hold at the most if the kernel does
+not tell what it holds. Sources: proc(5), unix(7), pipe(7), tmpfs(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_KIB, _MIB = 1 << 10, 1 << 20
+_PIPE = 64 * _KIB  # pipe(7)
+_DESCRIPTOR, _MAPPING, _FILE, _THREAD = _KIB, 256, _KIB, 32 * _KIB  # objects of the kernel, about
+_IN_MEMORY = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ (\d+) +(?:/memfd:|/dev/zero \(deleted\))", re.MULTILINE
+)
+_OWN = ("RssAnon", "RssFile", "VmPTE")
+
+
+@dataclass
+class _Found:
+    """Bytes, and things by their numbers, as they are found."""
+
+    own: int = 0
+    files: dict[int, int] = field(default_factory=dict)  # by inode
+    pipes: set[str] = field(default_factory=set)
+    sockets: dict[str, str] = field(default_factory=dict)  # where the kernel tells about it
+
+
+def held_mb(pids: Sequence[int], places: Sequence[Path], given: Set[int], shared_before: int) -> float:
+    """Return the MiB that the processes `pids` of one jail hold, whose file systems in memory are at `places`.
+
+    Files whose inodes are in `given` are ours. `shared_before` is what `shared_bytes` said before the jail was there:
+    a file in memory that is on its way from one process to another is nowhere to be seen, and as long as there are
+    any, all that this machine shares more than that is taken for theirs.
+    """
+    found = _Found()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended, here and below
+            _look_at_descriptors(pid, found)
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            _look_at_memory(pid, found)
+    inside = next((pid for pid in reversed(pids) if _is_inside(pid)), None)
+    shared = sum(size for inode, size in found.files.items() if inode not in given)
+    waiting = len(found.pipes) * _PIPE
+    if inside is not None:
+        shared += sum(_used(Path(f"/proc/{inside}/root{place}")) for place in places)
+        waiting += sum(_in_sockets(inside))
+    if any(_in_flight(each) for each in found.sockets.values()):
+        shared = max(shared, shared_bytes() - shared_before)
+    return (found.own + shared + waiting) / _MIB
+
+
+def shared_bytes() -> int:
+    """Return the bytes of all files in memory on this machine."""
+    found = re.search(r"^Shmem: *(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) * _KIB if found else 0
+
+
+def _look_at_descriptors(pid: int, found: _Found) -> None:
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        found.own += _DESCRIPTOR
+        with contextlib.suppress(OSError):
+            leads_to = os.readlink(entry.path)  # noqa: PTH115  (there may be thousands)
+            if leads_to.startswith("/memfd:"):
+                stat = os.stat(entry.path)  # noqa: PTH116
+                found.files[stat.st_ino] = stat.st_blocks * 512
+            elif leads_to.startswith("pipe:"):
+                found.pipes.add(leads_to)
+            elif leads_to.startswith("socket:"):
+                found.sockets.setdefault(leads_to, f"/proc/{pid}/fdinfo/{entry.name}")
+
+
+def _look_at_memory(pid: int, found: _Found) -> None:
+    for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name in _OWN:
+            found.own += int(value.split()[0]) * _KIB
+        elif name == "Threads":
+            found.own += int(value) * _THREAD
+    maps = Path(f"/proc/{pid}/maps").read_bytes()
+    found.own += maps.count(b"\n") * _MAPPING
+    for start, end, inode in _IN_MEMORY.findall(maps):  # those that nobody has open: as large as they may be
+        size = int(end, 16) - int(start, 16)
+        found.files.setdefault(int(inode), size)
+
+
+def _is_inside(pid: int) -> bool:
+    """Whether a process has the root of its jail already."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/root/").stat().st_dev != Path("/").stat().st_dev
+    return False
+
+
+def _used(place: Path) -> int:
+    with contextlib.suppress(OSError):
+        now = os.statvfs(place)
+        return (now.f_blocks - now.f_bfree) * now.f_frsize + (now.f_files - now.f_ffree) * _FILE
+    return 0
+
+
+def _in_sockets(pid: int) -> Iterator[int]:
+    """Yield the bytes that wait in the sockets of a jail, which has a network of its own."""
+    with contextlib.suppress(OSError, ValueError):
+        most = int(Path("/proc/sys/net/core/wmem_default").read_text())
+        yield (Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n") - 1) * most
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
+                sent, received = line.split()[4].split(":")
+                yield int(sent, 16) + int(received, 16)
+
+
+def _in_flight(socket: str) -> bool:
+    """Whether descriptors wait in a socket: on their way, they are open nowhere."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^scm_fds:\s*(\d+)", Path(socket).read_text(), re.MULTILINE)
+        return found is not None and found[1] != "0"
+    return False

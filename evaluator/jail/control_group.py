@@ -1,0 +1,207 @@
+"""Control groups (cgroups(7)), version 1 and 2: the one bound that the kernel itself holds a whole jail to.
+
+A group counts what no process shows as its own: files in memory, what waits in sockets and pipes, tables of pages,
+threads. It is made below a group of ours that we may make groups in: as root, or in what a service manager has handed
+to this user. Without one `Candidate` watches what can be seen from outside; `OPEN` says what that misses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+OPEN = (
+    "no control group: the bounds of memory and threads are held by looking several times a second, and what locks on "
+    "files and other small objects of the kernel take is not counted"
+)
+_PREFIX = "nocturne-"
+_ROOM = 1.02  # the kernel's bound, beside ours: who is looked at in time is told what it used
+_ROOM_BYTES = 16 << 20
+_PATIENCE = 5.0  # seconds until a group whose processes were killed is empty
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class _Controller:
+    """Where one controller keeps its groups: the folder that ours is made in, and the names of its files."""
+
+    folder: Path
+    bound: str
+    further: tuple[str, ...]  # files that take the same bound, if they are there
+    used: str
+    events: str
+
+
+_OLD_SOCKETS = "memory.kmem.tcp.{}"  # version 1 counts them by themselves, and only if they have a bound
+# Files of version 2, and of version 1 where they differ.
+_FILES = {
+    "memory": ("memory.max", (), "memory.current", "memory.events"),
+    "pids": ("pids.max", (), "pids.current", "pids.events"),
+}
+_OLD_FILES = _FILES | {
+    "memory": (
+        "memory.limit_in_bytes",
+        ("memory.memsw.limit_in_bytes", _OLD_SOCKETS.format("limit_in_bytes")),
+        "memory.usage_in_bytes",
+        "memory.oom_control",
+    )
+}
+
+
+@dataclass
+class ControlGroup:
+    """A group for the processes of one jail: its folder for each controller, that of memory first. `joining` are open
+    descriptors that a process joins it by."""
+
+    folders: tuple[Path, ...]
+    memory: _Controller
+    joining: tuple[int, ...] = ()
+
+    def join(self) -> None:
+        """Put this process into the group, and all that it will start, if the kernel lets us. Safe between fork and
+        exec; `holds` tells."""
+        for each in self.joining:
+            with contextlib.suppress(OSError):
+                os.write(each, b"0")
+
+    def holds(self, pid: int) -> bool:
+        """Whether a process is in the group, for each controller. Closes what was needed to join."""
+        for each in self.joining:
+            os.close(each)
+        self.joining = ()
+        return all(pid in _members(folder) for folder in self.folders)
+
+    def memory_mb(self) -> float:
+        """Return the MiB that the group uses now, without pages of files on a disk that the kernel can drop."""
+        folder = self.folders[0]
+        used = int((folder / self.memory.used).read_text())
+        with contextlib.suppress(FileNotFoundError):
+            used += int((folder / _OLD_SOCKETS.format("usage_in_bytes")).read_text())
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        droppable = sum(
+            int(stat.get(f"total_{name}", stat.get(name, 0)))
+            for name in ("inactive_file", "active_file", "slab_reclaimable")
+        )
+        return max(0, used - droppable) / 2**20
+
+    def oom_kills(self) -> int:
+        """Return how many processes of the group the kernel has ended because the group was full."""
+        text = (self.folders[0] / self.memory.events).read_text()
+        told = dict(line.split() for line in text.splitlines())
+        return int(told.get("oom_kill", 0))
+
+    def close(self) -> None:
+        """End what is left in the group, and remove it."""
+        for each in self.joining:
+            os.close(each)
+        self.joining = ()
+        until = time.monotonic() + _PATIENCE
+        for folder in self.folders:
+            while not _removed(folder) and time.monotonic() < until:
+                for pid in _members(folder):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.005)
+
+
+def make(memory_bytes: int, tasks: int) -> ControlGroup | None:
+    """Return a new group that holds so many bytes and so many processes and threads; None if this machine lets us
+    make none that counts both."""
+    memory, pids = _controller("memory"), _controller("pids")
+    if memory is None or pids is None:
+        return None
+    bounds = ((memory, int(memory_bytes * _ROOM) + _ROOM_BYTES), (pids, tasks))
+    name = f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+    group = ControlGroup(tuple(dict.fromkeys(each.folder / name for each, _ in bounds)), memory)
+    try:
+        for folder in group.folders:
+            _sweep(folder.parent)
+            folder.mkdir()
+        for controller, bound in bounds:
+            (controller.folder / name / controller.bound).write_text(f"{bound}\n")
+            for further in controller.further:
+                _set(controller.folder / name / further, bound)
+        _set(group.folders[0] / "memory.swap.max", 0)
+        for folder in group.folders:
+            group.joining += (os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC),)
+        group.memory_mb(), group.oom_kills()
+    except (OSError, ValueError):
+        group.close()
+        return None
+    return group
+
+
+def _set(file: Path, bound: int) -> None:
+    """Set a bound that not every kernel knows."""
+    if file.exists():
+        with contextlib.suppress(OSError):
+            file.write_text(f"{bound}\n")
+
+
+def _controller(name: str) -> _Controller | None:
+    """Return where we can make groups for a controller, None if there is no such place."""
+    own = _own_groups()
+    if name in own:
+        return _Controller(own[name], *_OLD_FILES[name])
+    for folder in (own[""], *own[""].parents) if "" in own else ():
+        with contextlib.suppress(OSError):  # above the mount there is no such file
+            handed_on = (folder / "cgroup.subtree_control").read_text().split()
+            if name in handed_on and os.access(folder / "cgroup.procs", os.W_OK):
+                return _Controller(folder, *_FILES[name])
+    return None
+
+
+def _own_groups() -> dict[str, Path]:
+    """Return the folder of our own group for each controller of version 1, and for "" that of version 2."""
+    places = dict(_mounts())
+    found = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(","):
+            if name in places:
+                root, place = places[name]
+                inside = os.path.relpath(path, root) if root != "/" else path.lstrip("/")
+                found[name] = Path(place, "" if inside.startswith("..") else inside)
+    return found
+
+
+def _mounts() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each controller of version 1 and "" for version 2, with the root and the place of its mount."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        about, _, rest = line.partition(" - ")
+        root, place = about.split()[3:5]
+        kind, _, options = rest.split(" ", 2)
+        if kind == "cgroup2":
+            yield "", (root, place)
+        elif kind == "cgroup":
+            yield from ((name, (root, place)) for name in options.split(","))
+
+
+def _members(folder: Path) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(each) for each in (folder / "cgroup.procs").read_text().split()]
+    return []
+
+
+def _removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove groups of evaluators that ended before they could."""
+    for left in folder.glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            _removed(left)

@@ -1,0 +1,233 @@
+"""Floods of every kind end within their bound: as root and as a plain user, in a control group and without one."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from evaluator.jail import control_group
+from tests.evaluator.jail.world import as_user, interpreter, skip_unless_possible
+
+CHECK = """
+import os, sys, time
+from pathlib import Path
+from evaluator import proctree
+from evaluator.candidate import Bounds, Candidate
+from evaluator.errors import CandidateFailed
+from evaluator.jail import choose, control_group
+from evaluator.jail.file_system import FileSystem
+from evaluator.log import Log
+from tests.evaluator.pythons import running_paths
+
+text, counted, processes = sys.argv[1:]
+if counted == "by looking":
+    control_group.make = lambda *bounds: None
+given = os.memfd_create("ours")
+os.write(given, bytes(300 << 20))
+scratch = Path("/tmp/scratch")
+file_system = FileSystem(read_only=running_paths(), scratch=scratch, scratch_bytes=1 << 30)
+log = Log()
+candidate = Candidate(
+    [sys.executable, "-c", text], jail=choose("auto"), file_system=file_system, folder=scratch, env={},
+    log=log, bounds=Bounds(memory_mb=300, scratch_mb=1000, processes=int(processes)), fds=(given,),
+    threads=1 if "affinity" in text else None,
+)
+until = time.monotonic() + 60
+try:
+    while time.monotonic() < until and candidate.returncode is None:
+        candidate.listen(0.02)
+        candidate.check()
+    candidate.check()
+    print("fine", candidate.returncode)
+except CandidateFailed as failure:
+    print(failure.kind, failure.defence)
+candidate.drain()
+candidate.close()
+print(*log.lines, sep="\\n", file=sys.stderr)
+"""
+
+MEMORY = {
+    "memory": "kept = [bytearray(b'x') * (16 << 20) for _ in range(40)]",
+    "memory of many": """
+import os
+for _ in range(8):
+    if os.fork() == 0:
+        kept = bytearray(b"x") * (80 << 20)
+        break
+""",
+    "files without a name": """
+import os
+kept = [os.memfd_create("hoard") for _ in range(8)]
+for each in kept:
+    os.posix_fallocate(each, 0, 64 << 20)
+""",
+    "files without a name and a descriptor": """
+import ctypes, mmap, os
+kept = []
+for _ in range(8):
+    file = os.memfd_create("hoard")
+    os.posix_fallocate(file, 0, 64 << 20)
+    kept.append(mmap.mmap(file, 64 << 20))
+    os.close(file)
+libc = ctypes.CDLL(None)
+for each in kept:  # mmap has a descriptor of its own
+    os.close(max(int(name) for name in os.listdir("/proc/self/fd") if int(name) != 3))
+""",
+    "shared memory that nobody has in sight": """
+import mmap
+kept = [mmap.mmap(-1, 64 << 20) for _ in range(8)]
+for each in kept:
+    for start in range(0, 64 << 20, 4096):
+        each[start] = 1
+    each.madvise(mmap.MADV_DONTNEED)
+""",
+    "files in flight": """
+import os, socket
+kept = []
+for _ in range(8):
+    near, far = socket.socketpair()
+    file = os.memfd_create("flying")
+    os.posix_fallocate(file, 0, 64 << 20)
+    socket.send_fds(near, [b"x"], [file])
+    os.close(file)
+    kept += [near, far]
+""",
+    "bytes in sockets": """
+import socket
+kept = []
+for _ in range(900):
+    pair = socket.socketpair()
+    for end in pair:
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)
+        try:
+            while True:
+                end.send(bytes(1 << 16))
+        except BlockingIOError:
+            pass
+    kept += pair
+""",
+    "bytes on loopback": """
+import socket
+kept = []
+listener = socket.create_server(("127.0.0.1", 0))
+for _ in range(150):
+    near = socket.create_connection(listener.getsockname())
+    far = listener.accept()[0]
+    near.setblocking(False)
+    try:
+        while True:
+            near.send(bytes(1 << 20))
+    except BlockingIOError:
+        pass
+    kept += [near, far]
+""",
+    "files": """
+for place in ("/tmp/scratch", "/tmp", "/dev/shm"):
+    with open(place + "/filled", "wb") as file:
+        for _ in range(120):
+            file.write(bytes(1 << 20))
+""",
+    "many small files": """
+import os
+os.fork() and os.fork()
+os.mkdir(f"/tmp/{os.getpid()}")
+os.chdir(f"/tmp/{os.getpid()}")
+for number in range(300_000):
+    os.mknod(str(number))
+""",
+    "tables of pages": """
+import mmap
+kept = mmap.mmap(-1, 1 << 38, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
+kept.madvise(15)  # no huge pages
+for start in range(0, 1 << 38, 1 << 21):
+    kept[start]
+""",
+}
+THREADS = """
+import threading, time
+threading.stack_size(1 << 16)
+for _ in range(1500):
+    threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+"""
+PROCESSES = "import os\nfor _ in range(80):\n    if os.fork() == 0:\n        break\n"
+WAIT = "\nimport time\ntime.sleep(20)\n"
+
+HONEST = """
+import mmap, multiprocessing, os, socket, threading, time
+shared = mmap.mmap(-1, 40 << 20)
+shared[:] = bytes(40 << 20)
+kept = bytearray(b"x") * (10 << 20)
+with open("/dev/shm/batch", "wb") as file:
+    file.write(bytes(40 << 20))
+pairs = [socket.socketpair() for _ in range(10)]
+for near, far in pairs:
+    near.send(bytes(1000))
+for _ in range(8):
+    threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
+for _ in range(4):
+    if os.fork() == 0:
+        shared[::4096]
+        break
+time.sleep(1.5)
+"""
+ALONE = "import time; time.sleep(1)"
+FREE = """
+import os, threading
+cores = {*range(os.cpu_count())}
+os.sched_setaffinity(0, cores)
+threading.Thread(target=os.sched_setaffinity, args=(0, cores)).start()
+assert len(os.sched_getaffinity(0)) == 1  # sched_setaffinity
+"""
+WAYS = [(user, counted) for user in ("self", "plain") for counted in ("by a group", "by looking")]
+
+
+@pytest.fixture(params=WAYS, ids=[" ".join(way) for way in WAYS])
+def way(request: pytest.FixtureRequest) -> tuple[str, str]:
+    user, counted = request.param
+    skip_unless_possible(user)
+    if counted == "by a group" and (user == "plain" or not group_possible()):
+        pytest.skip("this machine lets nobody here make a control group")
+    return user, counted
+
+
+def group_possible() -> bool:
+    group = control_group.make(1 << 30, 100)
+    if group is not None:
+        group.close()
+    return group is not None
+
+
+def ends(way: tuple[str, str], text: str, processes: int = 20) -> str:
+    user, counted = way
+    done = subprocess.run(
+        [interpreter(user), "-c", CHECK, text, counted, str(processes)],
+        **as_user(user),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip() + ("" if done.stdout.startswith(("out", "refused", "fine 0")) else done.stderr)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", MEMORY)
+def test_memory_of_every_kind_ends_within_its_bound(way: tuple[str, str], kind: str) -> None:
+    assert ends(way, MEMORY[kind] + WAIT) == "out_of_memory limits"
+
+
+def test_threads_and_processes_end_within_their_bound(way: tuple[str, str]) -> None:
+    assert ends(way, THREADS + WAIT) == "refused limits"
+    assert ends(way, PROCESSES + WAIT) == "refused limits"
+
+
+def test_what_is_within_its_bounds_is_let_be(way: tuple[str, str]) -> None:
+    """Workers share memory, and a page that several have in sight is one page."""
+    assert ends(way, HONEST) == "fine 0"
+    assert ends(way, ALONE, processes=1) == "fine 0"
+
+
+def test_one_thread_stays_on_its_core(way: tuple[str, str]) -> None:
+    assert ends(way, FREE) == "fine 0"
