@@ -209,7 +209,8 @@ def ends(way: tuple[str, str], text: str, processes: int = 20) -> str:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip() + ("" if done.stdout.startswith(("out", "refused", "fine 0")) else done.stderr)
+    said: str = done.stdout.strip()
+    return said if said.startswith(("out", "refused", "fine 0")) else said + done.stderr
 
 
 @pytest.mark.long
