@@ -91,6 +91,12 @@ class Experiment:
         return self.candidate.parent if self.candidate else self.claimed_on
 
     @property
+    def commit(self) -> str | None:
+        """The commit that landed, else the one under test; None before there is any."""
+        made = self.landed or self.candidate
+        return made.commit if made else None
+
+    @property
     def verdict(self) -> ev.Verdict | None:
         return self.decision.verdict if self.decision else None
 

@@ -138,17 +138,12 @@ def figures(
     yardstick = yardstick_of(campaign)
     dots = dots_of(campaign, max_unread)
     staircase = _staircase(campaign, yardstick)
-    rows = tuple(
-        row_of(
-            campaign,
-            e,
-            diffs.get(e.number, ""),
-            bill_usd=campaign.bills.of_experiment(e.number).usd,
-            talks=talks.get(e.number, ()),
-            unread=max_unread,
+    rows = []
+    for n, e in sorted(campaign.experiments.items()):
+        usd = campaign.bills.of_experiment(n).usd
+        rows.append(
+            row_of(campaign, e, diffs.get(n, ""), bill_usd=usd, talks=talks.get(n, ()), unread=max_unread)
         )
-        for _, e in sorted(campaign.experiments.items())
-    )
     noise = _noise(campaign, yardstick, prior_sigma, prior_degrees)
     state, stop_reason, stop_detail = _state(campaign, now)
     origin = origin_of(campaign, yardstick) if campaign.incumbents else 0
@@ -198,7 +193,7 @@ def figures(
         noise=noise,
         debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
         digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
-        rows=rows,
+        rows=tuple(rows),
         dots=dots,
         staircase=staircase,
         incumbent_curves={run: campaign.runs[run].curve for run in sorted(drawn)},

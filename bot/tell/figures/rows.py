@@ -139,24 +139,12 @@ def row_of(
     """Return the row of one experiment, whatever stage it has reached. `bill_usd` is what its models cost; `unread`
     merges may be without a reader before it waits for one."""
     proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
-    commit = experiment.landed.commit if experiment.landed else candidate.commit if candidate else None
     own = campaign.runs_by_experiment.get(experiment.number, ())
-    final = [run for run in own if run.commit == commit]
+    final = _final(campaign, experiment)
     scores = [score for run in final if (score := usable_score(run)) is not None]
-    with_curve = next((run for run in final if run.curve), None)
-    against = _beside(with_curve, campaign.runs_by_commit.get(experiment.parent, ()))
+    with_curve, against = curves_of(campaign, experiment)
     blamed = [run for run in final if not is_lost(run) or not scores]
     failed = next((run for run in blamed if run.failure is not None), None)
-    before, after = (
-        peak_of(campaign.runs_by_commit.get(each or "", ())) for each in (experiment.parent, commit)
-    )
-    numbers = Numbers(
-        effect=decision.effect if decision else None,
-        margin=decision.half_width if decision else None,
-        runs=decision.candidate_runs if decision else 0,
-        memory_before=before,
-        memory_after=after,
-    )
     return Row(
         number=experiment.number,
         state=state_of(campaign, experiment, unread),
@@ -175,7 +163,7 @@ def row_of(
         runs=len(own),
         candidate_runs=decision.candidate_runs if decision else len(scores),
         incumbent_runs=decision.incumbent_runs if decision else 0,
-        commit=commit,
+        commit=experiment.commit,
         parent=experiment.parent,
         pull=experiment.pull.pull if experiment.pull else None,
         url=experiment.pull.url if experiment.pull else None,
@@ -195,10 +183,38 @@ def row_of(
         run_lines=tuple(_line(run) for run in own),
         diff=diff,
         talks=talks,
-        explanation=explain(experiment, numbers),
+        explanation=explanation_of(campaign, experiment),
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
     )
+
+
+def explanation_of(campaign: Campaign, experiment: Experiment) -> Explanation:
+    """Return an experiment explained, with what was measured of it so far."""
+    before, after = (
+        peak_of(campaign.runs_of(experiment.parent)),
+        peak_of(campaign.runs_of(experiment.commit or "")),
+    )
+    decision = experiment.decision
+    if decision is None:
+        return explain(experiment, Numbers(memory_before=before, memory_after=after))
+    runs = decision.candidate_runs
+    return explain(experiment, Numbers(decision.effect, decision.half_width, runs, before, after))
+
+
+def curves_of(campaign: Campaign, experiment: Experiment) -> tuple[RunFinished | None, RunFinished | None]:
+    """Return the run whose curve tells of an experiment, and the incumbent's to lay beside it: same runner and same
+    seed if there is one."""
+    mine = next((run for run in _final(campaign, experiment) if run.curve), None)
+    if mine is None:
+        return None, None
+    drawn = [run for run in campaign.runs_of(experiment.parent) if run.curve]
+    return mine, max(drawn, key=lambda run: (run.runner == mine.runner, run.seed == mine.seed), default=None)
+
+
+def _final(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
+    """Return the experiment's runs of its latest commit."""
+    return [run for run in campaign.runs_for(experiment.number) if run.commit == experiment.commit]
 
 
 def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
@@ -240,11 +256,3 @@ def _line(run: RunFinished) -> RunLine:
         jail=run.jail,
         failure=failure_words(run),
     )
-
-
-def _beside(run: RunFinished | None, others: Sequence[RunFinished]) -> RunFinished | None:
-    """Return the incumbent's run to lay beside a curve: same runner and same seed if there is one."""
-    if run is None:
-        return None
-    drawn = [other for other in others if other.curve]
-    return max(drawn, key=lambda other: (other.runner == run.runner, other.seed == run.seed), default=None)

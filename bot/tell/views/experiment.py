@@ -24,7 +24,7 @@ from bot.tell.document import (
     table,
 )
 from bot.tell.figures.explanation import Explanation
-from bot.tell.figures.rows import row_of
+from bot.tell.figures.rows import curves_of, explanation_of
 from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
@@ -48,10 +48,9 @@ def pull_body(
 
     Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit.
     """
-    row = row_of(campaign, experiment, "")
     return (
         *_why(campaign, experiment),
-        *_in_plain_words(row.explanation),
+        *_in_plain_words(explanation_of(campaign, experiment)),
         *change(experiment, diff),
         *verdict(campaign, experiment, rule),
         *evidence(campaign, experiment),
@@ -62,11 +61,10 @@ def pull_body(
 
 def evidence(campaign: Campaign, experiment: Experiment) -> Document:
     """Return what an experiment's verdict rests on: runs, curve and cost."""
-    row = row_of(campaign, experiment, "")
-    against = campaign.runs.get(row.curve_against or "")
+    mine, against = curves_of(campaign, experiment)
     return (
         *runs_section(campaign, experiment),
-        *curves(row.curve, against.curve if against else ()),
+        *curves(mine.curve if mine else (), against.curve if against else ()),
         *cost(campaign, experiment),
     )
 
