@@ -15,6 +15,7 @@ from bot.git import remote as git_remote
 from bot.git import repository as git_repository
 from tests import leaks
 from tests.bot import trainer
+from tests.bot.forge_readers import noting
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,6 +32,12 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
         for place in (git_command, git_remote, git_repository):
             patch.setattr(place, "durable_config", functools.cache(lambda: ()))
         yield
+
+
+@pytest.fixture
+def people_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People read pull requests on local remotes too, and close them: what is told there is noted."""
+    noting(monkeypatch)
 
 
 @pytest.hookimpl(tryfirst=True)

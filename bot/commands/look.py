@@ -12,24 +12,25 @@ from pathlib import Path
 from bot.agents.claude.transcripts import conversations_of
 from bot.commands.session import Session, campaign_names, campaign_session
 from bot.errors import UserError
-from bot.forge import Forge
 from bot.github.files import add_summary
 from bot.ledger import now
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
+from bot.loop.pulls import on_github
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of, why_self_reported
 from bot.loop.telling import morning as tell_morning
 from bot.notify.file import FileNotifier
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
-from bot.tell.document import Block, Code, Document, Part, heading, paragraph, say, table
+from bot.tell.document import Code, Document, Part, heading, paragraph, say, table
 from bot.tell.figures.campaign import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
 from bot.tell.views.campaign import report as report_of
 from bot.tell.views.experiment import evidence, history, idea_line
+from bot.tell.views.pull import pull_request
 from bot.tell.views.verdict import verdict
 from bot.tell.words import title
 from bot.tell.writers import markdown, terminal
@@ -73,15 +74,22 @@ def show(
 
 
 def _whole(context: Context, campaign: Campaign, experiment: Experiment) -> Document:
-    parts: list[Block] = [*_head(campaign, experiment), *_pull(context.forge, experiment)]
-    if experiment.candidate is not None:
-        parts += [*evidence(campaign, experiment), *verdict(campaign, experiment, rule_of(context.config))]
-        why = why_self_reported(context, experiment.candidate.commit)
-        parts += [paragraph("The score is {}.", why)] if why is not None else []
-        ensure_commit(context, experiment)
-        diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-        parts += [heading("Diff", 2), Code(diff, "diff")]
-    return tuple(parts)
+    if experiment.candidate is None:
+        return _head(campaign, experiment)
+    ensure_commit(context, experiment)
+    diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+    why, rule = why_self_reported(context, experiment.candidate.commit), rule_of(context.config)
+    return (
+        *_head(campaign, experiment),
+        *pull_request(
+            campaign, experiment, diff, into=context.branch, rule=rule, on_github=on_github(context)
+        ),
+        *evidence(campaign, experiment),
+        *verdict(campaign, experiment, rule),
+        *([paragraph("The score is {}.", why)] if why is not None else []),
+        heading("Diff", 2),
+        Code(diff, "diff"),
+    )
 
 
 def _conversations(context: Context, experiment: Experiment) -> list[str]:
@@ -114,28 +122,6 @@ def _head(campaign: Campaign, experiment: Experiment) -> Document:
         rows.append(("commit", f"{candidate.commit} on {candidate.parent}"))
     title = heading(say("Experiment {}: {}", experiment.number, experiment.title), 1)
     return title, table(("", ""), rows)
-
-
-def _pull(forge: Forge, experiment: Experiment) -> Document:
-    if experiment.pull is None or experiment.candidate is None:
-        return ()
-    pull = forge.get_pull(experiment.pull.pull)
-    rows = [("state", pull.state), ("labels", ", ".join(pull.labels) or "none")]
-    rows.append(("branch", f"{pull.head} into {pull.base}"))
-    rows += [
-        (f"status {status.context}", f"{status.state}, {status.description}")
-        for status in forge.statuses(experiment.candidate.commit)
-    ]
-    parts: list[Block] = [
-        heading(say("Pull request {}: {}", pull.number, pull.title), 2), table(("", ""), rows)
-    ]  # fmt: skip
-    for comment in forge.comments(pull.number):
-        parts += [paragraph("comment ({}):", comment.key), Code(comment.body, "markdown")]
-    for review in forge.reviews(pull.number):
-        parts += [paragraph("review ({}):", review.key), Code(review.body, "markdown")]
-        for each in review.comments:
-            parts += [paragraph("{}, line {}:", each.path, each.line), Code(each.body, "markdown")]
-    return tuple(parts)
 
 
 def report(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, as_json: bool) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bot.rules.events import PullOpened
+
 PullState = Literal["open", "closed", "merged"]
 StatusState = Literal["pending", "success", "failure", "error"]
 CloseReason = Literal["completed", "not_planned"]
@@ -31,19 +33,7 @@ class PullRequest:
     head_sha: str
     base: str
     state: PullState
-    labels: tuple[str, ...]
-    merged_sha: str | None
     url: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """What one checker (`context`) says of commit `sha`, in at most 140 characters."""
-
-    context: str
-    state: StatusState
-    description: str
-    sha: str
 
 
 @dataclass(frozen=True)
@@ -73,20 +63,6 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Issue:
-    """An issue of ours; `key` is what it is found by, `reason` why it was closed."""
-
-    number: int
-    key: str
-    title: str
-    body: str
-    state: Literal["open", "closed"]
-    reason: CloseReason | None
-    labels: tuple[str, ...]
-    url: str
-
-
-@dataclass(frozen=True)
 class Report:
     """A finished check with all its evidence as Markdown; there is one per commit and `name`."""
 
@@ -100,22 +76,35 @@ class Report:
 class Forge(Protocol):
     """The home of the pull requests. Every method may be repeated: the second time changes nothing.
 
+    `shows` says whether people read there. If not, the ledger says it all, and no text need be made for it.
+
     All raise `UserError` for what a user can mend and `RemoteUnreachable` if the home cannot be reached;
     those that take a number raise `NotFound`.
     """
 
+    shows: bool
+
     def open_pull(
-        self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
+        self,
+        *,
+        head: str,
+        base: str,
+        title: str,
+        body: str,
+        number: int,
+        after: int = 0,
+        is_new: bool = False,
     ) -> PullRequest:
         """Open a pull request, or return the one that `head` has already, whatever its state.
 
-        `after` is the number of an earlier one of `head` that is over: only later ones count. `is_new` promises
-        that nobody can have opened one before: it is not looked for then.
+        `number` is what it is called if the forge does not count them itself. `after` is the number of an earlier
+        one of `head` that is over: only later ones count. `is_new` promises that nobody can have opened one before:
+        it is not looked for then.
         """
         ...
 
-    def get_pull(self, number: int) -> PullRequest:
-        """Return a pull request as it is now; it is merged once its base holds its head."""
+    def pull_state(self, number: int, *, head: str, base: str) -> PullState:
+        """Return what has become of a pull request: it is merged once branch `base` holds commit `head`."""
         ...
 
     def edit_pull(
@@ -126,31 +115,23 @@ class Forge(Protocol):
         body: str | None = None,
         labels: tuple[str, ...] | None = None,
         close: bool = False,
-    ) -> PullRequest:
-        """Change what is given, and leave the rest; with `close`, close it too.
+    ) -> PullState:
+        """Change what is given, and leave the rest; with `close`, close it too. Return its state after that.
 
         `labels` are those of ours that it is to have, `nocturne` and `nocturne:...`; others stay as they are.
         """
-        ...
-
-    def close_pull(self, number: int) -> PullRequest:
-        """Close a pull request; one that is merged stays merged."""
         ...
 
     def closer(self, number: int) -> str:
         """Return the name of who closed a pull request; empty where that is not known."""
         ...
 
-    def fetch_pulls(self, numbers: Sequence[int]) -> None:
+    def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:
         """Have the heads of these pull requests in this clone, also of those whose branch is gone."""
         ...
 
     def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
         """Say something of a commit; the description is cut to 140 characters."""
-        ...
-
-    def statuses(self, sha: str) -> list[Status]:
-        """Return the newest status of each context, sorted by context."""
         ...
 
     def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
@@ -160,19 +141,11 @@ class Forge(Protocol):
         """
         ...
 
-    def reports(self, sha: str) -> list[Report]:
-        """Return our reports on a commit, sorted by name."""
-        ...
-
     def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int | None:
         """Write the comment `key` of a pull request or an issue, or put `body` in the place of what it said.
 
         Returns the comment's number, where it has one. Given again as `at`, it need not be looked for.
         """
-        ...
-
-    def comments(self, number: int) -> list[Comment]:
-        """Return our comments on a pull request or an issue, sorted by key."""
         ...
 
     def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
@@ -190,16 +163,11 @@ class Forge(Protocol):
         """
         ...
 
-    def reviews(self, number: int) -> list[Review]:
-        """Return our reviews of a pull request, sorted by key."""
-        ...
+    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> tuple[int, str]:
+        """Have one open issue `key` that says this: open it with `labels`, or bring the open one up to date.
 
-    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
-        """Have one open issue `key` that says this: open it with `labels`, or bring the open one up to date."""
-        ...
-
-    def get_issue(self, number: int) -> Issue:
-        """Return an issue of ours as it is now."""
+        Returns its number and address, 0 and nothing if the forge has no issues.
+        """
         ...
 
     def close_issue(self, number: int, reason: CloseReason) -> None:

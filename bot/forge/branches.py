@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bot.errors import NotAllowed, UserError
 from bot.forge import LandResult
@@ -81,28 +81,21 @@ class Branches:
     def land(self, branch: str, sha: str, expected: str | None) -> LandResult:
         """See `Forge.land`."""
         ref = f"refs/heads/{branch}"
-        refs = [ref, *self._companions(branch)]
-        seen = self._git.tracked(refs)
-        if expected is not None and seen.get(ref) == expected:
+        update = RefUpdate(ref, sha, expected)
+        if expected is not None and self._git.tracked([ref]).get(ref) == expected:
             # It was there when we last looked: the push itself finds out whether it still is.
-            result = self._git.push(self._remote, _to(sha, refs, ref, seen))
+            result = self._git.push(self._remote, [update])
             _raise_if_denied(result, branch)
             if result.pushed:
                 return "landed" if result.changed else "already"
-        there = self._git.fetch(self._remote, refs)
-        now = there.get(ref)
+        now = self.head(branch)
         if now is not None and self._git.is_ancestor(sha, now):
             return "already"
         if now != expected:
             return "moved"
-        result = self._git.push(self._remote, _to(sha, refs, ref, there))
+        result = self._git.push(self._remote, [update])
         _raise_if_denied(result, branch)
         return "landed" if result.pushed else "moved"
-
-
-def _to(sha: str, refs: Sequence[str], forward: str, there: Mapping[str, str]) -> list[RefUpdate]:
-    """Return the updates that put `refs` on `sha` from where they are; `forward` moves forward alone."""
-    return [RefUpdate(name, sha, there.get(name), name == forward) for name in refs]
 
 
 def _raise_if_denied(result: PushResult, branch: str) -> None:

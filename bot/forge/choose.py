@@ -1,4 +1,4 @@
-"""Chooses the forge that goes with a remote: GitHub's for one on GitHub, else the local twin."""
+"""Chooses the forge that goes with a remote: GitHub's for one on GitHub, else the local one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_forge(
     not fit together.
     """
     if remote.kind != "github":
-        return git, LocalForge(git, remote.name_or_url, on_note)
+        return git, LocalForge(git, remote.name_or_url)
     url = git.remote_url(remote.name_or_url) or remote.name_or_url
     token = github_token(environ)
     if token is None:

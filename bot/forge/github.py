@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from bot.errors import UserError
@@ -12,13 +11,12 @@ from bot.forge import (
     DESCRIPTION_LIMIT,
     CloseReason,
     Comment,
-    Issue,
     LandResult,
     NotFound,
     PullRequest,
+    PullState,
     Report,
     Review,
-    Status,
     StatusState,
     cut,
 )
@@ -29,9 +27,10 @@ from bot.forge.github_comments import Comments
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
 from bot.forge.github_readers import Readers
-from bot.forge.github_records import marked, names_of, plain, pull_for, pull_of, title_of
+from bot.forge.github_records import marked, plain, pull_for, pull_of, title_of
 from bot.forge.github_reviews import Reviews
 from bot.git import Git, RemoteUnreachable
+from bot.rules.events import PullOpened
 
 _MERGE_LAGS = (10.0, 10.0, 10.0)
 _PULLS, _STATUSES = "pull-requests: write", "statuses: write"
@@ -43,6 +42,8 @@ class GitHubForge:
     What only we change is remembered for as long as the process lives, so that it is asked for once: the
     number of a branch's pull request, our comments on it, the statuses we set.
     """
+
+    shows = True
 
     def __init__(
         self, git: Git, remote: str, client: GitHubClient, on_note: Callable[[str], None] | None = None
@@ -68,8 +69,9 @@ class GitHubForge:
     # Pull requests
 
     def open_pull(
-        self, *, head: str, base: str, title: str, body: str, after: int = 0, is_new: bool = False
-    ) -> PullRequest:
+        self, *, head: str, base: str, title: str, body: str, number: int = 0, after: int = 0,
+        is_new: bool = False,
+    ) -> PullRequest:  # fmt: skip
         """See `Forge.open_pull`; raises `UserError` if GitHub has no branch `head`."""
         if head in self._pulls and self._pulls[head].number > after:
             return self.get_pull(self._pulls[head].number)
@@ -120,8 +122,12 @@ class GitHubForge:
                 return None
         raise self.client.refusal(refused, f"open the pull request of {head}", _PULLS)
 
+    def pull_state(self, number: int, *, head: str = "", base: str = "") -> PullState:
+        """See `Forge.pull_state`; GitHub knows what belongs to a number."""
+        return self.get_pull(number).state
+
     def get_pull(self, number: int) -> PullRequest:
-        """See `Forge.get_pull`."""
+        """Return a pull request as it is now."""
         return self._on_pull(number, "read pull requests", lambda: self.client.get(f"/pulls/{number}"))
 
     def _find(self, head: str, base: str, after: int) -> PullRequest | None:
@@ -144,7 +150,7 @@ class GitHubForge:
         body: str | None = None,
         labels: tuple[str, ...] | None = None,
         close: bool = False,
-    ) -> PullRequest:
+    ) -> PullState:
         """See `Forge.edit_pull`."""
         wanted: dict[str, Any] = {"state": "closed"} if close else {}
         if title is not None:
@@ -154,32 +160,23 @@ class GitHubForge:
 
         known = next((pull for pull in self._pulls.values() if pull.number == number), None)
         if labels is not None and not wanted and known is not None:
-            return self._saw(replace(known, labels=self._label(number, labels)))
+            self._label(number, labels)
+            return known.state
 
         def edit() -> Any:
             record = self.client.request("PATCH", f"/pulls/{number}", wanted) if wanted else None
-            if labels is None:
-                return record or self.client.get(f"/pulls/{number}")
-            put = self._labels.put(number, sorted(set(labels)))
-            record = record or self.client.get(f"/pulls/{number}")
-            return record | {"labels": put}
+            if labels is not None:
+                self._labels.put(number, sorted(set(labels)))
+            return record or self.client.get(f"/pulls/{number}")
 
-        return self._on_pull(number, "edit pull requests", edit)
+        return self._on_pull(number, "edit pull requests", edit).state
 
-    def _label(self, number: int, labels: Sequence[str]) -> tuple[str, ...]:
+    def _label(self, number: int, labels: Sequence[str]) -> None:
         """Put labels on a pull request that we have seen: nothing else of it need be asked for."""
         try:
-            return names_of(self._labels.put(number, sorted(set(labels))))
+            self._labels.put(number, sorted(set(labels)))
         except Refused as refused:
             self._give_up(refused, number, "edit pull requests")
-
-    def close_pull(self, number: int) -> PullRequest:
-        """See `Forge.close_pull`."""
-
-        def close() -> Any:
-            return self.client.request("PATCH", f"/pulls/{number}", {"state": "closed"})
-
-        return self._on_pull(number, "close pull requests", close)
 
     def closer(self, number: int) -> str:
         """See `Forge.closer`; only the issue of a pull request says it."""
@@ -188,9 +185,9 @@ class GitHubForge:
         except Refused:
             return ""
 
-    def fetch_pulls(self, numbers: Sequence[int]) -> None:
+    def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:
         """See `Forge.fetch_pulls`."""
-        self._git.fetch(self._remote, [f"refs/pull/{number}/head" for number in numbers])
+        self._git.fetch(self._remote, [f"refs/pull/{each.pull}/head" for each in pulls])
 
     def _on_pull(self, number: int, doing: str, act: Callable[[], Any]) -> PullRequest:
         try:
@@ -234,25 +231,9 @@ class GitHubForge:
             self.client.sleep(pause)  # the commit was pushed just now
         self._statuses[sha, context] = (state, said)
 
-    def statuses(self, sha: str) -> list[Status]:
-        """See `Forge.statuses`."""
-        try:
-            record = self.client.get(f"/commits/{sha}/status", per_page=100)
-        except Refused as refused:
-            raise self.client.refusal(refused, "read statuses", _STATUSES) from None
-        found = [
-            Status(status["context"], status["state"], status["description"] or "", sha)
-            for status in record["statuses"]
-        ]
-        return sorted(found, key=lambda status: status.context)
-
     def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
         """See `Forge.put_report`: a check run."""
         return self._checks.put(sha, report, is_new=is_new)
-
-    def reports(self, sha: str) -> list[Report]:
-        """See `Forge.reports`."""
-        return self._checks.read(sha)
 
     def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int:
         """See `Forge.upsert_comment`."""
@@ -262,7 +243,7 @@ class GitHubForge:
             self._give_up(refused, number, "comment on pull requests")
 
     def comments(self, number: int) -> list[Comment]:
-        """See `Forge.comments`."""
+        """Return our comments on a pull request or an issue, sorted by key."""
         try:
             return self._comments.read(number)
         except Refused as refused:
@@ -279,22 +260,11 @@ class GitHubForge:
         except Refused as refused:
             self._give_up(refused, number, "review pull requests")
 
-    def reviews(self, number: int) -> list[Review]:
-        """See `Forge.reviews`."""
-        try:
-            return self._reviews.read(number)
-        except Refused as refused:
-            self._give_up(refused, number, "read reviews")
-
     # Issues
 
-    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
+    def upsert_issue(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> tuple[int, str]:
         """See `Forge.upsert_issue`."""
         return self._issues.upsert(key, title=title, body=body, labels=labels)
-
-    def get_issue(self, number: int) -> Issue:
-        """See `Forge.get_issue`."""
-        return self._issues.get(number)
 
     def close_issue(self, number: int, reason: CloseReason) -> None:
         """See `Forge.close_issue`."""

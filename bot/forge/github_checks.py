@@ -15,8 +15,6 @@ from bot.forge import REPORT_LIMIT, Report, cut, github_client
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_records import plain, title_of
 
-_MINE = "nocturne/"
-
 
 class Checks:
     """The check runs of a repository. A token that may not write them is told of once, and asked no more.
@@ -73,17 +71,6 @@ class Checks:
         new = wanted | {"name": report.name, "head_sha": sha}
         self._client.request("POST", "/check-runs", new, look=lambda: self._look(sha, report.name))
 
-    def read(self, sha: str) -> list[Report]:
-        """See `Forge.reports`."""
-        try:
-            records = self._records(sha)
-        except Refused as refused:
-            if refused.status in (403, 404):
-                return []  # whoever may not see them does without
-            raise self._client.refusal(refused, "read check runs", "checks: read") from None
-        found = [_report_of(record) for record in records if record["name"].startswith(_MINE)]
-        return sorted(found, key=lambda report: report.name)
-
     def _look(self, sha: str, name: str) -> Mapping[str, Any] | None:
         """Return the check run that may or may not have been made just now. A lagging list is read again."""
         for pause in (0.0, github_client.PAUSE, 2 * github_client.PAUSE):
@@ -94,21 +81,8 @@ class Checks:
         return None
 
     def _find(self, sha: str, name: str) -> Mapping[str, Any] | None:
-        return next(iter(self._records(sha, check_name=name)), None)
-
-    def _records(self, sha: str, **only: str) -> Any:
-        return self._client.get(f"/commits/{sha}/check-runs", per_page=100, **only)["check_runs"]
-
-
-def _report_of(record: Mapping[str, Any]) -> Report:
-    output, conclusion = record["output"], record["conclusion"]
-    return Report(
-        name=record["name"],
-        conclusion=conclusion if conclusion in ("success", "failure") else "neutral",
-        title=output["title"] or "",
-        summary=output["summary"] or "",
-        text=output["text"] or "",
-    )
+        listed = self._client.get(f"/commits/{sha}/check-runs", per_page=100, check_name=name)
+        return next(iter(listed["check_runs"]), None)
 
 
 def _digest(report: Report) -> str:

@@ -21,7 +21,7 @@ class Comments:
         self._known[number] = {}
 
     def read(self, number: int) -> list[Comment]:
-        """See `Forge.comments`."""
+        """Return our comments, sorted by key."""
         self._known[number] = self._read_comments(number)
         texts = self._known[number].items()
         return [Comment(key, text.partition("\n")[2]) for key, (_, text) in sorted(texts)]

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.errors import UserError
-from bot.forge import CloseReason, Issue, NotFound
+from bot.forge import CloseReason, NotFound
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_labels import Labels
-from bot.forge.github_records import marked, names_of, title_of, unmarked
+from bot.forge.github_records import marked, title_of, unmarked
 
 _ISSUES = "issues: write"
 _GONE = (404, 410)  # 410: deleted, or the repository has no issues
@@ -26,7 +26,7 @@ class GitHubIssues:
         self._client = client
         self._labels = labels
 
-    def upsert(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> Issue:
+    def upsert(self, key: str, *, title: str, body: str, labels: tuple[str, ...]) -> tuple[int, str]:
         """See `Forge.upsert_issue`."""
         wanted = {"title": title_of(title), "body": marked(key, body)}
         try:
@@ -40,7 +40,7 @@ class GitHubIssues:
                 record = self._client.request("PATCH", f"/issues/{record['number']}", wanted)
         except Refused as refused:
             raise self._client.refusal(refused, "open issues", _ISSUES) from None
-        return _issue(record)
+        return int(record["number"]), str(record["html_url"])
 
     def _find(self, key: str, labels: tuple[str, ...]) -> Mapping[str, Any] | None:
         """Return the oldest open issue of `key`: of two, all see the same one."""
@@ -60,13 +60,6 @@ class GitHubIssues:
                 return found
         return None
 
-    def get(self, number: int) -> Issue:
-        """See `Forge.get_issue`."""
-        try:
-            return _issue(self._client.get(f"/issues/{number}"))
-        except Refused as refused:
-            raise self._said(refused, number, "read issues") from None
-
     def close(self, number: int, reason: CloseReason) -> None:
         """See `Forge.close_issue`."""
         try:
@@ -79,19 +72,3 @@ class GitHubIssues:
         if refused.status in _GONE:
             return NotFound(f"there is no issue {number} in {self._client.repository}")
         return self._client.refusal(refused, doing, _ISSUES)
-
-
-def _issue(record: Mapping[str, Any]) -> Issue:
-    read = unmarked(record)
-    key, body = read if read is not None else ("", str(record["body"] or ""))
-    reason = record.get("state_reason")
-    return Issue(
-        number=int(record["number"]),
-        key=key,
-        title=str(record["title"]),
-        body=body,
-        state="open" if record["state"] == "open" else "closed",
-        reason=reason if reason in ("completed", "not_planned") else None,
-        labels=names_of(record["labels"]),
-        url=str(record["html_url"]),
-    )

@@ -31,8 +31,8 @@ class Labels:
         self._client = client
         self._styled: set[str] = set()
 
-    def put(self, number: int, names: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Let a pull request have these labels and no others of ours; return all that it has.
+    def put(self, number: int, names: Sequence[str]) -> None:
+        """Let a pull request have these labels and no others of ours.
 
         Labels that humans put on it stay, also one that comes at this very moment.
         """
@@ -51,7 +51,6 @@ class Labels:
             if name.lower() not in wanted:
                 labels = self._take_off(path, name, labels)
         self.colour(labels)
-        return list(labels)
 
     def colour(self, labels: Sequence[Mapping[str, Any]]) -> None:
         """Give those their colour that GitHub has made by itself, without one."""

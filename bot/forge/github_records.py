@@ -19,24 +19,16 @@ def pull_of(record: Mapping[str, Any]) -> PullRequest:
     """Return the pull request of an answer of `pulls`."""
     merged = record["merged_at"] is not None
     state: PullState = "merged" if merged else "open" if record["state"] == "open" else "closed"
-    head_sha = str(record["head"]["sha"])
     return PullRequest(
         number=int(record["number"]),
         title=record["title"],
         body=record["body"] or "",
         head=record["head"]["ref"],
-        head_sha=head_sha,
+        head_sha=str(record["head"]["sha"]),
         base=record["base"]["ref"],
         state=state,
-        labels=names_of(record["labels"]),
-        merged_sha=(record.get("merge_commit_sha") or head_sha) if merged else None,
         url=record["html_url"],
     )
-
-
-def names_of(labels: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the names of labels, sorted."""
-    return tuple(sorted(str(label["name"]) for label in labels))
 
 
 def pull_for(

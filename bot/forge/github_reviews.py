@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.forge import BODY_LIMIT, LineComment, Review, cut, github_client
+from bot.forge import BODY_LIMIT, Review, cut, github_client
 from bot.forge.github_client import GitHubClient, Refused
 from bot.forge.github_records import marked, plain, unmarked
 
@@ -58,19 +58,6 @@ class Reviews:
                 if refused.status != 422 or "No commit found" not in refused.said or not left:
                     raise
             self._client.sleep(github_client.PAUSE * (_LAGS - left))
-
-    def read(self, number: int) -> list[Review]:
-        """See `Forge.reviews`. Raises `Refused`."""
-        found = []
-        for record in self._records(number):
-            read = unmarked(record)
-            if read is not None:
-                found.append(Review(*read, comments=self._comments(number, record["id"])))
-        return sorted(found, key=lambda review: review.key)
-
-    def _comments(self, number: int, review: int) -> tuple[LineComment, ...]:
-        listed = self._client.pages(f"/pulls/{number}/reviews/{review}/comments")
-        return tuple(LineComment(each["path"], int(each["line"] or 0), each["body"]) for each in listed)
 
     def _look(self, number: int, key: str) -> Mapping[str, Any] | None:
         """Return the review that may or may not have been written just now. A lagging list is read again."""

@@ -42,18 +42,11 @@ class Snapshot:
         """Return the contents of several paths in one go."""
         return self.git.read_blobs(self.commit, paths) if self.commit else dict.fromkeys(paths)
 
-    def list(self, folder: str) -> list[str]:
-        """Return the paths of all files below `folder` ("" for all there are), sorted."""
-        entries = self.git.list_tree(self.commit, folder) if self.commit else []
-        return sorted(entry.path for entry in entries)
-
 
 class Records:
     """The tree in `ref` of `remote`. Any number of processes and machines may write at once."""
 
-    def __init__(self, git: Git, remote: str, ref: str, on_note: Callable[[str], None] | None = None) -> None:
-        """`on_note` hears at once what was repaired; without it `take_notes` returns it."""
-        self._on_note = on_note
+    def __init__(self, git: Git, remote: str, ref: str) -> None:
         self.git = git
         self.remote = remote
         self.ref = ref
@@ -83,13 +76,12 @@ class Records:
         message: str | Callable[[], str],
         *,
         attempts: int = ATTEMPTS,
-        also: Callable[[Snapshot], Sequence[RefUpdate]] | None = None,
     ) -> Snapshot:
         """Write what `change` returns for the newest tree; call it again if somebody else wrote first.
 
-        `change` returns {path: content}, None as content deletes, and None or {} is nothing to do. `also`
-        names refs that move in the same push, all or none. A callable `message` is asked after `change`.
-        Returns the tree that holds the change. Raises `UserError` if it cannot be written.
+        `change` returns {path: content}, None as content deletes, and None or {} is nothing to do. A callable
+        `message` is asked after `change`. Returns the tree that holds the change. Raises `UserError` if it cannot
+        be written.
 
         The first attempt builds on what was last seen and asks nobody before it pushes: that goes through
         only if nobody else wrote since. "Nothing to do" is believed of the newest tree alone.
@@ -98,7 +90,7 @@ class Records:
             attempt = troubles = 0
             while attempt < attempts:
                 try:
-                    done = self._try(change, message, also)
+                    done = self._try(change, message)
                 except Damaged as error:
                     troubles += 1
                     self._fix(error, troubles)
@@ -134,13 +126,6 @@ class Records:
                 f" see `git fsck` in {self.git.common_dir}"
             )
 
-    def _note(self, notes: Sequence[str]) -> None:
-        if self._on_note is None:
-            self._notes += notes
-            return
-        for note in dict.fromkeys(notes):
-            self._on_note(note)
-
     def take_notes(self) -> tuple[str, ...]:
         """Return what has been repaired since this was last asked, as sentences for the human."""
         notes, self._notes = tuple(dict.fromkeys(self._notes)), []
@@ -166,15 +151,14 @@ class Records:
             return
         kept = f"refs/nocturne/lost/{self.ref.rpartition('/')[2]}-{copy[:12]}"
         self.git.store.move({kept: (None, copy), ours: (copy, None)}, "nocturne: kept")
-        self._note(
-            [f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"]
+        self._notes.append(
+            f"the remote no longer has {self.ref}: starting a new one; the last copy is kept as {kept}"
         )
 
     def _try(
         self,
         change: Callable[[Snapshot], Files | None],
         message: str | Callable[[], str],
-        also: Callable[[Snapshot], Sequence[RefUpdate]] | None,
     ) -> Snapshot | None:
         """Make one attempt; None if somebody else was first.
 
@@ -193,8 +177,7 @@ class Records:
                 return now
         text = message if isinstance(message, str) else message()
         commit = self.git.commit_files(now.commit, files, text, datetime.now(timezone.utc))
-        updates = [RefUpdate(self.ref, commit, now.commit), *(also(now) if also else ())]
-        result = self.git.push(self.remote, updates)
+        result = self.git.push(self.remote, [RefUpdate(self.ref, commit, now.commit)])
         if result.pushed:
             self._was_here = True
             self._tidy(commit)

@@ -70,7 +70,7 @@ def _tell(context: Context, asked: Asked) -> None:
 
 
 def _write(context: Context, campaign: Campaign | None, asked: Asked) -> tuple[int, str]:
-    """Return number and address of the issue, once it says what is asked."""
+    """Have the issue say what is asked; return its number and address."""
     body = issue_body(
         campaign,
         asked,
@@ -80,13 +80,12 @@ def _write(context: Context, campaign: Campaign | None, asked: Asked) -> tuple[i
         on_github=context.remote.kind == "github",
         job=_job(),
     )
-    issue = context.forge.upsert_issue(
+    return context.forge.upsert_issue(
         issue_key(context.name),
         title=issue_title(context.name, asked.reason),
         body=markdown.write(body),
         labels=(LABEL_NEEDS_HUMAN,),
     )
-    return issue.number, issue.url
 
 
 def _job() -> str | None:

@@ -98,7 +98,7 @@ def ensure_commit(context: Context, experiment: Experiment) -> None:
     if context.git.resolve(experiment.candidate.commit) is not None:
         return
     if experiment.pull is not None:
-        context.forge.fetch_pulls([experiment.pull.pull])
+        context.forge.fetch_pulls([experiment.pull])
     # A revision may not have been pushed yet, and the pull request show the round before it.
     unseen = experiment.pull is None or experiment.candidate.revision == experiment.revisions > 0
     if unseen and not experiment.carried_over and context.git.resolve(experiment.candidate.commit) is None:

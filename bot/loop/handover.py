@@ -17,6 +17,7 @@ from typing import Any
 
 from bot.base.text import clean, one_line
 from bot.errors import UserError
+from bot.forge import NotFound, PullState
 from bot.forge.local import LocalForge
 from bot.git import RefUpdate
 from bot.git.command import git_output
@@ -33,6 +34,14 @@ from bot.rules.schedule import run_id, seed_of
 VERSION = 1
 LARGEST = 1 << 20  # bytes that are read
 MOST = 100_000  # bytes that are written: what a job hands on passes through one environment variable
+
+
+class _Copy(LocalForge):
+    """The forge of a private copy: what people do with pull requests is not seen there."""
+
+    def pull_state(self, number: int, *, head: str, base: str) -> PullState:
+        """See `Forge.pull_state`."""
+        raise NotFound(f"a copy of the ledger has no pull request {number}")
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def private_copy(context: Context, experiment: int) -> Iterator[Context]:
             context,
             remote=Remote(str(path), "git"),
             ledger=Ledger(store, context.holder, context.display.note),
-            forge=LocalForge(context.git, str(path)),
+            forge=_Copy(context.git, str(path)),
             notifier=None,  # what is told is written down on the real ledger
         )
 

@@ -10,7 +10,7 @@ from bot.loop.asking import ask_for_reader
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
 from bot.loop.ideas import tell_outcome
-from bot.loop.pulls import body_of, hear_reviews, heed, on_github, pushed_words, state_verdict
+from bot.loop.pulls import body_of, comment, hear_reviews, heed, on_github, pushed_words, state_verdict
 from bot.loop.settings import limits
 from bot.rules.campaign import Campaign
 from bot.rules.events import (
@@ -26,8 +26,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.human import refusal, unread, waits
 from bot.tell.document import paragraph
 from bot.tell.numbers import count
-from bot.tell.views.status import COMMENT, closing_comment, held_comment
-from bot.tell.writers import markdown
+from bot.tell.views.status import closing_comment, held_comment
 
 
 def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
@@ -76,10 +75,7 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     debt = len(unread(campaign))
     ensure_commit(context, experiment)
     state_verdict(context, campaign, experiment)
-    if experiment.pull is not None:
-        on_github = context.remote.kind == "github"
-        said = markdown.write(held_comment(campaign, experiment, debt, on_github=on_github))
-        context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
+    comment(context, experiment, held_comment(campaign, experiment, debt, on_github=on_github(context)))
     subject = f"experiment:{experiment.number}"
     over = stamp(now() - timedelta(seconds=1))
     turn = campaign.lease_turns.get(subject, 0) + 1
@@ -116,20 +112,19 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
 def _close_pull(
     context: Context, campaign: Campaign, experiment: Experiment, opened: PullOpened, verdict: Verdict
 ) -> None:
-    pull = opened.pull
     context.forge.edit_pull(
-        pull,
+        opened.pull,
         body=body_of(context, campaign, experiment),
         labels=(LABEL_ALL, LABELS[verdict]),
         close=experiment.landed is None,
     )
     foreign = context.forge.delete_branch(opened.branch, ours=experiment.commits)
-    comment = closing_comment(campaign, experiment, on_github=on_github(context))
+    said = closing_comment(campaign, experiment, on_github=on_github(context))
     if foreign is not None:
         kept = pushed_words(opened.branch, foreign)
         context.display.note(f"experiment {experiment.number}: {kept}")
-        comment += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
-    context.forge.upsert_comment(pull, COMMENT, markdown.write(comment), at=experiment.comment)
+        said += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
+    comment(context, experiment, said)
 
 
 def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> Done:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.errors import UserError
-from bot.forge import PullRequest
+from bot.forge import PullRequest, PullState
 from bot.forge.labels import LABEL_ALL, LABEL_PROMOTION
 from bot.git.merging import trees_between
 from bot.git.own_branch import move_own_branch
@@ -125,11 +125,11 @@ def _bring_up(context: Context, campaign: Campaign, *, asked: bool) -> Promoted:
     if not shown.changes:
         return _nothing(context, known)
     if known is not None and known.state == "open":
-        pull, known = _update(context, known, shown)
-        if pull is None or pull.state == "open":
-            did: Did = "unchanged" if pull is None else "updated"
+        state, known = _update(context, known, shown)
+        if state is None or state == "open":
+            did: Did = "unchanged" if state is None else "updated"
             return Promoted(did, f"promotion {known.url}: {did}", known.pull, known.url)
-        known = _ended(context, known, pull.state)
+        known = _ended(context, known, state)
     if not asked and (known is not None and known.state == "closed"):
         return Promoted(
             "nothing", f"{known.url} was closed: `nocturne promote` opens another", None, known.url
@@ -161,7 +161,8 @@ def _see_end(context: Context, campaign: Campaign, base: str) -> Promotion | Non
     known = campaign.promotion
     if known is None or known.state != "open" or base == known.base:
         return known
-    state = context.forge.get_pull(known.pull).state
+    head = known.head or campaign.incumbent
+    state = context.forge.pull_state(known.pull, head=head, base=context.base)
     # Where the bot merges too, it may have been cut short before it wrote that down: nobody need have read it.
     return known if state == "open" else _ended(context, known, state, by=context.config.promotion.merge)
 
@@ -181,8 +182,10 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     since = _since(context, campaign, base, lacking)
     figures = figures_of(context, campaign)
     told = promotion_figures(campaign, figures, since, lacking)
-    diff = context.git.diff(_from(context, campaign, base, since), campaign.incumbent)
-    title, files = promotion_title(figures, told), files_of(diff)
+    title = promotion_title(figures, told)
+    if not context.forge.shows:
+        return _Shown(title, "", campaign.incumbent, base, len(told.changes))
+    files = files_of(context.git.diff(_from(context, campaign, base, since), campaign.incumbent))
 
     def explaining(changes: int) -> Document:
         return promotion_body(
@@ -215,7 +218,7 @@ def _since(context: Context, campaign: Campaign, base: str, lacking: dict[str, s
 def _nothing(context: Context, known: Promotion | None) -> Promoted:
     """End an open promotion whose gains are all in the base branch, or were taken out again."""
     if known is not None and known.state == "open":
-        context.forge.close_pull(known.pull)
+        context.forge.edit_pull(known.pull, close=True)
         _ended(context, known, "empty")
     text = f"nothing to promote: {context.base} has all that was confirmed, or nothing was"
     return Promoted("nothing", text)
@@ -227,6 +230,7 @@ def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
         base=context.base,
         title=shown.title,
         body=shown.body,
+        number=last.pull + 1 if last else 1,
         after=last.pull if last else 0,
     )
     opened = PromotionOpened(pull.number, pull.url)
@@ -242,8 +246,8 @@ def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
 
 def _update(
     context: Context, known: Promotion, shown: _Shown, seen: PullRequest | None = None
-) -> tuple[PullRequest | None, Promotion]:
-    """Put text, and the first time labels, on the pull request; None if it says all that already.
+) -> tuple[PullState | None, Promotion]:
+    """Put text, and the first time labels, on the pull request; return its state, None if it says all that already.
 
     `seen` is the pull request as it was opened just now.
     """
@@ -252,15 +256,15 @@ def _update(
             _write_shown(context, known, shown)
         return None, known
     said = seen is not None and (seen.title, seen.body) == (shown.title, shown.body)
-    pull = context.forge.edit_pull(
+    state = context.forge.edit_pull(
         known.pull,
         title=None if said else shown.title,
         body=None if said else shown.body,
         labels=LABELS if known.turn == 0 else None,
     )
-    if pull.state != "open":
-        return pull, known
-    return pull, _write_shown(context, known, shown)
+    if state != "open":
+        return state, known
+    return state, _write_shown(context, known, shown)
 
 
 def _write_shown(context: Context, known: Promotion, shown: _Shown) -> Promotion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.base.text import one_line
 from bot.errors import UserError
-from bot.forge import NotFound, PullRequest
+from bot.forge import NotFound, PullState
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
 from bot.loop.settings import rule_of
@@ -13,9 +13,10 @@ from bot.rules.commands import ExperimentCommand, Gesture, meant_by
 from bot.rules.events import CommandGiven, ExperimentRead, PullOpened
 from bot.rules.experiment import Experiment
 from bot.rules.human import BY_HAND, unread
+from bot.tell.document import Document
 from bot.tell.views.campaign import report_of
 from bot.tell.views.experiment import pull_body, pull_title
-from bot.tell.views.status import Stated, score_status, train_status
+from bot.tell.views.status import COMMENT, Stated, verdict_statuses
 from bot.tell.writers import markdown
 
 LOOK_EVERY = 3  # experiments, while something is held: a look is a request or two
@@ -29,7 +30,7 @@ def publish(context: Context, campaign: Campaign, experiment: Experiment) -> Don
     context.forge.replace_branch(branch, experiment.candidate.commit)
     pull = context.forge.open_pull(
         head=branch, base=context.branch, title=pull_title(experiment),
-        body=body_of(context, campaign, experiment),
+        body=body_of(context, campaign, experiment), number=experiment.number,
         is_new=experiment.claimed_by == context.holder,  # nobody else has had it in hand
     )  # fmt: skip
     return Done([PullOpened(experiment.number, pull.number, branch, pull.url)])
@@ -42,33 +43,31 @@ def renew(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     branch, commit = experiment.pull.branch, experiment.candidate.commit
     foreign = context.forge.replace_branch(branch, commit, ours=experiment.commits)
     body = body_of(context, campaign, experiment)
-    pull = context.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
-    if foreign is not None or pull.state == "closed":
-        heed_pull(context, experiment, pull)
+    state = context.forge.edit_pull(experiment.pull.pull, title=pull_title(experiment), body=body)
+    if foreign is not None or state == "closed":
+        _heed(context, experiment, state)
 
 
 def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Say the verdict on the commit under test: statuses and report.
+    """Say the verdict on the commit under test, if people read it there: statuses and report.
 
     A campaign's branch may be protected and require them, so they stand before the commit lands there.
     """
-    decision = experiment.decision
-    assert experiment.candidate is not None and decision is not None
+    if not context.forge.shows:
+        return
+    assert experiment.candidate is not None
     sha = experiment.candidate.commit
-    trained = bool(campaign.runs_of(sha)) and not experiment.drawn
-    if (
-        decision.verdict != "rejected"
-        or trained
-        or (experiment.review is not None and experiment.review.approved)
-    ):
-        state(context, sha, "train", train_status(campaign, experiment, decision))
-        state(context, sha, "score", score_status(campaign, decision))
+    for what, stated in verdict_statuses(campaign, experiment).items():
+        state(context, sha, what, stated)
     report = report_of(campaign, experiment, rule_of(context.config))
     context.forge.put_report(sha, report, is_new=experiment.decided_by == context.holder)
 
 
 def body_of(context: Context, campaign: Campaign, experiment: Experiment) -> str:
+    """Return the text of the experiment's pull request; nothing if nobody reads it there."""
     assert experiment.candidate is not None
+    if not context.forge.shows:
+        return ""
     diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
     rule = rule_of(context.config)
     return markdown.write(pull_body(campaign, experiment, diff, rule=rule, on_github=on_github(context)))
@@ -77,6 +76,14 @@ def body_of(context: Context, campaign: Campaign, experiment: Experiment) -> str
 def state(context: Context, sha: str, what: str, stated: Stated) -> None:
     state, description = stated
     context.forge.set_status(sha=sha, context=f"nocturne/{what}", state=state, description=description)
+
+
+def comment(context: Context, experiment: Experiment, document: Document) -> int | None:
+    """Let the one comment on the pull request say this, if people read it there; return its number if it has one."""
+    if experiment.pull is None or not context.forge.shows:
+        return None
+    said = markdown.write(document)
+    return context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
 
 
 def on_github(context: Context) -> bool:
@@ -89,15 +96,16 @@ def heed(context: Context, experiment: Experiment) -> bool:
     if experiment.pull is None:
         return False
     try:
-        pull = context.forge.get_pull(experiment.pull.pull)
+        head = experiment.commits[-1]
+        state = context.forge.pull_state(experiment.pull.pull, head=head, base=context.branch)
     except NotFound:  # a private copy of the ledger has no pull requests
         return False
-    return heed_pull(context, experiment, pull)
+    return _heed(context, experiment, state)
 
 
-def heed_pull(context: Context, experiment: Experiment, pull: PullRequest) -> bool:
-    """As `heed`, of a pull request that was seen just now."""
-    seen = _seen(context, experiment, pull)
+def _heed(context: Context, experiment: Experiment, state: PullState) -> bool:
+    """As `heed`, of a pull request whose state was seen just now."""
+    seen = _seen(context, experiment, state)
     if seen is None:
         return False
     gesture, why = seen
@@ -108,7 +116,7 @@ def heed_pull(context: Context, experiment: Experiment, pull: PullRequest) -> bo
 def _write_down(context: Context, experiment: Experiment, command: ExperimentCommand, why: str) -> None:
     """Write down what a human's gesture means, once for each round."""
     assert experiment.pull is not None
-    source = f"{BY_HAND}{experiment.pull.pull}:{experiment.round}"
+    source = f"{BY_HAND}{experiment.pull.branch}:{experiment.round}"
     context.display.note(f"experiment {experiment.number} ends: {why}")
 
     def make(campaign: Campaign) -> list[CommandGiven]:
@@ -124,16 +132,16 @@ def pushed_words(branch: str, head: str) -> str:
     return f"a commit that is not Nocturne's, {head[:12]}, was pushed onto {branch}, which is kept"
 
 
-def _seen(context: Context, experiment: Experiment, pull: PullRequest) -> tuple[Gesture, str] | None:
+def _seen(context: Context, experiment: Experiment, state: PullState) -> tuple[Gesture, str] | None:
     """Return what a human did to the pull request, and words that say it; None if nobody did anything."""
     assert experiment.pull is not None
-    if pull.state == "merged":
+    if state == "merged":
         return None  # its commit is in the campaign's branch: that is met where the branch is looked at
     head = context.forge.branch_head(experiment.pull.branch)
     foreign = head is not None and head not in experiment.commits
     kept = f"; {pushed_words(experiment.pull.branch, head)}" if foreign and head is not None else ""
-    if pull.state == "closed":
-        closer = one_line(context.forge.closer(pull.number) or "a human", 60)
+    if state == "closed":
+        closer = one_line(context.forge.closer(experiment.pull.pull) or "a human", 60)
         return "close", f"closed by {closer}{kept}"
     if head is None:
         return "delete_branch", f"its branch {experiment.pull.branch} was deleted"

@@ -41,7 +41,7 @@ def figures_of(
 
 def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
     lacking = [
-        e.pull.pull
+        e.pull
         for e in campaign.experiments.values()
         if e.pull is not None and e.candidate is not None and context.git.resolve(e.candidate.commit) is None
     ]

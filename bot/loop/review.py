@@ -14,7 +14,7 @@ from bot.loop.commits import editable_files, ensure_commit, objections
 from bot.loop.context import Context, Done
 from bot.loop.ideas import tries_of_its_idea
 from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
-from bot.loop.pulls import on_github, renew, state
+from bot.loop.pulls import comment, on_github, renew, state
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
@@ -23,8 +23,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change, Opinion
 from bot.rules.rejections import is_drawn
 from bot.tell.views.review import review_of
-from bot.tell.views.status import COMMENT, begun_comment, review_status, scope_status
-from bot.tell.writers import markdown
+from bot.tell.views.status import begun_comment, review_status, scope_status
 
 MAX_REVISIONS = 1
 _REMARKS = 10
@@ -49,13 +48,11 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     state(context, candidate.commit, "scope", scope_status(outside))
     state(context, candidate.commit, "review", review_status(reviewed, opinion))
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
-        comment = begun_comment(
+        said = begun_comment(
             experiment, rule_of(context.config), reviewed, opinion, on_github=on_github(context)
         )
-        said = markdown.write(comment)
-        at = context.forge.upsert_comment(experiment.pull.pull, COMMENT, said, at=experiment.comment)
-        reviewed = replace(reviewed, comment=at)
-    if opinion is not None:
+        reviewed = replace(reviewed, comment=comment(context, experiment, said))
+    if opinion is not None and context.forge.shows:
         _remark(context, experiment, reviewed, opinion)
     events: list[Event] = [*wished, reviewed]
     if not reviewed.approved and not reviewed.revise:
@@ -144,8 +141,8 @@ def reviewed_event(
     said = () if approved else (one_line(clean(opinion.reason), _REASON), *map(remark_text, remarks))
     revise = opinion.answer == "revise" and _may_revise(experiment)
     return Reviewed(
-        number, round, approved, said, fingerprint,
-        reviewer=opinion.reviewer, revise=revise, remarks=remarks,
+        number, round, approved, said, fingerprint, reviewer=opinion.reviewer, revise=revise, remarks=remarks,
+        word=one_line(clean(opinion.reason), _REASON) if approved else "",
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ class Experiment:
     candidate: ev.CandidateBuilt | None = None
     pull: ev.PullOpened | None = None
     review: ev.Reviewed | None = None
+    reviews: tuple[ev.Reviewed, ...] = ()
+    """All rounds', the last one's included."""
     comment: int | None = None
     """The number of the comment on its pull request, if that has one."""
     decision: ev.ExperimentDecided | None = None

@@ -126,8 +126,9 @@ def is_due(campaign: Campaign, experiment: Experiment) -> bool:
 
 def ended_by_hand(campaign: Campaign, experiment: Experiment) -> bool:
     """Whether a human closed its pull request, deleted its branch or pushed onto it: that holds until it is merged."""
-    return experiment.pull is not None and any(
-        source.startswith(f"{BY_HAND}{experiment.pull.pull}:") for source in campaign.said
+    return any(
+        source.startswith(BY_HAND) and given.experiment == experiment.number
+        for source, given in campaign.said.items()
     )
 
 

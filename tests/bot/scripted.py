@@ -89,7 +89,7 @@ def win(
     commit = context.git.commit_files(parent, {"train.py": new}, said, WHEN)
     branch = context.experiment_branch(number)
     context.forge.replace_branch(branch, commit)
-    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said)
+    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said, number=number)
     measured = [_run(parent, None, place, score + 0.1) for place in (1, 2) if not campaign.runs_of(parent)]
     context.ledger.append(
         lambda _: [

@@ -23,6 +23,7 @@ from bot.base.text import Clean
 from bot.forge import PullRequest
 from bot.loop.context import open_context
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne, status
 from tests.slack.rules import check_blocks, too_long
 from tests.slack.server import Slack, serve
@@ -59,10 +60,11 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("told")
     config = f"slack: {{channel: {CHANNEL}, every_minutes: 0}}\nstop: {{experiments: {request.param}}}\n"
     top = make_repository(folder / "repo", config=CONFIG + config)
-    with serve() as slack:
+    with serve() as slack, pytest.MonkeyPatch.context() as patch:
         slack.channel(CHANNEL)
         slack.strict_pace = request.param > 30
         environ = {"SLACK_BOT_TOKEN": slack.token(), "SLACK_API_URL": slack.api_url}
+        noting(patch)
         nocturne(top, "run", env=environ, timeout=900)
         nocturne(top, "morning", env=environ)
         context = open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
@@ -76,9 +78,11 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             slack=slack,
             page=(folder / "page.html").read_text(),
             dashboard=git(top, "show", "nocturne/ledger:main/README.md"),
-            promotion=context.forge.get_pull(campaign.promotion.pull),
+            promotion=readable(context.forge).get_pull(campaign.promotion.pull),
             pulls={
-                e.number: context.forge.get_pull(e.pull.pull) for e in campaign.experiments.values() if e.pull
+                e.number: readable(context.forge).get_pull(e.pull.pull)
+                for e in campaign.experiments.values()
+                if e.pull
             },
             status=status(top),
         )

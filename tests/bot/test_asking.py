@@ -38,11 +38,14 @@ from bot.rules.schedule import Begin
 from bot.rules.stopping import is_fixed
 from bot.tell.display import PlainDisplay
 from tests.bot.campaigns import HOSTILE
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository, nocturne
 from tests.bot.telling import issue_body
 from tests.github.faults import Fault
 from tests.github.records import Issue
 from tests.github.server import GitHub, Repository, serve
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 AT = "2026-03-08T21:00:00.000+00:00"
 PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues"), "write")
@@ -117,7 +120,7 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
     (asked,), (opened,) = told(folder, "human_asked"), told(folder, "human_told")
     assert asked["reason"] == "crashes" and asked["detail"].startswith("2 experiments crashed in a row")
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-    issue = context.forge.get_issue(opened["issue"])
+    issue = readable(context.forge).get_issue(opened["issue"])
     assert (issue.state, issue.labels) == ("open", ("nocturne:needs-human",))
     for part in (
         "2 experiments crashed in a row",
@@ -128,9 +131,9 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
         assert part in issue.body, part
     nocturne(folder, "resume")
     nocturne(folder, "run", "-n", "1")
-    issue = context.forge.get_issue(issue.number)
+    issue = readable(context.forge).get_issue(issue.number)
     assert (issue.state, issue.reason) == ("closed", "completed")
-    (said,) = context.forge.comments(issue.number)
+    (said,) = readable(context.forge).comments(issue.number)
     assert "**Fixed.** The loop goes on: " in said.body and len(told(folder, "human_answered")) == 1
     assert "crashes" in nocturne(folder, "run").stdout  # a new streak is a new issue
     assert [event["number"] for event in told(folder, "human_asked")] == [1, 2]
@@ -142,7 +145,7 @@ def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     assert "baseline" in nocturne(folder, "run").stdout
     (opened,) = told(folder, "human_told")
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
-    body = context.forge.get_issue(opened["issue"]).body
+    body = readable(context.forge).get_issue(opened["issue"]).body
     assert body.count("- run ") == 2 and "fix the task on the campaign's branch `nocturne/main`" in body
     assert "@octocat" not in body
 

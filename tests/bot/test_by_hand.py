@@ -13,6 +13,7 @@ from bot.loop.start import ensure_started
 from bot.rules import events as ev
 from bot.rules.experiment import Experiment
 from tests.bot.campaigns import NOW
+from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import make_repository
 from tests.bot.scripted import Loop, win
 from tests.bot.test_promotion import Home, embedded, on_github
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.long  # a real remote and a GitHub on loopback for each
 @pytest.fixture(params=["embedded", "github"])
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     if request.param == "embedded":
+        noting(monkeypatch)
         yield embedded(tmp_path)
     else:
         with on_github(tmp_path, monkeypatch) as made:
@@ -41,7 +43,7 @@ def close(home: Home, number: int) -> str:
     """Close as a human does; return what is said of it."""
     pull = opened(home, number).pull
     if home.github is None:
-        home.again().context.forge.close_pull(pull)
+        home.again().context.forge.edit_pull(pull, close=True)
         return "closed by a human"
     human = home.again_as(home.github.token("alice", kind="pat"))
     human.request("PATCH", f"/pulls/{pull}", {"state": "closed"})
@@ -76,8 +78,10 @@ def ended(home: Home, number: int) -> Experiment:
     forge = home.again().context.forge
     assert experiment.landed is None and campaign.incumbent == before == forge.branch_head("nocturne/main")
     assert experiment.verdict == "rejected" and experiment.finished_at is not None
-    assert forge.get_pull(opened(home, number).pull).state == "closed"
-    assert not any("**Merged**" in comment.body for comment in forge.comments(opened(home, number).pull))
+    assert readable(forge).get_pull(opened(home, number).pull).state == "closed"
+    assert not any(
+        "**Merged**" in comment.body for comment in readable(forge).comments(opened(home, number).pull)
+    )
     return experiment
 
 
@@ -86,7 +90,9 @@ def test_closed_while_it_waits_to_land(home: Home) -> None:
     said = close(home, 1)
     experiment = ended(home, 1)
     assert experiment.decision is not None and experiment.decision.reason == said
-    (comment,) = [c.body for c in home.again().context.forge.comments(opened(home, 1).pull) if said in c.body]
+    (comment,) = [
+        c.body for c in readable(home.again().context.forge).comments(opened(home, 1).pull) if said in c.body
+    ]
     assert "rejected" in comment
     assert home.again().context.forge.branch_head(opened(home, 1).branch) is None
 
@@ -116,7 +122,7 @@ def test_a_commit_of_a_human_is_kept(home: Home, also_closed: bool) -> None:
     assert decision is not None and mine[:12] in decision.reason and "is kept" in decision.reason
     forge = home.again().context.forge
     assert forge.branch_head(opened(home, 1).branch) == mine
-    assert any(mine[:12] in comment.body for comment in forge.comments(opened(home, 1).pull))
+    assert any(mine[:12] in comment.body for comment in readable(forge).comments(opened(home, 1).pull))
 
 
 def test_a_carried_round_throws_no_commit_away(home: Home) -> None:
@@ -140,7 +146,30 @@ def test_one_that_waits_for_a_reader_is_looked_at(home: Home) -> None:
     ended(home, 2)
 
 
+@pytest.mark.parametrize("deed", ["delete", "push"])
+def test_on_a_local_remote_that_nobody_reads(tmp_path: Path, deed: str) -> None:
+    loop = embedded(tmp_path).loop
+    stand_by(loop, 1, "LEARNING_RATE", "0.004")
+    context, branch = loop.context, "nocturne/exp/main/1"
+    head = context.forge.branch_head(branch) or ""
+    if deed == "delete":
+        context.forge.delete_branch(branch)
+    else:
+        mine = context.git.commit_files(head, {"train.py": b"MINE = 1\n"}, "By hand", NOW)
+        context.forge.push_branch(branch, mine)
+    again = Loop(loop.top, [])
+    reconcile(again.context)
+    assert work_on(again.context, 1)
+    again.context.ledger.flush()
+    experiment = again.campaign.experiments[1]
+    assert experiment.landed is None and experiment.verdict == "rejected" and experiment.decision is not None
+    said = "was deleted" if deed == "delete" else f"{mine[:12]}, was pushed onto {branch}, which is kept"
+    assert said in experiment.decision.reason
+    assert context.forge.branch_head(branch) == (None if deed == "delete" else mine)
+
+
 @pytest.mark.parametrize("deed", ["close", "push"])
+@pytest.mark.usefixtures("people_read")
 def test_while_it_trains(tmp_path: Path, deed: str) -> None:
     home = embedded(tmp_path)
     loop = Loop(home.top, [{"LEARNING_RATE": "0.004", "BATCH_SIZE": "16"}])

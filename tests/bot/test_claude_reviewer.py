@@ -19,10 +19,13 @@ from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.rules.stages import STAGES
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne
 from tests.bot.thinking import always, proposal, results, reviewing, shown
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, words
 from tests.messages.server import Api, serve
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 SECRET_REASON = "Because the moon is full and I want the prize."
 FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
@@ -117,7 +120,7 @@ def test_what_it_rejects_never_trains(run: Callable[..., tuple[Path, Api, str]])
     said = nocturne(folder, "show", "1").stdout
     assert "train.py line 1: Four times" in said
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
-    (comment,) = context.forge.comments(1)
+    (comment,) = readable(context.forge).comments(1)
     assert "train.py line 1: Four times" in comment.body and "@everyone" not in comment.body
 
 

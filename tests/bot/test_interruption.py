@@ -26,9 +26,9 @@ PACE = {"TASK_SECONDS": "0.05"}
 
 
 def pulls(folder: Path, remote: Path | None = None) -> int:
-    """Count the pull requests that the forge has, whatever the ledger says."""
+    """Count the experiments whose commits the forge keeps, whatever the ledger says."""
     home = remote or folder / ".git/nocturne/forge.git"
-    names = git(home, "for-each-ref", "--format=%(refname)", "refs/nocturne/pull")
+    names = git(home, "for-each-ref", "--format=%(refname)", "refs/nocturne/kept")
     return len(names.splitlines())
 
 
@@ -65,7 +65,7 @@ def check_same_campaign(calm: Path, rough: Path, *, kills: int, longest: float, 
     killed = kill_until_done(rough, kills, seed, longest=longest)
     assert outcome(rough) == outcome(calm)
     assert_nothing_lost_or_doubled(rough)
-    assert pulls(rough) == pulls(calm) == status(calm)["experiments"]["total"] + promotions(calm)
+    assert pulls(rough) == pulls(calm) == status(calm)["experiments"]["total"]
     assert promotions(rough) == promotions(calm)
     assert git(rough, "rev-parse", "nocturne/main^{tree}") == git(calm, "rev-parse", "nocturne/main^{tree}")
     log = [git(folder, "log", "--format=%s", "main..nocturne/main") for folder in (calm, rough)]
@@ -136,7 +136,7 @@ def test_two_loops_on_one_campaign_lose_and_double_nothing(tmp_path: Path) -> No
     landed = [event for event in recorded if event["kind"] == "experiment_landed"]
     chain = git(folder, "rev-list", "--reverse", "main..nocturne/main").split()
     assert chain == [event["commit"] for event in landed]
-    assert pulls(folder) == 8 + promotions(folder)
+    assert pulls(folder) == 8
     assert status(folder)["experiments"]["open"] == 0
 
 
@@ -188,7 +188,7 @@ def test_death_right_after_or_before_every_push_repeats_nothing(
     (tmp_path / "origin.git" / "pushes-left").unlink()
     assert outcome(rough) == outcome(calm)
     assert_nothing_lost_or_doubled(rough)
-    assert pulls(rough, tmp_path / "origin.git") == 2 + promotions(calm)
+    assert pulls(rough, tmp_path / "origin.git") == 2
     for number in ("1", "2"):
         said = nocturne(rough, "show", number).stdout
         assert said.count("comment (status)") == 1

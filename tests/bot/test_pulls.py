@@ -18,6 +18,7 @@ from bot.forge import DESCRIPTION_LIMIT, Forge
 from bot.forge.labels import LABELS
 from bot.loop.context import Context, open_context
 from bot.loop.runner import Until, reconcile, run_loop
+from bot.loop.settings import rule_of
 from bot.loop.start import ensure_started
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
@@ -25,15 +26,18 @@ from bot.rules.decision import Rule
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
+from bot.tell.document import Code, Heading, Table, Words
 from bot.tell.views.change import FileLines, files_of
+from bot.tell.views.pull import pull_request
 from bot.tell.views.runs import ROWS
 from bot.tell.views.status import score_status
 from tests.bot.campaigns import Night, commit_of, night_of
+from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository
 from tests.bot.telling import closing_comment, curve_text, pull_body
 
 EFFECTS = {
-    "open_pull", "edit_pull", "close_pull", "set_status", "put_report", "upsert_comment", "push_branch",
+    "open_pull", "edit_pull", "set_status", "put_report", "upsert_comment", "push_branch",
     "replace_branch", "delete_branch", "land",
 }  # fmt: skip
 MOST_EFFECTS = 14
@@ -41,6 +45,8 @@ MOST_EFFECTS = 14
 
 class Counted:
     """A forge that passes every call on and counts those that change something."""
+
+    shows = True
 
     def __init__(self, forge: Forge) -> None:
         self._forge = forge
@@ -89,7 +95,7 @@ class Played:
     def body(self, number: int) -> str:
         experiment = self.campaign.experiments[number]
         assert experiment.pull is not None
-        return self.context.forge.get_pull(experiment.pull.pull).body
+        return readable(self.context.forge).get_pull(experiment.pull.pull).body
 
 
 MERGED, WORSE, CRASHED, REFUSED = 1, 2, 3, 4
@@ -111,7 +117,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             faster + "# only words\n",
         ]
     )
-    opened = open_context(folder, None, PlainDisplay(io.StringIO()), {}, script)
+    with pytest.MonkeyPatch.context() as patch:
+        noting(patch)
+        opened = open_context(folder, None, PlainDisplay(io.StringIO()), {}, script)
     ensure_started(opened)
     reconcile(opened)  # the campaign's branch is no experiment's cost
     effects = {}
@@ -130,20 +138,47 @@ def test_an_experiment_costs_few_calls_of_the_forge(played: Played, number: int)
     assert 8 <= sum(made.values()) <= MOST_EFFECTS
     assert made["open_pull"] == made["edit_pull"] == made["delete_branch"] == 1
     assert made["upsert_comment"] <= 2 and made["set_status"] <= 6
-    assert (made["land"], made["put_report"], made["close_pull"]) == (number == MERGED, 1, 0)
+    assert (made["land"], made["put_report"]) == (number == MERGED, 1)
+
+
+@pytest.mark.parametrize("number", VERDICTS)
+def test_the_ledger_says_all_that_was_told_of_a_finished_pull_request(played: Played, number: int) -> None:
+    """So that a forge on which nobody reads need not keep it."""
+    experiment, forge = played.campaign.experiments[number], readable(played.context.forge)
+    assert experiment.pull and experiment.candidate
+    shown = pull_request(
+        played.campaign, experiment, "", into="nocturne/main", rule=rule_of(played.context.config), on_github=False
+    )  # fmt: skip
+    head, rows, _, comment, *reviews = shown
+    assert isinstance(rows, Table) and isinstance(comment, Code) and isinstance(head, Heading)
+    told = {plain_of(name): plain_of(said) for name, said in rows.rows}
+    pull = forge.get_pull(experiment.pull.pull)
+    assert told.pop("state") == pull.state and told.pop("branch") == f"{pull.head} into {pull.base}"
+    assert told.pop("labels") == ", ".join(forge.labels(pull.number))
+    assert told == {
+        f"status {s.context}": f"{s.state}, {s.description}" for s in forge.statuses(pull.head_sha)
+    }
+    (written,) = forge.comments(pull.number)
+    assert comment.text == written.body and reviews == [] == forge.reviews(pull.number)
+
+
+def plain_of(line: Sequence[Words]) -> str:
+    return "".join(words.text for words in line)
 
 
 @pytest.mark.parametrize("number", VERDICTS)
 def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) -> None:
     experiment = played.campaign.experiments[number]
     assert experiment.pull and experiment.candidate and experiment.decision
-    pull = played.context.forge.get_pull(experiment.pull.pull)
+    pull = readable(played.context.forge).get_pull(experiment.pull.pull)
     assert pull.title.replace("\u200d", "") == experiment.title
     assert pull.state == ("merged" if number == MERGED else "closed")
-    assert pull.labels == ("nocturne", LABELS[VERDICTS[number]])
-    (comment,) = played.context.forge.comments(pull.number)
+    assert readable(played.context.forge).labels(pull.number) == ["nocturne", LABELS[VERDICTS[number]]]
+    (comment,) = readable(played.context.forge).comments(pull.number)
     assert comment.key == "status" and experiment.candidate is not None
-    states = {s.context: s.state for s in played.context.forge.statuses(experiment.candidate.commit)}
+    states = {
+        s.context: s.state for s in readable(played.context.forge).statuses(experiment.candidate.commit)
+    }
     good, bad = "success", "failure"
     assert [states.get(f"nocturne/{what}") for what in ("scope", "review", "train", "score")] == {
         MERGED: [good, good, good, good],

@@ -22,11 +22,14 @@ from bot.loop.judge import sent_back
 from bot.loop.runner import Until, run_loop
 from bot.rules.stopping import Stop
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 from tests.bot.test_revising import APPROVE, REJECT, REVISE, Checker, Killed, Maker, _ends_in
 from tests.bot.thinking import approving, proposal, results, reviewing, shown
 from tests.messages.minds import Mind, Said, use
 from tests.messages.server import Api, serve
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 CLAUDE = f"{CONFIG}stop: {{experiments: 1}}\nproposer: claude\n"
 TOO_LARGE = TRAIN.replace("BATCH_SIZE = 64", "BATCH_SIZE = 1024")
@@ -113,10 +116,10 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     said = nocturne(folder, "show", "1").stdout
     assert "Experiment 1: A small batch instead" in said
     assert f"repaired: 1 time, after a crash ({CRASH})" in said and "revised:" not in said
-    body = context.forge.get_pull(1).body
+    body = readable(context.forge).get_pull(1).body
     assert "| repaired | 1 time, after a crash" in body and "on a newer incumbent" not in body
     assert "1 run of an earlier round no longer count" in body
-    states = {status.context: status.state for status in context.forge.statuses(first["commit"])}
+    states = {status.context: status.state for status in readable(context.forge).statuses(first["commit"])}
     assert states["nocturne/train"] == "failure"
     assert "its maker may fix it" in notes.getvalue()
 

@@ -15,7 +15,10 @@ from bot.loop.context import Context, open_context
 from bot.loop.runner import Until, run_loop
 from bot.rules.proposal import Opinion, Proposal, Remark
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 LESS_DROPOUT = TRAIN.replace("DROPOUT = 0.2", "DROPOUT = 0.1")
 FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
@@ -118,7 +121,7 @@ def git_body(folder: Path) -> str:
     from bot.loop.context import open_context
 
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
-    return context.forge.get_pull(1).body
+    return readable(context.forge).get_pull(1).body
 
 
 def test_it_is_asked_for_once(folder: Path) -> None:

@@ -22,8 +22,11 @@ from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
 from bot.rules.stages import STAGES, Stage, stage_of
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository
 from tests.bot.storage import sh
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ANY = "1" * 40
@@ -78,7 +81,9 @@ def make_context(folder: Path) -> Context:
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """One campaign for all that is refused: nothing of it ever lands."""
-    return make_context(make_repository(tmp_path_factory.mktemp("scope") / "repo"))
+    with pytest.MonkeyPatch.context() as patch:
+        noting(patch)
+        return make_context(make_repository(tmp_path_factory.mktemp("scope") / "repo"))
 
 
 def enter(
@@ -111,7 +116,7 @@ def refused(context: Context, experiment: Experiment) -> tuple[str, ...]:
     assert not experiment.review.approved and stage_of(context.ledger.refresh(), experiment, None) == "close"
     assert experiment.verdict == "rejected" and experiment.decision.reason == "; ".join(reasons)
     assert f"refused before training ({reasons[0]}" in experiment.decision.lesson
-    stated = {s.context: s for s in context.forge.statuses(experiment.candidate.commit)}
+    stated = {s.context: s for s in readable(context.forge).statuses(experiment.candidate.commit)}
     assert stated["nocturne/scope"].state == stated["nocturne/review"].state == "failure"
     assert stated["nocturne/scope"].description == reasons[0]
     assert not context.ledger.refresh().runs and not context.runs.folder.exists()
@@ -192,9 +197,9 @@ def test_refused_experiment_is_closed_and_nothing_landed(context: Context) -> No
 
     experiment = enter(context, make, stages=STAGES)
     assert experiment.finished_at is not None and experiment.verdict == "rejected" and experiment.pull
-    pull = context.forge.get_pull(experiment.pull.pull)
-    assert pull.state == "closed" and "nocturne:rejected" in pull.labels
-    (comment,) = context.forge.comments(pull.number)
+    pull = readable(context.forge).get_pull(experiment.pull.pull)
+    assert pull.state == "closed" and "nocturne:rejected" in readable(context.forge).labels(pull.number)
+    (comment,) = readable(context.forge).comments(pull.number)
     assert (
         comment.key == "status" and "score.py is locked" in comment.body and "score.py is locked" in pull.body
     )
@@ -311,7 +316,7 @@ def test_what_was_out_of_scope_may_be_tried_within_it(context: Context) -> None:
     experiment = enter(context, alone, stages=BEFORE_TRAINING)
     assert experiment.candidate is not None and experiment.review is not None
     assert experiment.review.approved and experiment.decision is None
-    stated = {s.context: s.state for s in context.forge.statuses(experiment.candidate.commit)}
+    stated = {s.context: s.state for s in readable(context.forge).statuses(experiment.candidate.commit)}
     assert stated == {"nocturne/scope": "success", "nocturne/review": "success"}
 
 

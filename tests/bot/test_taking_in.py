@@ -15,8 +15,11 @@ from bot.loop.start import ensure_started
 from bot.loop.taking_in import awaited, follow, take_in
 from bot.rules import events as ev
 from bot.rules.events import HumanTold
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import TRAIN, events, git, kill_group, make_repository, nocturne, start, status
 from tests.bot.scripted import LOSS, WINS, Loop, recorded
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 
 def edit(folder: Path, files: dict[str, str], message: str = "By hand") -> str:
@@ -104,14 +107,16 @@ def test_a_conflict_is_said_once_and_the_loop_goes_on(tmp_path: Path) -> None:
     assert "goes on without that" in nocturne(folder, "report").stdout
     asked = loop.campaign.asked  # one issue says so, which is still open though the loop went on
     assert asked is not None and (asked.reason, asked.told) == ("base", True) and asked.issue is not None
-    assert loop.context.forge.get_issue(asked.issue).state == "open"
+    assert readable(loop.context.forge).get_issue(asked.issue).state == "open"
     assert len(recorded(folder, HumanTold)) == 1
     # Mended on the base branch: there both have the same line now.
     edit(folder, {"train.py": TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.002")})
     loop = Loop(folder, (WINS[0], WINS[2], LOSS, WINS[1]))
     loop.run(1)
     assert [why for _, why in moves(folder)] == ["base"] and status(folder)["base_left_out"] is None
-    assert loop.context.forge.get_issue(asked.issue).state == "closed" and loop.campaign.asked is None
+    assert (
+        readable(loop.context.forge).get_issue(asked.issue).state == "closed" and loop.campaign.asked is None
+    )
 
 
 # Without a run: the campaign's branch is moved by hand, which makes an incumbent too.

@@ -37,6 +37,7 @@ from bot.tell.page import report_html
 from bot.tell.views.morning import morning_message
 from bot.tell.views.news import noteworthy
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, make_repository
 from tests.bot.scripted import WINS, Loop, recorded, win
 from tests.bot.telling import (
@@ -50,6 +51,8 @@ from tests.bot.telling import (
 )
 from tests.bot.test_promotion import Home, on_github
 from tests.github.records import TokenKind
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 
 def numbers(campaign: Campaign) -> list[int]:
@@ -205,14 +208,14 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     assert [e.held for e in known.experiments.values()] == [0, 1, 1, 0]
     (asked,) = recorded(top, ev.HumanAsked)
     assert isinstance(asked, ev.HumanAsked) and asked.reason == "unreviewed"
-    issue = loop.context.forge.get_issue(known.asked.issue or 0)  # type: ignore[union-attr]
+    issue = readable(loop.context.forge).get_issue(known.asked.issue or 0)  # type: ignore[union-attr]
     assert issue.state == "open" and "merges wait for a reader" in issue.title
     assert "- experiment 2 is held: Set LEARNING\\_RATE" in issue.body
     second = known.experiments[2]
     assert second.candidate is not None and second.pull is not None
-    (comment,) = loop.context.forge.comments(second.pull.pull)
+    (comment,) = readable(loop.context.forge).comments(second.pull.pull)
     assert comment.body.startswith("**Confirmed, and held.** 1 merge waits")
-    statuses = {s.context: s.state for s in loop.context.forge.statuses(second.candidate.commit)}
+    statuses = {s.context: s.state for s in readable(loop.context.forge).statuses(second.candidate.commit)}
     assert statuses["nocturne/score"] == "success", "what was measured can be read meanwhile"
     # Nothing changes while nobody reads, and no lease is in the way of whoever goes on.
     runs, again = len(known.runs), Loop(top, [])
@@ -250,7 +253,7 @@ def stand_by(loop: Loop, number: int, constant: str, value: str) -> None:
     commit = context.git.commit_files(parent, {path: text.encode() for path, text in new.items()}, said, NOW)
     branch = context.experiment_branch(number)
     context.forge.replace_branch(branch, commit)
-    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said)
+    pull = context.forge.open_pull(head=branch, base=context.branch, title=said, body=said, number=number)
     proposed = ev.ExperimentProposed(
         number, said, "other", "Because.", "better", "low", "script", tuple(vars(each) for each in changes),
         ("train.py",),
@@ -346,7 +349,7 @@ def test_holding_survives_a_kill_at_its_words_and_says_them_once(
     assert known.experiments[2].is_held and known.incumbent != known.experiments[2].candidate.commit  # type: ignore[union-attr]
     path = github.repository("octo/models").path
     assert len(recorded(path, ev.LandingHeld)) == len(recorded(path, ev.HumanAsked)) == 1
-    (comment,) = home.again().context.forge.comments(known.experiments[2].pull.pull)  # type: ignore[union-attr]
+    (comment,) = readable(home.again().context.forge).comments(known.experiments[2].pull.pull)  # type: ignore[union-attr]
     assert "**Confirmed, and held.**" in comment.body and "`/nocturne approve`" in comment.body
     # Approved itself, it lands as it was measured.
     give_about(loop.context, "approve", 2)

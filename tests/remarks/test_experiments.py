@@ -20,8 +20,11 @@ from bot.rules.events import CommandGiven
 from bot.rules.human import objection
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
+from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 from tests.remarks.conftest import DISCARDED, MERGED, Night, Speech
+
+pytestmark = pytest.mark.usefixtures("people_read")
 
 BETTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 WORSE = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.0001")
@@ -162,7 +165,7 @@ def test_a_rejected_one_does_not_land_though_it_is_better(
     assert done.verdict == "rejected" and done.landed is None and done.finished_at and done.decision
     assert done.decision.reason == "a human rejected it: not that one"
     assert campaign.incumbent == campaign.baseline == git(context.git.top, "rev-parse", "nocturne/main")
-    assert done.pull is not None and context.forge.get_pull(done.pull.pull).state == "closed"
+    assert done.pull is not None and readable(context.forge).get_pull(done.pull.pull).state == "closed"
     assert context.forge.branch_head(done.pull.branch) is None
     assert objection(campaign, "approve", 1, call="nocturne") is not None
     assert objection(campaign, "retry", 1, call="nocturne") is None
@@ -182,7 +185,7 @@ def test_a_word_after_the_verdict_and_before_the_landing_counts(tmp_path: Path) 
     assert campaign.incumbent == git(context.git.top, "rev-parse", "nocturne/main") == campaign.baseline
     assert "landing_begun" not in kinds(context, 1)
     assert done.candidate is not None
-    (report,) = context.forge.reports(done.candidate.commit)
+    (report,) = readable(context.forge).reports(done.candidate.commit)
     assert report.conclusion == "failure" and "rejected" in report.title
 
 

@@ -157,7 +157,7 @@ class Reviewed(Event):
 
     `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
     a model said of single lines: `path`, `line` and `text`; `comment` is the number of the pull request's comment
-    that tells of it, if it has one.
+    that tells of it, if it has one; `word` is what a model said as it approved.
     """
 
     experiment: int
@@ -169,10 +169,12 @@ class Reviewed(Event):
     revise: bool = False
     remarks: tuple[dict[str, str], ...] = ()
     comment: int | None = None
+    word: str = ""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
-        campaign.change(self.experiment, review=self, comment=self.comment or experiment.comment)
+        comment, reviews = self.comment or experiment.comment, (*experiment.reviews, self)
+        campaign.change(self.experiment, review=self, reviews=reviews, comment=comment)
 
 
 @event("crash_sent_back", "sent_back:{experiment}:{round}")

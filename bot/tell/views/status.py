@@ -45,6 +45,19 @@ def train_status(campaign: Campaign, experiment: Experiment, decision: Experimen
     return _stated(True, f"{count(len(own_runs(campaign, experiment)), 'run')} finished")
 
 
+def verdict_statuses(campaign: Campaign, experiment: Experiment) -> dict[str, Stated]:
+    """Return what nocturne/train and nocturne/score say of a verdict: nothing of what was refused before training."""
+    decision, candidate, review = experiment.decision, experiment.candidate, experiment.review
+    assert candidate is not None and decision is not None
+    trained = bool(campaign.runs_of(candidate.commit)) and not experiment.drawn
+    if decision.verdict == "rejected" and not trained and not (review is not None and review.approved):
+        return {}
+    return {
+        "train": train_status(campaign, experiment, decision),
+        "score": score_status(campaign, decision),
+    }
+
+
 def score_status(campaign: Campaign, decision: ExperimentDecided) -> Stated:
     """Return state and description of nocturne/score once there is a verdict."""
     described = effect_line(campaign, decision, DESCRIPTION_LIMIT)
