@@ -17,7 +17,7 @@ from typing import Any
 import nocturne_candidate
 from evaluator.calls import trees
 from evaluator.calls.called import Called, NoAnswer, Took
-from evaluator.command.metrics import MOST_METRICS
+from evaluator.command.metrics import MOST_METRICS, NAME
 from evaluator.command.part import Cost, Over
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.job import Job
@@ -137,7 +137,9 @@ class Broker:
             trees.of_called(self._space, settings, which), settings, self._job.jail, self._job.python,
             f"{self._name}-{self._count}", read=self._read, ignored=True, more=(self.library,), hidden=self._hidden,
         )  # fmt: skip
-        called = self._called[self._count] = Called(self._job, file_system, self.library, file, self._look)
+        title = file if which == trees.CANDIDATE else f"the reference of {file}"
+        called = Called(self._job, file_system, self.library, file, self._look, title)
+        self._called[self._count] = called
         try:
             took = called.load()
         except NoAnswer as error:
@@ -178,7 +180,7 @@ class Broker:
 
     def _state(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            if isinstance(value, int | float) and len(self.metrics) < MOST_METRICS and len(name) <= 80:
+            if isinstance(value, int | float) and len(self.metrics) < MOST_METRICS and NAME.fullmatch(name):
                 self.metrics[name] = float(value)
 
     def _wait(self, end: socket.socket, to_write: bool) -> None:

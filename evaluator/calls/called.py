@@ -59,10 +59,17 @@ class Called:
     """
 
     def __init__(
-        self, job: Job, file_system: FileSystem, library: Path, file: str, look: Callable[[], None]
+        self,
+        job: Job,
+        file_system: FileSystem,
+        library: Path,
+        file: str,
+        look: Callable[[], None],
+        title: str,
     ) -> None:
-        """Start it; `look` is called while it is waited for, and raises if the run is over."""
-        self._file, self._look = file, look
+        """Start it. `look` is called while it is waited for, and raises if the run is over; `title` is what messages
+        call it."""
+        self._title, self._look = title, look
         self.log = Log()
         folder = file_systems.working_folder(file_system)
         self._folder = folder
@@ -86,7 +93,7 @@ class Called:
         self._wire = Wire(ours, _MOST, self._wait)
         self._processes = Processes(self._process.pid, jailed=jailed)
         self._cpu = 0.0
-        self._what = f"{file}: starting it"
+        self._what = f"{title}: starting it"
         self._began = self._next_look = time.monotonic()
         self._next_check = self._began + _CHECK_SECONDS
 
@@ -97,7 +104,7 @@ class Called:
             raise self._nonsense(frame)
         self._processes.stop()
         self._cpu = self._processes.cpu_seconds()
-        self._what = f"{self._file}: loading it"
+        self._what = f"{self._title}: loading it"
         frame, took = self._asked(wire.LOAD, b"", _START_SECONDS)
         if frame.kind == wire.RAISED:
             raise self._raised(bytes(frame.body))
@@ -110,7 +117,7 @@ class Called:
 
         Raises `NoAnswer`.
         """
-        self._what = f"{self._file}: {name}"
+        self._what = f"{self._title}: {name}"
         if self._wire.poll() is not None:
             raise NoAnswer("refused", f"{self._what}: it answered before it was asked", "protocol")
         nonce = secrets.token_bytes(wire.NONCE)

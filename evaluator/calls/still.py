@@ -18,6 +18,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RUNS = b"RS"  # and all others (stopped, dead, waiting for a disk or a child) do nothing by themselves
 _MOST_NEW = 256  # numbers given since; beyond, all of /proc is looked through
+_BIRTH_SECONDS = 0.5  # a number is given a little before its process can be seen
 _TRIES = 200
 
 
@@ -28,6 +29,9 @@ class Processes:
         self._main, self._jailed = main, jailed
         self._parents: dict[int, int] = {}
         self._newest = -1
+        self._unborn: dict[
+            int, float
+        ] = {}  # numbers that were given and are not seen yet, and until when they may be
         self._still: set[int] = set()
         self._most = 0.0
 
@@ -96,14 +100,18 @@ class Processes:
             else:
                 numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
             self._newest = newest
-            self._take_up(numbers)
+            self._unborn |= dict.fromkeys(numbers, time.monotonic() + _BIRTH_SECONDS)
+        if self._unborn:
+            self._take_up()
         for pid in [pid for pid in self._parents if not Path(f"/proc/{pid}").exists()]:
             del self._parents[pid]
             self._still.discard(pid)
         return self._parents
 
-    def _take_up(self, numbers: list[int]) -> None:
-        found = {pid: int(fields[1]) for pid in numbers if (fields := stat_fields(pid)) is not None}
+    def _take_up(self) -> None:
+        found = {pid: int(fields[1]) for pid in self._unborn if (fields := stat_fields(pid)) is not None}
+        now = time.monotonic()
+        self._unborn = {pid: until for pid, until in self._unborn.items() if pid not in found and until > now}
         if self._main in found:
             self._parents[self._main] = found[self._main]
         grew = True

@@ -26,6 +26,7 @@ _LONGEST_TEXT = 10_000  # characters of a line in which a pattern is looked for
 _LONGEST_NEAR = 400  # characters of a line that may have been meant as a metric
 _SHOWN = 100
 _NAME = r"[A-Za-z_][\w.\-/]{0,79}"
+NAME = re.compile(_NAME)
 _METRIC = re.compile(rf"(?<![A-Za-z_])METRIC\s+({_NAME})\s*=\s*(\S{{1,40}})\s*$")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # An entry of a dictionary as `print` shows it; numbers of libraries may be wrapped: np.float64(0.5), tensor(0.5).

@@ -18,7 +18,7 @@ from bot.tell.views.promotion import promotion_title
 from bot.tell.words import corrected_words
 from tests.bot.campaigns import NOW, SIGMA, Night
 from tests.bot.repositories import make_repository, nocturne, status
-from tests.bot.telling import message_text, promotion_body, report_markdown, status_text
+from tests.bot.telling import message_text, promotion_body, pull_body, report_markdown, status_text
 from tests.bot.test_hostile import message_of
 
 IMPORTS = {"bench.py": "import train\nprint('METRIC a=1')\n", "train.py": "A = 1\n"}
@@ -106,6 +106,7 @@ def test_every_view_says_it_and_nothing_is_confirmed() -> None:
             "report": report_markdown(of),
             "page": report_html(of),
             "status": status_text(of),
+            "pull request": pull_body(campaign, campaign.experiments[1], "", rule=Rule()),
             "promotion": body,
             "title": promotion_title(of, told),
             "headline": corrected_words(of),

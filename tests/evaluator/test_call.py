@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -212,6 +213,60 @@ def test_the_script_itself_reaches_nothing_that_experiments_may_change(tmp_path:
     unnamed = "from nocturne_candidate import Candidate\nCandidate('other.py').call('square', 1)\n"
     outcome = run(tmp_path / "other", HONEST, unnamed)
     assert outcome.returncode == 2 and "`evaluator.call` does not name" in outcome.stderr
+
+
+def test_a_smoke_run_tries_it_out_and_without_a_jail_it_runs_all_the_same(tmp_path: Path) -> None:
+    repo = task(tmp_path / "repo", HONEST)
+    smoke = score(repo, SETTINGS, "--smoke", "30").last
+    assert (smoke["event"], smoke["reached"], smoke["log_tail"]) == ("smoke", "ended", ""), smoke
+    free = {name: "" for name in os.environ if name.endswith(("_TOKEN", "_KEY", "_SECRET"))}
+    unjailed = score(repo, {**SETTINGS, "jail": "none"}, env=free).last
+    assert (unjailed["event"], unjailed["score"], unjailed["jail"]) == ("score", 1.0, "none"), unjailed
+
+
+COUNTING = """\
+import os, threading, time
+counted = {"here": 0}
+out, end = os.pipe()
+os.set_blocking(out, False)
+
+def here():
+    while True:
+        time.sleep(0.01)
+        counted["here"] += 1
+
+threading.Thread(target=here, daemon=True).start()
+if os.fork() == 0:
+    while True:
+        time.sleep(0.01)
+        os.write(end, b"x")
+
+def square(number):
+    try:
+        below = len(os.read(out, 10**6))
+    except BlockingIOError:
+        below = 0
+    found, counted["here"] = counted["here"], 0
+    return found, below
+"""
+
+
+def test_between_two_calls_everything_in_the_jail_stands_still(tmp_path: Path) -> None:
+    bench = """\
+import time
+from nocturne_candidate import Candidate, metric
+solution = Candidate("solution.py")
+solution.call("square", 1)
+counted = []
+for _ in range(3):
+    time.sleep(1.5)
+    counted.append(max(solution.call("square", 2)))
+metric(right=min(counted))
+"""
+    last = run(tmp_path / "repo", COUNTING, bench).last
+    assert last["event"] == "score" and last["score"] < 50, (
+        last
+    )  # and not 150, or what a busy machine makes of it
 
 
 TIMED = """\
