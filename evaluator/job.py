@@ -11,6 +11,7 @@ from evaluator.bounds import LARGEST, measurable, within
 from evaluator.candidate import bounds
 from evaluator.errors import CandidateFailed, UserError
 from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail import control_group
 from evaluator.jail.launch import Jail
 from evaluator.log import Log
 from evaluator.script import USUAL, script_path
@@ -113,6 +114,7 @@ def _common(job: Job, fingerprint: str | None, log: Log) -> Event:
         "fingerprint": fingerprint,
         "seed": job.seed,
         "jail": job.jail.name,
+        "gaps": list(control_group.gaps()),
         "curve": log.progress.curve(),
         "log_tail": log.tail(),
     }

@@ -119,11 +119,13 @@ class Evaluator(Section):
     and refuses to run without one. `none` locks nothing, marks every score as unjailed, and is refused while
     credentials are about."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
-    """Most memory of a run in MiB; null takes a share of the machine's."""
+    """Most memory of a run in MiB, files in memory and what waits in sockets among it; null takes a share of the
+    machine's."""
     scratch_mb: Annotated[int, Field(ge=1)] | None = None
     """Most that a run may write, in MiB; null takes a share of the machine's memory."""
     processes: Annotated[int, Field(ge=1)] = 512
-    """Most processes and threads of a run."""
+    """Most processes and threads of a run, beyond the threads that libraries start by themselves (in each process two
+    for each core, and 16)."""
     eval_tokens: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
     """Validation tokens to score; `all` scores EVAL_TOKENS of the repository's prepare.py, null as many of them as
     take about a minute. How many that are is told with the first score."""

@@ -81,6 +81,8 @@ def _jailed(evaluator: Evaluator, chosen: Mapping[str, Any]) -> list[Finding]:
     if outcome.failure is not None:
         reason = outcome.failure.get("reason", "")
         return [red(JAIL, f"{name}: a program that only looks around fails in it: {reason}")]
+    if found.colour == "green" and outcome.gaps:
+        found = green(JAIL, f"{name} works here; open on this machine: {'; '.join(outcome.gaps)}")
     return [found, logs(log), gpu(gpu_names(), outcome.metrics, evaluator)]
 
 

@@ -53,8 +53,8 @@ class RunOrder:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What came back. `score` is None if the candidate failed; `failure` then says class and reason. `reference` is
-    what a run of the reference took."""
+    """What came back. `score` is None if the candidate failed; `failure` then says class and reason. `gaps` says what
+    the jail could not close on its machine, `reference` what a run of the reference took."""
 
     score: float | None
     failure: dict[str, str] | None
@@ -64,6 +64,7 @@ class RunOutcome:
     seconds: float
     curve: tuple[tuple[float, float, float], ...]
     log_tail: str
+    gaps: tuple[str, ...] = ()
     reference: dict[str, Any] | None = None
 
 
@@ -304,6 +305,7 @@ def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         seconds=min(LONGEST, max(0.0, metrics.get("total_seconds", seconds))),
         curve=_points(event),
         log_tail=clean(str(event.get("log_tail") or "")),
+        gaps=tuple(one_line(str(each), 300) for each in list(event.get("gaps") or ())[:8]),
         reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
     )
 

@@ -90,6 +90,7 @@ def measure(
         metrics=outcome.metrics,
         fingerprint=outcome.fingerprint,
         jail=outcome.jail,
+        gaps=outcome.gaps,
         runner=context.runner,
         seconds=round(outcome.seconds, 3),
         gpu_seconds=round(outcome.seconds, 3),

@@ -113,6 +113,7 @@ def warnings(figures: Figures) -> list[str]:
             f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
             "Candidate code could reach the network and the files of its user."
         )
+    said += [f"Open in the jail, on a machine of these runs: {each}." for each in figures.gaps]
     if figures.self_reported:
         said.append(
             "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"

@@ -2,21 +2,23 @@
 
 A group counts what no process shows as its own: files in memory, what waits in sockets and pipes, tables of pages,
 threads. It is made below a group of ours that we may make groups in: as root, or in what a service manager has handed
-to this user. Without one `Candidate` watches what can be seen from outside; `OPEN` says what that misses.
+to this user. Without one `Candidate` watches what can be seen from outside; `gaps` says what that misses.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-OPEN = (
+_GAP = (
     "no control group: the bounds of memory and threads are held by looking several times a second, and what locks on "
     "files and other small objects of the kernel take is not counted"
 )
@@ -108,6 +110,24 @@ class ControlGroup:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 time.sleep(0.005)
+
+
+@functools.cache
+def gaps() -> tuple[str, ...]:
+    """Return what stays open on this machine, in a sentence each: nothing if a process can be put into a group."""
+    group = make(1 << 30, 100)
+    if group is None:
+        return (_GAP,)
+    try:
+        trial = subprocess.Popen(["/bin/sleep", "20"], preexec_fn=group.join)
+        held = group.holds(trial.pid)
+        trial.kill()
+        trial.wait()
+        return () if held else (_GAP,)
+    except (OSError, subprocess.SubprocessError):
+        return (_GAP,)
+    finally:
+        group.close()
 
 
 def make(memory_bytes: int, tasks: int) -> ControlGroup | None:

@@ -76,7 +76,7 @@ class Night:
 
     def run(
         self, commit: str, experiment: int | None, *, score: float | None = None, fails: bool = False,
-        jail: str = "bubblewrap", runner: str = "1x H100", curve: bool = True,
+        jail: str = "bubblewrap", runner: str = "1x H100", curve: bool = True, gaps: tuple[str, ...] = (),
     ) -> float | None:  # fmt: skip
         """Record one run; its score is the commit's level and some noise where none is given."""
         replicate = self.replicates[commit] = self.replicates.get(commit, 0) + 1
@@ -95,7 +95,7 @@ class Night:
             ev.RunFinished(
                 f"{commit[:12]}-{replicate}", commit, 1000 + replicate, replicate, experiment, score, failure,
                 {"peak_vram_mb": 45060.2 + replicate}, None if fails else "f1", jail, runner, 331.0, 300.0,
-                points[:6] if fails else points if curve else (),
+                points[:6] if fails else points if curve else (), gaps=gaps,
             )
         )  # fmt: skip
         return score

@@ -146,6 +146,16 @@ def test_unjailed_runs_are_loud_everywhere() -> None:
     assert "Unjailed" not in report_html(seen(night_of(3).campaign()))
 
 
+def test_what_a_jail_could_not_close_is_said_everywhere() -> None:
+    night = night_of(3)
+    night.run(night.incumbent, None, gaps=("no control group",))
+    of = seen(night.campaign())
+    assert status_json(of)["gaps"] == ["no control group"]
+    for text in (report_markdown(of), report_html(of), status_text(of, 300)):
+        assert "no control group" in text
+    assert "control group" not in report_html(seen(night_of(3).campaign()))
+
+
 def test_scores_of_another_machine_are_not_compared() -> None:
     night = Night()
     night.baseline(2)

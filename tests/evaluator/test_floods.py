@@ -230,5 +230,16 @@ def test_what_is_within_its_bounds_is_let_be(way: tuple[str, str]) -> None:
     assert ends(way, ALONE, processes=1) == "fine 0"
 
 
+@pytest.mark.parametrize("user", ["self", "plain"])
+def test_what_no_group_counts_is_said(user: str) -> None:
+    skip_unless_possible(user)
+    asked = "from evaluator.jail import control_group; print(len(control_group.gaps()))"
+    done = subprocess.run(
+        [interpreter(user), "-c", asked], **as_user(user), capture_output=True, text=True, timeout=60
+    )
+    possible = user == "self" and group_possible()
+    assert (done.stdout, done.stderr) == ("0\n" if possible else "1\n", "")
+
+
 def test_one_thread_stays_on_its_core(way: tuple[str, str]) -> None:
     assert ends(way, FREE) == "fine 0"

@@ -42,6 +42,8 @@ class RunFinished(Event):
     reference: dict[str, Any] | None = None
     self_reported: bool = False
     """Whether candidates' code ran where this was measured (`bot.rules.self_reported`)."""
+    gaps: tuple[str, ...] = ()
+    """What the jail could not close on the machine of this run, in a sentence each."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.add_run(self, at)

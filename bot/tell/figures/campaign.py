@@ -85,6 +85,7 @@ class Figures:
     runs: int
     failed_runs: int
     unjailed: int
+    gaps: tuple[str, ...]
     self_reported: bool
     """Whether candidates' code runs where the score is measured."""
     gpu_seconds: float
@@ -187,6 +188,7 @@ def figures(
         runs=len(dots),
         failed_runs=sum(1 for dot in dots if dot.score is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
+        gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
         rejections=_rejections(campaign),
@@ -237,6 +239,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "runs": figures.runs,
         "failed_runs": figures.failed_runs,
         "unjailed": figures.unjailed,
+        "gaps": list(figures.gaps),
         "self_reported": figures.self_reported,
         "gpu_seconds": figures.gpu_seconds,
         "cost_usd": figures.cost_usd,

@@ -54,6 +54,8 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
         against = ", against an older incumbent," if experiment.carried else ""
         gone = count(len(earlier) - len(mine), "run")
         notes += say("{} of an earlier round{} no longer count. ", gone, against)
+    for each in sorted({each for run in mine for each in run.gaps}):
+        notes += say("Open in the jail: {}. ", each)
     if any(run.jail == "none" for run in mine):
         notes += say("**Some of these runs were made without a jail.** ")
     if any(run.self_reported for run in mine):
