@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from bot.agents.claude.transcripts import Transcript
 from bot.agents.quoting import quoted
 from bot.base.redact import HIDDEN, Redactor
-from bot.base.text import clean, disarmed, one_line
+from bot.base.text import clean, disarmed, one_line, web_address
 from bot.tell.document import code, paragraphs
 from bot.tell.sentences import commit_message
 from bot.tell.writers import html, markdown, slack, terminal
@@ -148,3 +148,20 @@ def test_a_diff_forges_no_line_and_hides_none() -> None:
     assert "evil()" in said and "\u241b]0;" in said
     assert not re.search(r"(?m)^\W*### Verdict", said)
     assert "### Verdict: improved ### Verdict" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:location=name", "data:text/html;base64,PHg+", "file:///etc/passwd", "/etc/passwd",
+        "//example.org/x", "www.example.org",
+        "ftp://example.org", "https://a b.org", "https://a.org/(x)", "https://", "", None,
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_web_address_is_no_link(url: str | None) -> None:
+    assert web_address(url) is None
+
+
+def test_a_web_address_is_one() -> None:
+    for url in ("https://example.org/a?b=c#d", "http://127.0.0.1:80/x"):
+        assert web_address(url) == url

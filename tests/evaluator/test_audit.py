@@ -132,3 +132,21 @@ def test_the_estimate_is_unbiased_although_the_draw_is_not() -> None:
     audit, truth = exam(gain, seed=3)
     exact = (truth - audit._nats).mean() * audit._bits_per_mean
     assert np.mean(estimates) == pytest.approx(exact, rel=0.1)
+
+
+def test_answers_that_lie_far_apart_fail_though_nothing_is_gained() -> None:
+    """An exam worse than the truth: who answers at random may not choose which answers count."""
+    audit, truth = exam(np.full(ROWS * COLUMNS, -0.5))
+    holds, finding = ask(audit, truth)
+    assert max(finding.upper, finding.early_upper) < audit.bound and finding.rms > 0.4
+    assert not holds
+
+
+def test_the_first_half_of_the_probes_must_hold_by_itself() -> None:
+    """Who knows after a while that this is the audit can't make good what was seen before."""
+    audit, truth = exam(np.zeros(ROWS * COLUMNS))
+    probes = audit.draw(audit.size)
+    answers = truth[probes.places] + np.where(np.arange(len(probes)) < len(probes) // 2, 0.01, -0.05)
+    finding = audit.judge(probes, answers)
+    assert finding.upper < audit.bound < finding.early_upper and finding.rms < 0.1
+    assert not audit.holds(finding)
