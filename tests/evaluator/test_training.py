@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def by_hand(repo: Path, seed: int) -> float:
     return float(found[1])
 
 
-def test_the_score_is_what_the_repository_itself_measures_and_repeats(tmp_path: Path) -> None:
+def test_the_score_is_what_the_repository_itself_measures(tmp_path: Path) -> None:
     repo = starter(tmp_path / "repo", {"val_bpb:          {val_bpb:.6f}": "val_bpb: {val_bpb:.9f}"})
     settings = {"budget": {"kind": "steps", "amount": 3}, "threads": 1}
     first = score(repo, settings, "--seed", "1", "--out", str(tmp_path / "out"))
@@ -77,13 +78,17 @@ def test_the_score_is_what_the_repository_itself_measures_and_repeats(tmp_path: 
     assert 0 < result["metrics"]["startup_seconds"] < result["metrics"]["total_seconds"]
     assert result["metrics"]["peak_memory_mb"] > 50
     assert result["curve"][-1][0] == 3
-    # The same run again gives the same score to the last bit; another seed draws other data.
-    assert score(repo, settings, "--seed", "1").last["score"] == result["score"]
-    assert score(repo, settings, "--seed", "2").last["score"] != result["score"]
     # What a killed bot would find.
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
     assert "step 00003" in (tmp_path / "out" / "log.txt").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["log.txt", "result.json"]
+
+
+@pytest.mark.long
+def test_the_same_run_again_gives_the_same_score_and_another_seed_another(tmp_path: Path) -> None:
+    repo = starter(tmp_path / "repo")
+    first, same, other = (score(repo, STEPS, "--seed", seed).last["score"] for seed in ("1", "1", "2"))
+    assert first == same != other  # to the last bit; another seed draws other data
 
 
 def test_a_candidate_is_scored_by_its_logits_and_not_by_what_it_prints(tmp_path: Path) -> None:
@@ -256,7 +261,9 @@ def test_the_validation_split_is_not_served(tmp_path: Path) -> None:
     assert "PermissionError" in last["reason"]
 
 
-def test_a_repository_is_never_changed_and_lends_no_credentials(tmp_path: Path) -> None:
+def test_a_repository_is_never_changed_and_lends_no_credentials(
+    tmp_path: Path, light: dict[str, Any]
+) -> None:
     text = (
         "import os, pathlib\n"
         "for name in ('train.py', 'new'):\n"
@@ -265,7 +272,7 @@ def test_a_repository_is_never_changed_and_lends_no_credentials(tmp_path: Path) 
         "print(sorted(os.environ), pathlib.Path.home())\n"
     )
     repo = with_train(tmp_path / "repo", text)
-    last = score(repo, STEPS, env={"GITHUB_TOKEN": "x", "ANTHROPIC_API_KEY": "x"}).last
+    last = score(repo, light, env={"GITHUB_TOKEN": "x", "ANTHROPIC_API_KEY": "x"}).last
     assert last["reason"] == "train.py ended without calling evaluate_bpb"
     assert (last["event"], last["class"]) == ("failed", "error")
     assert "NOCTURNE_SEED" in last["log_tail"] and "Read-only" not in last["log_tail"]
@@ -274,7 +281,8 @@ def test_a_repository_is_never_changed_and_lends_no_credentials(tmp_path: Path) 
     assert not (repo / "new").exists()
 
 
-def test_another_train_file_is_scored_in_place_of_the_repositorys(tmp_path: Path) -> None:
+def test_another_train_file_runs_in_place_of_the_repositorys(tmp_path: Path, light: dict[str, Any]) -> None:
+    """That it is scored, too, is what `test_reference` shows."""
     repo = with_train(tmp_path / "repo", "raise SystemExit('the wrong one')\n")
-    (tmp_path / "other.py").write_text(TINY + "evaluate_bpb(model, tokenizer, 4)\n")
-    assert score(repo, STEPS, "--train", str(tmp_path / "other.py")).last["event"] == "score"
+    (tmp_path / "other.py").write_text("raise SystemExit('the right one')\n")
+    assert "the right one" in score(repo, light, "--train", str(tmp_path / "other.py")).last["reason"]
