@@ -12,14 +12,14 @@ from bot.loop.context import Context
 from bot.loop.judge import announce, measured, settled
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
-from bot.loop.runner import begin, choose, looking, prepare, reconcile, record_stop, standing, work_on
+from bot.loop.runner import begin, choose, due, looking, prepare, reconcile, record_stop, standing, work_on
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_started, require_space
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun
 from bot.rules.events import Event
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
-from bot.rules.stages import EARLY, TRAINING, Stage, between, stage_of
+from bot.rules.stages import EARLY, TRAINING, Stage, between
 from bot.rules.stopping import Stop
 
 
@@ -39,7 +39,7 @@ def propose_next(
     context = _for_the_trainer(context, campaign)
     if finish_first:
         for experiment in campaign.open_experiments():
-            stage = stage_of(campaign, experiment, _unread(context))
+            stage = due(context, campaign, experiment.number)
             if stage not in (*EARLY, "held") and not campaign.paused:
                 if stage in TRAINING and pick_up is not None:
                     pick_up(experiment.number)
@@ -48,9 +48,7 @@ def propose_next(
     if isinstance(step, Stop):
         return record_stop(context, campaign, step)
     campaign = prepare(context, campaign)
-    begun = (
-        e.number for e in campaign.open_experiments() if stage_of(campaign, e, _unread(context)) in EARLY
-    )
+    begun = [e.number for e in campaign.open_experiments() if due(context, campaign, e.number) in EARLY]
     number = next((n for n in begun if take_lease(context, f"experiment:{n}")), None)
     if number is None:
         if isinstance(step, Wait):
@@ -71,8 +69,7 @@ def advance(context: Context, number: int | None, *, first_stage: Stage, last_st
         campaign = reconcile(context)
     among = between(first_stage, last_stage)
     window = [stage for stage in among if stage != "repair"]  # the maker's, who thinks where it proposes
-    unread = _unread(context)
-    ready = [e.number for e in campaign.open_experiments() if stage_of(campaign, e, unread) in window]
+    ready = [e.number for e in campaign.open_experiments() if due(context, campaign, e.number) in window]
     if number is None:
         if not ready:
             command = "train" if last_stage in TRAINING else "decide"
@@ -82,7 +79,7 @@ def advance(context: Context, number: int | None, *, first_stage: Stage, last_st
         raise UserError(f"there is no experiment {number}: `nocturne status` lists them")
     elif number not in ready:
         experiment = campaign.experiments[number]
-        at = "finished" if experiment.finished_at else f"at the stage {_stage(context, campaign, number)}"
+        at = "finished" if experiment.finished_at else f"at the stage {due(context, campaign, number)}"
         raise UserError(f"experiment {number} is {at}: nothing to do here")
     if not take_lease(context, f"experiment:{number}"):
         raise UserError(f"another loop works on experiment {number}: wait, or let its lease run out")
@@ -105,7 +102,7 @@ def train_apart(context: Context, number: int, path: Path) -> int:
     with handover.private_copy(context, number) as copy:
         known = set(copy.ledger.refresh().runs)
         try:
-            if _stage(copy, copy.ledger.known(), number) in TRAINING:
+            if due(copy, copy.ledger.known(), number) in TRAINING:
                 _measure_incumbent(copy)
                 advance(copy, number, first_stage="train", last_stage="audit")
         finally:
@@ -128,7 +125,7 @@ def announce_training(context: Context, number: int) -> None:
     campaign = context.ledger.known()
     experiment = campaign.experiments[number]
     trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
-    if _stage(context, campaign, number) == "train" and not trained:
+    if due(context, campaign, number) == "train" and not trained:
         announce(context, experiment)
 
 
@@ -146,31 +143,31 @@ def decide_experiment(context: Context, number: int | None, path: Path | None = 
     context = _for_the_trainer(context, campaign)
     if number is None:
         waiting = [e.number for e in campaign.open_experiments()]
-        late = (n for n in waiting if _stage(context, campaign, n) not in (*EARLY, "held"))
+        late = (n for n in waiting if due(context, campaign, n) not in (*EARLY, "held"))
         number = next(late, None)
-    stage = None if number is None else _stage(context, campaign, number)
+    stage = None if number is None else due(context, campaign, number)
     if number is not None and stage == "held":
         return number, handed is not None
     if number is not None and stage in TRAINING and not _settled(context, campaign, number):
         if path is None:
             raise UserError(f"experiment {number} waits for its runs: `nocturne train {number}` makes them")
         return number, handed is not None
-    if number is not None and _stage(context, context.ledger.known(), number) == "repair":
+    if number is not None and due(context, context.ledger.known(), number) == "repair":
         return number, handed is not None
     return advance(context, number, first_stage="rebase", last_stage="close"), handed is not None
 
 
 def _settled(context: Context, campaign: Campaign, number: int) -> bool:
     """Write down what the runs of an experiment say, as far as it waits for them; False if they don't suffice."""
-    stage = _stage(context, campaign, number)
+    stage = due(context, campaign, number)
 
     def make(fresh: Campaign) -> list[Event]:
-        if _stage(context, fresh, number) != stage:
+        if due(context, fresh, number) != stage:
             return []
         found = (measured if stage == "audit" else settled)(context, fresh, number)
         return [] if found is None or isinstance(found, NeedRun) else [found]
 
-    return bool(make(campaign)) and _stage(context, context.ledger.append(make), number) != stage
+    return bool(make(campaign)) and due(context, context.ledger.append(make), number) != stage
 
 
 def _for_the_trainer(context: Context, campaign: Campaign) -> Context:
@@ -179,16 +176,6 @@ def _for_the_trainer(context: Context, campaign: Campaign) -> Context:
     return context if newest is None else replace(context, runner=newest.runner)
 
 
-def _unread(context: Context) -> int | None:
-    return limits(context.config).unread
-
-
-def _stage(context: Context, campaign: Campaign, number: int) -> Stage | None:
-    """Return the stage that an experiment waits for, None if it is finished or is not there."""
-    experiment = campaign.experiments.get(number)
-    return None if experiment is None else stage_of(campaign, experiment, _unread(context))
-
-
 def stage_in_hand(context: Context, number: int) -> Stage | None:
     """Return the stage that an experiment waits for as this process last saw it, None if it is finished."""
-    return _stage(context, context.ledger.known(), number)
+    return due(context, context.ledger.known(), number)

@@ -236,7 +236,7 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
         begun = False
         while len(done) < STAGES_OF_ONE and (len(done) < SAME or len(set(done[-SAME:])) > 1):
             campaign = context.ledger.known()
-            stage = _due(context, campaign, number)
+            stage = due(context, campaign, number)
             if stage is not None and (stage not in stages or not _is_free(context, campaign, number, stage)):
                 # What the world may see stands on the ledger before, all that goes before it.
                 campaign = context.ledger.flush()
@@ -244,7 +244,7 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
                 # what takes long or can't be undone; their words on the ledger are met with each append anyway.
                 if done and stage in LOOK_BEFORE:
                     campaign = reconcile(context)
-                stage = _due(context, campaign, number)
+                stage = due(context, campaign, number)
             if number not in campaign.experiments:
                 return False
             experiment = campaign.experiments[number]
@@ -272,7 +272,7 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
         raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
 
 
-def _due(context: Context, campaign: Campaign, number: int) -> Stage | None:
+def due(context: Context, campaign: Campaign, number: int) -> Stage | None:
     """Return the stage that an experiment waits for; None if it is finished, or is not there."""
     experiment = campaign.experiments.get(number)
     return None if experiment is None else stage_of(campaign, experiment, limits(context.config).unread)
@@ -293,7 +293,7 @@ def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
     def make(fresh: Campaign) -> Sequence[Event]:
         lease = fresh.leases.get(f"experiment:{number}")
         ours = lease is not None and lease.holder == context.holder
-        if not ours or _due(context, fresh, number) != stage:
+        if not ours or due(context, fresh, number) != stage:
             return []
         return done.events if done.anew is None else done.anew(fresh)
 

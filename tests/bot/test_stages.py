@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.agents.constants import changes_between
+from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Question
 from bot.errors import UserError
 from bot.git import Git
@@ -106,6 +108,32 @@ def test_maker_that_only_repeats_others_is_told_off(tmp_path: Path) -> None:
     work_on(context, 1, ("propose",))
     with pytest.raises(UserError, match="experiment 2 does not come to an end"):
         work_on(context, 2, ("propose",))
+
+
+def test_what_costs_nothing_is_claimed_and_written_in_one_commit(tmp_path: Path) -> None:
+    context = replace(context_for(make_repository(tmp_path / "repo"), Script()), proposer=OfflineProposer())
+    ensure_started(context)
+    before = reconcile(context).event_count
+    assert begin(context, reconcile(context), Begin(1), later=True) == 1
+    commits = git(context.git.top, "rev-list", "--count", "nocturne/ledger")
+    assert not work_on(context, 1, ("propose", "build"))
+    assert int(git(context.git.top, "rev-list", "--count", "nocturne/ledger")) == int(commits) + 1
+    written = context.ledger.refresh()
+    assert written.event_count == before + 4 and written.experiments[1].candidate is not None
+
+
+def test_a_claim_that_comes_too_late_shows_nothing(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo")
+    mine = replace(context_for(folder, Script()), proposer=OfflineProposer())
+    theirs = replace(context_for(folder, Script()), holder="elsewhere/boot/1/1")
+    ensure_started(mine)
+    assert begin(mine, reconcile(mine), Begin(1), later=True) == 1
+    assert begin(theirs, reconcile(theirs), Begin(1)) == 1
+    assert not work_on(mine, 1)
+    campaign = mine.ledger.refresh()
+    assert campaign.experiments[1].proposal is None and len(campaign.experiments) == 1
+    assert campaign.leases["experiment:1"].holder == theirs.holder
+    assert mine.forge.branch_head(mine.experiment_branch(1)) is None
 
 
 def test_maker_that_raises_loses_nothing(tmp_path: Path) -> None:
