@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
-from bot.doctor.finding import Finding, amber, examine, red
+from bot.doctor.finding import Finding, amber, attempt, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
 from bot.doctor.local_checks import FILES, SEARCH, files, search, tools
@@ -45,23 +45,15 @@ def examination(
     except (UserError, Damaged, ProcessFailed, OSError) as error:
         missing = red(SETUP, " ".join(str(error).split()))
         return [missing, *examine(TOOLS, lambda: tools(Evaluator(), None, {}))]
-    campaign: Campaign | None = None
-
-    def read() -> list[Finding]:
-        nonlocal campaign
-        campaign = context.ledger.refresh()
-        return []
-
-    findings = examine(LEDGER, read)
+    campaign, findings = attempt(LEDGER, context.ledger.refresh)
     local = examine(
         TOOLS, lambda: tools(context.config.evaluator, context.git.top, evaluator_settings(context))
     )
     able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
-        found = campaign
-        begins = examine(FILES, lambda: files(context, found))
+        begins = examine(FILES, lambda: files(context, campaign))
         if all(finding.colour != "red" for finding in begins):
-            begins += examine(SEARCH, lambda: search(context, found))
+            begins += examine(SEARCH, lambda: search(context, campaign))
         findings += begins
         ready = able and all(finding.colour != "red" for finding in begins)
         findings += _conditions(context, campaign, stops, train=train and ready, able=able)
@@ -73,19 +65,17 @@ def _conditions(
     context: Context, campaign: Campaign, stops: Limits, *, train: bool, able: bool
 ) -> list[Finding]:
     """Judge whether the task repeats, can be verified, and can be paid."""
-    drawn: Draws | None = None
-    known = campaign
 
-    def verify() -> list[Finding]:
-        nonlocal drawn, known
-        drawn = draws(context, campaign, train=train)
-        if drawn.fresh:
-            known = context.ledger.refresh()
-        if not able and len(drawn.runs) < 2:
-            return [amber(VERIFIED, "not measured: the tools are not ready", "fix what is red below")]
-        return [verified(drawn, campaign, context.config)]
+    def draw() -> tuple[Draws, Campaign]:
+        made = draws(context, campaign, train=train)
+        return made, context.ledger.refresh() if made.fresh else campaign
 
-    checked = examine(VERIFIED, verify)
+    looked, checked = attempt(VERIFIED, draw)
+    drawn, known = looked or (None, campaign)
+    if drawn is not None and not able and len(drawn.runs) < 2:
+        checked += [amber(VERIFIED, "not measured: the tools are not ready", "fix what is red below")]
+    elif drawn is not None:
+        checked += examine(VERIFIED, lambda: [verified(drawn, campaign, context.config)])
     seconds = drawn.seconds if drawn is not None else None
     plan = plan_of(known, context.config, stops, now=now(), run_seconds=seconds)
     stop = why_stop(known, stops, now=now())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bot.base.process import ProcessFailed
 from bot.errors import UserError
 from bot.forge.github_client import Refused
 from bot.git import Damaged
 
+T = TypeVar("T")
 Colour = Literal["green", "amber", "red"]
 
 
@@ -37,13 +38,19 @@ def red(condition: str, measured: str, fix: str = "") -> Finding:
     return Finding(condition, "red", measured, fix)
 
 
-def examine(condition: str, check: Callable[[], Sequence[Finding]]) -> list[Finding]:
-    """Return what `check` finds; if it can't be made at all, that is the finding, and it is red.
+def attempt(condition: str, look: Callable[[], T]) -> tuple[T | None, list[Finding]]:
+    """Return what `look` returns; if it can't look at all, that is a finding, and it is red.
 
-    The errors that a check may meet name their fix themselves.
+    The errors that it may meet name their fix themselves.
     """
     try:
-        return list(check())
+        return look(), []
     except (UserError, Damaged, ProcessFailed, Refused, OSError, subprocess.SubprocessError) as error:
         said = " ".join(str(error).split())
-        return [red(condition, said or type(error).__name__)]
+        return None, [red(condition, said or type(error).__name__)]
+
+
+def examine(condition: str, check: Callable[[], Sequence[Finding]]) -> list[Finding]:
+    """Return what `check` finds, or that it can't be made."""
+    found, failed = attempt(condition, check)
+    return [*(found or ()), *failed]

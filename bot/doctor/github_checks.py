@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bot.config import CONFIG_PATH
-from bot.doctor.finding import Finding, amber, examine, green, red
+from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.token_checks import RIGHTS, TOKEN, rights, seen
 from bot.forge.github_client import GitHubClient, Refused
 from bot.github.workflows import WORKFLOW_PATH
@@ -39,31 +39,20 @@ def github(
     client: GitHubClient, token: str, *, base: str, campaign: str, allow_public_runner: bool
 ) -> list[Finding]:
     """Examine the repository of `client`, as far as `token` may see. Changes nothing."""
-    repository: dict[str, Any] | None = None
-
-    def look() -> list[Finding]:
-        nonlocal repository
-        repository, found = seen(client, token)
-        return [found]
-
-    findings = examine(TOKEN, look)
+    told, findings = attempt(TOKEN, lambda: seen(client, token))
+    repository, found = told or (None, None)
+    findings += [found] if found is not None else []
     if repository is None:
         return findings
-    known = repository
-    file: WorkflowFile | None = None
-
-    def workflow() -> list[Finding]:
-        nonlocal file
-        file, found = _workflow(client, known)
-        return [found]
-
-    findings += examine(WORKFLOW, workflow)
+    read, failed = attempt(WORKFLOW, lambda: _workflow(client, repository))
+    file, found = read or (None, None)
+    findings += failed if found is None else [found]
     has_workflow = file is not None
     is_app = token.startswith("ghs_")
     findings += examine(RIGHTS, lambda: [rights(client, base, has_workflow=has_workflow, is_app=is_app)])
     findings += examine(ACTIONS, lambda: [_actions(client, file)])
-    findings += examine(RUNNERS, lambda: [_runners(client, known, file)])
-    findings += examine(VISIBILITY, lambda: [_visibility(known, file, allow_public_runner)])
+    findings += examine(RUNNERS, lambda: [_runners(client, repository, file)])
+    findings += examine(VISIBILITY, lambda: [_visibility(repository, file, allow_public_runner)])
     findings += examine(BRANCHES, lambda: [_branches(client, campaign)])
     return findings
 
