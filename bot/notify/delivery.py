@@ -20,7 +20,8 @@ from bot.rules.events import ChartShown, Event, MessageEnded, MessageIntended
 from bot.tell.document import Message
 
 PATIENCE = timedelta(minutes=5)  # that a sender has; nobody sends after it
-Outcome = Literal["sent", "already", "elsewhere", "unknown"]
+Ending = Literal["sent", "refused", "unknown"]
+Outcome = Literal["already", "elsewhere"] | Ending
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,7 @@ def settle_open(ledger: Ledger, notifier: Notifier) -> None:
             )
             continue
         since = datetime.fromisoformat(ledger.refresh().messages.begun_at[intended.message])
-        try:
-            found = notifier.find(intended.message, since=since - PATIENCE, thread=intended.thread)
-        except CannotLook as error:
-            _end(ledger, intended, "unknown", None, str(error))
-            continue
-        if found is not None:
-            _end(ledger, intended, "sent", found, "")
-        else:
-            _end(ledger, intended, "refused", None, "it did not reach the channel")
+        _look(ledger, notifier, intended, since - PATIENCE)
 
 
 def show_chart(ledger: Ledger, notifier: Notifier, message: Message, draw: Callable[[], bytes]) -> None:
@@ -105,29 +98,27 @@ def _send(ledger: Ledger, notifier: Notifier, intended: MessageIntended, message
         _end(ledger, intended, "refused", None, str(error))
         raise
     except CannotLook as error:
-        _end(ledger, intended, "unknown", None, str(error))
-        return "unknown"
+        return _end(ledger, intended, "unknown", None, str(error))
     except Unclear:
-        since = now() - PATIENCE
-        try:
-            ts = notifier.find(intended.message, since=since, thread=intended.thread)
-        except CannotLook as error:
-            _end(ledger, intended, "unknown", None, str(error))
-            return "unknown"
-        if ts is None:
-            _end(ledger, intended, "refused", None, "it did not reach the channel")
+        outcome = _look(ledger, notifier, intended, now() - PATIENCE)
+        if outcome == "refused":
             raise NotSent("the message did not reach the channel: it is sent at the next occasion") from None
-    _end(ledger, intended, "sent", ts, "")
-    return "sent"
+        return outcome
+    return _end(ledger, intended, "sent", ts, "")
 
 
-def _end(
-    ledger: Ledger,
-    intended: MessageIntended,
-    outcome: Literal["sent", "refused", "unknown"],
-    ts: str | None,
-    why: str,
-) -> None:
+def _look(ledger: Ledger, notifier: Notifier, intended: MessageIntended, since: datetime) -> Ending:
+    """Find out whether a message arrived after `since`, and write it down."""
+    try:
+        found = notifier.find(intended.message, since=since, thread=intended.thread)
+    except CannotLook as error:
+        return _end(ledger, intended, "unknown", None, str(error))
+    if found is None:
+        return _end(ledger, intended, "refused", None, "it did not reach the channel")
+    return _end(ledger, intended, "sent", found, "")
+
+
+def _end(ledger: Ledger, intended: MessageIntended, outcome: Ending, ts: str | None, why: str) -> Ending:
     event = MessageEnded(intended.message, intended.attempt, outcome, ts, why[:300])
 
     def make(campaign: Campaign) -> list[Event]:
@@ -135,3 +126,4 @@ def _end(
         return [event] if newest is not None and newest.attempt == intended.attempt else []
 
     ledger.append(make)
+    return outcome

@@ -20,11 +20,10 @@ from bot.tell.figures.gains import (
     Gain,
     Measured,
     Yardstick,
-    gain_of,
+    gains_of,
     measured,
     origin_of,
     scores_on,
-    with_all_merges,
     yardstick_of,
 )
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
@@ -150,19 +149,7 @@ def figures(
     origin = origin_of(campaign, yardstick) if campaign.incumbents else 0
     baseline = measured(campaign, campaign.incumbents[origin], yardstick) if campaign.incumbents else None
     incumbent = measured(campaign, campaign.incumbent, yardstick) if campaign.incumbents else None
-
-    def gain(*, unpicked: bool) -> Gain | None:
-        if not campaign.incumbents:
-            return None
-        return gain_of(
-            campaign,
-            yardstick,
-            sigma=noise.sigma,
-            degrees=noise.degrees,
-            since=origin,
-            unpicked=unpicked,
-        )
-
+    gain, corrected = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=origin)
     done = [row for row in rows if not row.open]
     drawn = {row.curve_against for row in rows if row.curve_against}
     return Figures(
@@ -175,8 +162,8 @@ def figures(
         baseline=baseline,
         incumbent=incumbent,
         best=_best(staircase, lower=campaign.direction == "minimize"),
-        gain=gain(unpicked=False),
-        corrected=with_all_merges(gain(unpicked=True)),
+        gain=gain,
+        corrected=corrected,
         self_reported=campaign.self_reported,
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
@@ -291,16 +278,12 @@ def _noise(
     runner, fingerprint = yardstick or ("", None)
     weight = prior_degrees if prior_sigma is not None else 0.0
     noise = pooled_noise(
-        _finite(campaign.score_groups(runner, fingerprint)),
+        [list(filter(isfinite, group)) for group in campaign.score_groups(runner, fingerprint)],
         prior_sigma=prior_sigma or 0.0,
         prior_degrees=weight,
     )
     known = noise.degrees > 0 or prior_sigma is not None
     return NoiseSeen(noise.sigma if known else None, noise.runs, runner, noise.degrees)
-
-
-def _finite(groups: list[list[float]]) -> list[list[float]]:
-    return [[score for score in group if isfinite(score)] for group in groups]
 
 
 def _staircase(campaign: Campaign, yardstick: Yardstick | None) -> tuple[Stair, ...]:

@@ -88,10 +88,21 @@ def gain_of(
     return Gain(value, half_width, before_runs, after_runs, uncounted)
 
 
-def with_all_merges(gain: Gain | None) -> Gain | None:
-    """Return a corrected gain as far as it can be told: None until runs that picked nothing were made with all merges
-    in. A part of the merges is not what the campaign gained, and is told nowhere."""
-    return None if gain is None or gain.uncounted else gain
+def gains_of(
+    campaign: Campaign, yardstick: Yardstick | None, *, sigma: float | None, degrees: float, since: int
+) -> tuple[Gain | None, Gain | None]:
+    """Return the gain since an incumbent, and the same corrected for picking (see `gain_of`).
+
+    The corrected one is None until runs that picked nothing were made with all merges in: a part of the merges is not
+    what the campaign gained, and is told nowhere.
+    """
+    if not campaign.incumbents:
+        return None, None
+    every, fresh = (
+        gain_of(campaign, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked)
+        for unpicked in (False, True)
+    )
+    return every, None if fresh is None or fresh.uncounted else fresh
 
 
 def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.rules.campaign import Campaign
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.gains import Gain, Measured, gain_of, measured, with_all_merges, yardstick_of
+from bot.tell.figures.gains import Gain, Measured, gains_of, measured, yardstick_of
 from bot.tell.figures.rows import Row, peak_of
 
 
@@ -48,16 +48,13 @@ def promotion_figures(
     rows = {row.number: row for row in figures.rows}
     fresh = set(campaign.incumbents[since:])
     first, last = campaign.incumbents[since], campaign.incumbent
-    sigma, degrees = figures.noise.sigma, figures.noise.degrees
-
-    def gain(*, unpicked: bool) -> Gain | None:
-        return gain_of(campaign, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked)
-
+    noise = figures.noise
+    gain, corrected = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=since)
     return PromotionFigures(
         before=measured(campaign, first, yardstick),
         after=measured(campaign, last, yardstick),
-        gain=gain(unpicked=False),
-        corrected=with_all_merges(gain(unpicked=True)),
+        gain=gain,
+        corrected=corrected,
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),
