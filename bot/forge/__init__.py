@@ -78,7 +78,7 @@ class Forge(Protocol):
 
     `shows` says whether people read there. If not, the ledger says it all, and no text need be made for it.
 
-    All raise `UserError` for what a user can mend and `RemoteUnreachable` if the home cannot be reached;
+    All raise `UserError` for what a user can fix and `RemoteUnreachable` if the home cannot be reached;
     those that take a number raise `NotFound`.
     """
 
