@@ -162,14 +162,6 @@ WRONG = {
         "sys.modules['bench'] = sys.modules['__main__'] = nocturne_candidate\n"
         "def square(number):\n    return 0\n"
     ),
-    "looks for the script and its data": (
-        "import os, pathlib\n"
-        "def square(number):\n"
-        "    seen = [path for path in ('bench.py', 'answers.json') if pathlib.Path(path).exists()]\n"
-        "    assert not seen and os.environ['NOCTURNE_SEED'] == '0', seen\n"
-        "    assert not [each for each in os.environ if each.startswith(('NOCTURNE_CALLS', 'NOCTURNE_DATA'))]\n"
-        "    return 0\n"
-    ),
     "answers by other types": "def square(number):\n    return [True, '1', 1.5, None][number % 4]\n",
     "text that states a metric": "def square(number):\n    return '\\nMETRIC right=1\\n{\"right\": 1}\\n'\n",
 }
@@ -183,6 +175,24 @@ def test_a_wrong_answer_stays_one_whatever_is_printed_or_patched(tmp_path: Path,
     last = run(tmp_path / "repo", WRONG[name], bench, "--seed", "77").last
     assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
     assert len(last["log_tail"]) <= 4000
+
+
+def test_what_is_called_finds_neither_the_script_nor_its_data(tmp_path: Path) -> None:
+    looking = """\
+import os, pathlib
+def square(number):
+    told = [name for name in os.environ if name.startswith(("NOCTURNE_CALLS", "NOCTURNE_DATA"))]
+    seen = [path for path in ("bench.py", "answers.json") if pathlib.Path(path).exists()]
+    return [pathlib.Path("solution.py").exists(), os.environ["NOCTURNE_SEED"], *seen, *told]
+"""
+    bench = """\
+from nocturne_candidate import Candidate, metric
+seen = Candidate("solution.py").call("square", 1)
+assert seen == [True, "0"], seen
+metric(right=1)
+"""
+    last = run(tmp_path / "repo", looking, bench, "--seed", "77").last
+    assert (last["event"], last["score"]) == ("score", 1.0), last
 
 
 def test_the_script_may_catch_what_fails_and_the_next_call_begins_anew(tmp_path: Path) -> None:
