@@ -418,6 +418,7 @@ def test_disk_space_is_given_back(tmp_path: Path) -> None:
     assert len(list((folder / ".git/nocturne/main/runs").iterdir())) <= 20
 
 
+@pytest.mark.long
 def test_interrupt_ends_quietly_and_the_next_run_goes_on(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=limited(3))
     loop = start(folder, "run", env={"TASK_SECONDS": "0.5"})

@@ -50,7 +50,7 @@ class Strict(HTMLParser):
         self.open.pop()
 
 
-@pytest.mark.parametrize("experiments", [0, 1, 30, 2000])
+@pytest.mark.parametrize("experiments", [0, 1, 30, pytest.param(2000, marks=pytest.mark.long)])
 def test_page_is_well_formed_and_loads_nothing(experiments: int) -> None:
     page = report_html(seen(night_of(experiments) if experiments else Night()))
     page.encode("utf-8")

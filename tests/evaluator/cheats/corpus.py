@@ -75,7 +75,7 @@ def inside(name: str, tries: str, *caught: str, **more: Any) -> Cheat:
 CORPUS = (
     # Numbers that are said, not earned
     alone("claims/prints_a_better_score", "prints a score before, after and at exit", NO_EFFECT),
-    alone("claims/forges_events_and_results", "prints events, leaves result files", NO_EFFECT, quick=True),
+    alone("claims/forges_events_and_results", "prints events, leaves result files", NO_EFFECT, in_ci=True),
     alone("claims/never_asks", "prints a score and never evaluates", PROTOCOL, CRASH),
     alone("claims/reports_a_smaller_loss", "returns a tenth of its loss", NO_EFFECT),
     alone("claims/skips_what_is_hard", "counts hard tokens as padding", NO_EFFECT),
