@@ -208,6 +208,8 @@ CORPUS = (
     inside("breaking/a_flood_of_memory", "fills memory by itself", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_memory_by_many", "by children, none of them large", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_shared_memory", "by files that nobody owns", LIMITS, settings=LITTLE_MEMORY),
+    inside("breaking/a_flood_in_flight", "by files that wait in sockets", LIMITS, settings=LITTLE_MEMORY),
+    inside("breaking/a_flood_of_threads", "starts 3,000 threads", LIMITS, settings={"processes": 64}),
     inside("breaking/a_flood_of_files", "fills its scratch folder", LIMITS, CRASH, settings=LITTLE_SCRATCH),
     inside("breaking/a_flood_of_tiny_files", "makes 100,000 files", LIMITS, NO_EFFECT, settings=LITTLE_SCRATCH),
     inside("breaking/a_flood_of_words", "prints 300 MB", NO_EFFECT),

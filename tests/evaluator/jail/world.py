@@ -162,7 +162,7 @@ def run(user: str, order: Order, seconds: float = 60) -> subprocess.CompletedPro
     command = [interpreter(user), str(HERE / "launcher.py"), json.dumps(asdict(order))]
     environment = as_user(user)
     return subprocess.run(
-        command, **environment, pass_fds=order.fds, capture_output=True, text=True, timeout=60
+        command, **environment, pass_fds=order.fds, capture_output=True, text=True, timeout=seconds
     )
 
 
