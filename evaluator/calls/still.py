@@ -28,6 +28,7 @@ class Processes:
     def __init__(self, main: int, *, jailed: bool) -> None:
         self._main, self._jailed = main, jailed
         self._parents: dict[int, int] = {}
+        self._births: dict[int, bytes | None] = {}  # a number may be given again, to a stranger
         self._newest = -1
         self._unborn: dict[
             int, float
@@ -93,6 +94,9 @@ class Processes:
 
     def _known(self) -> dict[int, int]:
         """Return the processes that live now, with their parents."""
+        for pid in [pid for pid, born in self._births.items() if born is None or _birth(pid) != born]:
+            del self._parents[pid], self._births[pid]
+            self._still.discard(pid)
         newest = int(Path("/proc/loadavg").read_bytes().rsplit(b" ", 1)[1])
         if newest != self._newest:
             if self._jailed and 0 <= newest - self._newest <= _MOST_NEW and self._newest >= 0:
@@ -103,9 +107,6 @@ class Processes:
             self._unborn |= dict.fromkeys(numbers, time.monotonic() + _BIRTH_SECONDS)
         if self._unborn:
             self._take_up()
-        for pid in [pid for pid in self._parents if not Path(f"/proc/{pid}").exists()]:
-            del self._parents[pid]
-            self._still.discard(pid)
         return self._parents
 
     def _take_up(self) -> None:
@@ -114,13 +115,21 @@ class Processes:
         self._unborn = {pid: until for pid, until in self._unborn.items() if pid not in found and until > now}
         if self._main in found:
             self._parents[self._main] = found[self._main]
+            self._births[self._main] = _birth(self._main)
         grew = True
         while grew:
             grew = False
             for pid, parent in found.items():
                 if pid not in self._parents and parent in self._parents and _is_process(pid):
                     self._parents[pid] = parent
+                    self._births[pid] = _birth(pid)
                     grew = True
+
+
+def _birth(pid: int) -> bytes | None:
+    """Return when a process began; None if it has ended, and nothing of it is left."""
+    fields = stat_fields(pid)
+    return None if fields is None else fields[19]
 
 
 def _is_process(pid: int) -> bool:
