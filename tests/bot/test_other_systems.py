@@ -34,7 +34,8 @@ if system == "win32":
     for name in {UNIX!r}:
         sys.modules.pop(name, None)
 sys.platform = system
-sys.exit(importlib.import_module(package + ".cli").main(sys.argv[3:]))
+place = "evaluator.cli" if package == "evaluator" else "bot.commands.cli"
+sys.exit(importlib.import_module(place).main(sys.argv[3:]))
 """
 SYSTEMS = ("darwin", "win32")
 
