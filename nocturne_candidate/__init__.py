@@ -18,6 +18,7 @@ import hashlib
 import itertools
 import statistics
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from . import plain
@@ -29,6 +30,7 @@ __all__ = ["Candidate", "CandidateError", "Measured", "NotPlain", "Timing", "met
 
 Arguments = tuple[Any, ...] | Callable[[int], tuple[Any, ...]]
 _ROUND_SECONDS, _MOST_CALLS = 0.5, 200
+_ROUND_WALL = 5.0  # on a crowded machine a turn waits for its processor longer than it works
 _FREE = 1.1  # so many times what the reference took, getting ready may take; beyond, all that is more counts
 _driver: list[Driver] = []
 
@@ -104,7 +106,8 @@ class Candidate:
         `arguments` are those of every call, or a function that gives them for call number 0, 1, 2, ...: better draw
         them anew, by a seed that no candidate knows. In each round both files start anew and take `calls` turns, one
         after the other with the same arguments; who does not have the turn stands still. No process is asked the same
-        twice. `calls` None is one turn, or if arguments are drawn as many as take the reference half a second.
+        twice. `calls` None is one turn, or if arguments are drawn as many as take the reference half a second (less, if
+        that would take more than some five seconds by the clock).
         Without `warm_up` what a file does when it is loaded is spread over the calls of its process. With it, that
         and `warm_ups` calls beforehand are free as far as the reference took as long. `clock` is "cpu", which other
         processes disturb least, or "wall".
@@ -123,10 +126,12 @@ class Candidate:
                     if number >= wanted:
                         break
                     asked = arguments(count) if callable(arguments) else arguments
+                    began = monotonic()
                     took = pairs.ask(asked, first=(turn + number) % 2)
                     count += 1
                     if calls is None and count == 1 and callable(arguments):
-                        wanted = min(max(round(_ROUND_SECONDS / max(took[1], 1e-6)), 1), _MOST_CALLS)
+                        fit = min(_ROUND_SECONDS / max(took[1], 1e-6), _ROUND_WALL / (monotonic() - began))
+                        wanted = min(max(round(fit), 1), _MOST_CALLS)
                 rounds_took.append(pairs.taken())
         finally:
             pairs.close()

@@ -379,12 +379,25 @@ def test_settings_that_do_not_go_together_are_refused(changed: Mapping[str, Any]
         settings.parse({**SETTINGS, "metric": {"name": "val_bpb"}, **changed}, "here")
 
 
-def test_by_hand_the_same_script_runs_without_nocturne(tmp_path: Path) -> None:
-    repo = task(tmp_path / "repo", HONEST + WORK, BENCH + DRAWN.replace("right=timing", "ratio=timing"))
-    done = subprocess.run(
+def by_hand(repo: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script without Nocturne around it."""
+    return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); exec(open('bench.py').read())"],
         cwd=repo, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def test_a_round_has_fewer_calls_if_they_take_long_by_the_clock(tmp_path: Path) -> None:
+    slow = "import time\n\n\ndef work(seed):\n    time.sleep(0.8)\n"  # of the processor a hundred would fit
+    how = TIMED.format(how='timing = solution.time("work", lambda number: (number,), rounds=1)')
+    done = by_hand(task(tmp_path / "repo", slow, how))
+    assert done.returncode == 0, done.stderr
+    assert 1 <= float(done.stdout.partition("METRIC calls=")[2].split()[0]) <= 3
+
+
+def test_by_hand_the_same_script_runs_without_nocturne(tmp_path: Path) -> None:
+    repo = task(tmp_path / "repo", HONEST + WORK, BENCH + DRAWN.replace("right=timing", "ratio=timing"))
+    done = by_hand(repo)
     assert done.returncode == 0, done.stderr
     assert "METRIC right=1.0" in done.stdout and "METRIC ratio=" in done.stdout
     assert json.loads((repo / "answers.json").read_text()) == "here"
