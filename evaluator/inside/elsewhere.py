@@ -100,6 +100,15 @@ def reduced(module: types.ModuleType) -> Any:
     return _made, (name, about), state, None, None, _filled
 
 
+def made_up(name: str) -> types.ModuleType | None:
+    """Return the module `name` if it was made while the candidate ran, and no process finds it by a file."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if module is None or named(name) or (isinstance(file, str) and Path(file).is_file()):
+        return None
+    return module
+
+
 def by_path(module: types.ModuleType | None) -> bool:
     """Whether `module` is one that another process loads from its file: what is in it is named, not handed over."""
     file = getattr(module, "__file__", None)

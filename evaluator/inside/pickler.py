@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import copyreg
 import dataclasses
+import dis
 import functools
 import io
 import operator
@@ -16,6 +17,7 @@ import sys
 import threading
 import types
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import cloudpickle
@@ -69,7 +71,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                     return _attribute_of, (module, obj.__qualname__)
             elif name not in cloudpickle.list_registry_pickle_by_value():
                 cloudpickle.register_pickle_by_value(module)
-        return super().reducer_override(obj)
+        found = super().reducer_override(obj)
+        if isinstance(obj, types.FunctionType) and isinstance(found, tuple):
+            # cloudpickle hands these over with a function, and lets go of them where it is rebuilt.
+            _, slots = found[2]
+            slots.setdefault("_cloudpickle_submodules", []).extend(_imported_by(obj.__code__))
+        return found
 
     def _plain(self, obj: Any) -> Any:
         """Reduce any other object as `pickle` would, and put a stand-in if that is impossible."""
@@ -252,6 +259,16 @@ def _native(obj: Any) -> Any:
     if isinstance(module, types.ModuleType) and not elsewhere.named(module.__name__):
         return getattr, (module, obj.__name__)
     return None
+
+
+def _imported_by(code: types.CodeType) -> Iterator[types.ModuleType]:
+    """Yield the modules that `code` imports when it runs, and that were made up: another process finds no file."""
+    for each in dis.get_instructions(code):
+        if each.opname == "IMPORT_NAME" and (module := elsewhere.made_up(each.argval)) is not None:
+            yield module
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from _imported_by(inner)
 
 
 def _attribute_of(module: types.ModuleType, name: str) -> Any:
