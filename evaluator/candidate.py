@@ -237,8 +237,7 @@ class Candidate:
         if self._group is not None:
             self._held_mb = self._group.memory_mb()
         elif self._jailed:
-            pids = self._tree.pids()
-            self._held_mb = holdings.held_mb(pids, self._places, self._given, self._shared_before)
+            self._held_mb = holdings.held_mb(used.pids, self._places, self._given, self._shared_before)
         else:
             self._held_mb = used.memory_mb + self._tree.memory_files_mb(without=self._given)
         ended = time.monotonic()

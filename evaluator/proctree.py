@@ -32,13 +32,18 @@ OWN_THREADS = 2 * len(os.sched_getaffinity(0)) + 16
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds so far (dead children included), resident memory in MiB now, processes now, and the threads beyond
-    `OWN_THREADS` of each process."""
+    """CPU seconds so far (dead children included), resident memory in MiB now, the processes now, parents first, and
+    how many threads there are beyond `OWN_THREADS` of each process."""
 
     cpu_seconds: float
     memory_mb: float
-    processes: int
-    threads: int = 0
+    pids: tuple[int, ...]
+    threads: int
+
+    @property
+    def processes(self) -> int:
+        """How many they are."""
+        return len(self.pids)
 
 
 @dataclass(frozen=True)
@@ -101,11 +106,8 @@ class Tree:
         kernel = sum(each.own_seconds + each.waited_seconds for each in alive)
         self._most = max(self._most, kernel, sum(self._seen.values()))
         threads = sum(max(0, each.threads - OWN_THREADS) for each in alive)
-        return Usage(self._most, sum(each.memory_mb for each in alive), len(alive), threads)
-
-    def pids(self) -> list[int]:
-        """Return the processes of the tree, parents first."""
-        return [each.pid for each in self._members()]
+        pids = tuple(each.pid for each in alive)
+        return Usage(self._most, sum(each.memory_mb for each in alive), pids, threads)
 
     def runs(self, program: str) -> bool:
         """Whether one of the processes calls itself `program` (proc(5), comm)."""

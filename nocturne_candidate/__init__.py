@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import statistics
 from collections.abc import Callable
 from time import monotonic
@@ -69,12 +68,12 @@ class Candidate:
         Raises `CandidateError` if it raises, ends, hangs, or answers what is no plain data, and `NotPlain` if an
         argument is none.
         """
-        plain.packed([name, args, kwargs])
+        question = plain.packed([name, args, kwargs])
         process = self._started()
         try:
-            self.last, answer = _the_driver().ask(process, name, args, kwargs, self.limit)
-        except CandidateError as error:
-            self._drop(error)
+            self.last, answer = _the_driver().ask(process, name, question, self.limit)
+        except CandidateError:
+            self.close()  # nobody knows in which state it is: the next call begins with a new process
             raise
         try:
             return plain.unpacked(answer)
@@ -122,12 +121,12 @@ class Candidate:
         try:
             for turn in range(rounds):
                 pairs.renew()
-                for number in itertools.count():
-                    if number >= wanted:
-                        break
+                number = 0
+                while number < wanted:
                     asked = arguments(count) if callable(arguments) else arguments
                     began = monotonic()
                     took = pairs.ask(asked, first=(turn + number) % 2)
+                    number += 1
                     count += 1
                     if calls is None and count == 1 and callable(arguments):
                         fit = min(_ROUND_SECONDS / max(took[1], 1e-6), _ROUND_WALL / (monotonic() - began))
@@ -166,10 +165,6 @@ class Candidate:
         if self._process is None:
             self._process, self.loaded = _the_driver().start(self.file, self._which)
         return self._process
-
-    def _drop(self, error: CandidateError) -> None:
-        """Whatever failed, the next call begins with a new process: nobody knows in which state this one is."""
-        self.close()
 
 
 class _Pairs:

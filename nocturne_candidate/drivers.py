@@ -44,11 +44,10 @@ class Driver(Protocol):
         """Start a process for the candidate's or the reference's `file`; return its number and what loading took."""
         ...
 
-    def ask(
-        self, process: int, name: str, args: Any, kwargs: Any, limit: float
-    ) -> tuple[Measured, memoryview]:
-        """Return what a call took, and its answer as bytes. Raises `CandidateError`; the process has ended then,
-        unless it raised an exception itself."""
+    def ask(self, process: int, name: str, question: bytes, limit: float) -> tuple[Measured, memoryview]:
+        """Return what a call of `name` took, and its answer as bytes; `question` is `plain.packed` of name, positional
+        and named arguments. Raises `CandidateError`; the process has ended then, unless it raised an exception
+        itself."""
         ...
 
     def end(self, process: int) -> None: ...
@@ -89,12 +88,10 @@ class Evaluator:
         told = json.loads(self._reply(wire.DONE))
         return told["process"], Measured(*told["measured"])
 
-    def ask(
-        self, process: int, name: str, args: Any, kwargs: Any, limit: float
-    ) -> tuple[Measured, memoryview]:
+    def ask(self, process: int, name: str, question: bytes, limit: float) -> tuple[Measured, memoryview]:
         said = name.encode()
         head = wire.ASKED.pack(process, limit, len(said))
-        self._channel.send(wire.ASK, head, said, plain.packed([name, args, kwargs]))
+        self._channel.send(wire.ASK, head, said, question)
         body = self._reply(wire.ANSWER)
         return Measured(*wire.MEASURED.unpack_from(body)), memoryview(body)[wire.MEASURED.size :]
 
@@ -141,17 +138,12 @@ class ByHand:
             took = self._measured(self._count, lambda: self._load(self._count))[0]
         return self._count, took
 
-    def ask(
-        self, process: int, name: str, args: Any, kwargs: Any, limit: float
-    ) -> tuple[Measured, memoryview]:
-        body = plain.packed([name, args, kwargs])
-
+    def ask(self, process: int, name: str, question: bytes, limit: float) -> tuple[Measured, memoryview]:
         def call() -> tuple[int, bytearray]:
             _, channel, file = self._processes[process]
-            what = f"{file}: {name}"
             with contextlib.suppress(BrokenPipeError):
-                channel.send(wire.CALL, b"\0" * wire.NONCE, body)
-            return self._receive(process, what, limit)
+                channel.send(wire.CALL, b"\0" * wire.NONCE, question)
+            return self._receive(process, f"{file}: {name}", limit)
 
         took, (_, answer) = self._measured(process, call)
         return took, memoryview(answer)[wire.NONCE :]

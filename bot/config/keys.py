@@ -165,7 +165,8 @@ class Config(Section):
     """Constants that it leaves alone, named likewise. A name beats a pattern: `leave: ['*']` with names under `turn`
     turns only these."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
-    """How often a change of Claude's that crashes in training may go back to be fixed, within its experiment."""
+    """How often a change that crashes in training may go back to a proposer that fixes its own changes, as `claude`
+    does, within its experiment."""
     reviewer: _Reviewer = "rules"
     """Who reviews a change before it trains. `rules`: what can be told without a model. `claude`: a model of
     Anthropic's too, if the rules have nothing against it; needs ANTHROPIC_API_KEY."""

@@ -72,7 +72,7 @@ class Store:
             try:
                 # What has a file of its own is read here: libgit2 1.9 never returns from one whose end is cut off.
                 with suppress(FileNotFoundError):
-                    said = zlib.decompress((self.folder / "objects" / sha[:2] / sha[2:]).read_bytes())
+                    said = zlib.decompress(self.loose_path(sha).read_bytes())
                     if hashlib.sha1(said, usedforsecurity=False).hexdigest() != sha:
                         raise ValueError("its content is another one's")
                     header, _, content = said.partition(b"\0")

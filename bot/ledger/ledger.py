@@ -183,5 +183,5 @@ class Ledger:
 
 def _end_of(state: LedgerState, most: int | None = None) -> tuple[int, str | None]:
     """Return how many events there are, of the first `most` if it is given, and the key of the last one."""
-    events = state.events[:most]
-    return len(events), str(events[-1]["key"]) if events else None
+    count = len(state.events) if most is None else min(most, len(state.events))
+    return count, str(state.events[count - 1]["key"]) if count else None

@@ -33,7 +33,12 @@ def take_lease(context: Context, subject: str) -> bool:
         turn = campaign.lease_turns.get(subject, 0) + 1
         return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, moment)))]
 
-    lease = context.ledger.append(make).leases.get(subject)
+    return holds(context, context.ledger.append(make), subject)
+
+
+def holds(context: Context, campaign: Campaign, subject: str) -> bool:
+    """Whether the newest lease on `subject` is ours."""
+    lease = campaign.leases.get(subject)
     return lease is not None and lease.holder == context.holder
 
 

@@ -19,7 +19,7 @@ from bot.loop.commits import build, rebase
 from bot.loop.context import Context, Done
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
-from bot.loop.leases import giving_back, is_ours, lease_until, take_lease
+from bot.loop.leases import giving_back, holds, is_ours, lease_until, take_lease
 from bot.loop.measure import measure
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
@@ -218,8 +218,7 @@ def begin(context: Context, campaign: Campaign, step: Begin, *, later: bool = Fa
         ]
 
     after = context.ledger.append(make, later=later)
-    lease = after.leases.get(f"experiment:{step.experiment}")
-    return step.experiment if lease is not None and lease.holder == context.holder else None
+    return step.experiment if holds(context, after, f"experiment:{step.experiment}") else None
 
 
 def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> bool:
@@ -251,8 +250,7 @@ def work_on(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> 
             if stage is None:
                 _end(context, campaign, experiment)
                 return True
-            lease = campaign.leases.get(f"experiment:{number}")
-            if campaign.paused or lease is None or lease.holder != context.holder:
+            if campaign.paused or not holds(context, campaign, f"experiment:{number}"):
                 return False
             if stage == "held" and begun:
                 if done[-1:] == ["hold"]:
@@ -291,9 +289,7 @@ def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
     """Write down what a stage has done, together with what follows, if the experiment still waits for that."""
 
     def make(fresh: Campaign) -> Sequence[Event]:
-        lease = fresh.leases.get(f"experiment:{number}")
-        ours = lease is not None and lease.holder == context.holder
-        if not ours or due(context, fresh, number) != stage:
+        if not holds(context, fresh, f"experiment:{number}") or due(context, fresh, number) != stage:
             return []
         return done.events if done.anew is None else done.anew(fresh)
 

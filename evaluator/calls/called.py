@@ -107,7 +107,7 @@ class Called:
         self._what = f"{self._title}: loading it"
         frame, took = self._asked(wire.LOAD, b"", _START_SECONDS)
         if frame.kind == wire.RAISED:
-            raise self._raised(bytes(frame.body))
+            raise self._raised(bytes(frame.body), loading=True)
         if frame.kind != wire.LOADED:
             raise self._nonsense(frame)
         return took
@@ -208,7 +208,7 @@ class Called:
         )
         return NoAnswer(found.kind, f"{self._what}: {found.reason}", found.defence)
 
-    def _raised(self, body: bytes) -> NoAnswer:
+    def _raised(self, body: bytes, *, loading: bool = False) -> NoAnswer:
         try:
             told = json.loads(body)
             name, message = str(told["type"])[:100], str(told["message"])[:400]
@@ -216,7 +216,7 @@ class Called:
         except (ValueError, KeyError, TypeError, RecursionError):
             return NoAnswer("refused", f"{self._what}: it sent something that is no message", "protocol")
         kind = "error"
-        if self._what.endswith("loading it"):
+        if loading:
             kind = "syntax" if name in _SYNTAX else "import" if name in _IMPORT else kind
         elif name in ("MemoryError", "OutOfMemoryError"):
             kind = "out_of_memory"

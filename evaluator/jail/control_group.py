@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _GAP = (
-    "no control group: the bounds of memory and threads are held by looking several times a second, and what locks on "
-    "files and other small objects of the kernel take is not counted"
+    "no control group: memory and threads are checked several times a second instead of at every moment, and memory "
+    "of the kernel's own, such as for locks on files, is not counted"
 )
 _PREFIX = "nocturne-"
 _ROOM = 1.02  # the kernel's bound, beside ours: who is looked at in time is told what it used
@@ -74,9 +74,7 @@ class ControlGroup:
 
     def holds(self, pid: int) -> bool:
         """Whether a process is in the group, for each controller. Closes what was needed to join."""
-        for each in self.joining:
-            os.close(each)
-        self.joining = ()
+        self._close_joining()
         return all(pid in _members(folder) for folder in self.folders)
 
     def memory_mb(self) -> float:
@@ -100,9 +98,7 @@ class ControlGroup:
 
     def close(self) -> None:
         """End what is left in the group, and remove it."""
-        for each in self.joining:
-            os.close(each)
-        self.joining = ()
+        self._close_joining()
         until = time.monotonic() + _PATIENCE
         for folder in self.folders:
             while not _removed(folder) and time.monotonic() < until:
@@ -110,6 +106,11 @@ class ControlGroup:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 time.sleep(0.005)
+
+    def _close_joining(self) -> None:
+        for each in self.joining:
+            os.close(each)
+        self.joining = ()
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from evaluator.workspace import Workspace
 
 def check(settings: Settings, where: str) -> None:
     if not settings.command:
-        raise UserError(f"{where}: command: must be given where kind is command, such as [python, bench.py]")
+        raise UserError(f"{where}: command: must be given if kind is command, such as [python, bench.py]")
     if settings.call and settings.produce:
         raise UserError(f"{where}: call: goes with kind command, and not with produce: choose one of them")
     if settings.launch:
