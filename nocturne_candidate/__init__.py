@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import math
 import statistics
 from collections.abc import Callable
 from time import monotonic
@@ -28,8 +30,10 @@ from .timing import Timing, ratio_of
 __all__ = ["Candidate", "CandidateError", "Measured", "NotPlain", "Timing", "metric"]
 
 Arguments = tuple[Any, ...] | Callable[[int], tuple[Any, ...]]
-_ROUND_SECONDS, _MOST_CALLS = 0.5, 200
-_ROUND_WALL = 5.0  # on a crowded machine a turn waits for its processor longer than it works
+_ROUND_SECONDS, _MOST_CALLS = 1.0, 400
+_ROUND_WALL = 10.0  # on a crowded machine a turn waits for its processor longer than it works
+_MOST_PROCESSES = 4  # of each side in a round: the same code is a per cent quicker in one than in another
+_LOADING = 0.1  # so much of a round may go into loading the file again
 _FREE = 1.1  # so many times what the reference took, getting ready may take; beyond, all that is more counts
 _driver: list[Driver] = []
 
@@ -105,8 +109,8 @@ class Candidate:
         `arguments` are those of every call, or a function that gives them for call number 0, 1, 2, ...: better draw
         them anew, by a seed that no candidate knows. In each round both files start anew and take `calls` turns, one
         after the other with the same arguments; who does not have the turn stands still. No process is asked the same
-        twice. `calls` None is one turn, or if arguments are drawn as many as take the reference half a second (less, if
-        that would take more than some five seconds by the clock).
+        twice. `calls` None is one turn, or if arguments are drawn as many as take the reference a second (less, if
+        that would take more than some ten seconds by the clock), shared among up to four processes of each.
         Without `warm_up` what a file does when it is loaded is spread over the calls of its process. With it, that
         and `warm_ups` calls beforehand are free as far as the reference took as long. `clock` is "cpu", which other
         processes disturb least, or "wall".
@@ -118,19 +122,21 @@ class Candidate:
         pairs = _Pairs(self, name, warm_up, warm_ups, clock)
         rounds_took: list[list[tuple[float, float]]] = []
         count, wanted = 0, calls or 1
+        of_a_process = wanted
         try:
             for turn in range(rounds):
-                pairs.renew()
-                number = 0
-                while number < wanted:
+                for number in itertools.count():
+                    if number >= wanted:
+                        break
+                    if number % of_a_process == 0:
+                        pairs.renew()
                     asked = arguments(count) if callable(arguments) else arguments
                     began = monotonic()
                     took = pairs.ask(asked, first=(turn + number) % 2)
-                    number += 1
                     count += 1
                     if calls is None and count == 1 and callable(arguments):
-                        fit = min(_ROUND_SECONDS / max(took[1], 1e-6), _ROUND_WALL / (monotonic() - began))
-                        wanted = min(max(round(fit), 1), _MOST_CALLS)
+                        wanted = _turns(took[1], monotonic() - began)
+                        of_a_process = math.ceil(wanted / pairs.processes(wanted * took[1]))
                 rounds_took.append(pairs.taken())
         finally:
             pairs.close()
@@ -222,6 +228,10 @@ class _Pairs:
         self._asked.append((took[0], took[1]))
         return took[0], took[1]
 
+    def processes(self, seconds: float) -> int:
+        """Return how many processes of each side to use in a round of so many seconds of the reference's."""
+        return max(1, min(_MOST_PROCESSES, int(_LOADING * seconds / max(self._ready[1], 1e-6))))
+
     def taken(self) -> list[tuple[float, float]]:
         """Return the seconds of all calls since it was asked last, of the candidate and of the reference."""
         self.close()
@@ -248,6 +258,12 @@ class _Pairs:
 
     def _worth(self, measured: Measured) -> float:
         return measured.cpu_seconds if self._clock == "cpu" else measured.seconds
+
+
+def _turns(seconds: float, on_the_wall: float) -> int:
+    """Return how many turns fill a round if one takes the reference so long, and both together by the clock."""
+    fit = min(_ROUND_SECONDS / max(seconds, 1e-6), _ROUND_WALL / on_the_wall)
+    return min(max(round(fit), 1), _MOST_CALLS)
 
 
 def _key(arguments: tuple[Any, ...]) -> bytes:

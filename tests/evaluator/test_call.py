@@ -387,12 +387,34 @@ def by_hand(repo: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+SHORT_ROUNDS = (
+    "import nocturne_candidate\nnocturne_candidate._ROUND_SECONDS, nocturne_candidate._ROUND_WALL = {}\n"
+)
+
+
 def test_a_round_has_fewer_calls_if_they_take_long_by_the_clock(tmp_path: Path) -> None:
-    slow = "import time\n\n\ndef work(seed):\n    time.sleep(0.8)\n"  # of the processor a hundred would fit
+    slow = "import time\n\n\ndef work(seed):\n    time.sleep(0.2)\n"  # of the processor a hundred would fit
     how = TIMED.format(how='timing = solution.time("work", lambda number: (number,), rounds=1)')
-    done = by_hand(task(tmp_path / "repo", slow, how))
+    done = by_hand(task(tmp_path / "repo", slow, SHORT_ROUNDS.format("0.25, 1.2") + how))
     assert done.returncode == 0, done.stderr
     assert 1 <= float(done.stdout.partition("METRIC calls=")[2].split()[0]) <= 3
+
+
+@pytest.mark.parametrize(("loading", "processes"), [(0, range(2, 5)), (5_000_000, range(1, 2))])
+def test_a_round_has_several_processes_if_they_load_quickly(
+    tmp_path: Path, loading: int, processes: range
+) -> None:
+    """The same code is a per cent quicker in one process than in another: what one round says rests on several."""
+    solution = WORK + f"import os\nOURS = os.urandom(8).hex()\nfor _ in range({loading}): pass\n"
+    solution = solution.replace("return x", "return OURS if seed else x")
+    bench = SHORT_ROUNDS.format("0.25, 60.0") + TIMED.format(
+        how='timing = solution.time("work", lambda number: (number + 1,), rounds=1)'
+    )
+    bench += "metric(ours=len(set(timing.answers)), theirs=len(set(timing.reference_answers)))\n"
+    done = by_hand(task(tmp_path / "repo", solution, bench))
+    assert done.returncode == 0, done.stderr
+    for side in ("ours", "theirs"):
+        assert float(done.stdout.partition(f"METRIC {side}=")[2].split()[0]) in processes
 
 
 def test_by_hand_the_same_script_runs_without_nocturne(tmp_path: Path) -> None:
