@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class UserError(Exception):
     """Something the user can put right: one line, exit code 2, no traceback."""
@@ -16,13 +18,20 @@ class CandidateFailed(Exception):
     `kind` is one of syntax, import, out_of_memory, nan, timeout, killed, unportable (a model that can't be rebuilt
     in a fresh process), refused, error, or infrastructure if the machine failed and not the candidate; `reason` is
     one line. `defence` names what spoke, where it was one of ours: jail, limits, clock, protocol, audit, scoring or
-    leak.
+    leak. `audit` are the audit's figures, if it was that.
     """
 
     def __init__(
-        self, kind: str, reason: str, traceback: str | None = None, *, defence: str | None = None
+        self,
+        kind: str,
+        reason: str,
+        traceback: str | None = None,
+        *,
+        defence: str | None = None,
+        audit: Mapping[str, float] | None = None,
     ) -> None:
         self.kind = kind
+        self.audit = audit
         self.defence = defence
         self.reason = " ".join(reason.split())[:500]
         self.traceback = traceback

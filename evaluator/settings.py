@@ -16,6 +16,7 @@ from evaluator.kinds import NAMES, kind_of
 VERSION = 1
 LOGITS = ("auto", "copied", "read")
 JAILS = ("auto", "bubblewrap", "none")
+LARGEST_FACTOR = 100  # of an audit
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Settings:
     an environment, or a name on PATH; None finds one (`evaluator.interpreter.choice`).
     `repository` is the user's checkout if the tree under test is another folder; the bot says so.
     `min_effect` is the smallest difference in score that counts: the causality audit is four times sharper.
+    `audit_factor` is how many times the usual number of positions it asks again, at most 100: the bot says so before a
+    promotion, and if somebody appeals.
     """
 
     version: int = VERSION
@@ -84,6 +87,7 @@ class Settings:
     data: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     min_effect: float = 0.001
+    audit_factor: int = 1
     produce: tuple[str, ...] = ()
     call: tuple[str, ...] = ()
     reference: Mapping[str, str] = field(default_factory=dict)
@@ -197,6 +201,12 @@ def _count(value: object, where: str) -> int:
     return value
 
 
+def _factor(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_FACTOR:
+        raise UserError(f"{where}: must be a whole number from 1 to {LARGEST_FACTOR}, not {_named(value)}")
+    return value
+
+
 def _choice(value: object, where: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise UserError(f"{where}: must be one of {', '.join(choices)}, not {_named(value)}")
@@ -297,6 +307,7 @@ _PARSERS: dict[str, Any] = {
     "data": _names,
     "read": _names,
     "min_effect": _positive,
+    "audit_factor": _factor,
     "produce": _names,
     "call": lambda value, where: tuple(_inside(each, where) for each in _names(value, where)),
     "reference": lambda value, where: _texts(value, where),

@@ -102,6 +102,7 @@ class SecondJail:
             tally.nats,
             min_effect=self._job.settings.min_effect,
             draw=np.random.default_rng(secrets.randbits(128)),
+            factor=self._job.settings.audit_factor,
         )
         probes = audit.draw(audit.size)
         finding = audit.judge(probes, finite(self._ask(probes, audit.targets(probes))))

@@ -42,13 +42,14 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
         known.update(tokens)
         with contextlib.ExitStack() as stack:
             run = TrainingRun(job, space, script, log, say, exported, amount, measured_by, stack)
-            score, audit = _measure(run, say, known)
+            score, audit = _measure(run, say, known, job.settings.audit_factor)
         result = scored(job, score, known, mark, log)
         result |= {"audit": audit, **tokens}
         if run.clock.is_measured:
             result["reference"] = run.clock.measures(files).to_json()
     except CandidateFailed as failure:
         result = failed(job, failure, known, mark, log)
+        result |= {} if failure.audit is None else {"audit": dict(failure.audit)}
     except SmokeOver as over:
         result = smoked(job, over, known, log, tail=True)  # it has seen nothing that it might tell
     result["metrics"]["total_seconds"] = round(time.monotonic() - job.began, 1)
@@ -73,8 +74,11 @@ def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
     return hashlib.sha256(f"{fingerprint} {kind} {amount!r}".encode()).hexdigest()
 
 
-def _measure(run: TrainingRun, say: Say, known: dict[str, float]) -> tuple[float, Mapping[str, Any]]:
-    """Return the score and what the audit found; `known` receives the run's metrics, however it ends.
+def _measure(
+    run: TrainingRun, say: Say, known: dict[str, float], factor: int
+) -> tuple[float, Mapping[str, Any]]:
+    """Return the score and what the audit found, which asks `factor` times the usual probes and has as much more time;
+    `known` receives the run's metrics, however it ends.
 
     Raises `CandidateFailed`, and `SmokeOver` if this is a smoke run.
     """
@@ -88,6 +92,6 @@ def _measure(run: TrainingRun, say: Say, known: dict[str, float]) -> tuple[float
     second = run.second(handed_in)
     began = time.monotonic()
     tally, score = run.examine(handed_in)
-    finding = second.audit(tally, run.clock.evaluation_seconds())
+    finding = second.audit(tally, run.clock.evaluation_seconds() * factor)
     known["evaluation_seconds"] = round(time.monotonic() - began, 1)
     return score, finding.metrics()

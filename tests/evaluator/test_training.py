@@ -73,7 +73,7 @@ def test_the_score_is_what_the_repository_itself_measures(tmp_path: Path) -> Non
     assert result["metrics"]["num_params_M"] == pytest.approx(result["printed"]["num_params_M"], abs=1e-3)
     assert (result["metric"], result["direction"]) == ("val_bpb", "minimize")
     assert result["jail"] == first.events[0]["jail"] != "none"
-    assert result["audit"]["probes"] >= 256 and result["audit"]["upper_bpb"] < 0.00025
+    assert result["audit"]["probes"] >= 512 and result["audit"]["upper_bpb"] < 0.00025
     assert result["fingerprint"] == first.events[0]["fingerprint"]
     assert 0 < result["metrics"]["startup_seconds"] < result["metrics"]["total_seconds"]
     assert result["metrics"]["peak_memory_mb"] > 50
