@@ -29,20 +29,23 @@ _UNSEEN = re.compile(
 _LOOSE_JOINERS = re.compile(
     "[\u200c\u200d]{2,}|(?<![^\\x00-\\xff])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\xff])"
 )
+# Most words are plain: they are found out by one look, and nothing else is looked for in them.
+_NOT_PLAIN = re.compile("[^\t\n -~]")
 _JOINER = "\u200d"
 # What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
 # (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls),
 # addresses (https://github.github.com/gfm/#autolinks-extension-), and commits that ask for no workflow run
 # (https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs). An underscore or a digit
-# before an address does not keep it from being linked, so these look at no word boundary.
+# before an address does not keep it from being linked, so these look at no word boundary. Each is looked for only if
+# the character is there that it can't do without.
 _ACTED_ON = (
-    (re.compile(r"@(?=\w)"), f"@{_JOINER}"),
-    (re.compile(r"#(?=\d)"), f"#{_JOINER}"),
-    (re.compile(r"(?i)(?<![a-z0-9])(gh)-(?=\d)"), rf"\1{_JOINER}-"),
-    (re.compile(r":(?=//)"), f"{_JOINER}:"),
-    (re.compile(r"(?i)(mailto|xmpp):"), rf"\1{_JOINER}:"),
-    (re.compile(r"(?i)(www)\."), rf"\1{_JOINER}."),
-    (re.compile(r"(?i)\[(?=(?:skip ci|ci skip|no ci|skip actions|actions skip)\])"), f"[{_JOINER}"),
+    ("@", re.compile(r"@(?=\w)"), f"@{_JOINER}"),
+    ("#", re.compile(r"#(?=\d)"), f"#{_JOINER}"),
+    ("-", re.compile(r"(?i)(?<![a-z0-9])(gh)-(?=\d)"), rf"\1{_JOINER}-"),
+    (":", re.compile(r":(?=//)"), f"{_JOINER}:"),
+    (":", re.compile(r"(?i)(mailto|xmpp):"), rf"\1{_JOINER}:"),
+    (".", re.compile(r"(?i)(www)\."), rf"\1{_JOINER}."),
+    ("[", re.compile(r"(?i)\[(?=(?:skip ci|ci skip|no ci|skip actions|actions skip)\])"), f"[{_JOINER}"),
 )
 
 
@@ -56,6 +59,8 @@ def clean(text: str) -> Clean:
     Tabs and newlines stay. Whatever else could end a line is a space, so that lines are the same for every reader.
     Cleaning twice changes nothing.
     """
+    if not _NOT_PLAIN.search(text):
+        return Clean(text)
     text = _ANSI.sub("", _NEWLINES.sub("\n", text))
     return Clean(_LOOSE_JOINERS.sub("", _UNSEEN.sub("", _SEPARATORS.sub(" ", text))))
 
@@ -94,8 +99,9 @@ def disarmed(text: str) -> str:
     joiners away again.
     """
     said: str = clean(text)
-    for pattern, broken in _ACTED_ON:
-        said = pattern.sub(broken, said)
+    for needed, pattern, broken in _ACTED_ON:
+        if needed in said:
+            said = pattern.sub(broken, said)
     return said
 
 

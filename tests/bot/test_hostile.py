@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import json
 import re
@@ -113,11 +114,16 @@ class Tags(HTMLParser):
         self.said.append(data)
 
 
+@functools.cache
+def plain_tags() -> list[tuple[str, ...]]:
+    return Tags(report_html(PLAIN_FIGURES)).built
+
+
 @corpus
 def test_the_page(evil: str) -> None:
     page = report_html(known(story(evil), evil))
     tags = Tags(page)
-    assert tags.built == Tags(report_html(PLAIN_FIGURES)).built
+    assert tags.built == plain_tags()
     assert not UNSEEN.search(page)
     if one_line(evil):
         assert one_line(evil) in "\n".join(tags.said)  # it is there to be read
@@ -134,10 +140,15 @@ def test_an_address_is_a_link_only_where_it_is_one(evil: str) -> None:
     assert "<" not in json.dumps(blocks(message)) and "](" not in message_text(message)
 
 
+@functools.cache
+def plain_chart() -> list[str]:
+    return [each.tag for each in ET.fromstring(progress_svg(PLAIN_FIGURES)).iter()]
+
+
 @corpus
 def test_the_chart(evil: str) -> None:
-    root, plain = (ET.fromstring(progress_svg(of)) for of in (known(story(evil), evil), PLAIN_FIGURES))
-    assert [each.tag for each in root.iter()] == [each.tag for each in plain.iter()]
+    root = ET.fromstring(progress_svg(known(story(evil), evil)))
+    assert [each.tag for each in root.iter()] == plain_chart()
     assert not any(name.startswith("on") or "href" in name for each in root.iter() for name in each.attrib)
     said = "".join(root.itertext())
     assert not UNSEEN.search(said) and one_line(evil, 100).rstrip("…") in said
@@ -148,13 +159,21 @@ def flat(text: str) -> list[Token]:
     return [part for token in tokens for part in (token, *(token.children or ()))]
 
 
-def built(text: str) -> list[tuple[str, ...]]:
-    """Return what a Markdown page is made of: blocks, marks, links and HTML, but for the words themselves."""
+def built(tokens: list[Token]) -> list[tuple[str, ...]]:
+    """Return what a Markdown page is made of: blocks, marks, links and HTML, but for the words themselves.
+
+    A literal in backticks is one if it is plain enough, and words otherwise.
+    """
     return [
         (token.type, str(token.attrs.get("href", "")), token.content if "html" in token.type else "")
-        for token in flat(text)
-        if not token.type.startswith("text") and token.content not in ("<span>", "</span>")
+        for token in tokens
+        if not token.type.startswith(("text", "code_inline")) and token.content not in ("<span>", "</span>")
     ]
+
+
+@functools.cache
+def plain_pages() -> dict[str, list[tuple[str, ...]]]:
+    return {name: built(flat(text)) for name, text in pages(PLAIN, PLAIN_FIGURES).items()}
 
 
 def pages(campaign: Campaign, of: Figures) -> dict[str, str]:
@@ -182,17 +201,13 @@ def message_of(campaign: Campaign, of: Figures) -> Message:
 @corpus
 def test_markdown(evil: str) -> None:
     campaign = story(evil)
-    made, plain = pages(campaign, known(campaign, evil)), pages(PLAIN, PLAIN_FIGURES)
-    for name, text in made.items():
+    for name, text in pages(campaign, known(campaign, evil)).items():
         assert not UNSEEN.search(text), name
         if not one_line(evil) or ("\n\n" in evil and name == "explanation"):
             continue  # nothing to show; or paragraphs, that are kept
-        # A literal in backticks is one where it is plain enough, and words otherwise.
-        got, expected = (
-            [each for each in built(page) if each[0] != "code_inline"] for page in (text, plain[name])
-        )
-        assert got == expected, (name, text)
-        shown = "".join(t.content if t.type.startswith("text") else " " for t in flat(text) if not t.children)
+        tokens = flat(text)
+        assert built(tokens) == plain_pages()[name], (name, text)
+        shown = "".join(t.content if t.type.startswith("text") else " " for t in tokens if not t.children)
         assert not ACTED_ON.search(re.sub(r"\bEve@", "", shown)), (name, ACTED_ON.search(shown))
     title = promotion_title(*(lambda of: (of, promotion_figures(campaign, of, 0, ())))(known(campaign, evil)))
     assert not ACTED_ON.search(title) and not UNSEEN.search(title) and len(title.splitlines()) == 1

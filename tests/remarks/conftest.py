@@ -165,7 +165,7 @@ class Speech:
         return said
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: what a GitHub holds is searched after each test while it serves
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("night")
     with serve(folder / "github") as github:

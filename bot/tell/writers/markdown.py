@@ -32,6 +32,9 @@ from bot.tell.document import (
 
 # What may stand between backticks as it is, also in a table: nothing of it ends a span or a cell.
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:+\-*/()\[\]\"'= {}%]+")
+# Words and numbers that mean nothing to Markdown or to GitHub, wherever they stand on a line.
+_HARMLESS = re.compile(r"[A-Za-z][A-Za-z0-9 ,;()%?!'\"/]*|[0-9]+(?:\.[0-9]+)?")
+_LONGER = 14  # characters that one of a text can become at most: a dollar sign
 # What means something inside a line, and what does only where a line begins.
 _INSIDE = re.compile(r"[\\`*_\[\]#|~]")
 _BEGINS = re.compile(r"^[-+=]|(?<=^\d)[.)](?=\s|$)")
@@ -78,6 +81,8 @@ def escape(text: str, limit: int | None = None, *, begins: bool = True) -> str:
     nothing stands before it on its line.
     """
     line = one_line(text, limit)
+    if _HARMLESS.fullmatch(line):
+        return line
     while True:
         said = re.sub(r"#(?=\w)", f"#{_JOINER}", disarmed(line))
         said = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -123,7 +128,7 @@ def code_block(text: str, language: str) -> list[str]:
 def _shown(words: Words) -> str:
     """Return as much of the words as is shown, with the space around them."""
     shown = one_line(words.text, words.limit)
-    while len(escape(shown)) > 2 * words.limit:
+    while len(shown) * _LONGER > 2 * words.limit and len(escape(shown)) > 2 * words.limit:
         shown = one_line(shown, len(shown) * 3 // 4)
     return spaced(words.text, shown)
 
