@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -23,6 +24,9 @@ SMALL = 1 << 18  # bytes: smaller files are looked at many at a time
 # held-out text, so that a jail is not made of hundreds of mounts.
 NEEDLESS = frozenset({"test", "tests", "idlelib", "lib2to3", "turtledemo", "pydoc_data", "ensurepip"})
 MANY = 50
+
+# How files are opened: no symlink, and no wait for a writer, should one have become something else meanwhile.
+_WITHOUT_SURPRISES = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 FORMAT = 1
 DEPTH = 3  # so many levels of folders below a root are looked at for changes
@@ -129,30 +133,29 @@ def _carriers(root: Path, index: WindowIndex) -> Iterator[Path]:
     small = _Together(index)
     for path in _files(root):
         try:
-            with open(path, "rb", buffering=0, opener=_without_surprises) as file:
-                if os.fstat(file.fileno()).st_size > SMALL:
-                    if carries(file, index):
-                        yield path
-                    continue
-                data = file.read(SMALL)
-                if is_packed(data[:HEAD], data[-TAIL:]) and unpacked_carries(file, index):
-                    yield path
+            handle = os.open(path, _WITHOUT_SURPRISES)
         except OSError:
             continue
+        with io.FileIO(handle) as file:
+            try:
+                if os.fstat(handle).st_size > SMALL:
+                    if carries(file, index):
+                        yield Path(path)
+                    continue
+                data = os.read(handle, SMALL)
+                if is_packed(data[:HEAD], data[-TAIL:]) and unpacked_carries(file, index):
+                    yield Path(path)
+            except OSError:
+                continue
         yield from small.add(path, data)
     yield from small.flush()
 
 
-def _without_surprises(path: str, flags: int) -> int:
-    """Open no symlink and wait for no writer, should a file have become something else meanwhile."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Yield the plain files under `root`, or `root` itself."""
+def _files(root: Path) -> Iterator[str]:
+    """Yield the plain files under `root`, or `root` itself: as text, for a machine has a hundred thousand of them."""
     if not root.is_dir():
         if root.is_file():
-            yield root
+            yield str(root)
         return
     folders = [str(root)]
     while folders:
@@ -162,7 +165,7 @@ def _files(root: Path) -> Iterator[Path]:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     elif entry.is_file(follow_symlinks=False):
-                        yield Path(entry.path)
+                        yield entry.path
         except OSError:
             continue
 
@@ -172,11 +175,11 @@ class _Together:
 
     def __init__(self, index: WindowIndex) -> None:
         self._index = index
-        self._paths: list[Path] = []
+        self._paths: list[str] = []
         self._ends: list[int] = []
         self._data = bytearray()
 
-    def add(self, path: Path, data: bytes) -> list[Path]:
+    def add(self, path: str, data: bytes) -> list[Path]:
         """Add a file; return those with a window among all that were added, when enough came together."""
         self._paths.append(path)
         self._data += data
@@ -189,7 +192,7 @@ class _Together:
         ends = np.array(self._ends, np.int64)
         owners: Places = np.asarray(np.searchsorted(ends, offsets, side="right"), np.int64)
         owners = np.unique(owners[offsets + WINDOW <= ends[owners]])  # not from one file into the next
-        found = [self._paths[owner] for owner in owners.tolist()]
+        found = [Path(self._paths[owner]) for owner in owners.tolist()]
         self._paths, self._ends, self._data = [], [], bytearray()
         return found
 

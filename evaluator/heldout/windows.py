@@ -30,6 +30,7 @@ STRIDE = 3
 BLOCK = (STRIDE + 1) * WORD
 REACH = WINDOW - BLOCK  # no window with a block in it begins or ends farther away
 CHUNK = 1 << 22  # bytes looked at in one go
+FEW = 1 << 18  # bytes whose every place is looked up sooner than the index has made its filters
 
 FORMAT = 2
 _IN_WORDS = np.isin(np.arange(256), list(b"0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
@@ -49,10 +50,19 @@ class WindowIndex:
         self.words = words
         self._views = sliding_window_view(texts, WINDOW) if len(texts) >= WINDOW else np.empty((0, WINDOW))
         self._hashes = rolling(texts, WINDOW)[starts]
-        self._filter = Filter.of(self._hashes)
-        at = _inside_windows(texts, starts, BLOCK)
-        self._words = Filter.of(_words(texts, _inside_windows(texts, starts, WORD)))
-        self._blocks = Filter.of(_blocks([_words(texts, at + WORD * place) for place in range(STRIDE + 1)]))
+
+    @cached_property
+    def _filter(self) -> Filter:
+        return Filter.of(self._hashes)
+
+    @cached_property
+    def _words(self) -> Filter:
+        return Filter.of(_words(self.texts, _inside_windows(self.texts, self.starts, WORD)))
+
+    @cached_property
+    def _blocks(self) -> Filter:
+        at = _inside_windows(self.texts, self.starts, BLOCK)
+        return Filter.of(_blocks([_words(self.texts, at + WORD * place) for place in range(STRIDE + 1)]))
 
     def __len__(self) -> int:
         """The number of different windows."""
@@ -73,8 +83,8 @@ class WindowIndex:
         which: list[Places] = [np.empty(0, np.int64)]
         for start in range(0, len(view), CHUNK):
             piece = np.frombuffer(view[start : start + CHUNK + WINDOW - 1], np.uint8)
-            near = self._near(piece)
-            if len(near):
+            near = np.arange(len(piece)) if len(view) <= FEW else self._near(piece)
+            if len(near) >= WINDOW:
                 at, found = self._exactly(piece, near)
                 offsets.append(at + start)
                 which.append(found)
@@ -103,7 +113,8 @@ class WindowIndex:
     def _exactly(self, piece: NDArray[np.uint8], near: Places) -> tuple[Places, Places]:
         """Return places and numbers of the windows among the bytes `near`, each compared with the text itself."""
         hashes = rolling(piece[near], WINDOW)
-        at = np.flatnonzero(self._filter.may_hold(hashes))
+        few = len(hashes) <= FEW
+        at = np.arange(len(hashes)) if few else np.flatnonzero(self._filter.may_hold(hashes))
         found = places(hashes[at], self._hashes)
         at, found = at[found >= 0], found[found >= 0]
         whole = near[at + WINDOW - 1] == near[at] + WINDOW - 1  # not from one part of `near` into the next
@@ -213,10 +224,10 @@ def _inside_windows(texts: NDArray[np.uint8], starts: Places, size: int) -> Plac
 
 def _words(texts: NDArray[np.uint8], at: Places) -> Hashes:
     """Return the words that begin at the places `at`, whatever their alignment."""
-    words: Hashes = np.zeros(len(at), np.uint64)
-    for place in range(WORD):
-        words |= texts[at + place].astype(np.uint64) << np.uint64(8 * place)
-    return words
+    if not len(at):
+        return np.empty(0, np.uint64)
+    every = np.ndarray(len(texts) - WORD + 1, "<u8", np.ascontiguousarray(texts), strides=(1,))
+    return every[at].astype(np.uint64)
 
 
 def _blocks(words: list[Hashes]) -> Hashes:
