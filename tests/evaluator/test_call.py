@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,17 @@ def task(folder: Path, solution: str, bench: str = BENCH) -> Path:
 
 def run(folder: Path, solution: str, bench: str = BENCH, *more: str, **changed: Any) -> Outcome:
     return score(task(folder, solution, bench), {**SETTINGS, **changed}, *more)
+
+
+def run_all(folder: Path, solutions: Sequence[str], bench: str, *more: str, **changed: Any) -> Outcome:
+    """Measure many files in one run, each in jails of its own: they are 0/solution.py, 1/solution.py, ..."""
+    places = [f"{at}/solution.py" for at in range(len(solutions))]
+    for place, solution in zip(places, solutions, strict=True):
+        (folder / place).parent.mkdir(parents=True)
+        (folder / place).write_text(solution)
+    (folder / "bench.py").write_text(bench)
+    (folder / "answers.json").write_text(json.dumps(places))
+    return score(folder, {**SETTINGS, "call": places, "editable": places, **changed}, *more)
 
 
 def test_an_honest_file_scores_and_what_it_prints_is_log(tmp_path: Path) -> None:
@@ -141,7 +152,14 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_GAIN)
+# Of each way to end one by itself; the others are told in the same way, see below.
+WHOLE_RUNS = (
+    "prints the metric and ends, when it is loaded", "hangs", "raises", "answers before it is asked", "memory",
+    "does not parse",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE_RUNS)
 def test_no_answer_ends_the_run_with_one_line_that_says_why(tmp_path: Path, name: str) -> None:
     solution, reason = NO_GAIN[name]
     outcome = run(tmp_path / "repo", solution, memory_mb=300 if name == "memory" else 2000)
@@ -151,30 +169,72 @@ def test_no_answer_ends_the_run_with_one_line_that_says_why(tmp_path: Path, name
     assert name not in KINDS or last["class"] == KINDS[name], last
 
 
+FAILING = """\
+import json, pathlib
+from nocturne_candidate import Candidate, CandidateError, metric
+for name in json.loads(pathlib.Path("answers.json").read_text()):
+    try:
+        solution = Candidate(name, limit=2)
+        solution.call("square", 3)
+        solution.call("square", 4)  # what the first call has changed in its own process shows here
+    except CandidateError as error:
+        print("TOLD", json.dumps([name, error.kind, error.reason]))
+metric(right=0)
+"""
+
+
+def test_each_way_to_give_no_answer_is_told_to_the_script_in_one_line(tmp_path: Path) -> None:
+    names = [name for name in NO_GAIN if name not in WHOLE_RUNS]
+    out = tmp_path / "out"
+    solutions = [NO_GAIN[name][0] for name in names]
+    last = run_all(tmp_path / "repo", solutions, FAILING, "--out", str(out), memory_mb=2000).last
+    assert (last["event"], last["score"]) == ("score", 0.0), last
+    lines = (out / "log.txt").read_text().splitlines()
+    told = [json.loads(line.removeprefix("TOLD ")) for line in lines if line.startswith("TOLD ")]
+    assert [place for place, _, _ in told] == [f"{at}/solution.py" for at in range(len(names))]
+    for name, (_, kind, reason) in zip(names, told, strict=True):
+        assert NO_GAIN[name][1] in reason and "\n" not in reason and len(reason) <= 500, (name, reason)
+        assert name not in KINDS or kind == KINDS[name], (name, kind)
+
+
 WRONG = {
     "prints the metric": "def square(number):\n    print('METRIC right=1', flush=True)\n    return 0\n",
     "floods": "def square(number):\n    for _ in range(10**4): print('METRIC right=1')\n    return 0\n",
-    "patches what it can reach": (
-        "import builtins, json, sys\nimport nocturne_candidate, nocturne_candidate.drivers, os\n"
-        "builtins.print = lambda *args, **more: os.write(1, b'METRIC right=1\\n')\n"
-        "json.loads = json.dumps = lambda *args, **more: {'right': 1}\n"
-        "nocturne_candidate.metric = nocturne_candidate.drivers.driver = lambda *args, **more: None\n"
-        "sys.modules['bench'] = sys.modules['__main__'] = nocturne_candidate\n"
-        "def square(number):\n    return 0\n"
-    ),
     "answers by other types": "def square(number):\n    return [True, '1', 1.5, None][number % 4]\n",
     "text that states a metric": "def square(number):\n    return '\\nMETRIC right=1\\n{\"right\": 1}\\n'\n",
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_answer_stays_one_whatever_is_printed_or_patched(tmp_path: Path, name: str) -> None:
-    bench = BENCH.replace("right = sum", "print(solution.call('square', 5))\nright = sum").replace(
-        "limit=2", "limit=30"
-    )
-    last = run(tmp_path / "repo", WRONG[name], bench, "--seed", "77").last
-    assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
+PATCHING = (
+    "import builtins, json, sys\nimport nocturne_candidate, nocturne_candidate.drivers, os\n"
+    "builtins.print = lambda *args, **more: os.write(1, b'METRIC right=1\\n')\n"
+    "json.loads = json.dumps = lambda *args, **more: {'right': 1}\n"
+    "nocturne_candidate.metric = nocturne_candidate.drivers.driver = lambda *args, **more: None\n"
+    "sys.modules['bench'] = sys.modules['__main__'] = nocturne_candidate\n"
+    "def square(number):\n    return 0\n"
+)
+ASKING = """\
+import json, pathlib, random
+from nocturne_candidate import Candidate, metric
+draw, right = random.SystemRandom(), 0
+for name in json.loads(pathlib.Path("answers.json").read_text()):
+    solution = Candidate(name, limit=30)
+    print(solution.call("square", 5))
+    asked = [draw.randrange(10**6) for _ in range(4)]
+    right += sum(solution.call("square", number) == number * number for number in asked)
+metric(right=right)
+"""
+
+
+def test_a_wrong_answer_stays_one_whatever_is_printed(tmp_path: Path) -> None:
+    last = run_all(tmp_path / "repo", list(WRONG.values()), ASKING, "--seed", "77").last
+    assert last["score"] == 0.0, last
     assert len(last["log_tail"]) <= 4000
+
+
+def test_who_patches_what_it_can_reach_gives_no_answer_or_a_wrong_one(tmp_path: Path) -> None:
+    last = run_all(tmp_path / "repo", [PATCHING], ASKING, "--seed", "77").last
+    assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
 
 
 def test_what_is_called_finds_neither_the_script_nor_its_data(tmp_path: Path) -> None:
