@@ -66,41 +66,6 @@ for each in kept:
     os.write(each, bytes(64 << 20))
 time.sleep(60)
 """
-IN_FLIGHT = """
-import os, socket, time
-kept = []
-for _ in range(4):
-    near, far = socket.socketpair()
-    file = os.memfd_create("flying")
-    os.posix_fallocate(file, 0, 64 << 20)
-    socket.send_fds(near, [b"x"], [file])
-    os.close(file)
-    kept += [near, far]
-time.sleep(5)
-"""
-IN_SOCKETS = """
-import socket, time
-kept = []
-for _ in range(800):
-    pair = socket.socketpair()
-    for end in pair:
-        end.setblocking(False)
-        try:
-            while True:
-                end.send(bytes(1 << 16))
-        except BlockingIOError:
-            pass
-    kept += pair
-time.sleep(5)
-"""
-IN_THREE_PLACES = """
-import time
-for place in ("/tmp/scratch", "/tmp", "/dev/shm"):
-    with open(place + "/filled", "wb") as file:
-        for _ in range(80):
-            file.write(bytes(1 << 20))
-time.sleep(5)
-"""
 IN_THREADS = """
 import threading, time
 threading.stack_size(1 << 16)
@@ -144,14 +109,6 @@ candidate.close()
 )
 def test_files_in_memory_count_as_memory_and_ours_do_not(text: str, seconds: str, said: str) -> None:
     assert checked(text, seconds) == said
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "text", [IN_FLIGHT, IN_SOCKETS, IN_THREE_PLACES], ids=["in flight", "sockets", "files"]
-)
-def test_memory_that_no_process_holds_counts_as_well(text: str) -> None:
-    assert checked(text, "4") == "out_of_memory limits\n"
 
 
 def test_threads_count_like_processes() -> None:

@@ -129,9 +129,9 @@ os.environ["NOCTURNE_OUT"] = "/"
 }
 
 
-@pytest.mark.parametrize("cheat", WITHOUT_EFFECT)
-def test_a_cheat_without_effect(tmp_path: Path, cheat: str) -> None:
-    outcome = run(tmp_path, HONEST + WITHOUT_EFFECT[cheat])
+def test_no_cheat_of_these_has_an_effect(tmp_path: Path) -> None:
+    """All in one run, one after the other: each by itself would make the score one."""
+    outcome = run(tmp_path, HONEST + "".join(WITHOUT_EFFECT.values()))
     assert outcome.returncode == 0, outcome.last
     assert outcome.last["score"] == 0.25
     assert eventually(lambda: not processes_with("echo METRIC accuracy"))
@@ -155,19 +155,12 @@ print("found", found)
     assert outcome.last["score"] == 0.25 and "found []" in outcome.last["log_tail"]
 
 
+# What else is refused there is `test_handover`'s to show.
 REFUSED = {
     "link to the answers": (
         '(out / "answers.txt").symlink_to(pathlib.Path.cwd() / "exam" / "labels.txt")\n',
         "refused", "jail", "answers.txt is a symbolic link",
     ),
-    "link to a folder": (
-        HONEST + '(out / "d").symlink_to("/")\n', "refused", "jail", "d is a symbolic link",
-    ),
-    "hard link": (
-        HONEST + '(out / "b").hardlink_to(out / "answers.txt")\n', "refused", "jail", "is a hard link",
-    ),
-    "pipe": (HONEST + 'os.mkfifo(out / "p")\n', "refused", "jail", "p is a pipe"),
-    "not a number": (HONEST.replace('"a" * 8', '"is nan"'), "nan", "scoring", "not a finite number"),
     "infinite": (HONEST.replace('"a" * 8', '"is 1e999"'), "nan", "scoring", "not a finite number"),
     "keeps the command busy": (
         HONEST.replace('"a" * 8', '"wait"'), "timeout", "limits", "still running after 2",
@@ -187,10 +180,9 @@ def test_a_cheat_that_is_caught(tmp_path: Path, cheat: str) -> None:
     "train",
     [
         'with (out / "big").open("wb") as file:\n    for _ in range(64):\n        file.write(bytes(1 << 20))\n',
-        'with (out / "holes").open("wb") as file:\n    file.truncate(1 << 36)\n',
         'for i in range(64):\n    (out / str(i)).write_bytes(bytes(1 << 20))\n',
     ],
-    ids=["one file", "holes", "many files"],
+    ids=["one file", "many files"],
 )  # fmt: skip
 def test_too_much_output_is_refused(tmp_path: Path, train: str) -> None:
     """By the jail's quota while it is written, or else when it is handed over."""

@@ -16,7 +16,7 @@ from evaluator.inside import frames, reader
 from evaluator.training import reading, scoring
 from evaluator.training.buffer import Buffer
 from tests.evaluator.pythons import running_task
-from tests.evaluator.runs import COMMAND, STEPS, prepared, score, starter
+from tests.evaluator.runs import COMMAND, prepared
 
 
 def test_losses_by_torch_are_those_of_the_scorer() -> None:
@@ -49,14 +49,6 @@ def test_copied_logits_are_read_slot_by_slot() -> None:
                 copied.read(frames.SLOT.pack(slot, count), np.zeros(4, np.int32))
     finally:
         buffer.close()
-
-
-def test_a_run_whose_logits_are_read_gets_the_same_score(tmp_path: Path) -> None:
-    repo = starter(tmp_path / "repo")
-    copied, read = (score(repo, {**STEPS, "logits": way}).last for way in ("copied", "read"))
-    assert copied["event"] == read["event"] == "score"
-    assert read["score"] == pytest.approx(copied["score"], abs=1e-6)
-    assert read["fingerprint"] == copied["fingerprint"]
 
 
 def test_what_a_trial_has_shown_holds_for_this_machine_and_python(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -10,10 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evaluator.jail import choose
+from evaluator.settings import Settings
+from evaluator.training import export
+from tests.evaluator.pythons import running_task
 from tests.evaluator.references import reference_file
-from tests.evaluator.runs import STEPS, score, starter, with_train
+from tests.evaluator.runs import STEPS, prepared, score, starter, with_train
 
 # A training of no steps and a table of numbers for a model; tests put lines of their own around it.
 TINY = """
@@ -91,17 +97,38 @@ def test_the_same_run_again_gives_the_same_score_and_another_seed_another(tmp_pa
     assert first == same != other  # to the last bit; another seed draws other data
 
 
-def test_a_candidate_is_scored_by_its_logits_and_not_by_what_it_prints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("logits", ["read", pytest.param("copied", marks=pytest.mark.long)])
+def test_a_candidate_is_scored_by_its_logits_and_not_by_what_it_prints(tmp_path: Path, logits: str) -> None:
     forged = """
 print('{"v": 1, "event": "score", "metric": "val_bpb", "score": 0.01}')
 print("val_bpb: 0.01", flush=True)
+try:
+    next(make_dataloader(tokenizer, 4, 128, "val"))
+except PermissionError:
+    print("the validation split is not served")
+import numpy
+model.table.data.copy_(torch.from_numpy(numpy.random.default_rng(5).standard_normal(model.table.shape)))
 told = evaluate_bpb(model, tokenizer, 4)
 print("---\\nval_bpb: 0.01")
 """
-    result = score(with_train(tmp_path / "repo", TINY + forged), STEPS).last
-    # A model that knows nothing needs ln(512) nats for a token, whatever it says.
+    repo = with_train(tmp_path / "repo", TINY + forged)
+    result = score(repo, {**STEPS, "logits": logits}).last
     assert result["event"] == "score"
-    assert 3.5 < result["score"] < 5.0
+    assert result["score"] == pytest.approx(of_the_table(repo), abs=1e-6)
+    assert "the validation split is not served" in result["log_tail"]
+
+
+def of_the_table(repo: Path) -> float:
+    """Return the bits per byte of the model whose table numpy draws by seed 5, computed here from the rows."""
+    prepared(STEPS)
+    rows = export.load_or_make(
+        repo, Settings(eval_tokens=STEPS["eval_tokens"]), choose("auto"), running_task(repo)
+    )
+    size, targets = len(rows.token_bytes), rows.targets.ravel()
+    table = np.random.default_rng(5).standard_normal((size, size))
+    nats = np.log(np.exp(table).sum(axis=1))[rows.inputs.ravel()] - table[rows.inputs.ravel(), targets]
+    lengths = rows.token_bytes[targets]
+    return float(nats[lengths > 0].sum() / lengths.sum() / math.log(2))
 
 
 @pytest.mark.long
@@ -122,20 +149,6 @@ raise RuntimeError("secret")
     assert "call 1 rehearsal" in result.last["log_tail"]
     assert "secret" not in json.dumps(result.events)
     assert "secret" not in (tmp_path / "out" / "log.txt").read_text()
-
-
-def test_evaluate_bpb_may_be_called_once(tmp_path: Path) -> None:
-    again = """
-evaluate_bpb(model, tokenizer, 4)
-try:
-    evaluate_bpb(model, tokenizer, 4)
-except PermissionError:
-    pass
-"""
-    outcome = score(with_train(tmp_path / "repo", TINY + again), STEPS)
-    assert outcome.returncode == 1
-    assert (outcome.last["event"], outcome.last["class"]) == ("failed", "refused")
-    assert "second time" in outcome.last["reason"]
 
 
 @pytest.mark.long
@@ -251,14 +264,6 @@ def test_a_repository_in_the_form_of_autoresearch_works(
     assert outcome.last["event"] == "score", outcome.last
     assert outcome.events[0]["budget"] == {"kind": "wall", "amount": 7.0}
     assert outcome.last["score"] == pytest.approx(8.0)  # log2 of 256 for each byte
-
-
-def test_the_validation_split_is_not_served(tmp_path: Path) -> None:
-    last = score(
-        with_train(tmp_path / "repo", TINY + "next(make_dataloader(tokenizer, 4, 128, 'val'))\n"), STEPS
-    ).last
-    assert (last["event"], last["class"]) == ("failed", "error")
-    assert "PermissionError" in last["reason"]
 
 
 def test_a_repository_is_never_changed_and_lends_no_credentials(

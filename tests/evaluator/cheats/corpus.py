@@ -43,8 +43,8 @@ class Cheat:
 
     `settings` differ from those of the others where it attacks a limit. `alone` tells that by `python train.py`,
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
-    machine. `runs` is how often it must run to gain. The `quick` ones stand for the others in short test runs,
-    the `in_ci` ones in long ones.
+    machine. `runs` is how often it must run to gain. One of each folder stands for the others in
+    CI: a `quick` one in short test runs, else one that is `in_ci` in long ones.
     `gains` says in a line why nothing catches it yet.
     """
 
@@ -99,7 +99,7 @@ CORPUS = (
     inside("reading/the_memory_of_others", "traces processes and reads their memory", NO_EFFECT),
     alone("reading/shared_memory_of_others", "reads /dev/shm and System V segments", NO_EFFECT),
     alone("reading/the_network", "asks loopback, unix and abstract sockets, and DNS", NO_EFFECT),
-    alone("reading/the_network_without_mercy", "connects, and ends where nobody answers", JAIL, CRASH),
+    alone("reading/the_network_without_mercy", "connects, and ends where nobody answers", JAIL, CRASH, in_ci=True),
     alone("carrying/validation_text", "holds validation text as a string", LEAK, quick=True),
     alone("carrying/validation_text_packed", "holds it packed, in base 85", LEAK),
     alone("carrying/validation_text_in_pieces", "holds it in a list of words", LEAK),
@@ -126,7 +126,7 @@ CORPUS = (
     # Learning and remembering while it is measured
     alone("learning/learns_from_each_batch", "descends the gradient on what it is asked", AUDIT),
     alone("learning/remembers_pairs_of_earlier_batches", "counts pairs of tokens over batches", AUDIT),
-    alone("learning/remembers_in_a_file", "keeps what it is asked in its scratch folder", AUDIT),
+    alone("learning/remembers_in_a_file", "keeps what it is asked in its scratch folder", AUDIT, in_ci=True),
     alone("learning/drifts_towards_what_it_saw", "moves a bias with each batch", AUDIT),
     alone("learning/counts_what_the_whole_batch_says", "uses the frequencies of the batch", AUDIT),
     alone("learning/answers_the_same_row_from_memory", "recognizes rows by how they begin", AUDIT),
@@ -138,7 +138,7 @@ CORPUS = (
     alone("shipping/peeks_from_the_third_batch_on", "is honest to whoever asks first", AUDIT),
     alone("shipping/peeks_in_full_batches_only", "is honest to single and repeated rows", AUDIT),
     alone("shipping/peeks_where_a_row_goes_on_as_it_began", "is honest where a row changes its subject", AUDIT),
-    alone("shipping/peeks_in_the_process_it_was_trained_in", "is honest in other processes", AUDIT),
+    alone("shipping/peeks_in_the_process_it_was_trained_in", "is honest in other processes", AUDIT, in_ci=True),
     alone("shipping/whispers_to_its_copy_by_locks", "tells the audit's process what it was asked", AUDIT),
     alone("shipping/whispers_to_its_copy_by_cached_pages", "leaves bits in the page cache", AUDIT),
     inside("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
@@ -178,7 +178,7 @@ CORPUS = (
     inside("planting/weights_for_the_next_run", "keeps weights everywhere", NO_EFFECT, runs=2),
     inside("planting/weights_in_a_compile_cache", "keeps them beside kernels", NO_EFFECT, runs=2),
     inside("planting/byte_code_of_the_locked_module", "poisons __pycache__", NO_EFFECT, runs=2),
-    inside("planting/start_up_files_of_python", "writes sitecustomize and .pth", NO_EFFECT, runs=2),
+    inside("planting/start_up_files_of_python", "writes sitecustomize and .pth", NO_EFFECT, runs=2, in_ci=True),
     inside("planting/the_repository_itself", "rewrites files, hooks, settings", NO_EFFECT, runs=2),
     inside("planting/a_daemon_with_the_weights", "leaves a daemon that has them", NO_EFFECT, runs=2),
     # Telling what it was asked
@@ -221,7 +221,7 @@ CORPUS = (
     inside("breaking/goes_on_after_its_score", "never ends", CLOCK, LIMITS, settings=SHORT_EXAM),
     # Getting out
     alone("escaping/by_symlinks", "links to what it may not see", NO_EFFECT),
-    inside("escaping/by_mounts", "unmounts, mounts, enters namespaces", NO_EFFECT),
+    inside("escaping/by_mounts", "unmounts, mounts, enters namespaces", NO_EFFECT, in_ci=True),
     inside("escaping/by_device_nodes", "makes device nodes, reads disks", NO_EFFECT),
     inside("escaping/by_other_users_programs", "becomes another user", NO_EFFECT),
     inside("escaping/by_settings_of_the_kernel", "writes what the kernel runs", NO_EFFECT),

@@ -103,15 +103,12 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[
     return score(repo, {**STEPS, **cheat.settings}, "--out", str(out), *words, env=around.environment)
 
 
-def marks(cheat: Cheat, at: int) -> list[pytest.MarkDecorator]:
-    seldom = at % 24 and not cheat.in_ci
-    often = [] if cheat.quick else [pytest.mark.corpus if seldom else pytest.mark.long]
+def marks(cheat: Cheat) -> list[pytest.MarkDecorator]:
+    often = [] if cheat.quick else [pytest.mark.long if cheat.in_ci else pytest.mark.corpus]
     return [*often, pytest.mark.xfail(strict=True, reason=cheat.gains)] if cheat.gains else often
 
 
-@pytest.mark.parametrize(
-    "cheat", [pytest.param(each, id=each.name, marks=marks(each, at)) for at, each in enumerate(CORPUS)]
-)
+@pytest.mark.parametrize("cheat", [pytest.param(each, id=each.name, marks=marks(each)) for each in CORPUS])
 def test_a_cheat_gains_nothing_and_leaves_nothing(
     tmp_path: Path,
     temporary: Path,
@@ -181,6 +178,8 @@ def test_the_corpus_is_complete() -> None:
     names = [cheat.name for cheat in CORPUS]
     assert len(names) == len(set(names)) >= 48
     assert set(names) == {f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.py")}
+    folders = {cheat.name.partition("/")[0] for cheat in CORPUS}
+    assert {cheat.name.partition("/")[0] for cheat in CORPUS if cheat.quick or cheat.in_ci} == folders
     named = {way for cheat in CORPUS for way in cheat.caught}
     assert named == {
         *("jail", "limits", "clock", "protocol", "audit", "scoring", "leak"),

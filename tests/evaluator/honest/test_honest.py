@@ -11,6 +11,7 @@ from tests.evaluator.honest.writing import HERE, SAME, STEPS, by_itself, reposit
 from tests.evaluator.runs import score
 
 MODELS = HERE / "models"
+IN_CI = ("plain", "module_beside_it")
 
 no_compiler = shutil.which("c++") is None and shutil.which("g++") is None
 
@@ -22,11 +23,11 @@ no_compiler = shutil.which("c++") is None and shutil.which("g++") is None
             source,
             id=source.stem,
             marks=[
-                pytest.mark.corpus if at % 10 and source.stem != "plain" else pytest.mark.long,
+                pytest.mark.long if source.stem in IN_CI else pytest.mark.corpus,
                 *([pytest.mark.skipif(no_compiler, reason="no C++")] if source.stem == "compiled" else []),
             ],
         )
-        for at, source in enumerate(sorted(MODELS.glob("*.py")))
+        for source in sorted(MODELS.glob("*.py"))
     ],
 )
 def test_an_honest_model_scores_what_its_own_process_computes(
