@@ -16,7 +16,8 @@ from typing import Any
 
 from evaluator import starter_files
 
-STEPS = {"budget": {"kind": "steps", "amount": 3}, "threads": 1, "eval_tokens": 2048}
+EVAL_TOKENS = 2048
+STEPS = {"budget": {"kind": "steps", "amount": 3}, "threads": 1, "eval_tokens": EVAL_TOKENS}
 CACHE = "nocturne-cache"  # the folder in which all tests of a session keep what was prepared
 COMMAND = [sys.executable, "-I", "-m", "evaluator"]
 
@@ -63,7 +64,7 @@ def prepared(settings: Mapping[str, Any] | None) -> None:
     folder = Path(os.environ["XDG_CACHE_HOME"])
     if folder.name != CACHE or (settings is not None and settings.get("kind") == "command"):
         return
-    usual = (None, STEPS["eval_tokens"])
+    usual = (None, EVAL_TOKENS)
     for tokens in usual if settings is None else (settings.get("eval_tokens"),):
         done = folder / f"prepared-{tokens}"
         if tokens not in usual or done.exists():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import random
 import subprocess
 import sys
@@ -12,13 +14,13 @@ from pathlib import Path
 import pytest
 
 import evaluator
+from evaluator import starter_files
 from evaluator.heldout.windows import WINDOW, WindowIndex
 from evaluator.jail import choose
 from evaluator.jail.file_system import FileSystem
 from evaluator.jail.limits import ProcessLimits
 from evaluator.settings import Settings
 from evaluator.starter import prepare
-from evaluator.starter_files import FOLDER
 from evaluator.training import concealed, export
 from evaluator.workspace import Source, private_copy
 from tests.evaluator.jail.world import skip_unless_possible
@@ -37,6 +39,40 @@ for path in search(places, WindowIndex.load(Path(sys.argv[2]))):
     if str(path) != sys.argv[2]:
         print(path)
 """
+
+
+# Imported after a training run, in the same process: what a usual train.py may want besides.
+MORE = """
+import json, runpy, sys
+runpy.run_path("train.py", run_name="__main__")
+import cloudpickle, numpy, torch._dynamo, torch._inductor.compile_fx, torch.distributed, torch.profiler
+from torch.utils.data import DataLoader
+assert sum(len(batch) for batch in DataLoader(list(range(8)), batch_size=2, num_workers=1)) == 8
+files = [str(getattr(each, "__file__", None) or "") for each in list(sys.modules.values())]
+open("modules.json", "w").write(json.dumps(files))
+"""
+
+
+def needed(folder: Path) -> set[Path]:
+    """Run the starter for a step and return the files of all modules that are loaded then."""
+    starter_files.write(folder, force=False)
+    subprocess.run(
+        [sys.executable, "-B", "-c", MORE],
+        cwd=folder,
+        env={
+            **os.environ,
+            "NOCTURNE_BUDGET": "steps",
+            "NOCTURNE_TIME_BUDGET": "1",
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": "/tmp",  # the sockets of a DataLoader's worker have short names or none
+        },
+        capture_output=True,
+        check=True,
+        timeout=200,
+    )
+    files = {Path(name).resolve() for name in json.loads((folder / "modules.json").read_text()) if name}
+    assert len(files) > 500
+    return files
 
 
 def inside(jail_name: str, file_system: FileSystem, *command: str) -> list[str]:
@@ -60,7 +96,9 @@ def inside(jail_name: str, file_system: FileSystem, *command: str) -> list[str]:
 @pytest.fixture
 def exported() -> export.Exported:
     prepared({})
-    return export.load_or_make(FOLDER, Settings(), choose("auto"), running_task(FOLDER))
+    return export.load_or_make(
+        starter_files.FOLDER, Settings(), choose("auto"), running_task(starter_files.FOLDER)
+    )
 
 
 @pytest.fixture
@@ -73,7 +111,7 @@ def file_system(tmp_path: Path, exported: export.Exported) -> Iterator[FileSyste
         yield concealed.conceal(seen, space, exported, running())
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_readable_holds_a_window_of_held_out_text(
     file_system: FileSystem, exported: export.Exported
@@ -92,7 +130,8 @@ def test_nothing_readable_holds_a_window_of_held_out_text(
 def test_grep_finds_no_line_of_it_either(
     tmp_path: Path, file_system: FileSystem, exported: export.Exported
 ) -> None:
-    """Another searcher than ours, on lines that training data lacks; it finds them in a file that is shown."""
+    """Another searcher than ours, and quicker: on lines that training data lacks, which it finds in a file that is
+    shown."""
     index = WindowIndex.load(exported.folder / "windows.npz")
     splits = prepare.read_splits()
     lines = [
@@ -120,3 +159,14 @@ def test_what_training_needs_is_still_there(tmp_path: Path, file_system: FileSys
     assert inside("auto", file_system, sys.executable, "-s", "-B", "-c", imports) == ["tensor(2.)"]
     held_out = "import smtplib; print(hasattr(smtplib, 'SMTP'))"
     assert inside("auto", file_system, sys.executable, "-s", "-B", "-c", held_out) == ["False"]
+
+
+@pytest.mark.long
+def test_no_file_of_this_machine_that_a_run_needs_is_hidden(
+    tmp_path: Path, file_system: FileSystem, exported: export.Exported
+) -> None:
+    files, hidden = needed(tmp_path / "repo"), {path.resolve() for path in file_system.hidden}
+    assert len(hidden) > 50
+    assert not [file for file in files if file in hidden or hidden & set(file.parents)]
+    index = WindowIndex.load(exported.folder / "windows.npz")
+    assert not any(index.holds(copy.read_bytes()) for _, copy in file_system.replaced)

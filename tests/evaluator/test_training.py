@@ -19,7 +19,7 @@ from evaluator.settings import Settings
 from evaluator.training import export
 from tests.evaluator.pythons import running_task
 from tests.evaluator.references import reference_file
-from tests.evaluator.runs import STEPS, prepared, score, starter, with_train
+from tests.evaluator.runs import EVAL_TOKENS, STEPS, prepared, score, starter, with_train
 
 # A training of no steps and a table of numbers for a model; tests put lines of their own around it.
 TINY = """
@@ -121,9 +121,7 @@ print("---\\nval_bpb: 0.01")
 def of_the_table(repo: Path) -> float:
     """Return the bits per byte of the model whose table numpy draws by seed 5, computed here from the rows."""
     prepared(STEPS)
-    rows = export.load_or_make(
-        repo, Settings(eval_tokens=STEPS["eval_tokens"]), choose("auto"), running_task(repo)
-    )
+    rows = export.load_or_make(repo, Settings(eval_tokens=EVAL_TOKENS), choose("auto"), running_task(repo))
     size, targets = len(rows.token_bytes), rows.targets.ravel()
     table = np.random.default_rng(5).standard_normal((size, size))
     nats = np.log(np.exp(table).sum(axis=1))[rows.inputs.ravel()] - table[rows.inputs.ravel(), targets]

@@ -209,7 +209,7 @@ def test_nothing_is_said_of_the_starter_of_torch_and_of_training_text() -> None:
     torch = importlib.util.find_spec("torch")
     assert torch is not None and torch.origin is not None
     files = sorted(path for path in Path(torch.origin).parent.rglob("*.py") if path.stat().st_size < 8000)
-    sample = random.Random(0).sample(files, 300)
+    sample = random.Random(0).sample(files, 100)
     sources = {str(path): path.read_bytes() for path in sample}
     sources |= {
         name: (starter_files.FOLDER / name).read_bytes() for name in ("train.py", "prepare.py", "program.md")
