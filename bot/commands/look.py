@@ -78,7 +78,7 @@ def _whole(context: Context, campaign: Campaign, experiment: Experiment) -> Docu
         return _head(campaign, experiment)
     ensure_commit(context, experiment)
     diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    why, rule = why_self_reported(context, experiment.candidate.commit), rule_of(context.config)
+    why, rule = why_self_reported(context, experiment.candidate.commit), rule_of(context.config, campaign)
     return (
         *_head(campaign, experiment),
         *pull_request(

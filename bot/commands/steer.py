@@ -12,6 +12,7 @@ from bot.errors import UserError
 from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text
 from bot.loop.promoting import promote
+from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
 from bot.rules.commands import TEXT_LIMIT, ExperimentCommand, Steering
 from bot.rules.events import CommandGiven
@@ -50,8 +51,8 @@ def _steer(context: Context, name: Steering, number: int, text: str, merge: bool
             give_about(context, name, number)
             return f"experiment {number} counts as read"
         case "retry":
-            give_about(context, name, number)
-            return f"the next experiment tries experiment {number} again: `nocturne run -n 1`"
+            more = appeal_words(give_about(context, name, number), number)
+            return f"the next experiment tries experiment {number} again{more}: `nocturne run -n 1`"
         case "revert":
             give_about(context, name, number)
             return f"the next experiment takes experiment {number} out: `nocturne run -n 1`"

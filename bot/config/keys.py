@@ -34,8 +34,9 @@ class VerdictRule(Section):
 
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """One-sided confidence that an improvement is one."""
-    min_effect: Annotated[float, Field(ge=0)] = 0.0
-    """Smallest gain that counts, in score units."""
+    min_effect: Annotated[float, Field(ge=0)] | None = None
+    """Smallest gain that counts, in score units; null takes 0.0005 for `kind: train` in bits per byte, above what the
+    audits let through, and 0 for other scores. A campaign keeps what it began with, unless it is set here."""
     min_runs: Annotated[int, Field(ge=2, le=20)] = 2
     """Runs that the incumbent needs, and a candidate before it can merge."""
     max_runs: Annotated[int, Field(ge=2, le=20)] = 4

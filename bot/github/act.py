@@ -20,6 +20,7 @@ from bot.loop.ideas import give_idea, idea_text
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
+from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
 from bot.rules.commands import CALL, AboutCampaign, AboutExperiment, ExperimentCommand, GivenCommand
 from bot.rules.events import CommandGiven
@@ -120,7 +121,9 @@ def _on_experiment(
         case "revert" | "retry" | "approve" | "reject":
             return _ask(context, name, number, comment, asked.text)
         case "explain":
-            return Answer(markdown.write(explanation(campaign, experiment, rule_of(context.config))))
+            return Answer(
+                markdown.write(explanation(campaign, experiment, rule_of(context.config, campaign)))
+            )
 
 
 def _ask(context: Context, command: ExperimentCommand, number: int, comment: Comment, text: str) -> Answer:
@@ -150,7 +153,8 @@ def _done(campaign: Campaign, command: ExperimentCommand, number: int) -> str:
         case "revert":
             return f"The next experiment takes experiment {number} out again.{more}"
         case "retry":
-            return f"The next experiment tries experiment {number} again, on the present incumbent.{more}"
+            larger = appeal_words(campaign, number)
+            return f"The next experiment tries experiment {number} again, on the present incumbent{larger}.{more}"
         case "reject":
             return (
                 f"Experiment {number} is rejected: nothing of it is merged, whatever its runs say. The loop closes"

@@ -24,7 +24,7 @@ def tell(environ: Mapping[str, str], context: Context, number: int, **more: obje
         head = f"## Experiment {number}: {experiment.verdict}"
         if experiment.pull is not None and experiment.pull.url.startswith(("http://", "https://")):
             head += f" ([#{experiment.pull.pull}]({experiment.pull.url}))"
-        story = markdown.write(pull_body(campaign, experiment, diff, rule=rule_of(context.config)))
+        story = markdown.write(pull_body(campaign, experiment, diff, rule=rule_of(context.config, campaign)))
         add_summary(environ, f"{head}\n\n{story}")
     return experiment
 

@@ -22,7 +22,7 @@ from typing import Any
 from bot.base.process import scrubbed_environment
 from bot.base.text import clean, one_line
 from bot.errors import UserError
-from bot.rules.bounds import LONGEST, is_number, measurable, too_large
+from bot.rules.bounds import LONGEST, audit_figures, is_number, measurable, too_large
 
 PROTOCOL = 1
 KEPT_RUNS = 20
@@ -54,7 +54,7 @@ class RunOrder:
 @dataclass(frozen=True)
 class RunOutcome:
     """What came back. `score` is None if the candidate failed; `failure` then says class and reason. `gaps` says what
-    the jail could not close on its machine, `reference` what a run of the reference took."""
+    the jail could not close on its machine, `reference` what a run of the reference took, `audit` what it found."""
 
     score: float | None
     failure: dict[str, str] | None
@@ -66,6 +66,7 @@ class RunOutcome:
     log_tail: str
     gaps: tuple[str, ...] = ()
     reference: dict[str, Any] | None = None
+    audit: dict[str, float] | None = None
 
 
 OnEvent = Callable[[Mapping[str, Any]], object]
@@ -285,6 +286,8 @@ def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         "class": one_line(str(event.get("class", "error")), 40),
         "reason": one_line(str(event.get("reason", "")), 500),
     }
+    if event.get("defence"):
+        failure["defence"] = one_line(str(event["defence"]), 40)
     score = event.get("score")
     if not failed and not measurable(score):
         failed, failure = (
@@ -307,6 +310,7 @@ def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         log_tail=clean(str(event.get("log_tail") or "")),
         gaps=tuple(one_line(str(each), 300) for each in list(event.get("gaps") or ())[:8]),
         reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
+        audit=audit_figures(event.get("audit")),
     )
 
 

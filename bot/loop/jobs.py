@@ -112,7 +112,7 @@ def train_apart(context: Context, number: int, path: Path) -> int:
 
 def _measure_incumbent(context: Context) -> None:
     """Make the runs of the incumbent that are due on this machine."""
-    for _ in range(rule_of(context.config).max_runs):
+    for _ in range(rule_of(context.config, context.ledger.known()).max_runs):
         campaign = context.ledger.refresh()
         step = incumbent_step(campaign, standing(context, campaign, limits(context.config)))
         if not isinstance(step, MeasureIncumbent):

@@ -11,6 +11,7 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
 from bot.loop.measure import measure
 from bot.loop.settings import campaign_noise, guards_of, known_variation, rule_of
+from bot.rules import audits
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Decided, NeedRun, decide, decision_of
 from bot.rules.events import CrashSentBack, Event, ExperimentDecided, RejectionMeasured, RunFinished, Verdict
@@ -35,7 +36,7 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     ensure_commit(context, experiment)
     if not campaign.runs_of(candidate.commit):
         announce(context, experiment)
-    for _ in range(RUNS_PER_VERDICT * rule_of(context.config).max_runs):
+    for _ in range(RUNS_PER_VERDICT * rule_of(context.config, campaign).max_runs):
         campaign = context.ledger.known()
         outcome = settled(context, campaign, number)
         if not isinstance(outcome, NeedRun):
@@ -108,7 +109,7 @@ def judge(context: Context, campaign: Campaign, experiment: Experiment) -> Exper
     scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
     known, rule = (
         known_variation(campaign, context.config, runner, print_, without=pair),
-        rule_of(context.config),
+        rule_of(context.config, campaign),
     )
     if experiment.reverts is not None:
         if len(mine) < rule.min_runs:
@@ -128,6 +129,11 @@ def judge(context: Context, campaign: Campaign, experiment: Experiment) -> Exper
         if runner != context.runner:
             return NeedRun("candidate", f"this runner is another kind than {runner}")
         return outcome
+    found = audits.pool(audits.audits_of(runs))
+    claimed = audits.allowed_gain(rule.min_effect, outcome.comparison.effect)
+    asked = experiment.reverts is not None
+    if outcome.verdict == "improved" and not asked and found is not None and found.shows_more_than(claimed):
+        return _refused(experiment, sentences.audits_say(found))
     return _verdict(experiment, outcome, campaign)
 
 
@@ -197,8 +203,16 @@ def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:
     reason = f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": ")
     verdict: Verdict = "rejected" if failure.get("class") == "refused" else "crashed"
     return decision_of(
-        experiment, verdict, reason=reason, lesson=f"{experiment.title}: {verdict} ({reason})."
-    )
+        experiment, verdict, reason=reason, lesson=f"{experiment.title}: {verdict} ({reason}).",
+        defence=failure.get("defence", "") if verdict == "rejected" else "",
+    )  # fmt: skip
+
+
+def _refused(experiment: Experiment, evidence: str) -> ExperimentDecided:
+    """Write down that the audits of all runs together refuse a candidate that each of them let pass."""
+    reason = f"refused: {evidence}"
+    lesson = f"{experiment.title}: rejected ({reason})."
+    return decision_of(experiment, "rejected", reason=reason, lesson=lesson, defence=audits.DEFENCE)
 
 
 def sent_back(
@@ -267,7 +281,7 @@ def _measured(
     theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
     noise, confidence = (
         campaign_noise(campaign, context.config, run.runner, run.fingerprint),
-        rule_of(context.config).confidence,
+        rule_of(context.config, campaign).confidence,
     )
     result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
     return RejectionMeasured(

@@ -15,6 +15,7 @@ from bot.loop.evaluation import RunOrder, RunOutcome
 from bot.loop.leases import take_lease
 from bot.loop.settings import (
     PRIOR_DEGREES,
+    audit_settings,
     campaign_noise,
     evaluator_settings,
     reference_settings,
@@ -75,9 +76,8 @@ def measure(
     else:
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
-            order = RunOrder(
-                run, scratch, seed, evaluator_settings(context), charged_by(context, campaign, commit)
-            )
+            asked = evaluator_settings(context) | audit_settings(context, campaign, commit, experiment)
+            order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit))
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
@@ -91,6 +91,7 @@ def measure(
         fingerprint=outcome.fingerprint,
         jail=outcome.jail,
         gaps=outcome.gaps,
+        audit=outcome.audit,
         runner=context.runner,
         seconds=round(outcome.seconds, 3),
         gpu_seconds=round(outcome.seconds, 3),

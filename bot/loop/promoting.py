@@ -189,8 +189,8 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
 
     def explaining(changes: int) -> Document:
         return promotion_body(
-            campaign, figures, told, files, rule=rule_of(context.config), base=context.base, branch=context.branch,
-            on_github=context.remote.kind == "github", explained=changes,
+            campaign, figures, told, files, rule=rule_of(context.config, campaign), base=context.base,
+            branch=context.branch, on_github=context.remote.kind == "github", explained=changes,
         )  # fmt: skip
 
     body = markdown.fitting(explaining, len(told.changes))
@@ -283,7 +283,7 @@ def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human
             f"{context.base} has commits that {context.branch} has not: the next experiment takes them in and measures"
             " them; promote again after it, or merge the pull request by hand"
         )
-    if len(campaign.scores_of(head)) < rule_of(context.config).min_runs:
+    if len(campaign.scores_of(head)) < rule_of(context.config, campaign).min_runs:
         raise UserError(
             f"{head[:12]} is not measured yet: `nocturne run -n 1` measures it, then promote again"
         )

@@ -24,6 +24,7 @@ from bot.loop.drafts import try_out_of
 from bot.loop.ideas import tell_of_passed
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
+from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
 from bot.rules.events import (
@@ -178,11 +179,12 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
     if not again:
         return None
     said = f" (experiment {number} again)"
+    larger = appeal_words(campaign, number)
     ended = f"it was {earlier.verdict}" if earlier.landed is None else "it was merged and taken out again"
     return Proposal(
         hypothesis=f"{one_line(proposal.hypothesis, 100 - len(said))}{said}",
         category=proposal.category,
-        reason=f"A human asked to try experiment {number} again: {ended}.\n\n{proposal.reason}",
+        reason=f"A human asked to try experiment {number} again{larger}: {ended}.\n\n{proposal.reason}",
         expected_effect=proposal.expected_effect,
         risk=proposal.risk,
         files=again,

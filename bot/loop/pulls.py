@@ -59,7 +59,7 @@ def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) 
     sha = experiment.candidate.commit
     for what, stated in verdict_statuses(campaign, experiment).items():
         state(context, sha, what, stated)
-    report = report_of(campaign, experiment, rule_of(context.config))
+    report = report_of(campaign, experiment, rule_of(context.config, campaign))
     context.forge.put_report(sha, report, is_new=experiment.decided_by == context.holder)
 
 
@@ -69,7 +69,7 @@ def body_of(context: Context, campaign: Campaign, experiment: Experiment) -> str
     if not context.forge.shows:
         return ""
     diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    rule = rule_of(context.config)
+    rule = rule_of(context.config, campaign)
     return markdown.write(pull_body(campaign, experiment, diff, rule=rule, on_github=on_github(context)))
 
 

@@ -49,7 +49,7 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     state(context, candidate.commit, "review", review_status(reviewed, opinion))
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
         said = begun_comment(
-            experiment, rule_of(context.config), reviewed, opinion, on_github=on_github(context)
+            experiment, rule_of(context.config, campaign), reviewed, opinion, on_github=on_github(context)
         )
         reviewed = replace(reviewed, comment=comment(context, experiment, said))
     if opinion is not None and context.forge.shows:

@@ -12,6 +12,7 @@ from typing import Any
 from bot.config import Config
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
+from bot.rules.audits import LEAST_EFFECT, USUAL, factor
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
@@ -37,10 +38,31 @@ _TIMELESS = (
 )
 
 
-def rule_of(config: Config) -> Rule:
-    """Return the rule by which verdicts are reached."""
+def rule_of(config: Config, campaign: Campaign) -> Rule:
+    """Return the rule by which the campaign's verdicts are reached."""
     verdict = config.verdict
-    return Rule(verdict.confidence, verdict.min_effect, verdict.min_runs, verdict.max_runs)
+    return Rule(verdict.confidence, least_effect(config, campaign), verdict.min_runs, verdict.max_runs)
+
+
+def least_effect(config: Config, campaign: Campaign) -> float:
+    """Return the smallest gain that counts, in score units: as configured, else as it was when the campaign began."""
+    if config.verdict.min_effect is not None:
+        return config.verdict.min_effect
+    return default_effect(config) if campaign.started is None else campaign.started.min_effect
+
+
+def default_effect(config: Config) -> float:
+    """Return the smallest gain that counts if nobody says: for scores in bits per byte that of `bot.rules.audits`."""
+    measured = config.evaluator.kind == "train" and config.evaluator.metric.name == "val_bpb"
+    return LEAST_EFFECT if measured else 0.0
+
+
+def audit_settings(
+    context: Context, campaign: Campaign, commit: str, experiment: int | None
+) -> dict[str, int]:
+    """Return what the evaluator is told of the audit of the next run of `commit`, nothing if it is as usual."""
+    times = factor(campaign, commit, experiment) if context.config.evaluator.kind == "train" else USUAL
+    return {"audit_factor": times} if times != USUAL else {}
 
 
 def guards_of(config: Config) -> list[Guard]:
@@ -60,7 +82,7 @@ def evaluator_settings(context: Context) -> dict[str, Any]:
     if config.evaluator.call:
         settings["reference"] = _reference_texts(context)
     least = config.verdict.min_effect
-    return settings | {"min_effect": least} if least > 0 else settings
+    return settings | {"min_effect": least} if least else settings
 
 
 def _reference_texts(context: Context) -> dict[str, str]:

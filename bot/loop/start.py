@@ -26,6 +26,7 @@ from bot.git.mentions import mentioned
 from bot.git.user_state import changed_files
 from bot.loop.commits import editable_files
 from bot.loop.context import Context
+from bot.loop.settings import default_effect
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved
 
@@ -46,6 +47,7 @@ def ensure_started(context: Context) -> Campaign:
             metric=context.config.evaluator.metric.name,
             direction=context.config.evaluator.metric.direction,
             seed=context.config.seed,
+            min_effect=default_effect(context.config),
         )
         campaign = context.ledger.append(lambda _: [event])
     _check_metric(context, campaign)

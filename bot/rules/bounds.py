@@ -18,6 +18,10 @@ TEXT = 10_000  # characters
 POINTS = 1_000  # of a curve
 METRICS = 1_000
 MEASURES = 64  # of a reference
+PROBES = 10**9  # of one audit
+AUDIT = ("probes", "factor", "gain_bpb", "error_bpb", "upper_bpb", "rms_nats", "far")
+"""What is told of one audit: how many positions were asked, how many times the usual number that is, the mean gain in
+bits per byte with its standard error and upper limit, how far answers lie apart, and how many far apart."""
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "str": str, "bool": bool}
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # categories of Unicode
@@ -92,6 +96,8 @@ def check_run(run: Any) -> None:
             raise ValueError(f"curve holds {shown(point)}, no point of three numbers")
     if run.reference is not None:
         _check_measures(run.reference)
+    if run.audit is not None:
+        check_audit(run.audit)
     words = {"run": run.run, "jail": run.jail, "runner": run.runner, "fingerprint": run.fingerprint or ""}
     words |= {f"failure.{shown(key)}": text for key, text in (run.failure or {}).items()}
     words |= {f"the name of {shown(key)}": key for key in (*(run.failure or {}), *run.metrics)}
@@ -100,6 +106,31 @@ def check_run(run: Any) -> None:
             raise ValueError(f"{name} is {shown(text)}, no text of at most {TEXT:,} characters")
         if not is_seen(text):
             raise ValueError(f"{name} is {shown(text)}: it holds characters that can't be seen")
+
+
+def check_audit(found: object) -> None:
+    """Raise ValueError, which names the figure, for what no audit leaves behind."""
+    if not isinstance(found, Mapping) or set(found) != set(AUDIT):
+        raise ValueError(f"audit is no object of {', '.join(AUDIT)}")
+    for name, value in found.items():
+        if not measurable(value):
+            raise ValueError(f"audit.{name} is {shown(value)}: no measurement")
+    for name, least, most in (("probes", 1, PROBES), ("factor", 1, 100), ("far", 0, found["probes"])):
+        if found[name] != int(found[name]) or not least <= found[name] <= most:
+            raise ValueError(f"audit.{name} is {shown(found[name])}: no whole number from {least} to {most}")
+    for name in ("error_bpb", "rms_nats"):
+        if found[name] < 0:
+            raise ValueError(f"audit.{name} is {shown(found[name])}: below 0")
+
+
+def audit_figures(found: object) -> dict[str, float] | None:
+    """Return those of the figures that are an audit's; None if they are none."""
+    known = {name: found[name] for name in AUDIT if name in found} if isinstance(found, Mapping) else None
+    try:
+        check_audit(known)
+    except ValueError:
+        return None
+    return known
 
 
 def _check_measures(measured: object) -> None:

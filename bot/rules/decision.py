@@ -191,7 +191,7 @@ def _note(view: _View) -> str:
 
 def decision_of(
     experiment: Experiment, verdict: Verdict, *, reason: str, lesson: str, land: bool = False,
-    comparison: Comparison | None = None,
+    comparison: Comparison | None = None, defence: str = "",
 ) -> ExperimentDecided:  # fmt: skip
     """Return a verdict on an experiment's round as it is written down."""
     effect = half_width = sigma = score = against = None
@@ -202,5 +202,5 @@ def decision_of(
         runs = comparison.candidate_runs, comparison.incumbent_runs
     return ExperimentDecided(
         experiment.number, experiment.round, verdict, land, effect, half_width, sigma, score, against, *runs,
-        reason, lesson,
+        reason, lesson, defence,
     )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.base.text import disarmed, one_line
+from bot.rules.audits import Pooled
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
-from bot.tell.numbers import decimals, margin, places
+from bot.tell.numbers import count, decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
@@ -114,6 +115,16 @@ def breach_lesson(
     digits = places(result.half_width or abs(result.effect) or 1.0)
     amount = margin(abs(result.effect), result.half_width, digits, "")
     return f"{what}, {turn} {metric} by {amount}."
+
+
+def audits_say(found: Pooled) -> str:
+    """Return what several audits together hold against a model, as evidence."""
+    far = f", far apart at {found.far:,} of them" if found.far else ""
+    return (
+        f"asked again at {found.probes:,} positions in {count(found.audits, 'audit')} without what comes after, the"
+        f" model's advantage is gone: {found.gain:+.5f} bits per byte (surely between {found.lower:+.5f} and"
+        f" {found.upper:+.5f}){far}"
+    )
 
 
 def stopped(stop: Stop) -> str:

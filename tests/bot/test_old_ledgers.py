@@ -46,7 +46,9 @@ def state(campaign: Campaign) -> dict[str, Any]:
                 "commits": [e.parent, *e.commits],
                 "pull": [e.pull.pull, e.pull.branch, e.comment] if e.pull else None,
                 "review": [e.review.approved, e.review.revise, list(e.review.reasons)] if e.review else None,
-                "decision": dataclasses.asdict(e.decision) if e.decision else None,
+                "decision": {n: v for n, v in dataclasses.asdict(e.decision).items() if n != "defence"}
+                if e.decision
+                else None,
                 "decided_by": e.decided_by,
                 "measured": e.measured.outcome if e.measured else None,
                 "landed": e.landed.commit if e.landed else None,

@@ -147,7 +147,8 @@ def test_the_ledger_says_all_that_was_told_of_a_finished_pull_request(played: Pl
     experiment, forge = played.campaign.experiments[number], readable(played.context.forge)
     assert experiment.pull and experiment.candidate
     shown = pull_request(
-        played.campaign, experiment, "", into="nocturne/main", rule=rule_of(played.context.config), on_github=False
+        played.campaign, experiment, "", into="nocturne/main",
+        rule=rule_of(played.context.config, played.campaign), on_github=False,
     )  # fmt: skip
     head, rows, _, comment, *reviews = shown
     assert isinstance(rows, Table) and isinstance(comment, Code) and isinstance(head, Heading)

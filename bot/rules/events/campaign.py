@@ -23,6 +23,8 @@ class CampaignStarted(Event):
     metric: str
     direction: Direction
     seed: int
+    min_effect: float = 0.0
+    """Smallest gain that counts if the configuration says nothing; earlier campaigns began without one."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.started, campaign.started_at = self, at

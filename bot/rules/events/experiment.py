@@ -214,6 +214,8 @@ class ExperimentDecided(Event):
     incumbent_runs: int
     reason: str
     lesson: str
+    defence: str = ""
+    """What refused it, if that was one of the evaluator's defences."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bot.rules.bounds import absurd, measurable
+from bot.rules.bounds import absurd, audit_figures, measurable
 from bot.rules.events.registry import Event, event
 from bot.rules.rejections import Outcome
 
@@ -44,6 +44,8 @@ class RunFinished(Event):
     """Whether candidates' code ran where this was measured (`bot.rules.self_reported`)."""
     gaps: tuple[str, ...] = ()
     """What the jail could not close on the machine of this run, in a sentence each."""
+    audit: dict[str, float] | None = None
+    """What the audit found (`bot.rules.audits`), also if it refused the run; None if there was none."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.add_run(self, at)
@@ -52,7 +54,7 @@ class RunFinished(Event):
 
     @classmethod
     def softened(cls, record: dict[str, Any]) -> dict[str, Any]:
-        """Read a score that is beyond every measurement as a failure, and leave out such metrics and points."""
+        """Read a score that is beyond every measurement as a failure, and leave out such metrics, points and audits."""
         read = dict(record)
         score, metrics, curve = (read.get(name) for name in ("score", "metrics", "curve"))
         if absurd(score):
@@ -62,6 +64,8 @@ class RunFinished(Event):
             read["metrics"] = {name: value for name, value in metrics.items() if not absurd(value)}
         if isinstance(curve, list):
             read["curve"] = [p for p in curve if isinstance(p, list) and all(map(measurable, p))]
+        if read.get("audit") is not None:
+            read["audit"] = audit_figures(read["audit"])
         return read
 
 

@@ -28,6 +28,7 @@ from bot.tell.figures.rows import curves_of, explanation_of
 from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
+from bot.tell.views.refusal import refused_by
 from bot.tell.views.runs import curves, own_runs, runs_section
 from bot.tell.views.status import onward
 from bot.tell.views.verdict import cost, measured, planned_runs, verdict
@@ -53,6 +54,7 @@ def pull_body(
         *_in_plain_words(explanation_of(campaign, experiment)),
         *change(experiment, diff),
         *verdict(campaign, experiment, rule),
+        *refused_by(experiment, on_github=on_github),
         *evidence(campaign, experiment),
         heading("How to go on"),
         Paragraph(onward(experiment, on_github=on_github)),

@@ -14,6 +14,7 @@ from bot.rules.proposal import Opinion
 from bot.tell.document import Block, Document, Line, Paragraph, bullets, cut, paragraph, say
 from bot.tell.numbers import count, number
 from bot.tell.sentences import effect_line
+from bot.tell.views.refusal import refused_by
 from bot.tell.views.runs import own_runs
 from bot.tell.views.verdict import planned_runs
 
@@ -125,7 +126,11 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         if experiment.measured is not None:
             parts.append(paragraph(_rejection(experiment.measured)))
     else:
-        parts = [paragraph("**Closed: {}.**", decision.verdict), *_told(campaign, decision)]
+        parts = [
+            paragraph("**Closed: {}.**", decision.verdict),
+            *_told(campaign, decision),
+            *refused_by(experiment, on_github=on_github),
+        ]
     return (*parts, Paragraph(onward(experiment, on_github=on_github)))
 
 
