@@ -18,11 +18,12 @@ from typing import Any
 from evaluator import caches, cores, faults, holdings, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail import control_group
+from evaluator.jail import control_group, in_place
 from evaluator.jail.file_system import FileSystem
 from evaluator.jail.launch import Jail
 from evaluator.jail.limits import ProcessLimits
 from evaluator.log import Log
+from evaluator.on_disk import OnDisk
 from evaluator.settings import Settings
 
 # What is handed on from our own environment: where programs, libraries and devices are, and no credentials.
@@ -117,12 +118,22 @@ class Candidate:
         limits = ProcessLimits(
             file_bytes=int(bounds.scratch_mb * 2**20), cores=cores.claim(threads) if threads else None
         )
-        launch = jail.launch(command, env=env, folder=folder, file_system=file_system, limits=limits, fds=fds)
+        launch = jail.launch(
+            command,
+            env={**jail.variables, **env},
+            folder=folder,
+            file_system=file_system,
+            limits=limits,
+            fds=fds,
+        )
         self._jailed = jail.name != "none"
-        self._of_the_jail = 2 if self._jailed else 0  # who waits outside, and process 1 inside
+        self._of_the_jail = jail.processes
+        self._leaves = launch.leaves
+        self._on_disk = OnDisk(launch.leaves)
         self._filled = file_system.tree is not None
         tree_mb = file_system.tree.size / 2**20 if file_system.tree is not None else 0.0
         self._memory_mb = bounds.memory_mb + tree_mb  # what it begins with is not the candidate's
+        self._most_written_mb = bounds.scratch_mb + tree_mb
         self._shared_before = holdings.shared_bytes()
         tasks = self._of_the_jail + 1 + bounds.processes * (1 + proctree.OWN_THREADS)
         group = control_group.make(int(self._memory_mb * 2**20), tasks)
@@ -156,7 +167,7 @@ class Candidate:
             group = None
         self._group = group
         assert self._process.stdout is not None
-        self._tree = proctree.Tree(self._process.pid, orphans=jail.name == "none")
+        self._tree = proctree.Tree(self._process.pid, orphans=jail.in_place)
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
         self._output_open = True
@@ -217,6 +228,13 @@ class Candidate:
                 f"used {held_mb:.0f} MiB of memory; {self._memory_mb:.0f} are allowed",
                 defence="limits",
             )
+        written_mb = self._on_disk.look() if self._leaves else 0.0
+        if written_mb > self._most_written_mb:
+            raise CandidateFailed(
+                "refused",
+                f"wrote {written_mb:.0f} MiB; {self._most_written_mb:.0f} are allowed (`scratch_mb`)",
+                defence="limits",
+            )
         started = used.processes - self._of_the_jail
         if self._filled and started > self.bounds.processes and self._tree.runs("cp"):
             started -= 1  # who fills the working folder
@@ -275,6 +293,7 @@ class Candidate:
         if self._group is not None:
             self._group.close()
             self._group = None
+        in_place.put_away(self._leaves)
 
     def _take(self) -> None:
         try:

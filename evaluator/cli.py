@@ -87,7 +87,7 @@ def _prepare(args: argparse.Namespace) -> int:
     python = _python_of(repo, chosen)
     jail, source = choose(chosen.jail), source_of(repo, chosen)
     exported = export.load_or_make(repo, chosen, jail, python, again=True)
-    with private_copy(source, short=jail.name == "none") as space:
+    with private_copy(source, short=jail.in_place) as space:
         seen = concealed.seen(space, chosen, jail, python, exported, readable.named(chosen, source))
         concealed.conceal(seen, space, exported, python.interpreter)
     count, columns = exported.inputs.shape

@@ -50,7 +50,9 @@ def held_mb(pids: Sequence[int], places: Sequence[Path], given: Set[int], shared
     inside = next((pid for pid in reversed(pids) if _is_inside(pid)), None)
     shared = sum(size for inode, size in found.files.items() if inode not in given)
     waiting = len(found.pipes) * _PIPE
-    if inside is not None:
+    if inside is None:
+        waiting += len(found.sockets) * _most_in_a_socket()
+    else:
         shared += sum(_used(Path(f"/proc/{inside}/root{place}")) for place in places)
         waiting += sum(_in_sockets(inside))
     if any(_in_flight(each) for each in found.sockets.values()):
@@ -108,14 +110,19 @@ def _used(place: Path) -> int:
 
 def _in_sockets(pid: int) -> Iterator[int]:
     """Yield the bytes that wait in the sockets of a jail, which has a network of its own."""
-    with contextlib.suppress(OSError, ValueError):
-        most = int(Path("/proc/sys/net/core/wmem_default").read_text())
-        yield (Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n") - 1) * most
+    with contextlib.suppress(OSError):
+        yield (Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n") - 1) * _most_in_a_socket()
     for kind in ("tcp", "tcp6", "udp", "udp6"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
                 sent, received = line.split()[4].split(":")
                 yield int(sent, 16) + int(received, 16)
+
+
+def _most_in_a_socket() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/sys/net/core/wmem_default").read_text())
+    return 0
 
 
 def _in_flight(socket: str) -> bool:

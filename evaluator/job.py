@@ -114,7 +114,7 @@ def _common(job: Job, fingerprint: str | None, log: Log) -> Event:
         "fingerprint": fingerprint,
         "seed": job.seed,
         "jail": job.jail.name,
-        "gaps": list(control_group.gaps()),
+        "gaps": [*job.jail.gaps, *control_group.gaps()],
         "curve": log.progress.curve(),
         "log_tail": log.tail(),
     }

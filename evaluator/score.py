@@ -48,7 +48,7 @@ def score(
         (out / "result.json").unlink(missing_ok=True)
     log = Log(out / "log.txt" if out is not None else None)
     try:
-        with private_copy(source_of(repo, settings, train), short=job.jail.name == "none") as space:
+        with private_copy(source_of(repo, settings, train), short=job.jail.in_place) as space:
             result = kind_of(settings.kind).run(job, space, log, say)
     finally:
         log.close()
@@ -77,7 +77,7 @@ def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -
             "said": f"no reference is known: {job.repo}'s own script runs first, and is measured",
         }
     )
-    with private_copy(job.source, short=job.jail.name == "none") as space:
+    with private_copy(job.source, short=job.jail.in_place) as space:
         result = kind_of("train").run(job, space, Log(), lambda event: None)
     if "reference" not in result:
         raise UserError(

@@ -15,7 +15,7 @@ from evaluator.kinds import NAMES, kind_of
 
 VERSION = 1
 LOGITS = ("auto", "copied", "read")
-JAILS = ("auto", "bubblewrap", "none")
+JAILS = ("auto", "bubblewrap", "landlock", "none")
 LARGEST_FACTOR = 100  # of an audit
 
 

@@ -114,10 +114,11 @@ class Evaluator(Section):
     an environment, such as `.venv`, or a name on PATH. null finds it: the repository's `.venv` or `venv`, the conda
     environment of `environment.yml`, an active environment, the Python that runs Nocturne, `python3` on PATH; for
     `kind: train` the first of them that has torch and numpy. For `kind: command` it is what `python` means there."""
-    jail: Literal["auto", "bubblewrap", "none"] = "auto"
-    """How candidates are locked in. `auto` takes bubblewrap, unpacks the distribution's package if it is not installed,
-    and refuses to run without one. `none` locks nothing, marks every score as unjailed, and is refused while
-    credentials are about."""
+    jail: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
+    """How candidates are locked in. `auto` takes bubblewrap, and unpacks the distribution's package if it is not
+    installed. If it can't work, as in most containers, it takes Landlock, which leaves more open, and it refuses to run
+    without either. `bubblewrap` and `landlock` take that one alone. `none` locks nothing, marks every score as
+    unjailed, and is refused while credentials are about."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     """Most memory of a run in MiB, files in memory and what waits in sockets among it; null takes a share of the
     machine's."""

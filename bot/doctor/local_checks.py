@@ -82,7 +82,10 @@ def _jailed(evaluator: Evaluator, chosen: Mapping[str, Any]) -> list[Finding]:
         reason = outcome.failure.get("reason", "")
         return [red(JAIL, f"{name}: a program that only looks around fails in it: {reason}")]
     if found.colour == "green" and outcome.gaps:
-        found = green(JAIL, f"{name} works here; open on this machine: {'; '.join(outcome.gaps)}")
+        said = f"{name} works here; open on this machine: {'; '.join(outcome.gaps)}"
+        fix = f"let bubblewrap work (docs/troubleshooting.md), or write `jail: {name}` in {CONFIG_PATH} if this will do"
+        second_best = name == "landlock" and evaluator.jail == "auto"
+        found = amber(JAIL, said, fix) if second_best else green(JAIL, said)
     return [found, logs(log), gpu(gpu_names(), outcome.metrics, evaluator)]
 
 

@@ -67,6 +67,10 @@ class Bubblewrap:
     bwrap: str
     options: frozenset[str]
     name: ClassVar[str] = "bubblewrap"
+    in_place: ClassVar[bool] = False
+    processes: ClassVar[int] = 2  # who waits outside, and process 1 inside
+    variables: ClassVar[Mapping[str, str]] = {}
+    gaps: ClassVar[tuple[str, ...]] = ()
 
     @property
     def holds_quota(self) -> bool:

@@ -18,8 +18,9 @@ class Launch:
 
     `fds` are all descriptors to pass, the caller's own among them under their own numbers; `own` are those
     that the jail made, to be closed by `close` once the process was started. `folder` is None if the jail
-    goes to its folder by itself. A command that a signal ended inside a jail is seen outside as the exit code
-    128 + signal. All of a jail ends with what was launched, and that with the thread that launched it.
+    goes to its folder by itself. `leaves` are folders on the disk, to be put away
+    (`in_place.put_away`) when the jail has ended. A command that a signal ended inside a jail is seen outside as
+    the exit code 128 + signal. All of a jail ends with what was launched, and that with the thread that launched it.
     """
 
     argv: tuple[str, ...]
@@ -27,6 +28,7 @@ class Launch:
     fds: tuple[int, ...]
     own: tuple[int, ...] = ()
     folder: Path | None = None
+    leaves: tuple[Path, ...] = ()
     limits: ProcessLimits = field(default_factory=ProcessLimits)
 
     def in_new_process(self) -> None:
@@ -40,10 +42,31 @@ class Launch:
 
 
 class Jail(Protocol):
-    """One way to start a process in a jail. `name` stands in every score: bubblewrap or none."""
+    """One way to start a process in a jail. `name` stands in every score: bubblewrap, landlock or none."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def in_place(self) -> bool:
+        """Whether paths mean the same inside and outside: the working and the scratch folder are then plain folders
+        that the jail makes on the disk."""
+        ...
+
+    @property
+    def processes(self) -> int:
+        """How many processes the jail itself takes, beside those of the command: none without a jail."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What must stand in the environment of a command besides its own."""
+        ...
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What it leaves open that another jail closes, in a sentence each."""
+        ...
 
     def launch(
         self,

@@ -34,7 +34,7 @@ _SYSFS_OF_DEVICES = ("/sys/bus", "/sys/class", "/sys/dev", "/sys/devices", "/sys
 
 # Files of /proc that tell about the machine: root, who may read them even without capabilities, about everything, and
 # everybody what others have locked, and by their counters what was in the kernel's caches and what was not.
-_TELLING = (
+TELLING = (
     "kcore",
     "keys",
     "key-users",
@@ -99,7 +99,7 @@ def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
         *(each for each in _system() if each.kind == "link"),
         *_accounts(file_system.scratch),
         Mount("proc", "/proc"),
-        *(_cover(f"/proc/{name}", _EMPTY) for name in _TELLING if Path("/proc", name).exists()),
+        *(_cover(f"/proc/{name}", _EMPTY) for name in TELLING if Path("/proc", name).exists()),
         Mount("dev", "/dev"),
         *(_devices() if file_system.devices else ()),
         Mount("tmpfs", "/dev/shm", size=file_system.scratch_bytes, mode=0o1777),

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 # linux/audit.h, linux/seccomp.h, asm/errno.h
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
-_KILL, _ALLOW, _ERROR = 0x80000000, 0x7FFF0000, 0x00050000
-_EPERM, _EAGAIN, _ENOSYS, _EOPNOTSUPP = 1, 11, 38, 95
+KILL, ALLOW, ERROR = 0x80000000, 0x7FFF0000, 0x00050000
+EPERM, EAGAIN, ENOSYS, EOPNOTSUPP = 1, 11, 38, 95
 
-# linux/bpf_common.h: load a word, compare and jump, return
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE = 0, 4  # where they stand in struct seccomp_data
+# linux/bpf_common.h: load a word, keep some of its bits, compare and jump, return
+LOAD, KEEP, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+NUMBER, ARCHITECTURE = 0, 4  # where they stand in struct seccomp_data
 _X32 = 0x40000000
 
 # All flags of clone(2) that make a namespace, the user namespace among them.
@@ -120,7 +120,7 @@ ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls ba
 
 
 @dataclass(frozen=True)
-class _Jump:
+class Jump:
     """Compare what was loaded with `value`; go on at label `then` if it holds, else at the next line."""
 
     test: int
@@ -128,7 +128,7 @@ class _Jump:
     then: str
 
 
-_Line = _Jump | tuple[int, int] | str  # a str is a label
+Line = Jump | tuple[int, int] | str  # a str is a label
 
 
 def program(machine: str | None = None, *, bound: bool = False) -> bytes:
@@ -136,80 +136,93 @@ def program(machine: str | None = None, *, bound: bool = False) -> bytes:
 
     With `bound` a process stays on the cores that it was given.
     """
-    column = {"x86_64": 0, "aarch64": 1}.get(machine or platform.machine())
-    return b"" if column is None else _assemble(_lines(column, bound))
+    column = column_of(machine)
+    return b"" if column is None else assemble(_lines(column, bound))
 
 
-def _lines(column: int, bound: bool) -> list[_Line]:
-    architecture = (_X86_64, _AARCH64)[column]
+def column_of(machine: str | None = None) -> int | None:
+    """Return which of a call's numbers is this machine's, or that of `machine`; None if its numbers are not known."""
+    return {"x86_64": 0, "aarch64": 1}.get(machine or platform.machine())
+
+
+def beginning(column: int) -> list[Line]:
+    """Return the lines that end a call of another architecture, and load the number of every other."""
     return [
-        (_LOAD, _ARCHITECTURE),
-        _Jump(_EQUAL, architecture, "native"),
-        (_RETURN, _KILL),
+        (LOAD, ARCHITECTURE),
+        Jump(EQUAL, (_X86_64, _AARCH64)[column], "native"),
+        (RETURN, KILL),
         "native",
-        (_LOAD, _NUMBER),
-        *([_Jump(_AT_LEAST, _X32, "kill")] if architecture == _X86_64 else []),
-        *(_Jump(_EQUAL, numbers[column], name) for name, numbers in CHECKED.items()),
-        *(_Jump(_EQUAL, numbers[column], "unheeded") for numbers in BINDING.values() if bound),
-        *(_Jump(_EQUAL, numbers[column], "refuse") for numbers in REFUSED.values()),
-        *(_Jump(_EQUAL, numbers[column], "absent") for numbers in ABSENT.values()),
-        (_RETURN, _ALLOW),
-        "clone",
-        (_LOAD, _argument(0)),
-        _Jump(_ANY_BIT, _NEW_NAMESPACE, "refuse"),
-        (_RETURN, _ALLOW),
-        "socket",
-        "socketpair",
-        (_LOAD, _argument(0)),
-        *(_Jump(_EQUAL, family, "allow") for family in _FAMILIES),
-        (_RETURN, _ERROR | _EPERM),
-        "ioctl",
-        (_LOAD, _argument(1)),
-        *(_Jump(_EQUAL, request, "refuse") for request in _REFUSED_REQUESTS),
-        (_RETURN, _ALLOW),
-        "fcntl",
-        (_LOAD, _argument(1)),
-        *(_Jump(_EQUAL, command, "refuse") for command in _REFUSED_COMMANDS),
-        (_RETURN, _ALLOW),
-        "preadv2",
-        (_LOAD, _argument(5)),
-        _Jump(_EQUAL, 0, "allow"),
-        _Jump(_ANY_BIT, _WITHOUT_WAITING, "later"),
-        (_RETURN, _ERROR | _EOPNOTSUPP),
-        "later",
-        (_RETURN, _ERROR | _EAGAIN),
-        "madvise",
-        (_LOAD, _argument(2)),
-        *(_Jump(_EQUAL, advice, "unheeded") for advice in _ABOUT_THE_CACHE),
-        (_RETURN, _ALLOW),
-        "setsockopt",
-        (_LOAD, _argument(1)),
-        _Jump(_EQUAL, _SOCKETS_THEMSELVES, "size"),
-        "allow",
-        (_RETURN, _ALLOW),
-        "size",
-        (_LOAD, _argument(2)),
-        *(_Jump(_EQUAL, option, "unheeded") for option in _SIZES_OF_BUFFERS),
-        (_RETURN, _ALLOW),
-        "fadvise64",
-        "readahead",
-        "unheeded",
-        (_RETURN, _ERROR),  # done, says error 0
-        "refuse",
-        (_RETURN, _ERROR | _EPERM),
-        "absent",
-        (_RETURN, _ERROR | _ENOSYS),
-        "kill",
-        (_RETURN, _KILL),
+        (LOAD, NUMBER),
     ]
 
 
-def _argument(index: int) -> int:
-    """Where the low half of an argument stands (both machines are little-endian); all tests are on 32 bits."""
+def _lines(column: int, bound: bool) -> list[Line]:
+    architecture = (_X86_64, _AARCH64)[column]
+    return [
+        *beginning(column),
+        *([Jump(AT_LEAST, _X32, "kill")] if architecture == _X86_64 else []),
+        *(Jump(EQUAL, numbers[column], name) for name, numbers in CHECKED.items()),
+        *(Jump(EQUAL, numbers[column], "unheeded") for numbers in BINDING.values() if bound),
+        *(Jump(EQUAL, numbers[column], "refuse") for numbers in REFUSED.values()),
+        *(Jump(EQUAL, numbers[column], "absent") for numbers in ABSENT.values()),
+        (RETURN, ALLOW),
+        "clone",
+        (LOAD, argument(0)),
+        Jump(ANY_BIT, _NEW_NAMESPACE, "refuse"),
+        (RETURN, ALLOW),
+        "socket",
+        "socketpair",
+        (LOAD, argument(0)),
+        *(Jump(EQUAL, family, "allow") for family in _FAMILIES),
+        (RETURN, ERROR | EPERM),
+        "ioctl",
+        (LOAD, argument(1)),
+        *(Jump(EQUAL, request, "refuse") for request in _REFUSED_REQUESTS),
+        (RETURN, ALLOW),
+        "fcntl",
+        (LOAD, argument(1)),
+        *(Jump(EQUAL, command, "refuse") for command in _REFUSED_COMMANDS),
+        (RETURN, ALLOW),
+        "preadv2",
+        (LOAD, argument(5)),
+        Jump(EQUAL, 0, "allow"),
+        Jump(ANY_BIT, _WITHOUT_WAITING, "later"),
+        (RETURN, ERROR | EOPNOTSUPP),
+        "later",
+        (RETURN, ERROR | EAGAIN),
+        "madvise",
+        (LOAD, argument(2)),
+        *(Jump(EQUAL, advice, "unheeded") for advice in _ABOUT_THE_CACHE),
+        (RETURN, ALLOW),
+        "setsockopt",
+        (LOAD, argument(1)),
+        Jump(EQUAL, _SOCKETS_THEMSELVES, "size"),
+        "allow",
+        (RETURN, ALLOW),
+        "size",
+        (LOAD, argument(2)),
+        *(Jump(EQUAL, option, "unheeded") for option in _SIZES_OF_BUFFERS),
+        (RETURN, ALLOW),
+        "fadvise64",
+        "readahead",
+        "unheeded",
+        (RETURN, ERROR),  # done, says error 0
+        "refuse",
+        (RETURN, ERROR | EPERM),
+        "absent",
+        (RETURN, ERROR | ENOSYS),
+        "kill",
+        (RETURN, KILL),
+    ]
+
+
+def argument(index: int) -> int:
+    """Return where the low half of an argument stands (both machines are little-endian); all tests are on 32 bits."""
     return 16 + 8 * index
 
 
-def _assemble(lines: list[_Line]) -> bytes:
+def assemble(lines: list[Line]) -> bytes:
+    """Return the instructions as an array of struct sock_filter."""
     instructions = [line for line in lines if not isinstance(line, str)]
     labels: dict[str, int] = {}
     for place, line in enumerate(lines):
@@ -217,7 +230,7 @@ def _assemble(lines: list[_Line]) -> bytes:
             labels[line] = sum(not isinstance(each, str) for each in lines[:place])
     code = b""
     for place, line in enumerate(instructions):
-        if isinstance(line, _Jump):
+        if isinstance(line, Jump):
             code += struct.pack("=HBBI", line.test, labels[line.then] - place - 1, 0, line.value)
         else:
             code += struct.pack("=HBBI", line[0], 0, 0, line[1])

@@ -138,7 +138,7 @@ def _export(
     source: Source, home: str, made: Path, settings: Settings, jail: Jail, python: TaskPython
 ) -> None:
     """Run the prepare.py in the folder `home` in its jail, where it may build its own cache and fill `made`."""
-    with private_copy(source, short=jail.name == "none") as space:
+    with private_copy(source, short=jail.in_place) as space:
         _run_export(space, home, made, settings, jail, python)
 
 

@@ -85,7 +85,7 @@ def of_locked_command(
 def elsewhere(file_system: FileSystem, jail: Jail, name: str) -> FileSystem:
     """Return the same file system with another scratch folder, and another working folder if it is on the disk."""
     scratch = file_system.scratch.with_name(name)
-    if jail.name != "none" or file_system.tree is None:
+    if not jail.in_place or file_system.tree is None:
         return dataclasses.replace(file_system, scratch=scratch)
     old, new = file_system.tree.place, file_system.tree.place.with_name(f"{name}-tree")
     placed = tuple((source, new / target.relative_to(old)) for source, target in file_system.placed)
@@ -203,9 +203,9 @@ def _strange(space: Workspace, wanted: Path) -> Iterator[Path]:
 
 
 def _place(space: Workspace, jail: Jail, name: str) -> Path:
-    """Return where the working folder is seen: in a jail, where the user's own repository lies outside, so that
-    whatever names that by its whole path finds the tree under test."""
-    if jail.name == "none":
+    """Return where the working folder is seen: where the user's own repository lies outside, if the jail can show it
+    there, so that whatever names that by its whole path finds the tree under test."""
+    if jail.in_place:
         return space.base / f"{name}-tree"
     place = space.repository
     needed = any(Path(each).is_relative_to(place) for each in (*_SYSTEM_FOLDERS, "/tmp", "/dev/shm"))
@@ -214,7 +214,7 @@ def _place(space: Workspace, jail: Jail, name: str) -> Path:
 
 def _scratch(space: Workspace, jail: Jail, name: str, taken: Sequence[Path]) -> Path:
     """Return a short path for a scratch folder, one that nothing shown lies at."""
-    if jail.name == "none":
+    if jail.in_place:
         return space.base / name
     for number in range(100):
         base = Path(f"/tmp/nocturne{number or ''}")

@@ -50,7 +50,7 @@ REFUSED = [
         "evaluator: call: '../a.py' is not a path inside",
     ),
     ("evaluator: {repeats: 0}", "evaluator.repeats: should be greater than or equal to 1, not 0"),
-    ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap' or 'none'"),
+    ("evaluator: {jail: chroot}", "evaluator.jail: should be 'auto', 'bubblewrap', 'landlock' or 'none'"),
     ("evaluator: {data: exam}", "evaluator.data: should be a valid list, not 'exam'"),
     ("evaluator: {guards: [a <= 3, b =< 2]}", "evaluator.guards.1: write NAME <= LIMIT (or >=, <, >) with a"),
     ("evaluator: 3", "evaluator: should be a valid dictionary"),

@@ -28,6 +28,7 @@ from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import why_stop
 from bot.tell.display import PlainDisplay
+from evaluator.jail.landlock import find_landlock
 from tests.bot.campaigns import night_of
 from tests.bot.repositories import CONFIG, command_line, events, git, make_repository, nocturne
 
@@ -338,6 +339,21 @@ def test_no_jail_is_red_with_the_way_to_one(tmp_path: Path) -> None:
     assert colours(found)[JAIL] == "red"
     assert "uid map: Permission denied" in found[JAIL]["measured"] and "jail: none" in found[JAIL]["measured"]
     assert colours(found)[VERIFIED] == "amber" and results(top) == {}
+
+
+def test_landlock_in_the_place_of_bubblewrap_is_amber_with_what_it_leaves_open(tmp_path: Path) -> None:
+    if find_landlock() is None:
+        pytest.skip("this kernel has no Landlock")
+    broken = path_with(tmp_path / "bin", bwrap="echo 'setting up uid map: Permission denied' >&2; exit 1")
+    broken["PATH"] += os.pathsep + os.environ["PATH"]
+    found = doctor(make_repository(tmp_path / "repo", config=PLANNED), "--quick", env=broken)[JAIL]
+    assert found["colour"] == "amber" and "write `jail: landlock`" in found["mend"]
+    assert (
+        "landlock works here; open on this machine: Landlock in the place of bubblewrap" in found["measured"]
+    )
+    config = PLANNED.replace("evaluator:\n", "evaluator:\n  jail: landlock\n")
+    found = doctor(make_repository(tmp_path / "asked", config=config), "--quick")[JAIL]
+    assert found["colour"] == "green" and "names, sizes and times of all files" in found["measured"]
 
 
 def test_to_go_without_a_jail_is_amber(tmp_path: Path) -> None:

@@ -45,9 +45,13 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="session")
-def facts(host: World, case: tuple[str, str], request: pytest.FixtureRequest) -> Facts:
-    """What probe.py reports from inside the jail; `passed` is what it wrote to the one descriptor it got."""
-    jail, user = case
+def facts(host: World, case: tuple[str, str]) -> Facts:
+    """What probe.py reports from inside the jail."""
+    return facts_of(host, *case)
+
+
+def facts_of(host: World, jail: str, user: str) -> Facts:
+    """Return what probe.py reports from inside a jail; `passed` is what it wrote to the one descriptor it got."""
     number = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
     if number is None:
         pytest.skip("system calls are filtered on x86_64 and aarch64 only")

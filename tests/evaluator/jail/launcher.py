@@ -6,6 +6,7 @@ Ends as the jail ended. Descriptors named in SPEC are passed on.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,19 @@ from typing import Any
 
 from evaluator.jail.bubblewrap import Bubblewrap, find_bubblewrap
 from evaluator.jail.file_system import FileSystem
+from evaluator.jail.landlock import Landlock, find_landlock
 from evaluator.jail.launch import Jail
 from evaluator.jail.limits import ProcessLimits
 from tests.evaluator.pythons import running_paths
 
 
 def jail_named(name: str) -> Jail:
-    """Return a jail; "bubblewrap 0.6" is the one installed, used as if it could do no more than 0.6 can."""
+    """Return a jail; "bubblewrap 0.6" is the one installed, used as if it could do no more than 0.6 can, and "landlock
+    1" the kernel's own, used as if it were the first version of it."""
+    if name.startswith("landlock"):
+        here = find_landlock()
+        assert here is not None
+        return Landlock(int(name.partition(" ")[2] or here.abi))
     found = find_bubblewrap()
     assert found is not None
     return Bubblewrap(found.bwrap, frozenset()) if name == "bubblewrap 0.6" else found
@@ -55,4 +62,8 @@ def start(spec: dict[str, Any], **options: Any) -> subprocess.Popen[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(start(json.loads(sys.argv[1])).wait())
+    order = json.loads(sys.argv[1])
+    status = start(order).wait()
+    if order["jail"].startswith("landlock"):  # what it wrote to lies on the disk
+        shutil.rmtree(order["scratch"])
+    sys.exit(status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,7 @@ def test_without_bubblewrap_and_without_a_package_there_is_no_jail(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(install, "BESIDE", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(jails, "find_landlock", lambda: None)
     for wanted in ("auto", "bubblewrap"):
         with pytest.raises(UserError, match=r"apt install bubblewrap.*dnf.*pacman.*`jail: none`") as caught:
             choose(wanted)
@@ -108,7 +111,7 @@ def test_a_broken_bubblewrap_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path
     refusal = "bwrap: setting up uid map: Permission denied"
     monkeypatch.setenv("PATH", program(tmp_path, f"echo '{refusal}' >&2; echo more >&2; exit 1"))
     with pytest.raises(UserError, match=refusal) as caught:
-        choose("auto")
+        choose("bubblewrap")
     assert "more" not in str(caught.value)
     assert "apt install bubblewrap" not in str(caught.value)
 
@@ -150,6 +153,50 @@ def test_what_the_machine_forbids_is_named_with_the_mend(
         "`jail: none`",
     ):
         assert mend in said
+
+
+def in_container(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run our command where no namespace is to be had."""
+    skip_unless_possible(jail="landlock")
+    container = [sys.executable, "-B", "-m", "tests.evaluator.jail.container"]
+    return subprocess.run(
+        [*container, sys.executable, "-I", "-m", "evaluator", *words],
+        env={**os.environ, **env}, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_where_no_namespace_is_to_be_had_auto_is_landlock_and_one_line_says_so() -> None:
+    done = in_container("jail")
+    assert (done.returncode, done.stdout) == (0, "landlock\n"), done.stderr
+    assert "Landlock makes one, which leaves more open" in done.stderr and done.stderr.count("\n") == 1
+    refused = in_container("jail", "bubblewrap")
+    assert refused.returncode == 2 and "no jail can be made" in refused.stderr
+    assert "or set `jail: none`" in refused.stderr and refused.stderr.count("\n") == 1
+    asked_for = in_container("jail", "landlock")
+    assert (asked_for.stdout, asked_for.stderr) == ("landlock\n", "")
+
+
+def test_there_a_missing_bubblewrap_is_not_fetched_in_vain(tmp_path: Path) -> None:
+    """It could make nothing."""
+    code = (
+        "import sys; from pathlib import Path; from evaluator.jail import choose, install\n"
+        "install.find = lambda last=None: None\n"
+        "print(choose('auto').name)\n"
+    )
+    skip_unless_possible(jail="landlock")
+    container = [sys.executable, "-B", "-m", "tests.evaluator.jail.container", sys.executable, "-c", code]
+    done = subprocess.run(container, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "landlock\n", done.stderr
+    assert "unpacking" not in done.stderr and "make no user namespaces" in done.stderr
+
+
+def test_without_either_all_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(jails, "find_landlock", lambda: None)
+    monkeypatch.setenv("PATH", program(tmp_path, "echo 'bwrap: No permissions' >&2; exit 1"))
+    with pytest.raises(UserError, match=r"bwrap: No permissions; this kernel has no Landlock.*`jail: none`"):
+        choose("auto")
+    with pytest.raises(UserError, match=r"this kernel has no Landlock.*`jail: none`"):
+        choose("landlock")
 
 
 # Asked inside a jail, where nothing but this stands in the environment of any process.

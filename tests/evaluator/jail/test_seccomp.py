@@ -28,6 +28,8 @@ def decide(program: bytes, architecture: int, number: int, *arguments: int) -> i
         at += 1
         if operation == 0x20:
             loaded = struct.unpack_from("=I", data, value)[0]
+        elif operation == 0x54:
+            loaded &= value
         elif operation == 0x06:
             assert isinstance(value, int)
             return value

@@ -20,6 +20,7 @@ import pytest
 
 from evaluator.jail.bubblewrap import find_bubblewrap
 from evaluator.jail.install import BESIDE
+from evaluator.jail.landlock import find_landlock
 from tests.evaluator.jail import launcher
 
 HERE = Path(__file__).parent
@@ -69,7 +70,7 @@ class World:
 
     @property
     def scratch(self) -> Path:
-        return self.folder / "scratch"
+        return self.folder / "room" / "scratch"
 
     @property
     def hidden(self) -> tuple[Path, ...]:
@@ -115,7 +116,7 @@ def world() -> Iterator[World]:
 
 
 def _fill(folder: Path) -> None:
-    for name in ("tree/hidden", "library/package", "shelf"):
+    for name in ("tree/hidden", "library/package", "shelf", "room"):
         (folder / name).mkdir(parents=True)
     (folder / "secret.txt").write_text(SECRET)
     (folder / "tree" / "train.py").write_text("print('training')\n")
@@ -125,7 +126,8 @@ def _fill(folder: Path) -> None:
     (folder / "tree" / "inner_way").symlink_to("hidden.txt")
     (folder / "library" / "package" / "masked.py").write_text(SECRET)
     (folder / "alias").symlink_to(folder / "library")
-    (folder / "shelf").chmod(0o777)
+    for name in ("shelf", "room"):
+        (folder / name).chmod(0o777)
     shutil.copy("/usr/bin/id", folder / "tree" / "id")
     (folder / "tree" / "id").chmod(0o4755)
     shutil.copy(HERE / "probe.py", folder / "tree" / "probe.py")
@@ -134,6 +136,10 @@ def _fill(folder: Path) -> None:
 def skip_unless_possible(user: str = "self", jail: str = "bubblewrap") -> None:
     """Skip for what a machine lacks or forbids; a jail that fails for another reason is to fail the test."""
     if jail == "none":
+        return
+    if jail.startswith("landlock"):
+        if find_landlock() is None:
+            pytest.skip("this kernel has no Landlock")
         return
     found = find_bubblewrap()
     if found is None:
@@ -158,7 +164,7 @@ def interpreter(user: str) -> str:
 
 def run(user: str, order: Order, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """Carry out `order` as `user` ("self" or "plain"), in processes of their own."""
-    skip_unless_possible(user)
+    skip_unless_possible(user, order.jail)
     command = [interpreter(user), str(HERE / "launcher.py"), json.dumps(asdict(order))]
     environment = as_user(user)
     return subprocess.run(
@@ -168,7 +174,7 @@ def run(user: str, order: Order, seconds: float = 60) -> subprocess.CompletedPro
 
 def start(order: Order, **options: Any) -> subprocess.Popen[Any]:
     """Start `order` from this very process; the result is the process that the jail was launched as."""
-    skip_unless_possible()
+    skip_unless_possible(jail=order.jail)
     return launcher.start(asdict(order), **options)
 
 
