@@ -58,25 +58,28 @@ def with_train(folder: Path, text: str) -> Path:
     return folder
 
 
-def prepared(settings: Mapping[str, Any] | None) -> None:
-    """Prepare the bundled task for a run with `settings`, once in a session, whichever worker comes first: to look
-    through a machine for copies of held-out text takes half a minute. A command needs nothing of it."""
+def prepared(tokens: int | None = EVAL_TOKENS) -> None:
+    """Prepare the bundled task, once in a session, whichever worker comes first: to look through a machine for copies
+    of held-out text takes half a minute. What was found serves its variants, too."""
     folder = Path(os.environ["XDG_CACHE_HOME"])
-    if folder.name != CACHE or (settings is not None and settings.get("kind") == "command"):
+    done = folder / f"prepared-{tokens}"
+    if folder.name != CACHE or done.exists():
         return
-    usual = (None, EVAL_TOKENS)
-    for tokens in usual if settings is None else (settings.get("eval_tokens"),):
-        done = folder / f"prepared-{tokens}"
-        if tokens not in usual or done.exists():
-            continue
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not done.exists():
-                subprocess.run(
-                    [*COMMAND, "prepare", "--settings", "-"], input=json.dumps({"eval_tokens": tokens}), text=True,
-                    check=True, capture_output=True,
-                )  # fmt: skip
-                done.touch()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            subprocess.run(
+                [*COMMAND, "prepare", "--settings", "-"], input=json.dumps({"eval_tokens": tokens}), text=True,
+                check=True, capture_output=True,
+            )  # fmt: skip
+            done.touch()
+
+
+def _prepared_for(repo: Path) -> None:
+    """Prepare what a run of this repository needs: nothing if its prepare.py knows no held-out texts, or is none."""
+    file = repo / "prepare.py"
+    if file.exists() and "def held_out_texts" in file.read_text():
+        prepared()
 
 
 def score(
@@ -87,7 +90,7 @@ def score(
     python: str = sys.executable,
 ) -> Outcome:
     """Run `score --json` on a repository."""
-    prepared(settings)
+    _prepared_for(repo)
     given = [] if settings is None else ["--settings", "-"]
     done = subprocess.run(
         [python, "-I", "-m", "evaluator", "score", str(repo), "--json", *given, *more],
@@ -105,7 +108,7 @@ def score(
 
 def start_score(repo: Path, settings: Mapping[str, Any], *more: str) -> subprocess.Popen[bytes]:
     """Start `score` and return at once."""
-    prepared(settings)
+    _prepared_for(repo)
     file = repo.parent / f"{repo.name}.json"
     file.write_text(json.dumps(settings))
     command = [*COMMAND, "score", str(repo), "--json", "--settings", str(file), *more]

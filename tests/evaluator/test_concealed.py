@@ -25,7 +25,7 @@ from evaluator.training import concealed, export
 from evaluator.workspace import Source, private_copy
 from tests.evaluator.jail.world import skip_unless_possible
 from tests.evaluator.pythons import running, running_task
-from tests.evaluator.runs import prepared
+from tests.evaluator.runs import EVAL_TOKENS, prepared
 
 OURS = Path(evaluator.__file__).parent
 SEARCH = """
@@ -95,9 +95,12 @@ def inside(jail_name: str, file_system: FileSystem, *command: str) -> list[str]:
 
 @pytest.fixture
 def exported() -> export.Exported:
-    prepared({})
+    prepared()
     return export.load_or_make(
-        starter_files.FOLDER, Settings(), choose("auto"), running_task(starter_files.FOLDER)
+        starter_files.FOLDER,
+        Settings(eval_tokens=EVAL_TOKENS),
+        choose("auto"),
+        running_task(starter_files.FOLDER),
     )
 
 

@@ -127,12 +127,12 @@ def test_words_name_what_the_user_names(repo: Path, exported: Path, home: Path, 
 @pytest.mark.parametrize(
     "words",
     [
-        ("/usr/bin/env", "python", "bench.py"),
+        pytest.param(("/usr/bin/env", "python", "bench.py"), marks=pytest.mark.long),
         ("env", "-u", "NOBODY", "A=1", "python", "bench.py"),
         ("bash", "-c", "python bench.py && echo " + "x" * 5000),
-        ("sh", "run.sh"),
+        pytest.param(("sh", "run.sh"), marks=pytest.mark.long),
         ("./run.sh",),
-        (sys.executable, "bench.py"),
+        pytest.param((sys.executable, "bench.py"), marks=pytest.mark.long),
         ("make", "-s", "bench"),
         (
             "python",

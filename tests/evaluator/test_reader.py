@@ -71,7 +71,7 @@ def test_what_a_trial_has_shown_holds_for_this_machine_and_python(
 
 @pytest.mark.long
 def test_the_command_tries_both_ways_and_says_what_it_found(tmp_path: Path) -> None:
-    prepared({})
+    prepared(None)
     done = subprocess.run(
         [*COMMAND, "reader"], capture_output=True, text=True, timeout=280, env=dict(os.environ)
     )
