@@ -214,7 +214,7 @@ BILLED = ("silence within", "dropped stream", "overloaded within", "malformed ev
 def test_after_a_passing_failure_it_tries_again(table: Table, name: str) -> None:
     table.api.mind = minds.script(PASSING[name], minds.words("Here."))
     if name in SILENT:
-        table.claude = table.client(silence=2)
+        table.claude = table.client(silence=1)
     assert table.ask().text == "Here."
     assert len(table.slept) == 1 and 2.0 <= table.slept[0] <= 2.5
     assert len(table.notes) == 1 and "another try in" in table.notes[0]
@@ -225,7 +225,7 @@ def test_after_a_passing_failure_it_tries_again(table: Table, name: str) -> None
 def test_patience_ends(table: Table, name: str) -> None:
     table.api.mind = minds.script(PASSING[name])
     if name in SILENT:
-        table.claude = table.client(silence=1)
+        table.claude = table.client(silence=0.2 if name == "time-out" else 0.5)
     with pytest.raises(Exhausted, match=f"^no answer after {TRIES} tries: "):
         table.ask()
     assert len(table.slept) == TRIES - 1

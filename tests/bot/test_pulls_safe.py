@@ -261,7 +261,12 @@ LONG = pytest.mark.long
 
 @pytest.mark.parametrize(
     "filler",
-    ["$", "@a", "a\n\n", *(pytest.param(one, marks=LONG) for one in ("&", "<", "#1 ", "`", "|", "学", "://"))],
+    [
+        "$",
+        "@a",
+        "a\n\n",
+        *(pytest.param(one, marks=LONG) for one in ("&", "<", "#1 ", "`", "|", "学", "://")),
+    ],
 )
 def test_the_longest_body_is_taken_by_github_whole(filler: str) -> None:
     flood = filler * (20_000 // len(filler))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from bot.agents.constants import rewrite
+from bot.config import Evaluator
+from bot.doctor.local_checks import JAIL, tools
 from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
 from bot.loop.settings import evaluator_settings
 from tests.bot import trainer
@@ -104,3 +106,18 @@ def test_another_task_is_left_to_the_evaluator(
     plain = order(make_repository(tmp_path / "other"), tmp_path)
     trainer.run_evaluator([], replace(plain, scratch=Scratch(top, tmp_path)), tmp_path, asked.append)
     assert len(asked) == 1 and isinstance(asked[0], tuple)
+
+
+def test_what_doctor_asks_of_a_machine_is_asked_once_with_the_same_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tools(Evaluator(), None, {})
+    assert (first[0].condition, first[0].colour) == (JAIL, "green")
+    assert tools(Evaluator(), None, {}) == first
+    trainer.stand_aside(True)
+    assert tools(Evaluator(), None, {}) == first
+    trainer.stand_aside(False)
+    (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "red" in {each.colour for each in tools(Evaluator(jail="bubblewrap"), None, {})}

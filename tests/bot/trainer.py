@@ -4,6 +4,9 @@ It stands in for the evaluator's process where the bot is tested, for the task o
 `score.py` as it is, and a train.py of plain constants. A `score.py` that goes on after its last line runs as a process
 without a jail. Whatever else is to be scored goes to the real evaluator, and so does all that a test marked `process`
 runs, and each command in a process of its own.
+
+What `doctor` asks the evaluator about this machine's jails is asked once by each process of the tests, not by each
+test; it is asked anew if other programs may be found.
 """
 
 from __future__ import annotations
@@ -11,16 +14,18 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
+import bot.doctor.local_checks
 import bot.loop.evaluation
 import evaluator.command.task
-from bot.loop.evaluation import OnEvent, RunOrder
+from bot.loop.evaluation import OnEvent, RunOrder, RunOutcome
 from evaluator import score, settings
 from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError
@@ -31,13 +36,18 @@ from evaluator.log import Log
 from evaluator.stream import VERSION, Event
 from tests.bot.repositories import SCORE
 
+T = TypeVar("T")
+
 _FORMULA = compile(SCORE, "score.py", "exec")
 _HARMLESS = (
     ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load, ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.Expr,
 )  # fmt: skip
 COST = Cost(seconds=0.5, cpu_seconds=0.1, memory_mb=13.0)
 _real = bot.loop.evaluation.run_evaluator
+_real_call = bot.loop.evaluation.call_evaluator
+_real_look = bot.doctor.local_checks._look_around
 _pythons: list[TaskPython] = []
+_answers: dict[tuple[str, ...], Any] = {}
 _at_work = True
 
 
@@ -47,6 +57,8 @@ def installed() -> Iterator[None]:
     with (
         mock.patch.object(bot.loop.evaluation, "run_evaluator", run_evaluator),
         mock.patch.object(evaluator.command.task, "run_part", _run_part),
+        mock.patch.object(bot.doctor.local_checks, "call_evaluator", _call_evaluator),
+        mock.patch.object(bot.doctor.local_checks, "_look_around", _look_around),
     ):
         yield
 
@@ -78,6 +90,29 @@ def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event
     except UserError as error:
         return {"v": VERSION, "event": "error", "message": str(error)}
     return {"v": VERSION, **result}
+
+
+def _call_evaluator(*words: str, timeout: float, said: str = "") -> str:
+    return _once(lambda: _real_call(*words, timeout=timeout, said=said), "call", *words, said)
+
+
+def _look_around(jail: str, chosen: Mapping[str, Any]) -> tuple[RunOutcome, str]:
+    """The Python of a task depends on the files at the top of its repository, wherever that lies."""
+    place = chosen.get("repository")
+    there = sorted(path.name for path in Path(place).iterdir()) if place else []
+    asked = json.dumps({**chosen, "repository": there}, sort_keys=True)
+    return _once(lambda: _real_look(jail, chosen), "look", jail, asked)
+
+
+def _once(ask: Callable[[], T], *question: str) -> T:
+    """Return what was answered before to the same question with the same programs at hand, if it was no error."""
+    if not _at_work:
+        return ask()
+    key = (os.environ.get("PATH", ""), *question)
+    if key not in _answers:
+        _answers[key] = ask()
+    answer: T = _answers[key]
+    return answer
 
 
 def _is_formula(order: RunOrder) -> bool:

@@ -165,7 +165,8 @@ class Speech:
         return said
 
 
-@pytest.fixture(scope="package")  # and no longer: what a GitHub holds is searched after each test while it serves
+# No longer than the package lasts: what a GitHub holds is searched after each test while it serves.
+@pytest.fixture(scope="package")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("night")
     with serve(folder / "github") as github:
