@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 LOCK := .github/requirements.lock
 READY := $(VENV)/.ready-dev
 RUN := -n 2 --dist worksteal
+# What the tests of the test doubles are about, and the client libraries that they are held to.
+DOUBLES := tests/github tests/slack tests/messages .github/requirements.lock
 # The tests import the same modules in many processes: let those be compiled once, whatever this machine's habit.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -21,9 +23,14 @@ demo: $(READY) ## Watch a real campaign on this machine, from nothing to a repor
 test: $(READY) ## Check and run the tests (minutes), or those of one place only: T=tests/bot/test_loop.py
 	@$(MAKE) --no-print-directory --jobs=2 lint quick
 
-test-all: $(READY) ## Run the long tests, and those of the test doubles (GitHub, Slack, Claude): T=PATH
-	$(BIN)/pytest $(RUN) -m "(long or doubles) and not slow and not alone" $(T) || test $$? = 5
+test-all: $(READY) ## Run the long tests, and those of the test doubles if those changed: T=PATH
+	$(BIN)/pytest $(RUN) -m "long and not slow and not alone" $(T) || test $$? = 5
 	$(BIN)/pytest -m "alone and not slow" $(T) || test $$? = 5
+	@if .ci/changed $(DOUBLES); then $(MAKE) --no-print-directory test-doubles; else \
+		echo "The test doubles did not change: make test-doubles runs their tests"; fi
+
+test-doubles: $(READY) ## Run the tests of the test doubles (GitHub, Slack, Claude): T=PATH
+	$(BIN)/pytest $(RUN) -m "doubles and not slow" $(T) || test $$? = 5
 
 test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if there is none
 	$(BIN)/pytest $(RUN) -m "not long and not slow" tests/bot/test_report_browser.py

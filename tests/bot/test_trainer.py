@@ -19,7 +19,7 @@ from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository
 from tests.bot.scripted import Loop
 
-pytestmark = pytest.mark.doubles
+pytestmark = pytest.mark.long  # it is held to the evaluator, whichever of them changes
 
 MEASURED = ("total_seconds", "training_seconds", "cpu_seconds", "peak_memory_mb", "seconds", "fraction")
 
