@@ -76,6 +76,9 @@ bench-clock: $(READY) ## An unchanged reference beside busy processes: how often
 bench-call: $(READY) ## What difference in speed `call` resolves in ten paired rounds beside busy processes
 	$(BIN)/python -m tests.benchmarks.call_resolution
 
+bench-cuts: $(READY) ## How large a cheat the cuts catch, and how often they refuse an honest candidate
+	$(BIN)/python -m tests.benchmarks.cuts
+
 bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
 	$(BIN)/python -m tests.benchmarks.github_campaign
 

@@ -19,6 +19,7 @@ from evaluator.errors import Interrupted, UserError
 from evaluator.stream import Stream, encode, tokens_line
 
 if TYPE_CHECKING:
+    from evaluator.cuts.keeping import Keeping
     from evaluator.interpreter.task_python import TaskPython
 
 ELSEWHERE = (
@@ -69,10 +70,21 @@ def _score(args: argparse.Namespace) -> int:
     stream = Stream(as_json=args.json)
     result = score.score(
         repo, chosen, _python_of(repo, chosen), stream.say, seed=args.seed, train=args.train, smoke=args.smoke,
-        reference=args.reference, out=args.out,
+        reference=args.reference, out=args.out, cuts=_cuts(args),
     )  # fmt: skip
     stream.say(result)
     return FAILED if result["event"] == "failed" else SCORED
+
+
+def _cuts(args: argparse.Namespace) -> Keeping | None:
+    """Return where the cuts of a run are kept; raise `UserError` if only a part of it is given."""
+    if args.cuts is None and args.run_name is None and not args.against:
+        return None
+    if args.cuts is None or args.run_name is None:
+        raise UserError("--cuts, --run: go together: the folder of the secret, and a name for this run")
+    from evaluator.cuts.keeping import Keeping
+
+    return Keeping(args.cuts.resolve(), args.run_name, tuple(args.against))
 
 
 def _prepare(args: argparse.Namespace) -> int:
@@ -237,6 +249,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="measures of the reference, by which the run's time is charged (it is written if it is missing)",
+    )
+    parser.add_argument(
+        "--cuts",
+        type=Path,
+        metavar="DIR",
+        help="a folder of the scorer's own: the secret that cuts places out of the validation text is drawn there",
+    )
+    parser.add_argument(
+        "--run", dest="run_name", metavar="NAME", help="keep this run's losses at the cuts by this name"
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a run of the incumbent, whose losses at the cuts the gain is paired with (again for each)",
     )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")

@@ -17,8 +17,8 @@ class CandidateFailed(Exception):
 
     `kind` is one of syntax, import, out_of_memory, nan, timeout, killed, unportable (a model that can't be rebuilt
     in a fresh process), refused, error, or infrastructure if the machine failed and not the candidate; `reason` is
-    one line. `defence` names what spoke, where it was one of ours: jail, limits, clock, protocol, audit, scoring or
-    leak. `audit` are the audit's figures, if it was that.
+    one line. `defence` names what spoke, where it was one of ours: jail, limits, clock, protocol, audit, cuts, scoring
+    or leak. `audit` are the audit's figures, if it was that.
     """
 
     def __init__(

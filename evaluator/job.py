@@ -20,6 +20,7 @@ from evaluator.stream import Event
 from evaluator.workspace import Source
 
 if TYPE_CHECKING:
+    from evaluator.cuts.keeping import Keeping
     from evaluator.training.reference import Reference
 
 Say = Callable[[Event], None]
@@ -31,7 +32,8 @@ class Job:
 
     `python` is what runs it. `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many
     seconds it may take if nothing shall be scored (`evaluator.smoke`). `reference` is what the candidate's time is
-    measured by; None if the run is itself the reference (`evaluator.training.reference`), or counts no time.
+    measured by; None if the run is itself the reference (`evaluator.training.reference`), or counts no time. `cuts` is
+    where the secret of the cuts is kept (`evaluator.cuts`); None asks none.
     """
 
     repo: Path
@@ -42,6 +44,7 @@ class Job:
     python: TaskPython
     smoke: float | None = None
     reference: Reference | None = None
+    cuts: Keeping | None = None
 
     @property
     def source(self) -> Source:

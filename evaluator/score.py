@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluator import proctree
 from evaluator.errors import UserError
@@ -16,6 +17,9 @@ from evaluator.log import Log
 from evaluator.settings import Settings
 from evaluator.stream import Event, write_result
 from evaluator.workspace import private_copy
+
+if TYPE_CHECKING:
+    from evaluator.cuts.keeping import Keeping
 
 
 def score(
@@ -29,11 +33,13 @@ def score(
     smoke: float | None = None,
     reference: Path | None = None,
     out: Path | None = None,
+    cuts: Keeping | None = None,
 ) -> Event:
     """Train and score the tree in `repo` once, with `train` in place of its script if given; return the final event.
 
     `reference` is the file of the reference's measures: read if it is there, else written. `out` is a folder for
-    log.txt and result.json. Raises `UserError` for what is not the candidate's fault.
+    log.txt and result.json. `cuts` is where the secret of the cuts is kept. Raises `UserError` for what is not the
+    candidate's fault.
     """
     began = time.monotonic()
     proctree.require_linux()
@@ -41,6 +47,8 @@ def score(
     counts_time = settings.kind == "train" and settings.budget.kind != "steps" and smoke is None
     if reference is not None and not counts_time:
         raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
+    if cuts is not None and smoke is None:
+        job = _with_cuts(job, cuts)
     if counts_time:
         job = _with_reference(job, train, reference, say)
     if out is not None:
@@ -57,6 +65,15 @@ def score(
     if out is not None:
         write_result(out, result)
     return result
+
+
+def _with_cuts(job: Job, cuts: Keeping) -> Job:
+    """Return `job` with cuts; raise `UserError` if it could read where they are, or has none."""
+    if job.settings.kind != "train":
+        raise UserError("--cuts: is for `kind: train`: leave it out")
+    if job.jail.name == "none":
+        raise UserError("--cuts: without a jail a candidate could read them: leave it out")
+    return replace(job, cuts=cuts)
 
 
 def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -> Job:
@@ -78,7 +95,7 @@ def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -
         }
     )
     with private_copy(job.source, short=job.jail.in_place) as space:
-        result = kind_of("train").run(job, space, Log(), lambda event: None)
+        result = kind_of("train").run(replace(job, cuts=None), space, Log(), lambda event: None)
     if "reference" not in result:
         raise UserError(
             f"{job.repo}: there is no reference to measure {train} by: its own script failed"

@@ -65,6 +65,8 @@ class Settings:
     `python` names the Python that the task runs with: a path, relative to the user's repository, the folder of
     an environment, or a name on PATH; None finds one (`evaluator.interpreter.choice`).
     `repository` is the user's checkout if the tree under test is another folder; the bot says so.
+    `cuts` is how many places are cut whose target no run is shown (`evaluator.cuts`), if whoever calls keeps a secret
+    for them; None stands for as many as cost a quarter of the exam, 0 for none.
     `min_effect` is the smallest difference in score that counts: the causality audit is four times sharper.
     `audit_factor` is how many times the usual number of positions it asks again, at most 100: the bot says so before a
     promotion, and if somebody appeals.
@@ -80,6 +82,7 @@ class Settings:
     threads: int | None = None
     eval_tokens: int | str | None = None
     logits: str = "auto"
+    cuts: int | None = None
     memory_mb: int | None = None
     scratch_mb: int | None = None
     processes: int = 512
@@ -300,6 +303,7 @@ _PARSERS: dict[str, Any] = {
     "threads": _optional_count,
     "eval_tokens": lambda value, where: value if value == "all" else _tokens(value, where),
     "logits": lambda value, where: _choice(value, where, LOGITS),
+    "cuts": lambda value, where: 0 if value == 0 and value is not False else _optional_count(value, where),
     "memory_mb": _optional_count,
     "scratch_mb": _optional_count,
     "processes": _count,

@@ -130,6 +130,10 @@ class Evaluator(Section):
     eval_tokens: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
     """Validation tokens to score; `all` scores EVAL_TOKENS of the repository's prepare.py, null as many of them as
     take about a minute. How many that are is told with the first score."""
+    cuts: Annotated[int, Field(ge=0)] | None = None
+    """For `kind: train`: how many places are cut out of the validation text behind the scored rows, whose target no run
+    is ever shown; null takes as many as cost a quarter of the exam, at most 10,000. From 10,000 on a gain that does not
+    hold there is refused, with fewer only told. 0 asks none. On GitHub there are none."""
     train: str | None = None
     """For `kind: train`: the script that is trained; null takes the editable train.py, or the only editable Python
     file. It runs in the folder of the prepare.py beside it or above it."""

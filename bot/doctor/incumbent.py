@@ -11,11 +11,11 @@ from bot.loop.commits import require_commit
 from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
 from bot.loop.measure import measure
-from bot.loop.settings import evaluator_settings
+from bot.loop.settings import cuts_against, evaluator_settings
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of
-from bot.tell.sentences import tokens_scored
+from bot.tell.sentences import what_is_scored
 
 NEEDED = 2
 
@@ -88,7 +88,7 @@ def _recorded(
     for run in campaign.runs_of(commit, runner=only):
         if run.score is not None:
             found = groups.setdefault((run.runner, run.fingerprint), [])
-            found.append(Draw(run.seed, run.score, "", run.seconds, tokens=tokens_scored(run.metrics)))
+            found.append(Draw(run.seed, run.score, "", run.seconds, tokens=what_is_scored(run.metrics)))
     if not groups:
         return mine, []
     best = max(groups, key=lambda key: (len(groups[key]), key[0] == mine))
@@ -101,7 +101,7 @@ def _recorded_run(context: Context, commit: str) -> Draw | None:
     if run is None:
         return None
     reason = (run.failure or {}).get("reason", "")
-    tokens = tokens_scored(run.metrics)
+    tokens = what_is_scored(run.metrics)
     return Draw(run.seed, run.score, reason or "failed", run.seconds, fresh=True, tokens=tokens)
 
 
@@ -114,10 +114,12 @@ def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     heard: list[object] = []  # nothing if the result of an earlier examination is picked up
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
-        order = RunOrder(run_id(commit, replicate), scratch, seed, evaluator_settings(context))
+        settings, cut = evaluator_settings(context), cuts_against(context, Campaign())
+        earlier = None if cut is None else tuple(run_id(commit, n) for n in range(1, replicate))
+        order = RunOrder(run_id(commit, replicate), scratch, seed, settings, against=earlier)
         outcome = context.runs.evaluate(order, heard.append)
     if outcome.score is None:
         shutil.rmtree(context.runs.folder / order.run, ignore_errors=True)
     reason = (outcome.failure or {}).get("reason", "")
-    tokens = tokens_scored(outcome.metrics)
+    tokens = what_is_scored(outcome.metrics)
     return Draw(seed, outcome.score, reason or "failed", outcome.seconds, fresh=bool(heard), tokens=tokens)

@@ -17,6 +17,7 @@ from bot.loop.settings import (
     PRIOR_DEGREES,
     audit_settings,
     campaign_noise,
+    cuts_against,
     evaluator_settings,
     reference_settings,
     why_self_reported,
@@ -77,7 +78,8 @@ def measure(
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
             asked = evaluator_settings(context) | audit_settings(context, campaign, commit, experiment)
-            order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit))
+            charged, against = charged_by(context, campaign, commit), cuts_against(context, campaign)
+            order = RunOrder(run, scratch, seed, asked, charged, against)
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
@@ -101,7 +103,7 @@ def measure(
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
-    tokens = sentences.tokens_scored(finished.metrics)
+    tokens = sentences.what_is_scored(finished.metrics)
     if tokens and first:
         context.display.note(tokens)  # with the first score of the campaign
     context.runs.prune()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bot.base.process import in_actions
 from bot.config import Config
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
@@ -22,6 +24,7 @@ from bot.rules.stopping import Limits
 from bot.rules.variation import Known
 
 PRIOR_DEGREES = 3.0
+_MOST_PAIRED = 20
 PRIOR_SHARE = 0.001
 # Settings that change nothing of what a run takes.
 _TIMELESS = (
@@ -34,7 +37,7 @@ _TIMELESS = (
         "timeout_seconds",
         "startup_seconds",
     ),
-    *("warmup_seconds", "memory_mb", "scratch_mb", "processes"),
+    *("warmup_seconds", "memory_mb", "scratch_mb", "processes", "cuts"),
 )
 
 
@@ -102,6 +105,18 @@ def reference_settings(context: Context) -> str:
         return ""
     kept = {name: value for name, value in evaluator_settings(context).items() if name not in _TIMELESS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def cuts_against(context: Context, campaign: Campaign) -> tuple[str, ...] | None:
+    """Return the incumbent's runs with which a run's gain is paired at the cuts; None if none are asked.
+
+    A job on GitHub keeps no secret from one run to the next, and without a jail there is none.
+    """
+    evaluator = context.config.evaluator
+    if evaluator.kind != "train" or evaluator.jail == "none" or in_actions(os.environ):
+        return None
+    known = campaign.runs_of(campaign.incumbent, runner=context.runner)
+    return tuple(run.run for run in known if run.score is not None)[-_MOST_PAIRED:]
 
 
 def why_self_reported(context: Context, commit: str) -> str | None:

@@ -16,6 +16,7 @@ from bot.tell.numbers import count, decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
+ENOUGH_CUTS = 10_000  # from so many on the evaluator refuses by them
 
 
 def tokens_scored(metrics: Mapping[str, float]) -> str:
@@ -29,6 +30,33 @@ def tokens_scored(metrics: Mapping[str, float]) -> str:
         f"scores are made of {scored:,} of the repository's {whole:,} validation tokens"
         " (`evaluator: {eval_tokens: all}` takes all of them)"
     )
+
+
+def what_is_cut(metrics: Mapping[str, float]) -> str:
+    """Say how many targets no run is shown, and what cheat they tell; "" if nobody has cut any."""
+    cuts, caught = int(metrics.get("cuts", 0)), metrics.get("cuts_caught_bpb")
+    if not cuts:
+        return ""
+    few = "" if cuts >= ENOUGH_CUTS else f"; nothing is refused by fewer than {ENOUGH_CUTS:,}"
+    told = "" if caught is None else f", which tell a cheat of {caught:.2g} bits per byte in 99 of 100"
+    return f"{cuts:,} targets are never shown to any run{told}{few}"
+
+
+def held_at_cuts(metrics: Mapping[str, float]) -> str:
+    """Say how a gain holds at targets that no run is shown; "" if nobody knows."""
+    figures = [metrics.get(f"cuts{name}") for name in ("", "_shortfall_bpb", "_error_bpb", "_caught_bpb")]
+    if any(each is None for each in figures):
+        return ""
+    cuts, missing, error, caught = (each or 0.0 for each in figures)
+    return (
+        f"At {int(cuts):,} targets that no run is ever shown {missing:+.2g} bits per byte are missing of what the score"
+        f" gained on the incumbent (standard error {error:.2g}); a cheat of {caught:.2g} is told in 99 of 100"
+    )
+
+
+def what_is_scored(metrics: Mapping[str, float]) -> str:
+    """Say what a score is made of, and what no run is shown; "" if it is no score on validation tokens."""
+    return "; ".join(filter(None, (tokens_scored(metrics), what_is_cut(metrics))))
 
 
 def better(effect: float, direction: Direction) -> bool:

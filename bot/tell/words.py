@@ -10,6 +10,7 @@ from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money
+from bot.tell.sentences import what_is_cut
 
 _WISHES = 5
 NOT_MEASURED = "not measured yet"
@@ -91,6 +92,7 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("GPU-hours", gpu_hours(figures.gpu_seconds)),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
+        *([("Cuts", what_is_cut(figures.cut))] if figures.cut else []),
         ("Unread", debt_words(figures.debt)),
     ]
 

@@ -1,11 +1,13 @@
 """Imports a repository's prepare.py and writes its validation rows as raw arrays.
 
-    main(folder, number of tokens, "all" or "-", most logits)      (working directory: the folder of prepare.py)
+    main(folder, number of tokens, "all" or "-", most logits, number of tokens behind them)
+    (working directory: the folder of prepare.py)
 
 It runs in a jail of its own, because prepare.py is the repository's code: the scorer reads only arrays, texts
-and JSON. The folder receives inputs.npy and targets.npy (rows, columns), token_bytes.npy (vocabulary,),
-meta.json, and the texts that a candidate must not be able to read, held_out.txt, beside those that it may,
-training.txt: each one text after the other, with a zero byte between.
+and JSON. The folder receives inputs.npy and targets.npy (rows, columns), token_bytes.npy (vocabulary,), the rows
+that the loader gives after these, pool.npy (n, columns + 1), meta.json, and the texts that a candidate must not be
+able to read, held_out.txt, beside those that it may, training.txt: each one text after the other, with a zero byte
+between.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ _INPUTS, _TARGETS = (
 )
 
 
-def main(folder_name: str, wanted: str, cap: str) -> None:
+def main(folder_name: str, wanted: str, cap: str, more: str) -> None:
     with without_cuda.where_there_is_none():
-        _export(Path(folder_name), wanted, int(cap))
+        _export(Path(folder_name), wanted, int(cap), int(more))
 
 
-def _export(folder: Path, wanted: str, cap: int) -> None:
+def _export(folder: Path, wanted: str, cap: int, more: int) -> None:
     prepare = repository.load_prepare(Path.cwd())
     _require(prepare)
 
@@ -53,17 +55,21 @@ def _export(folder: Path, wanted: str, cap: int) -> None:
     whole = int(prepare.EVAL_TOKENS)
     capped = min(whole, cap // vocabulary)
     tokens = capped if wanted == "-" else whole if wanted == "all" else int(wanted)
-    pairs = _rows(prepare, tokenizer, length, max(tokens // length, 1))
+    scored = max(tokens // length, 1)
+    pairs = _rows(prepare, tokenizer, length, scored, more // length)
     if not pairs:
         sys.exit("make_dataloader gives no validation rows")
     inputs, targets = (np.stack(each).astype("<i4") for each in zip(*pairs, strict=True))
     if min(inputs.min(), targets.min()) < 0 or max(inputs.max(), targets.max()) >= vocabulary:
         sys.exit("the validation rows hold ids outside the vocabulary")
+    pool = np.concatenate([inputs[scored:], targets[scored:, -1:]], axis=1)
+    inputs, targets = inputs[:scored], targets[:scored]
     if token_bytes.min() < 0 or not token_bytes[targets].sum():
         sys.exit("the validation rows stand for no bytes at all")
-    for name, array in (("inputs", inputs), ("targets", targets), ("token_bytes", token_bytes)):
+    arrays = (("inputs", inputs), ("targets", targets), ("token_bytes", token_bytes), ("pool", pool))
+    for name, array in arrays:
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    held_out, training, everywhere = _texts(prepare, tokenizer, inputs)
+    held_out, training, everywhere = _texts(prepare, tokenizer, np.concatenate([inputs, pool[:, :-1]]))
     for name, texts in (("held_out", held_out), ("training", training)):
         (folder / f"{name}.txt").write_bytes(b"\0".join(text.encode() for text in texts))
     meta = {
@@ -97,18 +103,34 @@ def _token_bytes(prepare: Any) -> Any:
     return _array(found).astype("<i4")
 
 
-def _rows(prepare: Any, tokenizer: Any, length: int, count: int) -> list[tuple[Any, Any]]:
-    """Return up to `count` validation rows, inputs and targets (length,), as a loader of one row a batch gives them."""
+def _rows(prepare: Any, tokenizer: Any, length: int, count: int, more: int) -> list[tuple[Any, Any]]:
+    """Return up to `count` validation rows, inputs and targets (length,), as a loader of one row a batch gives them,
+    and up to `more` that follow them, until one comes again or the loader fails."""
     found: list[tuple[Any, Any]] = []
+    known: set[bytes] = set()
+    rows = _single(prepare, tokenizer, length)
+    for row in rows:
+        found.append(row)
+        known.add(row[0].tobytes())
+        if len(found) == count:
+            break
+    for _ in range(more if len(found) == count else 0):
+        try:
+            row = next(rows)
+        except Exception:  # the end, or a loader that was never asked for so much
+            break
+        if row[0].tobytes() in known or not (row[0][1:] == row[1][:-1]).all():
+            break
+        found.append(row)
+        known.add(row[0].tobytes())
+    return found
+
+
+def _single(prepare: Any, tokenizer: Any, length: int) -> Iterator[tuple[Any, Any]]:
     for batch in _validation(prepare, tokenizer, length):
         x, y = _pair(batch, length)
         for row in range(len(x)):
-            found.append(
-                (x[row].copy(), y[row].copy())
-            )  # at once: loaders may hand out the same buffer again
-            if len(found) == count:
-                return found
-    return found
+            yield x[row].copy(), y[row].copy()  # at once: loaders may hand out the same buffer again
 
 
 def _validation(prepare: Any, tokenizer: Any, length: int) -> Iterator[Any]:

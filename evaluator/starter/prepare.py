@@ -301,7 +301,7 @@ def make_dataloader(tokenizer: Tokenizer, B: int, T: int, split: str) -> Iterato
     """Yield (inputs, targets, epoch) for ever: two LongTensors (B, T) on the device, targets one token later.
 
     "train" draws windows at random, in an order that NOCTURNE_SEED decides; "val" goes through fixed rows
-    that are spread evenly over the split, and begins again after the last.
+    that are spread evenly over the split, then through those that follow each of them, as far as there is text between.
     """
     import torch
 
@@ -317,7 +317,9 @@ def make_dataloader(tokenizer: Tokenizer, B: int, T: int, split: str) -> Iterato
             starts = torch.randint(0, last + 1, (B,), generator=generator)
             epoch = 1 + served * T // len(tokens)
         else:
-            starts = (torch.arange(served, served + B) % rows) * last // rows
+            number = torch.arange(served, served + B)
+            following = number // rows % max(last // rows // T, 1)  # how many rows further on
+            starts = (number % rows) * last // rows + following * T
             epoch = 1 + served // rows
         block = tokens[starts[:, None] + window].long()  # (B, T + 1)
         served += B

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
 from evaluator.training.clock import Clock
-from evaluator.training.export import Exported
 from evaluator.training.model import ModelFile
 from evaluator.training.reading import Reading
 from evaluator.training.scoring import Tally
@@ -62,11 +64,18 @@ def hand_in(line: Wire, clock: Clock, model: ModelFile, catch_up: Callable[[], N
             raise _out_of_order()
 
 
-def ask(line: Wire, clock: Clock, exported: Exported, handed_in: HandedIn, reading: Reading) -> Tally:
-    """Send the validation rows and read the logits; raise `CandidateFailed` for anything else that comes."""
-    tally = Tally(exported.targets.reshape(-1), exported.token_bytes)
-    for start in range(0, len(exported.inputs), handed_in.rows):
-        batch = exported.inputs[start : start + handed_in.rows]
+def ask(
+    line: Wire,
+    clock: Clock,
+    inputs: NDArray[np.int32],
+    tally: Tally,
+    handed_in: HandedIn,
+    reading: Reading,
+) -> None:
+    """Send `inputs` (rows, columns) and read the logits into `tally`; raise `CandidateFailed` for anything else that
+    comes."""
+    for start in range(0, len(inputs), handed_in.rows):
+        batch = inputs[start : start + handed_in.rows]
         line.send(frames.TOKENS, frames.SHAPE.pack(*batch.shape), batch.astype("<i4").tobytes())
         left = batch.size
         while left:
@@ -82,7 +91,6 @@ def ask(line: Wire, clock: Clock, exported: Exported, handed_in: HandedIn, readi
             line.send(frames.TAKEN, slot.to_bytes(4, "little"))
             left -= len(nats)
             clock.look()
-    return tally
 
 
 def let_end(line: Wire, clock: Clock) -> None:

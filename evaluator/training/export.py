@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from evaluator.cache import cache_home
 from evaluator.candidate import Candidate, bounds
 from evaluator.crash import last_traceback
+from evaluator.cuts import drawing
 from evaluator.errors import UserError
 from evaluator.heldout import windows
 from evaluator.interpreter.task_python import TaskPython
@@ -32,7 +33,7 @@ from evaluator.settings import Settings
 from evaluator.training import beside_prepare, file_systems, scoring
 from evaluator.workspace import Source, Workspace, private_copy
 
-EXPORT_VERSION = 4
+EXPORT_VERSION = 5
 EXPORT_SECONDS = 1800.0
 
 # Where the settings name no eval_tokens, the repository's EVAL_TOKENS are taken up to this many logits (8 GiB
@@ -43,7 +44,8 @@ LOGITS_CAP = 1 << 31
 
 @dataclass(frozen=True)
 class Exported:
-    """Validation rows: `inputs` and `targets` (rows, columns), `token_bytes` (vocabulary,).
+    """Validation rows: `inputs` and `targets` (rows, columns), `token_bytes` (vocabulary,), and the text that the
+    loader gives behind them, `pool` (n, columns + 1).
 
     `time_budget` is the repository's own, `fingerprint` changes with anything a score depends on. `folder` also
     holds the index of the text that no candidate may read, windows.npz; `on_this_machine` says that copies of
@@ -54,6 +56,7 @@ class Exported:
     inputs: NDArray[np.int32]
     targets: NDArray[np.int32]
     token_bytes: NDArray[np.int32]
+    pool: NDArray[np.int32]
     time_budget: float
     prepare_fingerprint: str
     fingerprint: str
@@ -113,16 +116,17 @@ def _read(folder: Path) -> Exported | None:
         meta = json.loads(raw)
         arrays = [
             np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in ("inputs", "targets", "token_bytes")
+            for name in ("inputs", "targets", "token_bytes", "pool")
         ]
         digest = hashlib.sha256(f"{scoring.METRIC_VERSION} {meta['prepare_fingerprint']}".encode())
-        for array in arrays:
+        for array in arrays[:3]:
             digest.update(f"{array.shape}".encode())
             digest.update(array.astype("<i4", casting="equiv").tobytes())
         return Exported(
             inputs=arrays[0],
             targets=arrays[1],
             token_bytes=arrays[2],
+            pool=arrays[3],
             time_budget=float(meta["time_budget"]),
             prepare_fingerprint=meta["prepare_fingerprint"],
             fingerprint=digest.hexdigest(),
@@ -147,7 +151,7 @@ def _run_export(
 ) -> None:
     repo = space.repository / home
     log = Log()
-    arguments = (made, settings.eval_tokens or "-", LOGITS_CAP)
+    arguments = (made, settings.eval_tokens or "-", LOGITS_CAP, drawing.pool_tokens())
     file_system = file_systems.of_data_jail(space, settings, jail, python, "export", writable=(cache_home(),))
     folder = file_systems.working_folder(file_system)
     process = Candidate(

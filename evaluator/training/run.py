@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import socket
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from evaluator import crash, readable
 from evaluator.candidate import Candidate, bounds, environment
+from evaluator.cuts.judging import Losses
 from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
 from evaluator.job import Job, Say
@@ -28,6 +30,7 @@ from evaluator.training.model import ModelFile
 from evaluator.training.reference import Reference
 from evaluator.training.scoring import Tally
 from evaluator.training.second import SecondJail
+from evaluator.training.sheet import Sheet
 from evaluator.training.wire import FROM_CANDIDATE, Wire
 from evaluator.workspace import Workspace
 
@@ -56,6 +59,9 @@ class TrainingRun:
         read = readable.named(job.settings, job.source)
         seen = concealed.seen(space, job.settings, job.jail, job.python, exported, read)
         self._file_system = concealed.conceal(seen, space, exported, job.python.interpreter)
+        if job.cuts is not None:
+            hidden = (*self._file_system.hidden, job.cuts.folder)
+            self._file_system = dataclasses.replace(self._file_system, hidden=hidden)
         self._folder = file_systems.working_folder(self._file_system)
         self._data = DataJail(job, space, script)
         stack.callback(self._data.close)
@@ -109,21 +115,24 @@ class TrainingRun:
         self._stack.callback(jail.close)
         return jail
 
-    def examine(self, handed_in: HandedIn) -> tuple[Tally, float]:
-        """Ask for the logits of all validation rows; return the losses and the score in bits per byte.
+    def examine(self, handed_in: HandedIn, sheet: Sheet) -> tuple[Tally, float, Losses | None]:
+        """Ask for the logits of all rows of `sheet`; return the losses of its scored ones, the score in bits per byte,
+        and the losses at its cuts.
 
         The candidate has ended then: whoever is gone whispers nothing. Raises `CandidateFailed`.
         """
         try:
-            tally = exam.ask(self._line, self.clock, self._exported, handed_in, self._reading(handed_in))
+            answers = Tally(sheet.targets.reshape(-1), self._exported.token_bytes)
+            exam.ask(self._line, self.clock, sheet.inputs, answers, handed_in, self._reading(handed_in))
             self.clock.examined()
+            tally = sheet.scored(answers)
             score = tally.bits_per_byte()
             self._line.send(frames.SCORE, np.array(score, "<f8").tobytes())
             exam.let_end(self._line, self.clock)
         except (BrokenPipeError, ConnectionResetError):
             raise exam.died() from None
         self.process.close()
-        return tally, score
+        return tally, score, sheet.losses(answers, score)
 
     def _started(self, theirs: socket.socket, lender: socket.socket | None) -> Candidate:
         job, columns = self._job, self._exported.inputs.shape[1]

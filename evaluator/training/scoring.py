@@ -6,6 +6,7 @@ ln 2 times the sum of their bytes. Logits are float32, sums are float64.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -51,6 +52,14 @@ class Tally:
         """Take the losses (n,) of the next n positions; raise `CandidateFailed` (nan) if one is not finite."""
         self.nats[self._done : self._done + len(nats)] = finite(nats)
         self._done += len(nats)
+
+    def part(self, rows: NDArray[np.bool_]) -> Tally:
+        """Return a tally of some of the rows alone, once all positions were added; `rows` (n,) tells which."""
+        places: NDArray[np.bool_] = np.repeat(rows, len(self.targets) // len(rows))
+        part = copy.copy(self)
+        part.targets, part.lengths, part.nats = self.targets[places], self.lengths[places], self.nats[places]
+        part._done = len(part.targets) if self.left == 0 else 0
+        return part
 
     def bits_per_byte(self) -> float:
         """Return the score, once all positions were added."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from evaluator.cuts.judging import Losses
 from evaluator.errors import CandidateFailed
 from evaluator.job import Job, Say, failed, scored
 from evaluator.log import Log
@@ -15,8 +16,10 @@ from evaluator.script import located
 from evaluator.smoke import SmokeOver, smoked
 from evaluator.stream import Event
 from evaluator.training import concealed, export, file_systems, reference
+from evaluator.training import sheet as sheets
 from evaluator.training.reference import Reference
 from evaluator.training.run import TrainingRun
+from evaluator.training.sheet import Sheet
 from evaluator.workspace import Workspace
 
 
@@ -37,12 +40,13 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     started = job.started(budget, mark, **tokens, script=script.path, folder=script.folder)
     say(started | ({"is_reference": measured_by is None} if timed else {}))
     known: dict[str, float] = {}
+    sheet = sheets.of(exported, job.cuts, job.settings.cuts)
     try:
         concealed.refuse_copies(space.tree, job.settings.editable, exported)
-        known.update(tokens)
+        known.update(tokens, **sheet.facts())
         with contextlib.ExitStack() as stack:
             run = TrainingRun(job, space, script, log, say, exported, amount, measured_by, stack)
-            score, audit = _measure(run, say, known, job.settings.audit_factor)
+            score, audit = _measure(run, sheet, say, known, job.settings.audit_factor)
         result = scored(job, score, known, mark, log)
         result |= {"audit": audit, **tokens}
         if run.clock.is_measured:
@@ -75,7 +79,7 @@ def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
 
 
 def _measure(
-    run: TrainingRun, say: Say, known: dict[str, float], factor: int
+    run: TrainingRun, sheet: Sheet, say: Say, known: dict[str, float], factor: int
 ) -> tuple[float, Mapping[str, Any]]:
     """Return the score and what the audit found, which asks `factor` times the usual probes and has as much more time;
     `known` receives the run's metrics, however it ends.
@@ -91,7 +95,22 @@ def _measure(
     say({"event": "scoring"})
     second = run.second(handed_in)
     began = time.monotonic()
-    tally, score = run.examine(handed_in)
+    tally, score, at_cuts = run.examine(handed_in, sheet)
     finding = second.audit(tally, run.clock.evaluation_seconds() * factor)
     known["evaluation_seconds"] = round(time.monotonic() - began, 1)
+    if at_cuts is not None:
+        _hold(sheet, at_cuts, known)
     return score, finding.metrics()
+
+
+def _hold(sheet: Sheet, at_cuts: Losses, known: dict[str, float]) -> None:
+    """Compare what a run lost at the cuts with the incumbent, and keep it; `known` receives what was found.
+
+    Raises `CandidateFailed` if its gain does not hold there.
+    """
+    found = sheet.compared(at_cuts)
+    if found is not None:
+        known.update(found.metrics())
+        if found.refuses:
+            raise found.refusal()
+    sheet.keep(at_cuts)

@@ -85,6 +85,8 @@ class Figures:
     failed_runs: int
     unjailed: int
     gaps: tuple[str, ...]
+    cut: Mapping[str, float]
+    """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`), empty if there are none."""
     self_reported: bool
     """Whether candidates' code runs where the score is measured."""
     gpu_seconds: float
@@ -176,6 +178,7 @@ def figures(
         failed_runs=sum(1 for dot in dots if dot.score is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
+        cut=_cut(campaign),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
         rejections=_rejections(campaign),
@@ -227,6 +230,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "failed_runs": figures.failed_runs,
         "unjailed": figures.unjailed,
         "gaps": list(figures.gaps),
+        "cuts": dict(figures.cut),
         "self_reported": figures.self_reported,
         "gpu_seconds": figures.gpu_seconds,
         "cost_usd": figures.cost_usd,
@@ -269,6 +273,11 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
         return None
     best = (min if lower else max)(staircase, key=lambda stair: stair.score)
     return Measured(best.commit, best.score, best.runs)
+
+
+def _cut(campaign: Campaign) -> Mapping[str, float]:
+    newest = next((r.metrics for r in reversed(campaign.runs.values()) if r.metrics.get("cuts")), {})
+    return {name: newest[name] for name in ("cuts", "cuts_caught_bpb") if name in newest}
 
 
 def _noise(

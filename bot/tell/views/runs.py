@@ -25,7 +25,7 @@ from bot.tell.document import (
 )
 from bot.tell.figures.rows import Curve, failure_words, peak_memory_mb, usable_score
 from bot.tell.numbers import NOTHING, count, decimals, duration, memory, number
-from bot.tell.sentences import decision_places
+from bot.tell.sentences import decision_places, held_at_cuts
 
 _SHOWN = 12  # of each side; an incumbent of a long night has many
 
@@ -56,6 +56,9 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
         notes += say("{} of an earlier round{} no longer count. ", gone, against)
     for each in sorted({each for run in mine for each in run.gaps}):
         notes += say("Open in the jail: {}. ", each)
+    held = next((told for run in reversed(mine) if (told := held_at_cuts(run.metrics))), "")
+    if held:
+        notes += say("{}. ", held)
     if any(run.jail == "none" for run in mine):
         notes += say("**Some of these runs were made without a jail.** ")
     if any(run.self_reported for run in mine):

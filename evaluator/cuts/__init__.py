@@ -1,0 +1,1 @@
+"""Cuts: targets that never enter a jail, at which what a candidate has gained must hold."""
