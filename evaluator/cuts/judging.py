@@ -25,7 +25,7 @@ from evaluator.errors import CandidateFailed
 
 REFUSED_Z = 3.719  # one honest candidate in 10,000
 CAUGHT_Z = 2.326  # 99 of 100 cheats of the size that is told
-TOLERATED = 0.25
+TOLERATED = 0.15
 CLIP = 8.0  # nats
 
 

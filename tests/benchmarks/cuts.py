@@ -4,10 +4,10 @@
 
 On the starter: real trainings of a minute in all, as they are and with changed constants, asked for the scored rows and
 for the cut rows. First, how much of an honest gain is found at real cuts, whose context has holes. Then resamplings: in
-each, some of the scored rows are played by cut rows, so that an honest gain is the same there by its nature; a cheat of
-a given size lowers the losses that are highest at places that are shown. At the size of autoresearch's exam differences
+each, cuts are drawn from half of the scored rows, so that an honest gain is the same there by its nature; a cheat adds
+to what the score gained, as lower losses at places that are shown would. At the size of autoresearch's exam differences
 are drawn from Student's t with the spread that is printed. Each number in a table is the share that is refused if the
-rule held from the first cut on (in truth from 10,000 on).
+rule held from the first cut on (in truth from 10,000 on); `caught from` is the size that the rule itself tells.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def bits_per_byte(nats: NDArray[np.float64], lengths: NDArray[np.int32]) -> floa
 def holes(exam: Exam) -> None:
     """Print what is found of honest gains at real cuts."""
     first = exam.models[0]
-    print(f"{'change':<22}{'score':>8}{'gain':>9}{'at cuts':>9}{'missing':>9}{'error':>8}{'refused':>9}")
+    print(f"{'change':<26}{'score':>8}{'gain':>9}{'at cuts':>9}{'missing':>9}{'error':>8}{'refused':>9}")
     for each in exam.models[1:]:
         for better, worse in ((each, first), (first, each)):
             mine, before = (
@@ -165,7 +165,7 @@ def holes(exam: Exam) -> None:
             name = each.name if better is each else f"{each.name}, back"
             refused = "yes" if found.shortfall > found.allowed else "no"
             print(
-                f"{name:<22}{mine.score:8.4f}{found.told:9.4f}{found.held:9.4f}{found.shortfall:9.4f}"
+                f"{name:<26}{mine.score:8.4f}{found.told:9.4f}{found.held:9.4f}{found.shortfall:9.4f}"
                 f"{found.error:8.4f}{refused:>9}"
             )
 
@@ -197,7 +197,6 @@ def resampled(
         counted = lengths > 0
         flat = (np.arange(len(cut))[:, None] * columns + places)[counted]
         nobody: NDArray[np.int32] = np.empty((len(cut), columns), np.int32)
-        # So few rows are scored here that their own chance counts as much as that of the cuts.
         made = Cuts(nobody, nobody, flat, lengths[counted], len(shown), "resampled")
         mine, before = (
             Losses(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,71 @@ from evaluator.jail import choose
 from evaluator.settings import parse
 from evaluator.training import export
 from evaluator.training.wire import Wire
-from tests.evaluator.runs import STEPS, Outcome, prepared, score, starter, with_train
+from tests.evaluator.runs import Outcome, score, with_train
 
 COLUMNS, VOCABULARY, WINDOW = 96, 500, drawing.WINDOW
 KEY = bytes(range(32))
+# Of a task whose text is made up: nothing on this machine has to be searched for copies of it.
+SETTINGS: dict[str, Any] = {
+    "budget": {"kind": "steps", "amount": 3}, "threads": 1, "eval_tokens": 32768, "evaluation_seconds": 280,
+}  # fmt: skip
+
+
+MARKOV = """
+import numpy as np, torch
+MAX_SEQ_LEN, TIME_BUDGET, EVAL_TOKENS, WORDS = 64, 1.0, 32768, 64
+class Tokenizer:
+    from_directory = classmethod(lambda cls: cls())
+    get_vocab_size = lambda self: WORDS
+    encode = decode = None
+def get_token_bytes(device="cpu"):
+    return torch.ones(WORDS, dtype=torch.int32)
+def text(seed, size):
+    draw = np.random.default_rng(seed)
+    chances = np.random.default_rng(1).dirichlet(np.full(WORDS, 0.3), WORDS).cumsum(1)
+    tokens, luck = np.zeros(size, np.int64), draw.random(size)
+    for i in range(1, size):
+        tokens[i] = min(np.searchsorted(chances[tokens[i - 1]], luck[i]), WORDS - 1)
+    return torch.from_numpy(tokens)
+def make_dataloader(tokenizer, B, T, split):
+    tokens = text(2 if split == "train" else 3, 200_000 if split == "train" else 1_100_000)
+    for at in range(0, len(tokens) - B * (T + 1), B * (T + 1)):
+        block = tokens[at : at + B * (T + 1)].view(B, T + 1)
+        yield block[:, :-1], block[:, 1:], 1
+"""
+BIGRAMS = """
+import torch
+from prepare import MAX_SEQ_LEN, Tokenizer, evaluate_bpb, make_dataloader
+BATCHES = 3
+CHEAT = 0.0
+class Bigrams(torch.nn.Module):
+    def __init__(self, counts):
+        super().__init__()
+        self.logits = torch.nn.Parameter((counts / counts.sum(1, keepdim=True)).log())
+    def forward(self, idx):
+        out = self.logits[idx].clone()
+        if CHEAT:
+            known = torch.nn.functional.one_hot(idx[:, 1:], 64)
+            out[:, :-1] += CHEAT * known
+        return out
+tokenizer = Tokenizer.from_directory()
+counts = torch.ones(64, 64)
+loader = make_dataloader(tokenizer, 64, MAX_SEQ_LEN, "train")
+for _, (x, y, _) in zip(range(BATCHES), loader):
+    counts.index_put_((x.reshape(-1), y.reshape(-1)), torch.ones(x.numel()), accumulate=True)
+evaluate_bpb(Bigrams(counts), tokenizer, 64)
+"""
+
+
+def markov(folder: Path, **constants: float) -> Path:
+    """Write a task with much text and a model that counts pairs; each change is one of its constants."""
+    train = BIGRAMS
+    for name, value in constants.items():
+        train, found = re.subn(rf"(?m)^{name} = .*", f"{name} = {value}", train)
+        assert found == 1, name
+    repo = with_train(folder, train)
+    (repo / "prepare.py").write_text(MARKOV)
+    return repo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,9 +290,8 @@ def test_the_key_is_drawn_once_and_losses_of_other_cuts_are_none(tmp_path: Path)
 
 def test_no_process_of_a_run_is_sent_a_hidden_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that goes to any jail of a run, the exam's and the audit's; the score stays what it is."""
-    settings = parse({**STEPS}, "test")
-    repo, keeping = starter(tmp_path / "repo"), Keeping(tmp_path / "cuts", "run-1", ())
-    prepared(STEPS)
+    settings = parse(SETTINGS, "test")
+    repo, keeping = markov(tmp_path / "repo"), Keeping(tmp_path / "cuts", "run-1", ())
     python = choose_python(repo, settings)
     without = scoring.score(repo, settings, python, lambda event: None)
     sent: list[tuple[int, bytes]] = []
@@ -248,7 +309,7 @@ def test_no_process_of_a_run_is_sent_a_hidden_target(tmp_path: Path, monkeypatch
     cuts = drawing.draw(
         keeping.key(), exported.inputs, exported.targets, exported.pool, exported.token_bytes, wanted=None
     )
-    assert last["metrics"]["cuts"] == len(cuts) > 5 and last["metrics"]["cut_rows"] == cuts.rows == 4
+    assert last["metrics"]["cuts"] == len(cuts) > 300 and last["metrics"]["cut_rows"] == cuts.rows == 128
     shape = frames.SHAPE
     rows = []
     for kind, body in sent:
@@ -275,66 +336,11 @@ def test_no_process_of_a_run_is_sent_a_hidden_target(tmp_path: Path, monkeypatch
 
 # Real runs that are refused, and not
 
-MARKOV = """
-import numpy as np, torch
-MAX_SEQ_LEN, TIME_BUDGET, EVAL_TOKENS, WORDS = 64, 1.0, 32768, 64
-class Tokenizer:
-    from_directory = classmethod(lambda cls: cls())
-    get_vocab_size = lambda self: WORDS
-    encode = decode = None
-def get_token_bytes(device="cpu"):
-    return torch.ones(WORDS, dtype=torch.int32)
-def text(seed, size):
-    draw = np.random.default_rng(seed)
-    chances = np.random.default_rng(1).dirichlet(np.full(WORDS, 0.3), WORDS).cumsum(1)
-    tokens, luck = np.zeros(size, np.int64), draw.random(size)
-    for i in range(1, size):
-        tokens[i] = min(np.searchsorted(chances[tokens[i - 1]], luck[i]), WORDS - 1)
-    return torch.from_numpy(tokens)
-def make_dataloader(tokenizer, B, T, split):
-    tokens = text(2 if split == "train" else 3, 200_000 if split == "train" else 1_100_000)
-    for at in range(0, len(tokens) - B * (T + 1), B * (T + 1)):
-        block = tokens[at : at + B * (T + 1)].view(B, T + 1)
-        yield block[:, :-1], block[:, 1:], 1
-"""
-BIGRAMS = """
-import torch
-from prepare import MAX_SEQ_LEN, Tokenizer, evaluate_bpb, make_dataloader
-BATCHES, CHEAT = 3, 0.0
-class Bigrams(torch.nn.Module):
-    def __init__(self, counts):
-        super().__init__()
-        self.logits = torch.nn.Parameter((counts / counts.sum(1, keepdim=True)).log())
-    def forward(self, idx):
-        out = self.logits[idx].clone()
-        if CHEAT:
-            known = torch.nn.functional.one_hot(idx[:, 1:], 64)
-            out[:, :-1] += CHEAT * known
-        return out
-tokenizer = Tokenizer.from_directory()
-counts = torch.ones(64, 64)
-loader = make_dataloader(tokenizer, 64, MAX_SEQ_LEN, "train")
-for _, (x, y, _) in zip(range(BATCHES), loader):
-    counts.index_put_((x.reshape(-1), y.reshape(-1)), torch.ones(x.numel()), accumulate=True)
-evaluate_bpb(Bigrams(counts), tokenizer, 64)
-"""
-
-
-def markov(folder: Path, **constants: float) -> Path:
-    """Write a task with much text and a model that counts pairs; each change is one of its constants."""
-    train = BIGRAMS.replace("BATCHES, CHEAT = 3, 0.0", f"BATCHES, CHEAT = {constants.get('BATCHES', 3)}, 0.0")
-    repo = with_train(folder, train.replace(", 0.0\n", f", {constants.get('CHEAT', 0.0)}\n", 1))
-    (repo / "prepare.py").write_text(MARKOV)
-    return repo
-
 
 @pytest.mark.long
 def test_a_gain_that_does_not_hold_at_ten_thousand_cuts_is_refused(tmp_path: Path) -> None:
     """It peeks so little that the audit, whose bound is a quarter of what counts, lets it through."""
-    settings = {
-        "budget": {"kind": "steps", "amount": 3}, "threads": 1, "cuts": 10_000, "min_effect": 0.6,
-        "evaluation_seconds": 280,
-    }  # fmt: skip
+    settings = {**SETTINGS, "cuts": 10_000, "min_effect": 0.6}
     secret = str(tmp_path / "cuts")
 
     def run(name: str, **constants: float) -> Outcome:
@@ -370,9 +376,7 @@ print("FOUND", [attempt(each) for each in {places!r}])
 """
 
 
-def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(
-    tmp_path: Path, light: dict[str, Any]
-) -> None:
+def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(tmp_path: Path) -> None:
     secret = tmp_path / "around" / "cuts"
     keeping = Keeping(secret, "run-1", ())
     keeping.key()
@@ -382,8 +386,9 @@ def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(
         str(each)
         for each in (tmp_path / "around/beside", secret, secret / "key", secret / "losses/run-1.npz")
     ]
-    repo = with_train(tmp_path / "repo", SPY.format(places=places))
-    settings = {**light, "read": [str(tmp_path / "around")]}
+    repo = markov(tmp_path / "repo")
+    (repo / "train.py").write_text(SPY.format(places=places))
+    settings = {**SETTINGS, "read": [str(tmp_path / "around")]}
     out = score(repo, settings, "--cuts", str(secret), "--run", "run-2", "--out", str(tmp_path / "out"))
     assert out.last["event"] == "failed"
     assert "FOUND [b'seen', [], 2, 2]" in (tmp_path / "out" / "log.txt").read_text()
@@ -393,13 +398,13 @@ def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(
     ("settings", "more", "said"),
     [
         (
-            {**STEPS, "jail": "none"},
+            {**SETTINGS, "jail": "none"},
             ("--cuts", "DIR", "--run", "a"),
             "without a jail a candidate could read them",
         ),
-        ({**STEPS}, ("--cuts", "DIR"), "go together"),
-        ({**STEPS}, ("--against", "a"), "go together"),
-        ({**STEPS, "cuts": -1}, (), "cuts"),
+        (SETTINGS, ("--cuts", "DIR"), "go together"),
+        (SETTINGS, ("--against", "a"), "go together"),
+        ({**SETTINGS, "cuts": -1}, (), "cuts"),
         ({"kind": "command", "command": ["true"]}, ("--cuts", "DIR", "--run", "a"), "is for `kind: train`"),
     ],
 )
@@ -407,6 +412,6 @@ def test_what_can_have_no_cuts_hears_so(
     settings: dict[str, Any], more: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
     words = [str(tmp_path / "cuts") if each == "DIR" else each for each in more]
-    outcome = score(starter(tmp_path / "repo"), settings, *words)
+    outcome = score(markov(tmp_path / "repo"), settings, *words)
     assert outcome.returncode == 2 and said in outcome.stderr
     assert len(outcome.stderr.strip().splitlines()) == 1

@@ -1,0 +1,78 @@
+"""The bot keeps the secret of the cuts beside its runs, and tells how a gain holds at them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.rules import events as ev
+from bot.tell import sentences
+from tests.bot.campaigns import Night
+from tests.bot.repositories import events, make_repository, nocturne
+from tests.bot.telling import seen
+from tests.evaluator.test_cuts import BIGRAMS, MARKOV
+
+FIGURES = {
+    "cuts": 2_731.0, "cut_rows": 32.0, "cuts_shortfall_bpb": 0.0021, "cuts_error_bpb": 0.0019, "cuts_caught_bpb": 0.0141,
+}  # fmt: skip
+CAMPAIGN = """\
+evaluator: {budget: {kind: steps, amount: 3}, threads: 1, eval_tokens: 8192, evaluation_seconds: 280}
+runner: test
+"""
+
+
+def with_figures(night: Night, figures: dict[str, float]) -> Night:
+    """Give the newest run these metrics."""
+    last = night.recorded[-1]
+    assert isinstance(last.event, ev.RunFinished)
+    metrics = {**last.event.metrics, **figures}
+    night.recorded[-1] = replace(last, event=replace(last.event, metrics=metrics))
+    return night
+
+
+def test_status_says_how_large_a_cheat_would_show() -> None:
+    from bot.tell.views.terminal import status_text
+
+    from bot.tell.figures.campaign import status_json
+
+    night = Night()
+    night.baseline(2)
+    assert status_json(seen(night.campaign()))["cuts"] == {}
+    assert "Cuts" not in status_text(seen(night.campaign()), 300)
+    of = seen(with_figures(night, FIGURES).campaign())
+    assert status_json(of)["cuts"] == {"cuts": 2731.0, "cuts_caught_bpb": 0.0141}
+    assert "2,731 targets are never shown to any run" in status_text(of, 300)
+
+
+def test_a_sentence_says_what_is_missing_and_what_is_not_known() -> None:
+    assert sentences.what_is_cut({}) == "" == sentences.held_at_cuts({"cuts": 12.0})
+    assert sentences.what_is_cut({"cuts": 12_000.0}) == "12,000 targets are never shown to any run"
+    assert sentences.what_is_cut(FIGURES) == (
+        "2,731 targets are never shown to any run, which tell a cheat of 0.014 bits per byte in 99 of 100; nothing is"
+        " refused by fewer than 10,000"
+    )
+    assert sentences.held_at_cuts(FIGURES) == (
+        "At 2,731 targets that no run is ever shown +0.0021 bits per byte are missing of what the score gained on the"
+        " incumbent (standard error 0.0019); a cheat of 0.014 is told in 99 of 100"
+    )
+
+
+@pytest.mark.long
+def test_a_campaign_keeps_its_secret_and_pairs_its_candidates_with_the_incumbent(tmp_path: Path) -> None:
+    files = {"train.py": BIGRAMS, "prepare.py": MARKOV}
+    repo = make_repository(tmp_path / "repo", config=CAMPAIGN, files=files)
+    said = nocturne(repo, "run", "-n", "1", timeout=900).stdout
+    runs = [e for e in events(repo) if e["kind"] == "run_finished"]
+    kept = repo / ".git" / "nocturne" / "main" / "cuts"
+    key = (kept / "key").read_bytes()
+    assert len(key) == 32 and (kept / "key").stat().st_mode & 0o777 == 0o600
+    scored = {e["run"] for e in runs if e["score"] is not None}
+    assert scored and {path.stem for path in (kept / "losses").iterdir()} == scored
+    assert all(e["metrics"]["cuts"] > 50 for e in runs if e["score"] is not None)
+    mine = [e for e in runs if e["experiment"] == 1 and e["score"] is not None]
+    assert mine and all("cuts_caught_bpb" in e["metrics"] for e in mine)
+    assert "targets are never shown to any run" in said
+    told = said.encode() + b"".join(path.read_bytes() for path in kept.parent.rglob("result.json"))
+    assert key not in told and key.hex().encode() not in told
