@@ -9,13 +9,16 @@ import pytest
 
 from bot.rules import events as ev
 from bot.tell import sentences
+from bot.tell.figures.campaign import status_json
 from tests.bot.campaigns import Night
 from tests.bot.repositories import events, make_repository, nocturne
-from tests.bot.telling import seen
+from tests.bot.telling import status_text
+from tests.bot.test_report_figures import seen
 from tests.evaluator.test_cuts import BIGRAMS, MARKOV
 
 FIGURES = {
-    "cuts": 2_731.0, "cut_rows": 32.0, "cuts_shortfall_bpb": 0.0021, "cuts_error_bpb": 0.0019, "cuts_caught_bpb": 0.0141,
+    "cuts": 2_731.0, "cut_rows": 32.0, "cuts_shortfall_bpb": 0.0021, "cuts_error_bpb": 0.0019,
+    "cuts_caught_bpb": 0.0141,
 }  # fmt: skip
 CAMPAIGN = """\
 evaluator: {budget: {kind: steps, amount: 3}, threads: 1, eval_tokens: 8192, evaluation_seconds: 280}
@@ -33,10 +36,6 @@ def with_figures(night: Night, figures: dict[str, float]) -> Night:
 
 
 def test_status_says_how_large_a_cheat_would_show() -> None:
-    from bot.tell.views.terminal import status_text
-
-    from bot.tell.figures.campaign import status_json
-
     night = Night()
     night.baseline(2)
     assert status_json(seen(night.campaign()))["cuts"] == {}

@@ -276,7 +276,7 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
 
 
 def _cut(campaign: Campaign) -> Mapping[str, float]:
-    newest = next((r.metrics for r in reversed(campaign.runs.values()) if r.metrics.get("cuts")), {})
+    newest = next((r.metrics for r in reversed(list(campaign.runs.values())) if r.metrics.get("cuts")), {})
     return {name: newest[name] for name in ("cuts", "cuts_caught_bpb") if name in newest}
 
 
