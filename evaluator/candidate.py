@@ -127,6 +127,7 @@ class Candidate:
             fds=fds,
         )
         self._jailed = jail.name != "none"
+        self._forgotten = False
         self._of_the_jail = jail.processes
         self._leaves = launch.leaves
         self._on_disk = OnDisk(launch.leaves)
@@ -212,10 +213,12 @@ class Candidate:
         )
 
     def measure(self) -> proctree.Usage:
-        """Return what the candidate uses: CPU seconds since its start, memory and processes now."""
+        """Return what the candidate uses: CPU seconds since its start, memory and processes now. `cpu_seconds` of this
+        object counts children, too, that nobody waited for, if there is a control group."""
         used = self._tree.usage()
         self.peak_memory_mb = max(self.peak_memory_mb, used.memory_mb)
-        self.cpu_seconds = used.cpu_seconds
+        counted = self._group.cpu_seconds() if self._group is not None else 0.0
+        self.cpu_seconds = max(used.cpu_seconds, counted)
         return used
 
     def check(self) -> proctree.Usage:
@@ -246,6 +249,13 @@ class Candidate:
                 defence="limits",
             )
         return used
+
+    def begin_forgetting(self) -> None:
+        """Have the kernel drop, when this is closed, what it caches for the candidate from now on: so that nobody can
+        tell by a delay which files it read and which names it looked up. Nothing is dropped without a control group."""
+        if self._group is not None:
+            self._group.turn()
+            self._forgotten = True
 
     def _look_at_memory(self, used: proctree.Usage) -> float:
         """Return the MiB that it holds: as its control group counts them, or as they can be seen from outside."""
@@ -291,6 +301,8 @@ class Candidate:
         self._process.stdout.close()
         self._output_open = False
         if self._group is not None:
+            if self._forgotten:
+                self._group.forget()
             self._group.close()
             self._group = None
         in_place.put_away(self._leaves)

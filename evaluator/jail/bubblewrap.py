@@ -130,6 +130,9 @@ class Bubblewrap:
             case "file":
                 own.append(memory_file(mount.source.encode()))
                 yield from ("--perms", "0444", "--file", str(own[-1]), mount.target)
+            case "told":
+                own.append(memory_file(mount.source.encode()))
+                yield from ("--perms", "0444", "--ro-bind-data", str(own[-1]), mount.target)
             case "fill":
                 yield from ("--ro-bind", mount.source, _seen_at(mount.source))
             case "proc" | "dev":

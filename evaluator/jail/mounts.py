@@ -6,6 +6,7 @@ links resolved, so that a link can't lead a mount elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,9 +45,14 @@ TELLING = (
     "sched_debug",
     "timer_list",
     *("locks", "vmstat", "diskstats", "zoneinfo", "buddyinfo", "pagetypeinfo", "slabinfo", "vmallocinfo"),
+    *("interrupts", "softirqs", "schedstat", "softnet_stat", "cgroups"),
     *("pressure/cpu", "pressure/io", "pressure/irq", "pressure/memory"),
     *("sys/fs/dentry-state", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/inode-state"),
 )
+# Counters of the whole machine that honest programs read: they stand still, at what they were when the jail began.
+# Each would carry some bits from one jail to the next, such as how many processes were started meanwhile.
+_STILL = ("/proc/stat", "/proc/meminfo", "/proc/loadavg", "/sys/devices/system/node/node*/meminfo")
+_TELLING_OF_NODES = ("/sys/devices/system/node/node*/vmstat", "/sys/devices/system/node/node*/numastat")
 
 _EMPTY = Path(__file__).with_name("empty")
 _PAGE = 4096
@@ -54,7 +60,7 @@ _PAGE = 4096
 
 @dataclass(frozen=True)
 class Mount:
-    """One step. `source` is a path outside (for link: what the link says; for file: its text).
+    """One step. `source` is a path outside (for link: what the link says; for file and told: its text).
 
     kind    what appears at `target`
     bind    the file or folder `source` and all that is mounted below it, read-only, no devices, no setuid
@@ -64,6 +70,7 @@ class Mount:
     folder  a folder that others are to be mounted in, unless it is there already
     link    a symbolic link
     file    a small read-only file
+    told    a small read-only file over one that is there
     proc    the processes of this jail
     dev     null, zero, full, random, urandom, tty, fd, stdin, stdout, stderr, core, pts, ptmx, shm
     fill    nothing new: `target` is filled with a copy of the folder `source`, but for what is there already
@@ -100,6 +107,7 @@ def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
         *_accounts(file_system.scratch),
         Mount("proc", "/proc"),
         *(_cover(f"/proc/{name}", _EMPTY) for name in TELLING if Path("/proc", name).exists()),
+        *_standing_still("/proc/"),
         Mount("dev", "/dev"),
         *(_devices() if file_system.devices else ()),
         Mount("tmpfs", "/dev/shm", size=file_system.scratch_bytes, mode=0o1777),
@@ -108,6 +116,8 @@ def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
         *tree,
         *shown,
         *covers,
+        *(_cover(str(path), _EMPTY) for path in _matching(_TELLING_OF_NODES)),
+        *_standing_still("/sys/"),
         Mount("tmpfs", str(file_system.scratch), size=file_system.scratch_bytes),
         *(Mount("link", f"{file_system.scratch}/{place}", str(to)) for place, to in file_system.links),
         *(Mount("seal", each.target) for each in covers if each.kind == "tmpfs"),
@@ -205,6 +215,17 @@ def is_taken(name: str, folders: Iterable[str | Path]) -> bool:
         for folder in folders
         for path in ("/".join([str(folder), *parts[: count + 1]]) for count in range(len(parts)))
     )
+
+
+def _standing_still(below: str) -> Iterator[Mount]:
+    for path in _matching(each for each in _STILL if each.startswith(below)):
+        with contextlib.suppress(OSError):
+            yield Mount("told", str(path), path.read_text())
+
+
+def _matching(patterns: Iterable[str]) -> Iterator[Path]:
+    for pattern in patterns:
+        yield from sorted(Path("/").glob(pattern.lstrip("/")))
 
 
 def _devices() -> Iterator[Mount]:

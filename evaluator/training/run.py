@@ -107,6 +107,7 @@ class TrainingRun:
         self._log.progress.mark(self.clock.used())
         self._data.close()
         self._log.close("the evaluation began here; what is printed after it is not kept")
+        self.process.begin_forgetting()
 
     def second(self, handed_in: HandedIn) -> SecondJail:
         """Return the jail of the audit, which shares nothing with this one but the model."""

@@ -89,6 +89,7 @@ class SecondJail:
         """
         self._seconds = seconds
         self._until = time.monotonic() + seconds
+        self._process.begin_forgetting()
         try:
             self._wire.send(frames.BEGIN)
             self._expect_ready()
