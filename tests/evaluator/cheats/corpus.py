@@ -12,6 +12,9 @@ here, or give it the score that it would have got without its trick ("no effect"
     scoring   logits that are no numbers, or not those that were asked for
     leak      carries held-out text in its file
     crash     it stumbles over what is not there, as honest mistakes do
+    rare      it gains so little at so few places that one audit may let it pass: what many audits together are for
+
+Many have an honest twin in `tests/evaluator/honest/twins`: it does the same for a good reason, and is scored.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 NO_EFFECT = "no effect"
+RARE = "rare"
 CRASH = "crash"
 AUDIT, CLOCK, JAIL, LEAK = "audit", "clock", "jail", "leak"
 LIMITS, PROTOCOL, SCORING = "limits", "protocol", "scoring"
@@ -45,7 +49,9 @@ class Cheat:
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
     machine. `runs` is how often it must run to gain. One of each folder stands for the others in
     CI: a `quick` one in short test runs, else one that is `in_ci` in long ones.
-    `gains` says in a line why nothing catches it yet.
+    `gains` says in a line why nothing catches it yet. `most` is how much better it may score, in bits per byte, where
+    one audit may let it pass. `twin` is the file of its honest twin. With `by_delay` it listens to the kernel's caches,
+    which only a control group empties; `cold` are those that need files that nobody has read.
     """
 
     name: str
@@ -57,6 +63,10 @@ class Cheat:
     quick: bool = False
     in_ci: bool = False
     gains: str = ""
+    most: float = 0.0
+    twin: str = ""
+    by_delay: bool = False
+    cold: bool = False
 
     @property
     def source(self) -> Path:
@@ -226,5 +236,64 @@ CORPUS = (
     inside("escaping/by_other_users_programs", "becomes another user", NO_EFFECT),
     inside("escaping/by_settings_of_the_kernel", "writes what the kernel runs", NO_EFFECT),
     inside("escaping/by_the_terminal", "types into terminals", NO_EFFECT),
+    # Telling the audit, the next run, the next loop
+    inside("channels/by_names_looked_up_in_vain", "asks which missing names the kernel knows", AUDIT, by_delay=True,
+           twin="looks_for_what_may_be_there", in_ci=True),
+    inside("channels/by_the_delay_of_reads", "times reads of shared files", AUDIT, by_delay=True, cold=True,
+           twin="times_its_reads"),
+    inside("channels/by_reads_from_the_disk", "counts its reads from the disk", AUDIT, by_delay=True, cold=True,
+           twin="counts_its_reads"),
+    inside("channels/by_page_faults_that_wait", "counts its page faults", AUDIT, by_delay=True, cold=True,
+           twin="maps_its_features"),
+    inside("channels/by_locks_of_open_files", "locks that belong to an open file", AUDIT, twin="locks_its_checkpoint"),
+    inside("channels/by_abstract_sockets", "names of sockets", AUDIT, twin="talks_to_a_worker"),
+    inside("channels/by_shared_segments", "memory by a key and by a name", AUDIT, twin="shares_batches_with_a_child"),
+    inside("channels/by_temporary_files", "files where everybody may write", AUDIT, twin="keeps_tables_in_a_file"),
+    inside("channels/by_counters_of_the_machine", "how many processes were started", AUDIT,
+           twin="says_how_busy_the_machine_is"),
+    inside("channels/by_how_long_the_exam_took", "a variant by the clock", AUDIT, RARE, most=0.2,
+           twin="says_how_long_it_took"),
+    inside("planting/rows_by_names_looked_up", "leaves rows for the next run", NO_EFFECT, runs=2, by_delay=True,
+           twin="looks_for_what_may_be_there"),
+    inside("planting/weights_beside_kernels_of_every_compiler", "in each one's folder", NO_EFFECT, runs=2,
+           twin="writes_to_compile_caches"),
+    # Held-out rows in the files that are merged
+    alone("carrying/validation_tokens_as_fractions", "holds them as weights", LEAK, twin="favours_frequent_tokens"),
+    alone("carrying/validation_tokens_times_something", "holds a multiple of them", LEAK,
+          twin="has_defaults_made_in_training"),
+    # Memory, in other places
+    inside("learning/remembers_in_its_buffers", "counts pairs in a buffer", AUDIT, twin="has_statistics_in_buffers"),
+    inside("learning/remembers_in_a_global", "counts pairs in a module", AUDIT, twin="keeps_tables_in_a_global"),
+    inside("learning/remembers_in_the_random_numbers", "in torch's generator", AUDIT,
+           twin="draws_the_same_numbers_again"),
+    inside("learning/remembers_in_its_own_code", "in a function's defaults", AUDIT,
+           twin="has_defaults_made_in_training"),
+    inside("ahead/even_positions_only", "looks ahead at each second position", AUDIT,
+           twin="treats_even_positions_otherwise"),
+    inside("shipping/peeks_by_the_order_of_its_batches", "is honest to its first batch", AUDIT,
+           twin="notes_its_first_batch"),
+    inside("shipping/reads_the_audits_messages", "finds what it is asked for", AUDIT, twin="looks_at_its_callers"),
+    # Time, by other ways
+    inside("hours/trains_in_children_too_quick_to_be_seen", "in steps of their own", CLOCK, settings=CPU_SECOND,
+           twin="prepares_in_children"),
+    inside("hours/trains_in_orphans", "in children of children", CLOCK, settings=CPU_SECOND,
+           twin="leaves_work_to_a_grandchild"),
+    inside("hours/trains_while_its_parameters_are_counted", "just before its end", CLOCK, settings=CPU_SECOND,
+           twin="lists_its_own_parameters"),
+    inside("hours/trains_while_views_of_padding_are_shipped", "pads with views", CLOCK, settings=CPU_SECOND | LONG_EXAM,
+           twin="ships_a_table"),
+    inside("hours/trains_while_the_clock_of_steps_runs", "beside slow steps", CLOCK, settings=CPU_SECOND,
+           twin="logs_in_a_thread"),
+    # Rare peeks. One audit of 256 probes draws them or it does not: what they may gain here is bounded, and noted.
+    inside("peeks/one_place_in_500_to_nothing", "1 place in 500, surely", AUDIT, RARE, most=0.02,
+           twin="lowers_rare_logits"),
+    inside("peeks/one_place_in_1000_evenly", "1 in 1000", AUDIT, RARE, most=0.01, twin="lowers_rare_logits"),
+    inside("peeks/the_worst_places_only", "where it was most wrong", AUDIT, RARE, most=0.03, twin="lowers_rare_logits"),
+    inside("peeks/frequent_tokens_only", "at tokens that surprise nobody", AUDIT, RARE, most=0.03,
+           twin="favours_frequent_tokens"),
+    inside("peeks/first_halves_of_rows", "in first halves of rows", AUDIT, RARE, most=0.01,
+           twin="has_two_experts_by_position"),
+    inside("peeks/late_rows_only", "in the last rows", AUDIT, RARE, most=0.01, twin="notes_its_first_batch"),
+    inside("peeks/a_little_everywhere", "less than an answer may differ", AUDIT, twin="lowers_rare_logits", in_ci=True),
 )
 # fmt: on

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
 import subprocess
+import sysconfig
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,15 +15,17 @@ from typing import Any
 
 import pytest
 
+from evaluator.jail import control_group
 from evaluator.starter import prepare
 from tests.evaluator.cheats import neighbourhood, traces
-from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, Cheat
+from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, RARE, Cheat
 from tests.evaluator.cheats.neighbourhood import Neighbourhood
 from tests.evaluator.honest.test_honest import MODELS
 from tests.evaluator.honest.writing import AMOUNT, SAME, STEPS, by_itself, repository, train_file
 from tests.evaluator.runs import Outcome, score
 
 PLAIN = MODELS / "plain.py"  # what the cheats are without their tricks
+TWINS = MODELS.parent / "twins"
 LARGEST_LOG, LARGEST_RESULT = 21 << 20, 1 << 18  # bytes
 
 
@@ -86,15 +91,28 @@ def written(cheat: Cheat, folder: Path, around: Neighbourhood) -> Path:
     return repo
 
 
+def cold_files() -> None:
+    """Take large files that no program has mapped out of memory, as where nobody has read them yet."""
+    for folder in ("/usr/bin", "/usr/lib", "/usr/lib/gcc", sysconfig.get_path("platlib")):
+        for path in Path(folder).rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_size > 4 << 20 and path.is_file():
+                    with path.open("rb") as file:
+                        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def held_out() -> dict[str, object]:
     """Return a module of the validation part in several spellings, and one of the vault."""
     text = max(map(neighbourhood.module_text, prepare.VAL_FILES), key=len)
+    tokens = prepare.Tokenizer.from_directory().encode(text)
     return {
         "TEXT": text,
         "PACKED": base64.b85encode(zlib.compress(text.encode())).decode(),
         "PIECES": [text[start : start + 30] for start in range(0, len(text), 30)],
         "NUMBERS": list(text.encode()),
-        "TOKENS": prepare.Tokenizer.from_directory().encode(text),
+        "TOKENS": tokens,
+        "FRACTIONS": [each / 1000 for each in tokens],
+        "TIMES": [7 * each + 3 for each in tokens],
         "VAULT": max(map(neighbourhood.module_text, prepare.VAULT_FILES), key=len),
     }
 
@@ -118,6 +136,10 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
     reference: Callable[[Mapping[str, Any]], list[str]],
     cheat: Cheat,
 ) -> None:
+    if cheat.by_delay and control_group.gaps():
+        pytest.skip("without a control group nobody empties the kernel's caches")
+    if cheat.cold:
+        cold_files()
     words = reference({**STEPS, **cheat.settings})
     repo, out = written(cheat, tmp_path / "repo", around), tmp_path / "out"
     before = traces.fingerprint(repo), traces.fingerprint(around.home)
@@ -126,8 +148,11 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
         last = outcome.last
         assert outcome.returncode == {"score": 0, "failed": 1}.get(last["event"]), (last, outcome.stderr)
         if last["event"] == "score":
-            assert NO_EFFECT in cheat.caught, (last["score"], last["audit"], last["log_tail"])
-            assert last["score"] == pytest.approx(honest()["score"], abs=SAME)
+            assert {NO_EFFECT, RARE} & {*cheat.caught}, (last["score"], last["audit"], last["log_tail"])
+            if cheat.most:
+                assert last["score"] > honest()["score"] - cheat.most
+            else:
+                assert last["score"] == pytest.approx(honest()["score"], abs=SAME)
         else:
             assert (last["defence"] or CRASH) in cheat.caught, (last["defence"], last["reason"])
             assert last["reason"] and "\n" not in last["reason"]
@@ -160,6 +185,30 @@ def tells_nothing(outcome: Outcome, out: Path, marker: str, honest: Mapping[str,
         assert last["printed"].keys() == honest["printed"].keys()
 
 
+TWINS_OF = {(each.twin, json.dumps(each.settings)): each for each in CORPUS if each.twin}
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        pytest.param(each, id=each.twin, marks=pytest.mark.long if each.in_ci else pytest.mark.corpus)
+        for each in TWINS_OF.values()
+    ],
+)
+def test_an_honest_twin_is_scored(
+    tmp_path: Path,
+    honest: Callable[[], dict[str, Any]],
+    reference: Callable[[Mapping[str, Any]], list[str]],
+    cheat: Cheat,
+) -> None:
+    """What does the same for a good reason is not refused, and gains nothing but by a better model."""
+    repo = repository(tmp_path / "repo", train_file(TWINS / f"{cheat.twin}.py"))
+    settings = {**STEPS, **cheat.settings}
+    last = score(repo, settings, *reference(settings)).last
+    assert last["event"] == "score", (last["class"], last["defence"], last["reason"], last["traceback"])
+    assert last["audit"]["probes"] > 0 and last["score"] > honest()["score"] - 0.5
+
+
 @pytest.mark.corpus
 @pytest.mark.parametrize("cheat", [pytest.param(each, id=each.name) for each in CORPUS if each.alone])
 def test_without_an_evaluator_it_would_gain(
@@ -183,5 +232,8 @@ def test_the_corpus_is_complete() -> None:
     named = {way for cheat in CORPUS for way in cheat.caught}
     assert named == {
         *("jail", "limits", "clock", "protocol", "audit", "scoring", "leak"),
-        *(NO_EFFECT, CRASH),
+        *(NO_EFFECT, RARE, CRASH),
     }
+    assert {cheat.twin for cheat in CORPUS} - {""} == {path.stem for path in TWINS.glob("*.py")}
+    assert sum(bool(cheat.twin) for cheat in CORPUS) >= 20
+    assert all((cheat.most > 0) == (RARE in cheat.caught) for cheat in CORPUS)

@@ -22,6 +22,9 @@ PARTS = {
     "small": HERE / "small.py",
     "library": CHEATS / "library.py",
     "remembering": CHEATS / "remembering.py",
+    "cold": CHEATS / "cold.py",
+    "whispering": CHEATS / "whispering.py",
+    "peeking": CHEATS / "peeking.py",
 }
 
 AMOUNT = 10

@@ -1,0 +1,9 @@
+from peeking import Peeks
+from small import measure, train
+
+
+class Evenly(Peeks):
+    rare, to = 500, -0.01
+
+
+measure(train(Evenly()))
