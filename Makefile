@@ -70,6 +70,9 @@ bench-bookkeeping: $(READY) ## What an experiment costs beside its training: CPU
 bench-evaluator: $(READY) ## What jail, audit and trusted scoring cost
 	$(BIN)/python -m tests.benchmarks.evaluator_cost
 
+bench-audits: $(READY) ## Which peeks audits find, alone and added up, and how often they refuse an honest model
+	$(BIN)/python -m tests.benchmarks.audits
+
 bench-clock: $(READY) ## An unchanged reference beside busy processes: how often it is refused for its time
 	$(BIN)/python -m tests.benchmarks.clock_under_load
 

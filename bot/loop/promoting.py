@@ -15,10 +15,12 @@ from bot.forge import PullRequest, PullState
 from bot.forge.labels import LABEL_ALL, LABEL_PROMOTION
 from bot.git.merging import trees_between
 from bot.git.own_branch import move_own_branch
+from bot.loop.auditing import audit_head, lineage, require_clean_audits
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
 from bot.loop.taking_in import held_by_content, on_own_base
+from bot.rules.audits import Lineage
 from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
@@ -26,6 +28,7 @@ from bot.rules.self_reported import WORD
 from bot.rules.stopping import Stop, reason_of
 from bot.tell.document import Document
 from bot.tell.figures.promotion import promotion_figures
+from bot.tell.sentences import lineage_refused
 from bot.tell.views.change import files_of
 from bot.tell.views.promotion import promotion_body, promotion_title
 from bot.tell.writers import markdown
@@ -54,6 +57,12 @@ class _Shown:
     head: str
     base: str
     changes: int
+    audits: Lineage | None
+
+    @property
+    def state(self) -> str:
+        """What it tells of the head's audit."""
+        return self.audits.state if self.audits is not None else ""
 
     @property
     def digest(self) -> str:
@@ -70,6 +79,8 @@ def promote(context: Context, *, merge: bool) -> Promoted:
     if campaign.started is None:
         raise UserError(f"campaign {context.name!r} has not begun: `nocturne run` begins it")
     context = on_own_base(context, campaign)
+    if merge:
+        campaign = audit_head(context, campaign)
     done = _bring_up(context, campaign, asked=True)
     return _merge(context, context.ledger.refresh(), done) if merge and done.pull is not None else done
 
@@ -93,6 +104,8 @@ def _without_fail(context: Context, campaign: Campaign, *, merge: bool) -> None:
     """Do it, and only tell of what fails: the next merge or stop, or a human, tries again."""
     context = on_own_base(context, campaign)
     try:
+        if merge:
+            campaign = audit_head(context, campaign)
         done = _bring_up(context, campaign, asked=merge)
         if merge and done.pull is not None:
             done = _merge(context, context.ledger.refresh(), done, by="bot")
@@ -110,7 +123,10 @@ def _is_behind(context: Context, campaign: Campaign) -> bool:
         return False
     if (known is None or known.state != "open") and context.config.promotion.open == "asked":
         return False
-    return known is None or _place(campaign, landed[-1].landed.commit) > _place(campaign, known.head)
+    if known is None or _place(campaign, landed[-1].landed.commit) > _place(campaign, known.head):
+        return True
+    audits = lineage(context, campaign)
+    return audits is not None and known.state == "open" and known.audit != audits.state
 
 
 def _place(campaign: Campaign, commit: str) -> int:
@@ -134,6 +150,8 @@ def _bring_up(context: Context, campaign: Campaign, *, asked: bool) -> Promoted:
         return Promoted(
             "nothing", f"{known.url} was closed: `nocturne promote` opens another", None, known.url
         )
+    if shown.audits is not None and shown.audits.refused:
+        return Promoted("nothing", f"no promotion is opened: {lineage_refused(shown.audits)}")
     return _open(context, known, shown)
 
 
@@ -180,21 +198,21 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     """Write the promotion as the ledger and git have it now."""
     lacking = trees_between(context.git, base, campaign.incumbent)
     since = _since(context, campaign, base, lacking)
-    figures = figures_of(context, campaign)
+    figures = replace(figures_of(context, campaign), audits="")  # it says so above all
     told = promotion_figures(campaign, figures, since, lacking)
-    title = promotion_title(figures, told)
+    title, audits = promotion_title(figures, told), lineage(context, campaign)
     if not context.forge.shows:
-        return _Shown(title, "", campaign.incumbent, base, len(told.changes))
+        return _Shown(title, "", campaign.incumbent, base, len(told.changes), audits)
     files = files_of(context.git.diff(_from(context, campaign, base, since), campaign.incumbent))
 
     def explaining(changes: int) -> Document:
         return promotion_body(
             campaign, figures, told, files, rule=rule_of(context.config, campaign), base=context.base,
-            branch=context.branch, on_github=context.remote.kind == "github", explained=changes,
+            branch=context.branch, on_github=context.remote.kind == "github", explained=changes, audits=audits,
         )  # fmt: skip
 
     body = markdown.fitting(explaining, len(told.changes))
-    return _Shown(title, body, campaign.incumbent, base, len(told.changes))
+    return _Shown(title, body, campaign.incumbent, base, len(told.changes), audits)
 
 
 def _from(context: Context, campaign: Campaign, base: str, since: int) -> str:
@@ -252,7 +270,7 @@ def _update(
     `seen` is the pull request as it was opened just now.
     """
     if (known.digest, known.head) == (shown.digest, shown.head):
-        if known.base != shown.base:
+        if (known.base, known.audit) != (shown.base, shown.state):
             _write_shown(context, known, shown)
         return None, known
     said = seen is not None and (seen.title, seen.body) == (shown.title, shown.body)
@@ -268,7 +286,7 @@ def _update(
 
 
 def _write_shown(context: Context, known: Promotion, shown: _Shown) -> Promotion:
-    event = PromotionShown(known.pull, shown.head, shown.base, shown.digest, known.turn + 1)
+    event = PromotionShown(known.pull, shown.head, shown.base, shown.digest, known.turn + 1, shown.state)
     return context.ledger.append(lambda _: [event]).promotion_of(known.pull)[1]
 
 
@@ -287,6 +305,7 @@ def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human
         raise UserError(
             f"{head[:12]} is not measured yet: `nocturne run -n 1` measures it, then promote again"
         )
+    require_clean_audits(context, campaign)
     if context.remote.kind == "embedded":
         move_own_branch(context.git, context.base, head, base)
         context.forge.push_branch(context.base, head)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
+from bot.loop.auditing import lineage
 from bot.loop.context import Context
 from bot.loop.settings import PRIOR_DEGREES, prior_sigma
 from bot.rules.campaign import Campaign
@@ -14,6 +15,7 @@ from bot.tell.charts.svg import progress_svg
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.results import results_tsv
 from bot.tell.figures.talks import talks_of
+from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import report
 from bot.tell.writers import markdown
 
@@ -36,7 +38,9 @@ def figures_of(
         max_unread=context.config.max_unreviewed_merges or None,
         pauses=context.config.when_unreviewed == "pause",
     )
-    return replace(known, name=context.name)
+    audits = lineage(context, campaign)
+    stopped = lineage_refused(audits) if audits is not None and audits.refused else ""
+    return replace(known, name=context.name, audits=stopped)
 
 
 def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:

@@ -190,6 +190,7 @@ def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
         remeasure_every=context.config.verdict.remeasure_every,
         is_dead=is_dead,
         settings=reference_settings(context),
+        audits=context.config.evaluator.kind == "train",
     )
 
 

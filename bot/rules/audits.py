@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from statistics import NormalDist
 
 from bot.rules.campaign import Campaign
@@ -31,8 +31,8 @@ DEFENCE = "audit"
 """The defence's name, in the evaluator's word."""
 LEAST_EFFECT = 0.0005
 """Smallest gain in bits per byte that counts if the user says nothing: twice what one audit lets a peek gain everywhere
-(a quarter of 0.001), and what the audits before two promotions, each of 10,240 probes, find in nine of ten cases if it
-is gained at few positions (`make bench-audits`)."""
+(a quarter of 0.001), and what the audits before two promotions, each of 10,240 probes, find in three of four cases if
+it is gained at as few positions as possible (`make bench-audits`)."""
 USUAL, APPEAL, BEFORE_PROMOTION = 1, 4, 10
 """How many times the usual number of positions is asked: in a run, if somebody appeals, before a promotion."""
 ERROR = 1e-4
@@ -88,17 +88,38 @@ def audits_of(runs: Iterable[RunFinished]) -> list[Audit]:
     return [found for run in runs if (found := audit_of(run)) is not None]
 
 
-def pool(audits: Sequence[Audit], error: float = ERROR) -> Pooled | None:
+def pool(audits: Iterable[Audit], error: float = ERROR) -> Pooled | None:
     """Return what audits say together, with limits that err with a probability `error` however often they are looked
     at; None if there are none."""
-    if not audits:
-        return None
-    probes, looks = sum(each.probes for each in audits), len(audits)
-    gain = sum(each.gain * each.probes for each in audits) / probes
-    half = math.sqrt(sum((each.error * each.probes) ** 2 for each in audits)) / probes
-    half *= NormalDist().inv_cdf(1 - error / 2 / (looks * (looks + 1)))
-    far = sum(each.far for each in audits)
-    return Pooled(looks, probes, gain, gain - half, gain + half, far, _odds(far, probes), error)
+    return _together([_Sum.of(each) for each in audits]).pooled(error)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """What is added up: `gain` and `square` (of the error) are multiplied by the probes, and by their square."""
+
+    audits: int = 0
+    probes: int = 0
+    gain: float = 0.0
+    square: float = 0.0
+    far: int = 0
+
+    @classmethod
+    def of(cls, audit: Audit) -> _Sum:
+        return cls(1, audit.probes, audit.gain * audit.probes, (audit.error * audit.probes) ** 2, audit.far)
+
+    def pooled(self, error: float) -> Pooled | None:
+        if not self.audits:
+            return None
+        gain, half = self.gain / self.probes, math.sqrt(self.square) / self.probes
+        half *= NormalDist().inv_cdf(1 - error / 2 / (self.audits * (self.audits + 1)))
+        odds = _odds(self.far, self.probes)
+        return Pooled(self.audits, self.probes, gain, gain - half, gain + half, self.far, odds, error)
+
+
+def _together(sums: Iterable[_Sum]) -> _Sum:
+    found = [astuple(each) for each in sums]
+    return _Sum(*(sum(column) for column in zip(*found, strict=True))) if found else _Sum()
 
 
 def _odds(far: int, probes: int) -> float:
@@ -148,8 +169,12 @@ def factor(campaign: Campaign, commit: str, experiment: int | None) -> int:
     it is made for, None for an incumbent."""
     if experiment is not None:
         return APPEAL if is_appeal(campaign, campaign.experiments[experiment]) else USUAL
-    head = commit == campaign.incumbent and commit in campaign.landed_as
-    return BEFORE_PROMOTION if head and head_audit(campaign, commit) is None else USUAL
+    return BEFORE_PROMOTION if commit == campaign.incumbent and lacks_head_audit(campaign) else USUAL
+
+
+def lacks_head_audit(campaign: Campaign) -> bool:
+    """Whether something was merged, and the head is not audited yet as before a promotion."""
+    return bool(campaign.landed_as) and head_audit(campaign, campaign.incumbent) is None
 
 
 def head_audit(campaign: Campaign, commit: str) -> RunFinished | None:
@@ -178,6 +203,11 @@ class Lineage:
     from_start: bool = False
 
     @property
+    def state(self) -> str:
+        """What is known, in a word that changes with it."""
+        return f"{self.head.run if self.head else 'none'}{' refused' if self.refused else ''}"
+
+    @property
     def head_refused(self) -> bool:
         """Whether the audit before the promotion refused the head by itself."""
         return self.head is not None and (self.head.failure or {}).get("defence") == DEFENCE
@@ -186,8 +216,8 @@ class Lineage:
 def lineage_of(campaign: Campaign, least: float) -> Lineage:
     """Return what the audits of the present lineage say; `least` is the smallest effect that counts."""
     commits = list(dict.fromkeys(campaign.incumbents[_begin(campaign) :]))
-    each = [audits_of(campaign.runs_of(commit)) for commit in commits]
-    whole = pool([audit for audits in each for audit in audits])
+    each = [_together(_Sum.of(audit) for audit in audits_of(campaign.runs_of(commit))) for commit in commits]
+    whole = _together(each).pooled(ERROR)
     known = Lineage(whole, head_audit(campaign, commits[-1]) if commits else None, refused=False)
     shown = next((pooled for pooled in _since(each) if pooled.shows_more_than(allowed_gain(least))), None)
     if shown is None and not known.head_refused:
@@ -198,11 +228,12 @@ def lineage_of(campaign: Campaign, least: float) -> Lineage:
     return Lineage(shown or whole, known.head, True, merges, from_start=None in numbers)
 
 
-def _since(each: Sequence[Sequence[Audit]]) -> Iterator[Pooled]:
-    """Yield what the audits since each of the incumbents say together, the first ones first."""
-    for place in range(len(each)):
-        error = ERROR / ((place + 1) * (place + 2))
-        found = pool([audit for audits in each[place:] for audit in audits], error)
+def _since(each: Sequence[_Sum]) -> Iterator[Pooled]:
+    """Yield what the audits since each of the incumbents say together, the last one's first."""
+    later = _Sum()
+    for place in range(len(each) - 1, -1, -1):
+        later = _together((each[place], later))
+        found = later.pooled(ERROR / ((place + 1) * (place + 2)))
         if found is not None:
             yield found
 
@@ -218,22 +249,26 @@ def _begin(campaign: Campaign) -> int:
     return 0
 
 
-def _in_doubt(each: Sequence[Sequence[Audit]]) -> set[int]:
+def _in_doubt(each: Sequence[_Sum]) -> set[int]:
     """Return the places of the incumbents that may have brought what the audits found: the first at which it shows,
     and those before it that were asked too little to have shown it."""
-    found = [pool(audits) for audits in each]
+    found = [own.pooled(ERROR) for own in each]
     shows = [p is not None and (p.far > 0 or p.lower > 0) for p in found]
     if True not in shows:
         return set(range(len(each)))
     first = shows.index(True)
-    after = pool([audit for audits in each[first:] for audit in audits])
+    after, before, places = _together(each[first:]).pooled(ERROR), _Sum(), {first}
     assert after is not None
-    return {place for place in range(first + 1) if _may_hide(each[place:first], after)}
+    for place in range(first - 1, -1, -1):
+        before = _together((each[place], before))
+        if not _may_hide(before.pooled(ERROR), after):
+            break
+        places.add(place)
+    return places
 
 
-def _may_hide(before: Sequence[Sequence[Audit]], after: Pooled) -> bool:
+def _may_hide(clean: Pooled | None, after: Pooled) -> bool:
     """Whether what `after` shows may have been there before, and only not been met."""
-    clean = pool([audit for audits in before for audit in audits])
     if clean is None:
         return True
     if after.far:

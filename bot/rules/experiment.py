@@ -118,6 +118,8 @@ class Promotion:
     base: str = ""
     digest: str = ""
     turn: int = 0
+    audit: str = ""
+    """What it tells of the head's audit (`bot.rules.audits.Lineage.state`)."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.rules import reference
+from bot.rules.audits import lacks_head_audit
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Lease
 from bot.rules.human import in_hand
 from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.reasons import BASELINE, MACHINE
 from bot.rules.stopping import Limits, Stop, why_stop
+
+_HEAD_TRIES = 2  # of a head that fails for another reason than its audit
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Standing:
     """Whether a holder is known to be gone (a process of this machine that no longer runs)."""
     settings: str = ""
     """A digest of the settings that the reference's measures must hold for; empty if no time is counted."""
+    audits: bool = False
+    """Whether runs are audited, so that the head needs its audit before a promotion."""
 
 
 def held(lease: Lease | None, standing: Standing) -> bool:
@@ -190,6 +195,9 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     since = sum(1 for e in campaign.finished() if (e.finished_at or "") > last)
     if since >= standing.remeasure_every:
         return 1, f"{since} experiments since its last run"
+    failed = sum(run.score is None and not is_lost(run) for run in fresh)
+    if standing.audits and failed < _HEAD_TRIES and lacks_head_audit(campaign):
+        return 1, "its audit before a promotion"
     return 0, ""
 
 

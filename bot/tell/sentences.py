@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.base.text import disarmed, one_line
-from bot.rules.audits import Pooled
+from bot.rules.audits import Lineage, Pooled
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
@@ -17,6 +17,7 @@ from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
 ENOUGH_CUTS = 10_000  # from so many on the evaluator refuses by them
+_NAMED = 10  # merges
 
 
 def tokens_scored(metrics: Mapping[str, float]) -> str:
@@ -153,6 +154,22 @@ def audits_say(found: Pooled) -> str:
         f" model's advantage is gone: {found.gain:+.5f} bits per byte (surely between {found.lower:+.5f} and"
         f" {found.upper:+.5f}){far}"
     )
+
+
+def lineage_refused(known: Lineage) -> str:
+    """Return why audits stop a promotion, which merges are in question, and what to do."""
+    evidence = (known.head.failure or {}).get("reason", "") if known.head and known.head_refused else ""
+    if not evidence and known.pooled is not None:
+        evidence = audits_say(known.pooled)
+    named = ", ".join(str(number) for number in known.doubted[-_NAMED:]) or "none"
+    said = f"the audits of the head stop the promotion: {evidence}; in question: merged experiments {named}"
+    if known.from_start:
+        said += ", and what the branch held before them"
+    if known.doubted:
+        said += (
+            f"; `nocturne revert {known.doubted[-1]}` takes the last of them out, and audits count anew then"
+        )
+    return said
 
 
 def stopped(stop: Stop) -> str:

@@ -121,6 +121,8 @@ def warnings(figures: Figures) -> list[str]:
             "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"
             f" after you have read its change, or build a wall: {FIX}."
         )
+    if figures.audits:
+        said.append(f"{figures.audits[0].upper()}{figures.audits[1:]}.")
     if figures.left_out is not None:
         said.append(
             f"The base branch has moved to {figures.left_out.base[:12]}, and the campaign goes on without that:"

@@ -146,9 +146,7 @@ class Audit:
     def draw(self, count: int) -> Probes:
         """Draw `count` probes, in the order in which they are to be asked."""
         columns = self._inputs.shape[1]
-        strata = (np.arange(count) + self._draw.random(count)) / count
-        places = np.searchsorted(self._upto, strata * self._upto[-1], side="right")
-        places = np.minimum(places, len(self._upto) - 1)
+        places = self.places(count)
         rows = places // columns
         turns = np.arange(count) - np.searchsorted(rows, rows)  # how many of its row come before
         places = places[np.lexsort((-rows, turns))]
@@ -156,8 +154,17 @@ class Audit:
         tokens = self._inputs[rows].copy()
         later = np.arange(columns)[None, :] > positions[:, None]
         tokens[later] = self._draw.choice(self._inputs.reshape(-1), size=int(later.sum()))
-        weights = 1 / (self._chances[places] * self._count)
-        return Probes(tokens, positions.astype(np.int32), places, rows, weights)
+        return Probes(tokens, positions.astype(np.int32), places, rows, self.weights(places))
+
+    def places(self, count: int) -> NDArray[np.int64]:
+        """Return `count` positions (n,) of the flat exam, from first to last: one from each of so many strata."""
+        strata = (np.arange(count) + self._draw.random(count)) / count
+        places = np.searchsorted(self._upto, strata * self._upto[-1], side="right")
+        return np.asarray(np.minimum(places, len(self._upto) - 1))
+
+    def weights(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what makes a sum over so drawn places (n,) a mean over the exam."""
+        return 1 / (self._chances[places] * self._count)
 
     def targets(self, probes: Probes) -> NDArray[np.int32]:
         """Return the true targets of `probes`, which the process that is asked never sees."""

@@ -29,6 +29,11 @@ def test_demo_ends_by_itself_with_a_report_and_an_honest_confirmation(tmp_path: 
         assert held["half_width"] > 0
     runs = [event for event in events(folder) if event["kind"] == "run_finished"]
     assert all(3.9 <= run["metrics"]["training_seconds"] <= 5.5 for run in runs)
+    assert all(run["audit"]["probes"] >= 512 and run["audit"]["far"] == 0 for run in runs)
+    begun = next(event for event in events(folder) if event["kind"] == "campaign_started")
+    assert begun["min_effect"] == 0.0005
+    heads = {run["commit"] for run in runs if run["audit"]["factor"] == 10}
+    assert heads <= {event["commit"] for event in landed}, "the larger audit is for heads"
     assert all(len(run["curve"]) >= 3 and run["fingerprint"] for run in runs)
     assert len({run["fingerprint"] for run in runs}) == 1
     assert (folder / "report.html").stat().st_size > 20_000

@@ -96,17 +96,19 @@ class PromotionOpened(Event):
 @dataclass(frozen=True)
 class PromotionShown(Event):
     """The promotion tells of the incumbent `head`. `digest` is of its text, so that it is not written twice;
-    `base` is where the base branch was then, and `turn` counts."""
+    `base` is where the base branch was then, `turn` counts, and `audit` is what was known of the head's audit."""
 
     pull: int
     head: str
     base: str
     digest: str
     turn: int
+    audit: str = ""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         place, known = campaign.promotion_of(self.pull)
-        shown = replace(known, head=self.head, base=self.base, digest=self.digest, turn=self.turn)
+        fields = {name: getattr(self, name) for name in ("head", "base", "digest", "turn", "audit")}
+        shown = replace(known, **fields)
         campaign.promotions[place] = shown
 
 

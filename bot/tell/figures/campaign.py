@@ -108,6 +108,8 @@ class Figures:
     started_at: str
     last_at: str
     now: datetime
+    audits: str = ""
+    """Why audits stop the promotion, empty if they don't."""
 
     @property
     def lower_is_better(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from bot.rules.audits import BEFORE_PROMOTION, Lineage, audit_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.human import unread
@@ -28,6 +29,7 @@ from bot.tell.figures.gains import GAIN_CONFIDENCE
 from bot.tell.figures.promotion import PromotionFigures
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count, decimals, margin
+from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import notes
 from bot.tell.views.change import FileLines
 from bot.tell.words import gain_amount, lines_words
@@ -64,13 +66,16 @@ def promotion_body(
     branch: str,
     on_github: bool,
     explained: int | None = None,
+    audits: Lineage | None = None,
 ) -> Document:
     """Return the promotion's text: what is gained, change by change, what to ask, and how to take it.
 
     Every part is bounded, whatever its words are, but for the explanations: of the first `explained` changes.
     """
     return (
+        *_stopped(audits),
         *_headline(figures, told, base),
+        *_audited(audits),
         *_changes(figures, told),
         *_explained(told.changes, {e.number for e in unread(campaign)}, explained),
         *_files(files),
@@ -123,6 +128,42 @@ def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
         code(base),
     )  # fmt: skip
     return (said, Paragraph(_gain(figures, told)), *notes(figures)[:_WARNINGS])
+
+
+def _stopped(audits: Lineage | None) -> Document:
+    """Say first of all that audits stop a promotion."""
+    if audits is None or not audits.refused:
+        return ()
+    return (
+        paragraph("**Don't merge this.** {}.", cut(lineage_refused(audits), 900)),
+        paragraph(
+            "An honest lineage is stopped so in fewer than 1 of 10,000 campaigns. If you have read these changes and"
+            " know better, merge by hand."
+        ),
+    )
+
+
+def _audited(audits: Lineage | None) -> Document:
+    """Say what the head's audit before the promotion found, and what all audits of its lineage say together."""
+    if audits is None or audits.refused:
+        return ()
+    head = audit_of(audits.head) if audits.head is not None else None
+    if head is None or audits.pooled is None:
+        said = say(
+            "**The head is not audited yet** at {} times the usual number of positions: its next run is.",
+            BEFORE_PROMOTION,
+        )
+        return (Paragraph(said),)
+    upper, whole = (f"{value:.5f}" for value in (head.gain + 2.33 * head.error, audits.pooled.upper))
+    return (
+        paragraph(
+            "**The head was asked again at {} positions**, {} times as many as in a usual run, without what comes after"
+            " them: at most {} bits per byte of its score come from looking ahead (99 %). All {} of its lineage"
+            " together, at {} positions: at most {}.",
+            f"{head.probes:,}", head.factor, upper, count(audits.pooled.audits, "audit"),
+            f"{audits.pooled.probes:,}", whole,
+        ),
+    )  # fmt: skip
 
 
 def _gain(figures: Figures, told: PromotionFigures) -> Line:
