@@ -83,7 +83,7 @@ def _landlock() -> Landlock | str:
     """Return the jail of Landlock if it works, or why it does not."""
     jail = find_landlock()
     if jail is None:
-        return "this kernel has no Landlock (Linux 5.13, or it is not among its security modules)"
+        return "this kernel has no Landlock (Linux 5.13), it is turned off, or the container refuses it"
     complaint = _try(jail)
     return jail if complaint is None else f"Landlock: {complaint}"
 

@@ -32,6 +32,7 @@ from evaluator.jail.seccomp import (
 # Stand for the number of the jail's first process, which is known only when it is there, and for its group's.
 OWN, OWN_GROUP = 0x7FFFFFF1, 0x8000000F
 
+_ECONNREFUSED = 111
 _UNIX = 1
 _STREAM, _PACKETS = 1, 5  # SOCK_SEQPACKET; of neither a message names another receiver
 _KIND = 0xF  # the rest of a socket's type are flags
@@ -45,8 +46,6 @@ _WHO_IS_TOLD, _REQUESTS_WHO_IS_TOLD = (8, 10, 15), (0x8901, 0x8902)
 Numbers = dict[str, tuple[int | None, int | None]]  # on x86_64 and on aarch64, None if there is no such call
 
 REFUSED: Numbers = {
-    "socket": (41, 198),
-    "connect": (42, 203),
     "bind": (49, 200),
     "listen": (50, 201),
     "accept": (43, 202),
@@ -90,7 +89,9 @@ UNSUPPORTED: Numbers = {
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
 }
+NOBODY_LISTENS: Numbers = {"connect": (42, 203)}  # what programs expect where a service is missing
 CHECKED: Numbers = {
+    "socket": (41, 198),
     "socketpair": (53, 199),
     "ioctl": (16, 29),
     "prlimit64": (302, 261),
@@ -138,6 +139,7 @@ def _lines(column: int, abi: int) -> list[Line]:
         *_to(column, refused, "refuse"),
         *_to(column, UNHEEDED, "unheeded"),
         *_to(column, UNSUPPORTED, "unsupported"),
+        *_to(column, NOBODY_LISTENS, "nobody listens"),
         (RETURN, ALLOW),
     ]
     return [
@@ -154,6 +156,8 @@ def _lines(column: int, abi: int) -> list[Line]:
         (RETURN, ERROR),
         "unsupported",
         (RETURN, ERROR | EOPNOTSUPP),
+        "nobody listens",
+        (RETURN, ERROR | _ECONNREFUSED),
         "refuse",
         (RETURN, ERROR | EPERM),
         "absent",
@@ -172,11 +176,12 @@ def _to(column: int, calls: Numbers, then: str | None = None) -> list[Line]:
 
 def _sockets() -> list[Line]:
     return [
+        "socket",
         "socketpair",
         (LOAD, argument(0)),
-        Jump(EQUAL, _UNIX, "pair"),
+        Jump(EQUAL, _UNIX, "local"),
         (RETURN, ERROR | EPERM),
-        "pair",
+        "local",
         (LOAD, argument(1)),
         (KEEP, _KIND),
         Jump(EQUAL, _STREAM, "allow"),

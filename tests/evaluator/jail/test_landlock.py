@@ -49,9 +49,10 @@ def facts(host: World, case: tuple[str, str]) -> Facts:
 class TestTheProbesOfEveryJail:
     """What bubblewrap's namespaces keep from a process, Landlock and the filters do."""
 
-    def test_no_network_and_no_socket(self, facts: Facts) -> None:
-        for fact in ("loopback", "abstract", "far", "interfaces", "vsock", "crypto"):
+    def test_no_network_and_nobody_to_talk_to(self, facts: Facts) -> None:
+        for fact in ("loopback", "far", "interfaces", "vsock", "crypto"):
             assert facts[fact] == "EPERM", fact
+        assert facts["abstract"] == "ECONNREFUSED"
         assert facts["names"] == "no name service"
 
     def test_other_processes_are_neither_listed_nor_reached(self, facts: Facts) -> None:
@@ -204,12 +205,14 @@ class TestWhatTheMachineShares:
         assert shared["cores"] == os.sched_getaffinity(0)
 
     def test_services_and_shared_memory_are_out_of_reach(self, shared: Facts, around: dict[str, Any]) -> None:
-        assert shared["pathname socket"] == "EPERM" and shared["datagram by a pair of kind 2"] == "EPERM"
+        assert (
+            shared["pathname socket"] == "ECONNREFUSED" and shared["datagram by a pair of kind 2"] == "EPERM"
+        )
         assert all(shared[f"datagram by a pair of kind {kind}"] in ("EISCONN", "sent") for kind in (1, 5))
         with pytest.raises(BlockingIOError):
             around["box"].recv(10)
-        for fact in (fact for fact in shared if fact.startswith("socket ")):
-            assert shared[fact] == "EPERM", fact
+        assert shared["socket 1"] is None  # one that reaches nobody
+        assert [shared[f"socket {family}"] for family in (2, 10, 16)] == ["EPERM"] * 3
         assert shared["segment"] == "EPERM"
         assert shared["shared memory"] == shared["new shared memory"] == "EACCES"
 
@@ -271,8 +274,10 @@ def test_the_filter_decides_by_what_landlock_holds(machine: str, abi: int) -> No
     for kind in range(16):
         for flags in (0, 0x800, 0x80000, 0x80800):
             allowed = kind in (1, 5)
-            assert ask(checked, "socketpair", 1, kind | flags) == (ALLOW if allowed else EPERM)
-            assert ask(checked, "socketpair", 2, kind | flags) == EPERM
+            for name in ("socket", "socketpair"):
+                assert ask(checked, name, 1, kind | flags) == (ALLOW if allowed else EPERM)
+                assert all(ask(checked, name, family, kind | flags) == EPERM for family in (2, 10, 16, 40))
+    assert ask(shared_calls.NOBODY_LISTENS, "connect", 3) == 0x0005006F
     for magic, answer in ((0x66, EOPNOTSUPP), (0x58, EOPNOTSUPP), (0x76, EOPNOTSUPP), (0x94, EOPNOTSUPP)):
         assert ask(checked, "ioctl", 3, 0x40080000 | magic << 8 | 2) == answer
     for request in (
