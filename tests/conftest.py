@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.git import command as git_command
+from bot.git import patience
 from bot.git import remote as git_remote
 from bot.git import repository as git_repository
 from tests import leaks
@@ -25,9 +26,11 @@ def trainer_in_process() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nothing_waits_for_the_disk() -> Iterator[None]:
-    """No test cuts the power: a process that is killed leaves what it wrote to the system."""
+def nothing_waits() -> Iterator[None]:
+    """No test cuts the power: a process that is killed leaves what it wrote to the system. And a remote that can't be
+    reached is asked again at once: how long to wait is what `tests/bot/test_patience.py` is about."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patience, "PAUSE", 0.01)
         patch.setattr(os, "fsync", lambda file: None)
         for place in (git_command, git_remote, git_repository):
             patch.setattr(place, "durable_config", functools.cache(lambda: ()))

@@ -77,7 +77,11 @@ def test_missing_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "train", ["import os\n", "SEED = 3\nPATH = 'x'\nuse(SEED, PATH)\n", "def f(): pass\n"]
+    "train",
+    [
+        "SEED = 3\nPATH = 'x'\nuse(SEED, PATH)\n",
+        *(pytest.param(text, marks=pytest.mark.long) for text in ("import os\n", "def f(): pass\n")),
+    ],
 )
 def test_nothing_to_turn_is_said_before_anything_is_paid_and_is_no_experiment(
     tmp_path: Path, train: str

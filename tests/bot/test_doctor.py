@@ -242,9 +242,14 @@ def test_the_plan_counts_what_is_left_of_number_and_time() -> None:
 @pytest.mark.parametrize(
     ("score", "colour", "said"),
     [
-        ("1.0 + 0.01 * seed", "amber", "1.01 and 1.02 with seeds 1 and 2, 0.01 apart"),
+        pytest.param(
+            "1.0 + 0.01 * seed",
+            "amber",
+            "1.01 and 1.02 with seeds 1 and 2, 0.01 apart",
+            marks=pytest.mark.long,
+        ),
         ("1.0 + 0.2 * seed", "red", "0.2 apart"),
-        ("1.0 / (seed - 2)", "red", "fails with seed 2"),
+        pytest.param("1.0 / (seed - 2)", "red", "fails with seed 2", marks=pytest.mark.long),
     ],
 )
 def test_runs_that_do_not_agree(tmp_path: Path, score: str, colour: str, said: str) -> None:

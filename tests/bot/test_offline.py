@@ -204,7 +204,7 @@ def test_a_width_keeps_the_heads_dividing() -> None:
     assert turned == {"N_EMBD", "N_HEAD", "LR"}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
 def test_a_long_campaign_never_repeats_and_always_parses(seed: int) -> None:
     ground = benchmark.landscape(random.Random(seed), "uniform")
     checked: list[str] = []

@@ -96,6 +96,12 @@ class Home:
         return forge.client  # type: ignore[attr-defined]
 
 
+def homes(quick: str, long: str, slow: str) -> pytest.MarkDecorator:
+    """Run a test in one home with the quick tests, in another with the long ones, and in the last with the slow."""
+    marked = (pytest.param(long, marks=pytest.mark.long), pytest.param(slow, marks=pytest.mark.slow))
+    return pytest.mark.parametrize("home", [quick, *marked], indirect=True)
+
+
 def embedded(folder: Path) -> Home:
     return Home(folder, make_repository(folder / "repo"), {})
 
@@ -200,6 +206,9 @@ def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "home", ["embedded", "github", pytest.param("bare", marks=pytest.mark.slow)], indirect=True
+)
 def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     first = home.promotion().number
@@ -217,10 +226,20 @@ def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> No
     assert home.promotion().number == done.pull and "4 confirmed changes" in home.promotion().title
 
 
-@pytest.mark.parametrize("how", ["squash", "merge", "rebase"])
+@pytest.mark.parametrize(
+    ("home", "how"),
+    [
+        ("embedded", "squash"),
+        ("bare", "merge"),
+        ("github", "rebase"),  # a way of GitHub's alone
+        pytest.param("github", "squash", marks=pytest.mark.long),
+        pytest.param("github", "merge", marks=pytest.mark.long),
+        pytest.param("embedded", "merge", marks=pytest.mark.slow),
+        pytest.param("bare", "squash", marks=pytest.mark.slow),
+    ],
+    indirect=["home"],
+)
 def test_after_a_humans_merge_the_next_one_shows_only_what_is_new(home: Home, how: str) -> None:
-    if how == "rebase" and home.github is None:
-        pytest.skip("a way of GitHub's")
     home.win(1, 0.002, score=1.0)
     merged = home.merge(how)
     taken = take_in(home.loop.context, reconcile(home.loop.context)).incumbent
@@ -235,6 +254,9 @@ def test_after_a_humans_merge_the_next_one_shows_only_what_is_new(home: Home, ho
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "home", ["embedded", "github", pytest.param("bare", marks=pytest.mark.slow)], indirect=True
+)
 def test_reverted_changes_are_left_out(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     home.win(2, 0.004, score=0.9)
@@ -248,6 +270,7 @@ def test_reverted_changes_are_left_out(home: Home) -> None:
     assert LINKED.findall(home.promotion().body) == ["5"] and home.promotion().state == "open"
 
 
+@homes("embedded", "github", "bare")
 def test_nothing_untested_is_merged(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     base, context = home.base(), home.loop.context
@@ -261,6 +284,7 @@ def test_nothing_untested_is_merged(home: Home) -> None:
     assert home.base() == base and home.promotion().state == "open"
 
 
+@homes("github", "embedded", "bare")
 def test_a_base_that_moved_is_not_overtaken(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
     (home.top / "README.md").write_text("New\n")

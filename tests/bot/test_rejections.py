@@ -132,7 +132,14 @@ def test_one_run_says_no_more_than_its_noise_allows(effect: float, lower: bool, 
     assert outcome_of(None, lower_is_better=lower) == "unclear"
 
 
-@pytest.mark.parametrize("at", [2, *(pytest.param(at, marks=pytest.mark.long) for at in (1, 3, 4, 5))])
+@pytest.mark.parametrize(
+    "at",
+    [
+        2,
+        pytest.param(4, marks=pytest.mark.long),
+        *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 3, 5)),
+    ],
+)
 def test_a_kill_before_any_append_loses_nothing(tmp_path: Path, at: int) -> None:
     """Killed before the `at`-th append after the review, another process goes on; the run is made once."""
     folder = make_repository(tmp_path / "repo", config=ALL)

@@ -231,7 +231,14 @@ def test_a_review_may_ask_for_better_before_and_after_once(tmp_path: Path) -> No
     assert only(folder, "experiment_decided")[0]["verdict"] == "improved"
 
 
-@pytest.mark.parametrize("at", [1, *(pytest.param(at, marks=pytest.mark.long) for at in range(2, 9))])
+@pytest.mark.parametrize(
+    "at",
+    [
+        1,
+        *(pytest.param(at, marks=pytest.mark.long) for at in (4, 6)),
+        *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 3, 5, 7, 8)),
+    ],
+)
 def test_a_kill_before_any_append_of_a_repair_loses_nothing(tmp_path: Path, at: int) -> None:
     """Killed before the `at`-th append after the crash, another process goes on and comes to the same."""
     folder = repository(tmp_path)

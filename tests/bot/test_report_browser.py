@@ -254,6 +254,7 @@ def test_the_chart_answers_keys_and_pointer(chrome: Browser, tmp_path: Path) -> 
     assert seen["hovered"] == seen["third"] and seen["inside"]
 
 
+@pytest.mark.long
 def test_two_thousand_experiments_are_laid_out_bit_by_bit(chrome: Browser, tmp_path: Path) -> None:
     script = """
     seen.laid = numbers().length; seen.count = $("#count").textContent;

@@ -142,7 +142,14 @@ class Killed(BaseException):
     """What a kill is to a test within one process."""
 
 
-@pytest.mark.parametrize("at", [1, *(pytest.param(at, marks=pytest.mark.long) for at in range(2, 9))])
+@pytest.mark.parametrize(
+    "at",
+    [
+        1,
+        *(pytest.param(at, marks=pytest.mark.long) for at in (4, 6)),
+        *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 3, 5, 7, 8)),
+    ],
+)
 def test_a_kill_before_any_append_of_a_revision_loses_nothing(folder: Path, at: int) -> None:
     """Killed before the `at`-th append after the first review, another clone goes on and comes to the same."""
     maker, checker = Maker(LESS_DROPOUT, FASTER, FASTER), Checker(REVISE, APPROVE, APPROVE)
