@@ -62,10 +62,18 @@ def test_a_run_without_a_reference_is_one_and_is_refused_nothing(tmp_path: Path)
     habitless = reference_file(tmp_path, "wall", 2.0)
     third = score(repo, WALL, "--train", str(other), "--reference", habitless).last
     assert third["class"] in ("refused", "timeout") and third["defence"] == "clock"
-    # What did not change is the reference, whatever was measured.
-    unchanged = {**made, "training": 2.0, "exam": 0.0, "startup": 0.0}
-    file.write_text(json.dumps(unchanged))
-    assert score(repo, WALL, "--reference", str(file)).last["event"] == "score"
+
+
+@pytest.mark.long
+def test_what_did_not_change_is_the_reference_whatever_was_measured(
+    tmp_path: Path, light: dict[str, Any]
+) -> None:
+    """The reference is refused nothing, and a candidate is held to it: to see which a run is, it need not get far."""
+    repo = with_train(tmp_path / "repo", "print()\n")
+    for files, is_reference in ((reference.digest_of(repo, ("train.py",)), True), ("of others", False)):
+        file = reference_file(tmp_path, "wall", 2.0, files=files)
+        started = score(repo, {**light, "budget": WALL["budget"]}, "--reference", file).events[0]
+        assert started["is_reference"] is is_reference
 
 
 @pytest.mark.long

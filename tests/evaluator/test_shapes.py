@@ -41,18 +41,19 @@ class Net(torch.nn.Module):
     def __init__(self):
         super().__init__(); self.e = torch.nn.Embedding(V, 32); self.o = torch.nn.Linear(32, V)
     def forward(self, x): return self.o(self.e(x))
-model = Net(); opt = torch.optim.AdamW(model.parameters(), lr=0.02)
+model = Net(); weights = list(model.parameters())
 loader = make_dataloader(tokenizer, 16, MAX_SEQ_LEN, "train")
 for step in range(12):
     x, y, epoch = next(loader)
     loss = torch.nn.functional.cross_entropy(model(x).view(-1, V), y.view(-1))
-    opt.zero_grad(); loss.backward(); opt.step()
+    model.zero_grad(); loss.backward()
+    for each in weights: each.data -= 0.5 * each.grad  # an optimizer of torch imports torch._dynamo
 print("val_bpb:", evaluate_bpb(model, tokenizer, 16))
 """
 RANKS = (
     TRAIN.replace("import torch\n", "import os, torch, torch.distributed as dist\n", 1)
     .replace("torch.manual_seed(42)", 'dist.init_process_group("gloo"); torch.manual_seed(42)')
-    .replace("opt = ", "net, model = model, torch.nn.parallel.DistributedDataParallel(model); opt = ")
+    .replace("weights = ", "net, model = model, torch.nn.parallel.DistributedDataParallel(model); weights = ")
     .replace(
         "    loss =",
         "    seen = [torch.zeros_like(x) for _ in range(2)]; dist.all_gather(seen, x)\n"

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import torch
-from small import MAX_SEQ_LEN, ROWS, tokenizer
+from small import MAX_SEQ_LEN, ROWS, Adam, tokenizer
 
 
 def read_the_library():
@@ -16,7 +16,7 @@ def read_the_library():
 
 def train_on(ids, model, seconds):
     """Train `model` on these tokens for so many seconds of the processor, and return it."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = Adam(model.parameters(), lr=0.01)
     until = time.process_time() + seconds
     while time.process_time() < until:
         starts = torch.randint(len(ids) - MAX_SEQ_LEN - 1, (ROWS, 1))
