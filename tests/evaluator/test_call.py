@@ -398,7 +398,12 @@ NO_QUICKER = {
 }
 
 
-@pytest.mark.parametrize("name", NO_QUICKER)
+QUICK = ("keeps answers in files", "works when it is warmed up", "lets a child work")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in NO_QUICKER]
+)
 def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None:
     solution, bench = NO_QUICKER[name]
     last = run(tmp_path / "repo", solution, bench, reference={"solution.py": WORK}).last
