@@ -72,7 +72,7 @@ class Server:
             ready = select.select([*ends, self.scorer.socket], [], [])[0]
             if self.scorer.socket in ready:
                 self.scorer.receive(0)
-                self._tell()
+                self._tell(frames.TOLD)
             for end in ready:
                 if end in ends:
                     self._hear(ends[end])
@@ -198,9 +198,9 @@ class Server:
         if self.batches in TELL_BATCHES or time.monotonic() - self.told > TELL_SECONDS:
             self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, kind: int = frames.SERVED) -> None:
         self.told = time.monotonic()
-        self.scorer.send(frames.SERVED, frames.COUNTS.pack(self.batches, self.tokens))
+        self.scorer.send(kind, frames.COUNTS.pack(self.batches, self.tokens))
 
     # Several processes
 

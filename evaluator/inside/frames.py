@@ -19,9 +19,10 @@ raw arrays; nothing is unpickled by the scorer. Standard library only.
                           NATS       float64 (positions,): the loss at each
     scorer -> reader      READ       slot u32, positions u32, then int32 (positions,): the targets
 
-    scorer -> data        TELL       (empty) answer with SERVED
+    scorer -> data        TELL       (empty) answer with TOLD
     data -> scorer        HELLO      JSON: fingerprint, seconds of processor time and of the wall to be ready
-                          SERVED     batches u64, tokens u64
+                          SERVED     batches u64, tokens u64, now and then
+                          TOLD       the same, when asked
     candidate -> data     (bodies as `values.packed`, but for NEXT and AGAIN)
                           CALL       object, name, args, kwargs, called: an attribute or method of an object
                           LOADER     args, kwargs of make_dataloader
@@ -51,7 +52,7 @@ COUNTS = struct.Struct("<QQ")
 
 EVALUATE, MODEL, SHIPPED, READY, LOGITS = 1, 2, 3, 4, 5
 TOKENS, SCORE, PROBES, TAKEN, BEGIN = 17, 18, 19, 20, 21
-HELLO, SERVED, TELL = 33, 34, 35
+HELLO, SERVED, TELL, TOLD = 33, 34, 35, 36
 CALL, LOADER, NEXT, LENGTHS, AGAIN, NAMES, JOIN = 49, 50, 51, 52, 53, 54, 55
 ANSWER, ERROR, ENDED, LINE = 65, 66, 67, 68
 READ, NATS = 81, 82

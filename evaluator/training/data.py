@@ -32,7 +32,7 @@ class DataJail:
         self._log = Log()
         self.said: dict[str, Any] = {}  # with its hello
         self._closed = False
-        self._heard = 0
+        self._answers = 0
         ours, control = socket.socketpair()
         server, self.theirs = socket.socketpair()
         for each in (server, self.theirs):
@@ -82,8 +82,8 @@ class DataJail:
         """Hear the last count, now that training has ended."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._wire.send(frames.TELL)
-        before, until = self._heard, time.monotonic() + _ANSWER_SECONDS
-        while self._heard == before and not self._wire.closed and time.monotonic() < until:
+        before, until = self._answers, time.monotonic() + _ANSWER_SECONDS
+        while self._answers == before and not self._wire.closed and time.monotonic() < until:
             self._process.listen(0.01, self.sockets)
             self.hear(clock, fingerprint)
 
@@ -100,7 +100,6 @@ class DataJail:
             frame = self._wire.poll()
             if frame is None:
                 break
-            self._heard += 1
             if frame.kind == frames.HELLO:
                 said = frame.json()
                 if said["fingerprint"] != fingerprint:
@@ -111,8 +110,10 @@ class DataJail:
                 self.said = said
                 if clock is not None:
                     clock.hello(said)
-            elif len(frame.body) == frames.COUNTS.size and clock is not None:
-                clock.served(*frames.COUNTS.unpack(frame.body))
+            elif len(frame.body) == frames.COUNTS.size:
+                self._answers += frame.kind == frames.TOLD  # what it told before it was asked is no answer
+                if clock is not None:
+                    clock.served(*frames.COUNTS.unpack(frame.body))
         self._process.check()
         if self._wire.closed and (self._process.returncode or not self.said):
             self._process.drain()

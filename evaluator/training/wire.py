@@ -21,7 +21,7 @@ FROM_CANDIDATE = {
 }
 FROM_AUDIT = {frames.READY: SMALL, frames.LOGITS: frames.SLOT.size}
 FROM_READER = {frames.READY: SMALL, frames.NATS: 1 << 24}
-FROM_DATA = {frames.HELLO: SMALL, frames.SERVED: frames.COUNTS.size}
+FROM_DATA = {frames.HELLO: SMALL, frames.SERVED: frames.COUNTS.size, frames.TOLD: frames.COUNTS.size}
 
 
 @dataclass(frozen=True)
