@@ -125,7 +125,7 @@ def test_who_is_refused_hears_which_defence_why_how_often_it_errs_and_how_to_app
     assert "`nocturne retry 1`" in local
 
 
-@pytest.mark.parametrize("defence", ["clock", "protocol", "leak", "jail"])
+@pytest.mark.parametrize("defence", ["clock", "protocol", "leak", "cuts", "jail"])
 def test_other_defences_say_what_they_look_at_and_offer_a_retry(loop: Loop, defence: str) -> None:
     campaign = improving(loop, None, failure=REFUSED | {"defence": defence})
     decision = judged(loop, campaign)

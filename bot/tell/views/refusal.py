@@ -28,6 +28,12 @@ DEFENCES = {
             " answers at random, as with dropout left on, in most of them."
         ),
     ),
+    "cuts": Defence(
+        say(
+            "It asks at places whose target no run is ever shown whether what was gained on the incumbent holds there."
+        ),
+        say("An honest change is refused by it in about 1 of 10,000 runs."),
+    ),
     "clock": Defence(
         say(
             "It looks at how long a run trains, starts up and hands in, beside the last commit that a human wrote."
@@ -56,7 +62,7 @@ def refused_by(experiment: Experiment, *, on_github: bool) -> Document:
     call = code("/nocturne retry" if on_github else f"nocturne retry {experiment.number}")
     again = "trains it again"
     if decision.defence == DEFENCE:
-        again += f", asked at {APPEAL} times as many positions: an honest model passes then, a peek is seen more surely"
+        again += f", asked at {APPEAL} times as many positions, so that chance decides less"
     return (
         paragraph("**Refused by the defence {}.** {} {}", cut(decision.defence, 40), known.looks, known.errs),
         paragraph("If you think it errs: {} {}.", call, again),
