@@ -19,7 +19,7 @@ TAIL_CHARACTERS = 4000
 _KEPT_LINES = 400
 _LONGEST_LINE = 2000
 
-# `legible` is the one cleaning for text by others, the same as `bot.base.text.clean`: the reasons stand there. Its
+# `legible` is the one cleaning for text by others, the same as `bot.base.legible`: the reasons stand there. Its
 # first step is all that a terminal needs.
 _NEWLINES = re.compile(r"\r\n?")
 _ANSI = re.compile(

@@ -78,6 +78,6 @@ def run(
 
 def _say(command: Sequence[str], seconds: float) -> None:
     """Tell who asked for it by `-v` which program was run."""
-    from bot.base.redact import Redactor  # rarely needed
+    from bot.base.text import clean  # rarely needed
 
-    print(f"{seconds:.3f} s  {Redactor(os.environ)(' '.join(command))[:200]}", file=sys.stderr)
+    print(f"{seconds:.3f} s  {clean(' '.join(command))[:200]}", file=sys.stderr)

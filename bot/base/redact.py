@@ -8,29 +8,55 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from bot.base.text import Clean, clean
+from bot.base.legible import Clean, legible
 
 HIDDEN = "[secret]"
 _LEAST = 8  # characters: a shorter value is no credential, and would take words out of sentences
+_LINE = 20  # characters of a line, from which on it gives away a value of several lines
+# The one list of secret names; `evaluator.jail.credentials` has the same.
 _NAMES = re.compile(
-    r"TOKEN|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|(?:^|_)(?:KEY|PAT)$|AUTH",
-    re.I,
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR|_SOCK)"
+    r"|(?:^|_)(?<!GPG_)(?:KEY|PAT)$",
+    re.IGNORECASE,
 )
-# What issuers print in their documentation: Anthropic, GitHub, Slack, AWS, OpenAI-like, Hugging Face, JWT, PEM.
-_LOOKS = re.compile(
-    r"sk-[A-Za-z0-9_-]{16,}"
-    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-    r"|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|hooks\.slack\.com/(?:services|workflows)/[\w/-]+"
-    r"|(?:AKIA|ASIA)[A-Z0-9]{16}"
-    r"|hf_[A-Za-z0-9]{20,}"
-    r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-    re.S,
-)
+# What issuers print in their documentation, each with a piece of text without which it is not there: a look for that
+# costs little. Whatever is hidden can't be code: nobody hides a line of a program from its readers by such a look.
+_LOOKS = {
+    "sk-": r"sk-[A-Za-z0-9_-]{16,}",  # Anthropic, OpenAI
+    "sk_": r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
+    "rk_": r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    "gh": r"gh[pousr]_[A-Za-z0-9]{20,}",
+    "github_pat_": r"github_pat_[A-Za-z0-9_]{20,}",
+    "glpat-": r"glpat-[A-Za-z0-9_-]{20,}",
+    "xox": r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}",  # Slack
+    "xapp-": r"xapp-[A-Za-z0-9-]{10,}",
+    "hooks.slack.com/": r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]+",
+    "AKIA": r"AKIA[A-Z0-9]{16}",  # AWS
+    "ASIA": r"ASIA[A-Z0-9]{16}",
+    "AIza": r"AIza[A-Za-z0-9_-]{35}",  # Google
+    "hf_": r"hf_[A-Za-z0-9]{20,}",  # Hugging Face
+    "npm_": r"npm_[A-Za-z0-9]{36}",
+    "pypi-": r"pypi-[A-Za-z0-9_-]{50,}",
+    "discord": r"discord(?:app)?\.com/api/webhooks/\d+/[\w-]+",
+    "eyJ": r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",  # JSON Web Token
+    # PEM (RFC 7468): lines of base64 and what OpenSSL writes above them, in a file, a string or a diff
+    "PRIVATE KEY": (
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+        r"(?:{between}(?:Proc-Type: 4,ENCRYPTED|DEK-Info: [A-Z0-9,-]+|[A-Za-z0-9+/]{{60,}}={{0,2}}(?![\w(.])))*"
+        r"(?:{between}[A-Za-z0-9+/]{{1,80}}={{0,2}}(?={between}-----END|\Z))?"
+        r"(?:{between}-----END [A-Z ]*PRIVATE KEY-----)?"
+    ).format(between=r"(?:\s|\\[nr]|[\"'+-]){0,40}?"),
+}
+_COMPILED = {there: re.compile(look) for there, look in _LOOKS.items()}
 _HEADER = re.compile(
     r"(?i)\b(authorization\s*[:=]\s*(?:bearer|basic|token)?\s*|bearer\s+)[A-Za-z0-9._~+/=-]{12,}"
 )
-_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", re.I)
+_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[\w.~%!$&*+=-]{0,200}:[\w.~%!$&*+=-]{1,400}@", re.I)
+
+
+def is_credential(name: str) -> bool:
+    """Whether a variable of this name holds a secret, as names go."""
+    return _NAMES.search(name) is not None
 
 
 class Redactor:
@@ -42,25 +68,38 @@ class Redactor:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         held = {
-            clean(value.strip())
+            str(legible(value.strip()))
             for name, value in environ.items()
-            if _NAMES.search(name) and len(value.strip()) >= _LEAST and not value.startswith(("/", "~"))
+            if is_credential(name) and len(value.strip()) >= _LEAST and not value.startswith(("/", "~"))
         }
-        forms = {form for value in held for form in _forms(value)}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._values = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        held |= {line for value in held for line in value.split("\n") if len(line) >= _LINE}
+        self._values = sorted(
+            {form for value in held for form in _forms(value)}, key=lambda form: (-len(form), form)
+        )
 
     def __call__(self, text: str) -> Clean:
-        """Return `text` cleaned, with each credential replaced by a word that says so.
+        """Return `text` legible, with each credential replaced by a word that says so.
 
-        Cleaned first: what stands between the characters of a credential and is not seen would hide it from us alone.
+        Legible first: what stands between the characters of a credential and is not seen would hide it from us alone.
         """
-        text = clean(text)
-        if self._values is not None:
-            text = self._values.sub(HIDDEN, text)
-        text = _LOOKS.sub(HIDDEN, text)
-        text = _HEADER.sub(rf"\1{HIDDEN}", text)
-        return Clean(_IN_URL.sub(rf"\1{HIDDEN}@", text))
+        return self.hide(legible(text))
+
+    def hide(self, text: Clean) -> Clean:
+        """Return `text` with each credential replaced by a word that says so; as many lines as before."""
+        said: str = text
+        for value in self._values:
+            if value in said:
+                said = said.replace(value, _hidden(value))
+        for there, look in _COMPILED.items():
+            if there in said:
+                said = look.sub(lambda found: _hidden(found[0]), said)
+        if "earer" in said.lower() or "authorization" in said.lower():
+            said = _HEADER.sub(rf"\1{HIDDEN}", said)
+        return Clean(_IN_URL.sub(rf"\1{HIDDEN}@", said) if "://" in said else said)
+
+
+def _hidden(secret: str) -> str:
+    return HIDDEN + "\n" * secret.count("\n")
 
 
 def _forms(value: str) -> Iterable[str]:
@@ -74,3 +113,16 @@ def _forms(value: str) -> Iterable[str]:
         whole = coded[(0, 2, 3)[before] : len(coded) - 1]
         if len(whole) >= _LEAST:
             yield whole
+
+
+_known = [Redactor({})]
+
+
+def hold(environ: Mapping[str, str]) -> None:
+    """Take the credentials of `environ` out of every text that is cleaned from now on."""
+    _known[:] = [Redactor(environ)]
+
+
+def known() -> Redactor:
+    """Return what takes out the credentials that this process holds, and others by their looks."""
+    return _known[0]

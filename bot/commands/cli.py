@@ -19,6 +19,8 @@ from typing import Any
 
 from bot import __version__
 from bot.base.process import in_actions
+from bot.base.redact import hold
+from bot.base.text import clean
 from bot.errors import UserError
 from bot.rules.commands import STEERING, command_of
 
@@ -252,14 +254,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.platform != "linux" and verb in _ON_LINUX:
         print(f"nocturne: {verb} {_ELSEWHERE}", file=sys.stderr)
         return EXIT_USER_ERROR
+    hold(os.environ)
     try:
         return int(getattr(importlib.import_module(f"bot.commands.{module}"), function)(**arguments))
     except UserError as error:
         if logging.getLogger("nocturne").isEnabledFor(logging.DEBUG):
-            from bot.base.redact import Redactor  # rarely needed
-
-            print(Redactor(os.environ)(traceback.format_exc()), file=sys.stderr)
-        print(f"nocturne: {error}", file=sys.stderr)
+            print(clean(traceback.format_exc()), file=sys.stderr)
+        print(f"nocturne: {clean(str(error))}", file=sys.stderr)
         _annotate(error)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
@@ -282,7 +283,7 @@ def _annotate(error: UserError) -> None:
     if in_actions(os.environ):
         from bot.github import files  # not needed if all goes well, which is to start quickly
 
-        print(files.command("error", str(error), title="Nocturne"), flush=True)
+        print(files.command("error", clean(str(error)), title="Nocturne"), flush=True)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.base.process import scrubbed_environment
+from bot.base.redact import is_credential
 from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.rules.bounds import LONGEST, audit_figures, is_number, measurable, too_large
 
 PROTOCOL = 1
 KEPT_RUNS = 20
-_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "CREDENTIAL", "WEBHOOK")
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,7 @@ def ask_python(repo: Path, settings: Mapping[str, Any], modules: Sequence[str] =
 
 def evaluator_environment() -> dict[str, str]:
     """Return our environment without credentials: the evaluator needs none."""
-    return {
-        name: value
-        for name, value in scrubbed_environment().items()
-        if not any(word in name.upper() for word in _SECRET_WORDS)
-    }
+    return {name: value for name, value in scrubbed_environment().items() if not is_credential(name)}
 
 
 def _score_command(order: RunOrder, *more: str) -> list[str]:

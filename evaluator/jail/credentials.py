@@ -9,15 +9,17 @@ from pathlib import Path
 
 from evaluator.errors import UserError
 
-# "TOKENIZERS_PARALLELISM" is no token.
-_NAME = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|WEBHOOK|PRIVATE_KEY|ACCESS_KEY", re.IGNORECASE
+# The one list of secret names; `bot.base.redact` has the same. "TOKENIZERS_PARALLELISM" is no token, nor is an author.
+_NAMES = re.compile(
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR|_SOCK)"
+    r"|(?:^|_)(?<!GPG_)(?:KEY|PAT)$",
+    re.IGNORECASE,
 )
 
 
 def is_credential(name: str) -> bool:
     """Whether a variable of this name holds a secret, as names go."""
-    return _NAME.search(name) is not None
+    return _NAMES.search(name) is not None
 
 
 def refuse_credentials() -> None:

@@ -14,8 +14,9 @@ from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import Claude
 from bot.agents.claude.conversation import Conversation, result
 from bot.agents.claude.transcripts import ARTIFACT_FOLDER, KEPT, conversations, conversations_of, folder_of
+from bot.base import redact
 from bot.base.redact import HIDDEN, Redactor
-from bot.base.text import Clean
+from bot.base.text import Clean, clean, clean_diff
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
@@ -23,6 +24,7 @@ from bot.ledger import Ledger
 from bot.ledger.store import LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, Event, ExperimentClaimed
+from evaluator.jail import credentials
 from tests.bot.repositories import git as shell_git
 from tests.bot.repositories import make_repository, nocturne, status
 from tests.bot.test_claude_client import MODEL, SYSTEM, TOOLS
@@ -85,7 +87,7 @@ def test_credentials_of_the_environment_are_taken_out(name: str, form: str) -> N
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123",
         "Authorization: Bearer abcdefghijkl123",
         "authorization=basic eDphYmNkZWZnaGlqa2w=",
-        "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK\n-----END RSA PRIVATE KEY-----",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{'MIIEow' * 10}\nIBAAK\n-----END RSA PRIVATE KEY-----",
         "postgres://admin:s3cr3t-pass@db.example.org/x",
     ],
 )
@@ -94,6 +96,28 @@ def test_credentials_of_others_are_known_by_their_looks(text: str) -> None:
     assert HIDDEN in redacted and redacted.startswith("log: ") and redacted.endswith(" end")
     body = text.partition(" ")[2] or text.partition("://")[2] or text
     assert body[-12:-2] not in redacted.replace("@db.example.org/x", "") and "MIIEow" not in redacted
+
+
+def test_by_the_look_of_a_key_no_code_is_hidden() -> None:
+    """Who reads a diff, a model or a human, sees all that would run."""
+    for text in (
+        "# -----BEGIN PRIVATE KEY-----\n+import os; os.system('id')\n+# -----END PRIVATE KEY-----",
+        "# -----BEGIN PRIVATE KEY-----\n+os.system('id')",
+        'url = "a://b:"+os.system("id")+"@"',
+        "bearer = os.system('id')",
+    ):
+        for said in (Redactor({})(text), clean(text), clean_diff(text)):
+            assert "os.system(" in said and "id" in said and len(said.split("\n")) == len(text.split("\n")), (
+                said
+            )
+
+
+def test_one_list_tells_which_variables_are_secret() -> None:
+    assert redact._NAMES == credentials._NAMES
+    for name in (*SECRETS, "NPM_CONFIG__AUTH", "AWS_ACCESS_KEY_ID", "SSH_KEY", "GH_PAT", "DB_PASSWD"):
+        assert redact.is_credential(name), name
+    for name in ("TOKENIZERS_PARALLELISM", "GIT_AUTHOR_NAME", "GPG_KEY", "SSH_AUTH_SOCK", "KEYBOARD", "PATH"):
+        assert not redact.is_credential(name), name
 
 
 def test_other_text_stays_as_it_is() -> None:

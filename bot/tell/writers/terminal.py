@@ -44,7 +44,7 @@ _LINES = {"+": "green", "-": "red", "@": "cyan"}
 def escape(text: str) -> str:
     """Return somebody's text cleaned, for one line of a terminal; spaces stay as they are."""
     shown = clean(text).replace("\n", " ").replace("\t", "    ")
-    return "".join(character for character in shown if character.isprintable())
+    return "".join(character if character.isprintable() else " " for character in shown)
 
 
 def write(document: Document) -> list[RenderableType]:
