@@ -82,6 +82,9 @@ bench-call: $(READY) ## What difference in speed `call` resolves in ten paired r
 bench-cuts: $(READY) ## How large a cheat the cuts catch, and how often they refuse an honest candidate
 	$(BIN)/python -m tests.benchmarks.cuts
 
+bench-hostile: $(READY) ## 100,000 hostile texts through every writer: what they do more than be read: SEED=1
+	$(BIN)/python -m tests.benchmarks.hostile $(if $(SEED),--seed $(SEED))
+
 bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
 	$(BIN)/python -m tests.benchmarks.github_campaign
 

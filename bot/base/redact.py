@@ -43,13 +43,13 @@ _LOOKS = {
     "PRIVATE KEY": (
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
         r"(?:{between}(?:Proc-Type: 4,ENCRYPTED|DEK-Info: [A-Z0-9,-]+|[A-Za-z0-9+/]{{60,}}={{0,2}}(?![\w(.])))*"
-        r"(?:{between}[A-Za-z0-9+/]{{1,80}}={{0,2}}(?={between}-----END|\Z))?"
+        r"(?:{between}(?:[A-Za-z0-9+/]{{1,80}}={{0,2}}(?={between}-----END)|[A-Za-z0-9+/]{{16,80}}\Z))?"
         r"(?:{between}-----END [A-Z ]*PRIVATE KEY-----)?"
     ).format(between=r"(?:\s|\\[nr]|[\"'+-]){0,40}?"),
 }
 _COMPILED = {there: re.compile(look) for there, look in _LOOKS.items()}
 _HEADER = re.compile(
-    r"(?i)\b(authorization\s*[:=]\s*(?:bearer|basic|token)?\s*|bearer\s+)[A-Za-z0-9._~+/=-]{12,}"
+    r"(?i)(authorization\s*[:=]\s*(?:bearer|basic|token)?\s*|bearer\s+)[A-Za-z0-9._~+/=-]{12,}"
 )
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[\w.~%!$&*+=-]{0,200}:[\w.~%!$&*+=-]{1,400}@", re.I)
 
@@ -86,6 +86,8 @@ class Redactor:
 
     def hide(self, text: Clean) -> Clean:
         """Return `text` with each credential replaced by a word that says so; as many lines as before."""
+        if len(text) < _LEAST:
+            return text
         said: str = text
         for value in self._values:
             if value in said:

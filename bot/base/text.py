@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from bot.base.legible import Clean as Clean
 from bot.base.legible import legible
@@ -10,6 +12,7 @@ from bot.base.redact import known
 
 _ESCAPES = re.compile("[\x1b\x9b]")
 _JOINER = "\u200d"
+_PLAIN = re.compile(r"(?!_|.*www\.)[\w .,;:'()-]*(?<!_)", re.IGNORECASE)
 # What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
 # (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls),
 # addresses (https://github.github.com/gfm/#autolinks-extension-), and commits that ask for no workflow run
@@ -45,6 +48,17 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line
 
 
+def clean_data(data: Any) -> Any:
+    """Return JSON with all of its strings cleaned, names included."""
+    if isinstance(data, str):
+        return clean(data)
+    if isinstance(data, Mapping):
+        return {
+            clean(name) if isinstance(name, str) else name: clean_data(each) for name, each in data.items()
+        }
+    return [clean_data(each) for each in data] if isinstance(data, (list, tuple)) else data
+
+
 def clean_diff(diff: str) -> Clean:
     """Return a diff cleaned, line by line: nothing within one of git's lines begins another or hides the rest."""
     shown = (legible(_ESCAPES.sub("\u241b", line)).replace("\n", " ") for line in diff.split("\n"))
@@ -62,6 +76,15 @@ def fenced(text: Clean, language: str, longest: int | None = None) -> list[str]:
     lines = (f" {line}" if line.startswith("```") else line for line in text.split("\n"))
     cut = (line if longest is None or len(line) <= longest else line[: longest - 1] + "…" for line in lines)
     return [f"{fence}{language}", *cut, fence]
+
+
+def literal(text: Clean) -> str:
+    """Return one line within Markdown: as it is if it is plain words, else as code that nothing within it ends."""
+    if _PLAIN.fullmatch(text):
+        return text
+    ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (ticks + 1)
+    return f"{fence} {' '.join(text.split())} {fence}"
 
 
 def disarmed(text: str) -> str:

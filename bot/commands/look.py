@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from bot.agents.claude.transcripts import conversations_of
+from bot.base.text import clean_data
 from bot.commands.session import Session, campaign_names, campaign_session
 from bot.errors import UserError
 from bot.github.files import add_summary
@@ -64,7 +65,7 @@ def show(
         if as_json:
             rows = {row.number: row for row in figures_of(session.context, state).rows}
             runs = [asdict(run) for run in state.runs_for(number)]
-            print(json.dumps({**experiment_json(rows[number]), "all_runs": runs}, indent=2))
+            print(json.dumps({**experiment_json(rows[number]), "all_runs": clean_data(runs)}, indent=2))
             return 0
         if conversation:
             terminal.show(tuple(Code(text) for text in _conversations(session.context, experiment)))

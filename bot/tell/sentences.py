@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from bot.base.text import disarmed, one_line
+from bot.base.text import clean, disarmed, one_line
 from bot.rules.audits import Lineage, Pooled
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
@@ -18,6 +19,10 @@ from bot.tell.writers.markdown import title
 SUBJECT_LIMIT = 120
 ENOUGH_CUTS = 10_000  # from so many on the evaluator refuses by them
 _NAMED = 10  # merges
+REASON_LIMIT = 3_000
+_SHORT = 300
+_ORDER = re.compile(r"(?:fixup|squash|amend)!")
+_IN_MAIL = re.compile(r"(?m)^(?:diff -|Index: |---|From |#)")
 
 
 def tokens_scored(metrics: Mapping[str, float]) -> str:
@@ -70,23 +75,34 @@ def commit_message(
 ) -> str:  # fmt: skip
     """Return the message of an experiment's commit: `git log` alone tells the night.
 
-    The proposer's words are disarmed: a merged commit that "fixes #3" would close that issue.
+    The proposer's words are disarmed: a merged commit that "fixes #3" would close that issue. No line of theirs is
+    one that git takes for something else: a patch or another mail (`git am`), a comment (`git commit`'s editor), an
+    order (`git rebase --autosquash`).
     """
+    subject = title(hypothesis, SUBJECT_LIMIT)
+    if not subject or _ORDER.match(subject) or _IN_MAIL.match(subject):
+        subject = title(f"Experiment {experiment}: {subject}".rstrip(": "), SUBJECT_LIMIT)
+    said = disarmed(_within(reason, REASON_LIMIT)).strip()
     return "\n".join(
         [
-            title(hypothesis, SUBJECT_LIMIT) or f"Experiment {experiment}",
+            subject,
             "",
-            disarmed(reason).strip(),
+            _IN_MAIL.sub(r" \g<0>", said),
             "",
-            f"Expected: {disarmed(one_line(expected))}",
+            f"Expected: {disarmed(one_line(expected, _SHORT))}",
             "",
             f"Nocturne-Campaign: {one_line(campaign)}",
             f"Nocturne-Experiment: {experiment}",
-            f"Nocturne-Category: {disarmed(one_line(category))}",
-            f"Nocturne-Proposer: {disarmed(one_line(proposer))}",
+            f"Nocturne-Category: {disarmed(one_line(category, _SHORT))}",
+            f"Nocturne-Proposer: {disarmed(one_line(proposer, _SHORT))}",
             "",
         ]
     )
+
+
+def _within(text: str, limit: int) -> str:
+    cleaned = clean(text)
+    return cleaned if len(cleaned) <= limit else f"{cleaned[: limit - 1].rstrip()}…"
 
 
 def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | None = None) -> str:

@@ -111,8 +111,8 @@ def filled(places: tuple[str, ...], text: str) -> dict[str, Any]:
     return made
 
 
-def story(made: Mapping[str, Any]) -> tuple[Campaign, str]:
-    """Return a campaign with one experiment from its claim to its verdict, and its diff."""
+def story(made: Mapping[str, Any], *, finished: bool = False) -> tuple[Campaign, str]:
+    """Return a campaign with one experiment from its claim to its verdict, or to its end, and its diff."""
     night = Night(metric=made.get("metric", "val_bpb"))
     night.baseline()
     night.add(ev.ExperimentClaimed(1, BASE))
@@ -129,6 +129,8 @@ def story(made: Mapping[str, Any]) -> tuple[Campaign, str]:
         "The rate was low.",
     )  # fmt: skip
     night.add(dataclasses.replace(decision, **made.get("decision", {})))
+    if finished:
+        night.add(ev.ExperimentFinished(1))
     return fold(night.recorded), "diff --git a/train.py b/train.py\n" + made.get("diff", diff_of(1))
 
 

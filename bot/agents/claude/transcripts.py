@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.base.process import in_actions
-from bot.base.text import Clean, fenced, one_line
+from bot.base.text import Clean, fenced, literal, one_line
 from bot.errors import UserError
 
 if TYPE_CHECKING:  # who only reads transcripts needs no client
@@ -127,7 +127,7 @@ class Transcript:
         return fenced(Clean(said.removesuffix("\n")), "text")
 
     def _word(self, text: object, limit: int) -> str:
-        return one_line(self._redact(str(text)), limit)
+        return literal(Clean(one_line(self._redact(str(text)), limit)))
 
     def _write(self, lines: Sequence[str]) -> None:
         for path in self._paths:

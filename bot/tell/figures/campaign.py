@@ -10,6 +10,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal
 
+from bot.base.text import clean_data
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS, BaseLeftOut
@@ -204,13 +205,13 @@ def figures(
 
 
 def status_json(figures: Figures) -> dict[str, Any]:
-    """Return the figures that scripts ask for, ready for `json.dumps`."""
+    """Return the figures that scripts ask for, ready for `json.dumps` and for whoever prints it."""
 
     def plain(of: Measured | None) -> dict[str, Any] | None:
         return None if of is None else {"commit": of.commit, "score": of.score, "runs": of.runs}
 
     gain = figures.gain
-    return {
+    made: dict[str, Any] = {
         "campaign": figures.name,
         "metric": figures.metric,
         "direction": figures.direction,
@@ -253,6 +254,8 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "wished": dict(figures.wished),
         "mended": list(figures.mended),
     }
+    said: dict[str, Any] = clean_data(made)
+    return said
 
 
 def _baseline_curve(campaign: Campaign, origin: int) -> Curve:
@@ -338,4 +341,5 @@ def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:
 def experiment_json(row: Row) -> dict[str, Any]:
     """Return an experiment's facts, as `status_json` does a campaign's; its curve and conversations are left out."""
     apart = ("curve", "curve_against", "talks")
-    return {key: value for key, value in asdict(row).items() if key not in apart}
+    made: dict[str, Any] = clean_data({key: value for key, value in asdict(row).items() if key not in apart})
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.base.text import one_line
@@ -11,6 +12,7 @@ from bot.rules.experiment import Experiment
 from bot.tell.figures.gains import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
 
+DESCRIPTION = 500  # characters
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 
 
@@ -54,6 +56,7 @@ def _join(
     words: str,
 ) -> str:
     memory = (peak_memory_mb(runs[0]) or 0.0) / 1024 if runs else 0.0
-    # A quote at the start of a field would make pandas read on to the next quote, over line ends.
-    description = one_line(words).replace('"', "'")
+    # A quote at the start of a field would make pandas read on to the next quote, over line ends; what a spreadsheet
+    # would calculate is text after a quote (https://owasp.org/www-community/attacks/CSV_Injection).
+    description = re.sub(r"^(?=[=+@-])", "'", one_line(words, DESCRIPTION).replace('"', "'"))
     return "\t".join((commit[:7], f"{score or 0.0:.6f}", f"{memory:.1f}", status, description))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from bot.base.text import clean, clean_diff, one_line, web_address
@@ -82,9 +83,7 @@ def _block(block: Block) -> str:
             tag = "ol" if block.numbered else "ul"
             return f"<{tag}>{''.join(f'<li>{line(each)}</li>' for each in block.lines)}</{tag}>"
         case Facts():
-            pairs = (
-                f"<div><dt>{escape(name)}</dt><dd>{_small(line(of))}</dd></div>" for name, of in block.pairs
-            )
+            pairs = (f"<div><dt>{escape(name)}</dt><dd>{_value(of)}</dd></div>" for name, of in block.pairs)
             return "".join(pairs)
         case Table():
             return _table(block)
@@ -114,7 +113,10 @@ def _table(table: Table) -> str:
     )
 
 
-def _small(value: str) -> str:
-    """Set what stands in brackets smaller."""
-    head, bracket, rest = value.partition(" (")
-    return head + (f" <small>{rest.rstrip(')')}</small>" if bracket else "")
+def _value(of: Line) -> str:
+    """Return a value, what stands in brackets at its end set smaller."""
+    *before, last = of or (Words(""),)
+    head, bracket, rest = last.text.partition(" (")
+    if not bracket or last.look != "plain" or last.url or not rest.endswith(")"):
+        return line(of)
+    return f"{line((*before, replace(last, text=head)))} <small>{escape(one_line(rest[:-1], last.limit))}</small>"

@@ -37,6 +37,7 @@ _JOINER = "\u200d"
 # Slack has no way to escape its marks: they are replaced by signs that look alike. An underscore within a word
 # is no mark. `:name:` would be shown as an emoji; a quote begins with `>` at the start of a line.
 _ALIKE = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
+_BAR = "\u2223"  # for the one that parts a link from its words
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _EMOJI = re.compile(r":(?=[a-z0-9_+'-]+:)", re.IGNORECASE)
 
@@ -95,7 +96,7 @@ def _words(words: Words, limit: int) -> str:
     said = escape(words.text, limit)
     url = web_address(words.url)
     if url and len(url) <= 500 and said:
-        said = f"<{url.replace('&', '&amp;')}|{said}>"
+        said = f"<{url.replace('&', '&amp;')}|{said.replace('|', _BAR)}>"
     mark = {"strong": "*", "soft": "_"}.get(words.look, "") if said else ""
     return spaced(words.text, f"{mark}{said}{mark}")
 
@@ -122,12 +123,18 @@ def _blocks(document: Document, size: Size) -> list[Block]:
                 fields = [_mrkdwn(f"*{name}*\n{value}") for name, value in pairs]
                 made.append({"type": "section", "fields": fields})
             case Picture(path=str() as file):
-                alt = one_line(block.shows, ALT)
+                alt = one_line(block.shows, ALT) or "A chart"
                 made.append({"type": "image", "slack_file": {"id": file}, "alt_text": alt})
             case _:
                 pass  # code and curves are looked at where the change is
         part = "part" if isinstance(block, Heading) and block.level > 1 else ""
-    return made
+    return [block for block in made if not _is_empty(block)]
+
+
+def _is_empty(block: Block) -> bool:
+    """Whether nothing of a block is seen: for one such, Slack would refuse the whole message."""
+    texts = [block["text"]] if "text" in block else block.get("elements", ())
+    return bool(texts) and not any(each["text"].strip() for each in texts)
 
 
 def _listed(block: Bullets | Table, head: str, size: Size) -> str:

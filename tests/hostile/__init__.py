@@ -1,0 +1,1 @@
+"""Hostile texts by the hundred thousand, and readers that are not ours to tell what they did."""
