@@ -24,7 +24,7 @@ from evaluator.jail.in_place import lay_out
 from evaluator.jail.launch import Launch
 from evaluator.jail.limits import ProcessLimits
 from evaluator.jail.memory_file import memory_file
-from evaluator.jail.mounts import TELLING, mounts, uncovered
+from evaluator.jail.mounts import TELLING, counters, mounts, uncovered
 
 # linux/landlock.h
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER, _REMOVE_FOLDER, _REMOVE_FILE = (1 << bit for bit in range(6))
@@ -43,18 +43,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 _ACCOUNTS = ("/etc/passwd", "/etc/group")
 # Of /proc, which shows every process of the machine: about the machine, and the command's own process.
 _PROC = (
-    *(
-        "cpuinfo",
-        "meminfo",
-        "stat",
-        "version",
-        "filesystems",
-        "devices",
-        "loadavg",
-        "uptime",
-        "modules",
-        "misc",
-    ),
+    *("cpuinfo", "meminfo", "version", "filesystems", "devices", "uptime", "modules", "misc"),
     *("driver", "sys/kernel", "sys/vm", "sys/fs"),
 )
 _OWN_PROC = (
@@ -77,8 +66,8 @@ _GAPS = (
     "can't be read, and which processes there are",
     "Landlock: what a run writes lies on the disk and is measured several times a second, where bubblewrap holds it to "
     "its size",
-    "Landlock: the names of this machine, its accounts and its mounts can be read, and by times of access which "
-    "read-only file an earlier jail was the first to read that day",
+    "Landlock: the names of this machine, its accounts and its mounts can be read, how much memory is free, and by "
+    "times of access which read-only file an earlier jail was the first to read that day",
 )
 
 
@@ -159,6 +148,7 @@ def _handled(abi: int) -> int:
 def _rules(file_system: FileSystem) -> Iterator[tuple[str, int]]:
     """Yield paths, and what is allowed there and below."""
     without = _real((*file_system.hidden, *(old for old, _ in file_system.replaced)))
+    without.update(counters())  # which can't be made to stand still here
     for mount in mounts(uncovered(file_system)):
         if mount.target.startswith("/proc"):
             continue

@@ -148,6 +148,11 @@ def uncovered(file_system: FileSystem) -> FileSystem:
     return replace(file_system, hidden=(), replaced=())
 
 
+def counters() -> tuple[str, ...]:
+    """Return the files with counters of the whole machine that are there, besides those of `TELLING`."""
+    return tuple(map(str, (*_matching(_STILL), *_matching(_TELLING_OF_NODES))))
+
+
 def in_system(path: Path) -> bool:
     """Whether `path` is seen in every jail, as part of the system."""
     return any(_within(_plain(path), each.target) for each in _system())

@@ -130,6 +130,8 @@ def main() -> None:
         "vmstat",
         "sys/fs/inode-nr",
         "keys",
+        "stat",
+        "loadavg",
     ):
         attempt(f"/proc {name}", opened, f"/proc/{name}", os.O_RDONLY)
     attempt("own network", opened, "/proc/self/net/unix", os.O_RDONLY)
