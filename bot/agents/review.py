@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from bot.agents.constants import changes_between
 from bot.agents.formats.plain import plain_text, without_docstrings
 from bot.agents.formats.site import last_part
+from bot.agents.looks import looks
 from bot.agents.sources import tree_of
 
 BANNED_IMPORTS = frozenset(
@@ -36,10 +37,12 @@ class GrowthLimits:
 
 @dataclass(frozen=True)
 class Review:
-    """The outcome; `reasons` has one sentence for each rule that was broken, none if approved."""
+    """The outcome; `reasons` has one sentence for each rule that was broken, none if approved. `looks` are what a human
+    must look at before it is merged."""
 
     approved: bool
     reasons: tuple[str, ...]
+    looks: tuple[str, ...] = ()
 
 
 def fingerprint(files: Mapping[str, str]) -> str:
@@ -103,7 +106,7 @@ def review(
     reasons += _new_powers(old, after)
     reasons += _new_seeds(old, after)
     reasons += _reseeded(before, changed, reasons)
-    return Review(not reasons, tuple(reasons))
+    return Review(not reasons, tuple(reasons), () if reasons else looks(before, {**before, **changed}))
 
 
 def _sameness(before: Mapping[str, str], after: Mapping[str, str], tried: Mapping[str, int]) -> Iterator[str]:

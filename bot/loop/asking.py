@@ -14,7 +14,7 @@ from bot.loop.context import Context
 from bot.loop.leases import give_back, take_lease
 from bot.rules.campaign import Campaign
 from bot.rules.events import HumanAnswered, HumanAsked, HumanTold
-from bot.rules.experiment import Asked
+from bot.rules.experiment import Asked, Experiment
 from bot.rules.reasons import PERMISSIONS
 from bot.rules.stopping import Stop, is_fixed, reason_of
 from bot.tell.numbers import count
@@ -137,6 +137,16 @@ def _asked_by_ledger(context: Context, error: UserError) -> bool:
     except UserError:
         return False
     return True
+
+
+def ask_for_look(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Ask for a human who looks at an experiment, unless the campaign's issue asks for something else now."""
+    if campaign.asked is None or campaign.asked.reason == "unreviewed":
+        ask(
+            context,
+            "unreviewed",
+            f"experiment {experiment.number} is confirmed: a human must look at it first",
+        )
 
 
 def ask_for_reader(context: Context, campaign: Campaign) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bot.forge.labels import LABEL_ALL, LABELS
 from bot.ledger import now, stamp
-from bot.loop.asking import ask_for_reader
+from bot.loop.asking import ask_for_look, ask_for_reader
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
 from bot.loop.ideas import tell_outcome
@@ -23,7 +23,7 @@ from bot.rules.events import (
     Verdict,
 )
 from bot.rules.experiment import Experiment
-from bot.rules.human import refusal, unread, waits
+from bot.rules.human import needs_a_look, refusal, unread, waits
 from bot.tell.document import paragraph
 from bot.tell.numbers import count
 from bot.tell.views.status import closing_comment, held_comment
@@ -63,14 +63,14 @@ def landed(experiment: Experiment) -> ExperimentLanded:
 
 
 def hold(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
-    """Let a confirmed improvement wait for a reader of earlier merges, and say so where people look.
+    """Let a confirmed improvement wait for a reader, of itself or of earlier merges, and say so where people look.
 
     Whether one has read some meanwhile is looked for first. Its lease is given back: whoever finds the debt paid
     goes on with it.
     """
     limit = limits(context.config).unread
     campaign = hear_reviews(context, campaign)
-    if limit is None or not waits(campaign, experiment, limit):
+    if not waits(campaign, experiment, limit):
         return Done()
     debt = len(unread(campaign))
     ensure_commit(context, experiment)
@@ -81,7 +81,7 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     turn = campaign.lease_turns.get(subject, 0) + 1
     return Done(
         [
-            LandingHeld(experiment.number, experiment.round, debt, limit),
+            LandingHeld(experiment.number, experiment.round, debt, limit or 0),
             LeaseTaken(subject, turn, context.holder, over),
         ]
     )
@@ -89,6 +89,13 @@ def hold(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
 
 def tell_of_held(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Say that an experiment waits for a reader, and ask for one."""
+    if needs_a_look(campaign, experiment):
+        context.display.note(
+            f"experiment {experiment.number} is confirmed, and held: a human must look at it first; `nocturne show"
+            f" {experiment.number}` says at what, `nocturne approve {experiment.number}` merges it"
+        )
+        ask_for_look(context, campaign, experiment)
+        return
     context.display.note(
         f"experiment {experiment.number} is confirmed, and held: {count(len(unread(campaign)), 'merge')} unread;"
         " `nocturne status` says what to read"

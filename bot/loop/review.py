@@ -42,9 +42,11 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     named = experiment.proposal.paths if experiment.proposal else ()
     outside = objections(context, campaign, candidate.commit, parent=candidate.parent, named=named)
     # What is out of scope is not read: a review of it would say nothing, and must not be found "tried" later.
-    reasons, known_by, wished = (outside, "", []) if outside else _review(context, campaign, experiment)
+    reasons, known_by, wished, looks = (
+        (outside, "", [], ()) if outside else _review(context, campaign, experiment)
+    )
     opinion = None if reasons else ask_reviewer(context, campaign, experiment)
-    reviewed = reviewed_event(experiment, reasons, known_by, opinion)
+    reviewed = replace(reviewed_event(experiment, reasons, known_by, opinion), looks=looks)
     state(context, candidate.commit, "scope", scope_status(outside))
     state(context, candidate.commit, "review", review_status(reviewed, opinion))
     if reviewed.approved:  # what is refused is closed at once, and the comment says it then
@@ -75,15 +77,16 @@ def _remark(context: Context, experiment: Experiment, reviewed: Reviewed, opinio
 
 def _review(
     context: Context, campaign: Campaign, experiment: Experiment
-) -> tuple[tuple[str, ...], str, list[PackageWished]]:
-    """Return what the rule-based review objects to, the fingerprint of what it read, and what is wished for."""
+) -> tuple[tuple[str, ...], str, list[PackageWished], tuple[str, ...]]:
+    """Return what the rule-based review objects to, the fingerprint of what it read, what is wished for, and what a
+    human must look at."""
     candidate = experiment.candidate
     assert candidate is not None
     base = editable_files(context, candidate.parent)
     try:
         proposed = editable_files(context, candidate.commit)
     except UserError as error:
-        return (str(error),), "", []  # the candidate's fault: it must not stop the loop
+        return (str(error),), "", [], ()  # the candidate's fault: it must not stop the loop
     tried = {
         e.review.fingerprint: e.number
         for e in campaign.experiments.values()
@@ -96,7 +99,7 @@ def _review(
     outcome = review(editable=context.config.editable, base=base, proposed=proposed, tried=tried)
     wished = {} if experiment.asked_for else wished_of(context, experiment, base, proposed)
     reasons = (*outcome.reasons, *unmet(wished)) or tried_here(campaign, experiment)
-    return reasons, fingerprint(proposed), wishes(experiment, wished)
+    return reasons, fingerprint(proposed), wishes(experiment, wished), outcome.looks
 
 
 def ask_reviewer(context: Context, campaign: Campaign, experiment: Experiment) -> Opinion | None:

@@ -160,17 +160,24 @@ def is_spent(campaign: Campaign, limit: int | None) -> bool:
 
 
 def waits(campaign: Campaign, experiment: Experiment, limit: int | None) -> bool:
-    """Whether a confirmed improvement has to wait until a human has read some of what was merged before.
+    """Whether a confirmed improvement has to wait until a human has read some of what was merged before, or has looked
+    at it because its review says so.
 
     One that a human has approved meanwhile does not, nor one that takes another out, nor one that a human has
     rejected: that ends it. One that has begun to land goes on.
     """
     decision = experiment.decision
-    if limit is None or decision is None or not decision.land or experiment.finished_at is not None:
+    if decision is None or not decision.land or experiment.finished_at is not None:
         return False
     free = experiment.reverts is not None or experiment.number in campaign.read | campaign.refused.keys()
     begun = experiment.landed is not None or experiment.landing == experiment.round
-    return not free and not begun and is_spent(campaign, limit)
+    return not free and not begun and (needs_a_look(campaign, experiment) or is_spent(campaign, limit))
+
+
+def needs_a_look(campaign: Campaign, experiment: Experiment) -> bool:
+    """Whether rules say that a human must look at an experiment before it is merged, and none has said so yet."""
+    marked = experiment.review is not None and bool(experiment.review.looks)
+    return marked and experiment.number not in campaign.read
 
 
 def is_laid_by(campaign: Campaign, experiment: Experiment, limit: int | None) -> bool:

@@ -18,6 +18,7 @@ from bot.forge.github import GitHubForge
 from bot.loop.commits import kept_files
 from bot.loop.promoting import promote, promote_at_stop
 from bot.loop.pulls import hear_reviews
+from bot.loop.review import check
 from bot.loop.runner import reconcile, work_on
 from bot.loop.start import ensure_started
 from bot.rules import events as ev
@@ -235,6 +236,37 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_human_must_look_at_waits_for_that_and_for_nothing_else(tmp_path: Path) -> None:
+    loop = begun(make_repository(tmp_path / "repo", config=CONFIG))
+    look = "train.py line 3 reads or writes files by their descriptors."
+    stand_by(loop, 1, "LEARNING_RATE", "0.002", looks=(look,))
+    assert loop.run(None).reason == "exhausted"
+    (held,) = loop.campaign.open_experiments()
+    assert held.is_held and held.pull is not None and loop.campaign.landed() == []
+    (comment,) = readable(loop.context.forge).comments(held.pull.pull)
+    assert comment.body.startswith("**Confirmed, and held: a human must look at it first.**")
+    assert look in comment.body and "approve" in comment.body
+    assert "a human must look at it first" in loop.campaign.asked.detail  # type: ignore[union-attr]
+    assert figures(loop.campaign, now=NOW, max_unread=8).debt.held == (), (
+        "no reading of other merges lets it land"
+    )
+    give_about(loop.context, "approve", 1)
+    loop.run(None)
+    assert [e.number for e in loop.campaign.landed()] == [1]
+
+
+def test_the_review_by_rule_says_what_a_human_must_look_at(tmp_path: Path) -> None:
+    loop = begun(make_repository(tmp_path / "repo", config=CONFIG))
+    stand_by(loop, 1, "LEARNING_RATE", "0.002", more="\nimport os\n\nos.dup(1)\n")
+    done = check(loop.context, loop.campaign, loop.campaign.experiments[1])
+    (reviewed,) = [event for event in done.events if isinstance(event, ev.Reviewed)]
+    assert reviewed.approved and "by their descriptors" in reviewed.looks[0]
+    pull = loop.campaign.experiments[1].pull
+    assert pull is not None
+    (comment,) = readable(loop.context.forge).comments(pull.pull)
+    assert "To be looked at by a human before it is merged" in comment.body
+
+
 def begun(top: Path) -> Loop:
     """Return a loop that has nothing to propose, on a campaign that has begun."""
     loop = Loop(top, [])
@@ -243,11 +275,17 @@ def begun(top: Path) -> Loop:
     return loop
 
 
-def stand_by(loop: Loop, number: int, constant: str, value: str) -> None:
-    """Bring an experiment to where it would land, without training."""
+def stand_by(
+    loop: Loop, number: int, constant: str, value: str, *, looks: tuple[str, ...] = (), more: str = ""
+) -> None:
+    """Bring an experiment to where it would land, without training; `looks` are what a human must look at, `more` is
+    put behind its train.py."""
     context, parent = loop.context, loop.campaign.incumbent
     files = {"train.py": (context.git.read_blob(parent, "train.py") or b"").decode()}
-    new, said = {"train.py": rewrite(files["train.py"], {constant: value})}, f"Set {constant} to {value}"
+    new, said = (
+        {"train.py": rewrite(files["train.py"], {constant: value}) + more},
+        f"Set {constant} to {value}",
+    )
     changes = changes_between(files, new)
     proposal = Proposal(said, "other", "Because.", "better", "low", new, changes, proposer="script")
     commit = context.git.commit_files(parent, {path: text.encode() for path, text in new.items()}, said, NOW)
@@ -264,7 +302,7 @@ def stand_by(loop: Loop, number: int, constant: str, value: str) -> None:
             proposed,
             ev.CandidateBuilt(number, 1, parent, commit, 1, 1),
             ev.PullOpened(number, pull.number, branch, pull.url),
-            ev.Reviewed(number, 1, True, (), f"f{number}"),
+            ev.Reviewed(number, 1, True, (), f"f{number}", looks=looks),
             ev.ExperimentDecided(
                 number, 1, "improved", True, -0.1, 0.01, 0.002, 0.8, 0.9, 2, 2, "beyond it", "Yes."
             ),

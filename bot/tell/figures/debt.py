@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from bot.rules.campaign import Campaign
-from bot.rules.human import unread, waits
+from bot.rules.human import needs_a_look, unread, waits
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count
 
@@ -45,7 +45,8 @@ class Debt:
 def debt_of(campaign: Campaign, rows: Mapping[int, Row], *, limit: int | None, pauses: bool = False) -> Debt:
     """Return what is unread of `campaign`, whose rows are `rows` by number."""
     merged = [rows[e.number] for e in unread(campaign)]
-    held = tuple(e.number for e in campaign.open_experiments() if waits(campaign, e, limit))
+    waiting = [e for e in campaign.open_experiments() if waits(campaign, e, limit)]
+    held = tuple(e.number for e in waiting if not needs_a_look(campaign, e))
     needed = OFFERED
     if limit is not None and len(merged) >= limit:
         needed = len(merged) - limit + max(1, len(held))

@@ -7,7 +7,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
-from bot.rules.human import reverted_by
+from bot.rules.human import needs_a_look, reverted_by
 from bot.tell.document import (
     Block,
     Details,
@@ -200,6 +200,8 @@ def _became(campaign: Campaign, experiment: Experiment) -> Line:
         return say("It is merged as `{}`.{}", experiment.landed.commit[:12], more)
     if experiment.finished_at is not None:
         return say("Its pull request is closed; its commits stay there.")
+    if experiment.is_held and needs_a_look(campaign, experiment):
+        return say("It is confirmed, and waits until a human has looked at it.")
     if experiment.is_held:
         return say("It is confirmed, and waits until a human has read some of what was merged before.")
     return say("It is still open.")

@@ -10,6 +10,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided, RejectionMeasured, Reviewed
 from bot.rules.experiment import Experiment
+from bot.rules.human import needs_a_look
 from bot.rules.proposal import Opinion
 from bot.tell.document import Block, Document, Line, Paragraph, bullets, cut, paragraph, say
 from bot.tell.numbers import count, number
@@ -73,7 +74,7 @@ def begun_comment(
     experiment: Experiment, rule: Rule, review: Reviewed, opinion: Opinion | None, *, on_github: bool = True
 ) -> Document:
     """Return the comment on an experiment that may train, with what its checker said."""
-    parts = [
+    parts: list[Block] = [
         paragraph(
             "**Training next.** Scope and review by rule have nothing against it; {} against `{}` will tell. The"
             " statuses of the commit say how far it is.",
@@ -81,9 +82,18 @@ def begun_comment(
             experiment.parent[:7],
         )
     ]
+    parts += looks_of(review)
     if opinion is not None:
         parts.append(paragraph("Reviewed by {}: {}", cut(opinion.reviewer, 160), cut(opinion.reason, 600)))
     return (*parts, Paragraph(onward(experiment, on_github=on_github)))
+
+
+def looks_of(review: Reviewed | None) -> Document:
+    """Return what a human must look at, by the rules; nothing if there is no such thing."""
+    if review is None or not review.looks:
+        return ()
+    said = "To be looked at by a human before it is merged, for a process can listen to another one by it:"
+    return (paragraph(said), *bullets([say("{}", cut(each, 300)) for each in review.looks]))
 
 
 def held_comment(campaign: Campaign, experiment: Experiment, unread: int, *, on_github: bool) -> Document:
@@ -91,6 +101,16 @@ def held_comment(campaign: Campaign, experiment: Experiment, unread: int, *, on_
     assert experiment.decision is not None
     call = "/nocturne" if on_github else "nocturne"
     number, wait = "" if on_github else f" {experiment.number}", "waits" if unread == 1 else "wait"
+    if needs_a_look(campaign, experiment):
+        return (
+            paragraph("**Confirmed, and held: a human must look at it first.**"),
+            *looks_of(experiment.review),
+            *_told(campaign, experiment.decision),
+            paragraph(
+                "If you have looked: `{} approve{}` merges it, measured again if others landed before it; `{} reject{}`"
+                " ends it.", call, number, call, number,
+            ),
+        )  # fmt: skip
     return (
         paragraph(
             "**Confirmed, and held.** {} {} for a human to read, and no more may; `{} status` says what to read first."
