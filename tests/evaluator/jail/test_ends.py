@@ -37,6 +37,12 @@ child(lambda: [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal
 """
 
 
+@pytest.fixture(params=["bubblewrap", "landlock"])
+def jail(request: pytest.FixtureRequest) -> str:
+    """A jail that ends as any other does."""
+    return str(request.param)
+
+
 def until_silent(pipe: int) -> bytes:
     """Read until nobody holds the other end any more; the test fails where that takes longer than WAIT."""
     said = b""
@@ -61,24 +67,24 @@ def until_said(pipe: int, count: int) -> None:
     ("line", "code"),
     [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -15 $$", 143), ("kill -6 $$", 134)],
 )
-def test_exit_codes_and_signals_come_through(host: World, line: str, code: int) -> None:
-    assert start(host.order("/bin/sh", "-c", line)).wait(WAIT) == code
+def test_exit_codes_and_signals_come_through(host: World, jail: str, line: str, code: int) -> None:
+    assert start(host.order("/bin/sh", "-c", line, jail=jail)).wait(WAIT) == code
 
 
-def test_a_missing_command_and_a_missing_folder_fail_with_a_line(host: World) -> None:
-    done = run("self", host.order("/no/such/command"))
+def test_a_missing_command_and_a_missing_folder_fail_with_a_line(host: World, jail: str) -> None:
+    done = run("self", host.order("/no/such/command", jail=jail))
     assert done.returncode == 127
     assert "/no/such/command" in done.stderr
-    done = run("self", host.order("/bin/sh", "-c", "exit 0", folder="/no/such"))
+    done = run("self", host.order("/bin/sh", "-c", "exit 0", folder="/no/such", jail=jail))
     assert done.returncode not in (0, 2)
     assert len(done.stderr.splitlines()) == 1
     assert "No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
-def test_what_the_command_leaves_behind_ends_with_it(host: World, end: str) -> None:
+def test_what_the_command_leaves_behind_ends_with_it(host: World, jail: str, end: str) -> None:
     code = FAMILY + f"time.sleep(0.3)\n{end}"
-    process = start(host.order("PYTHON", "-c", code), stdout=subprocess.PIPE)
+    process = start(host.order("PYTHON", "-c", code, jail=jail), stdout=subprocess.PIPE)
     assert process.stdout is not None
     until_said(process.stdout.fileno(), 3)
     until_silent(process.stdout.fileno())
@@ -103,19 +109,19 @@ def test_an_orphan_that_ends_ends_nothing_else(host: World) -> None:
     assert start(host.order("PYTHON", "-c", code)).wait(WAIT) == 5
 
 
-def test_the_file_mode_mask_is_ours(host: World) -> None:
+def test_the_file_mode_mask_is_ours(host: World, jail: str) -> None:
     mask = os.umask(0o027)
     try:
-        process = start(host.order("/bin/sh", "-c", "umask"), stdout=subprocess.PIPE, text=True)
+        process = start(host.order("/bin/sh", "-c", "umask", jail=jail), stdout=subprocess.PIPE, text=True)
     finally:
         os.umask(mask)
     assert process.communicate(timeout=WAIT)[0].strip() == "0027"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killing_what_was_launched_ends_everything(host: World, number: signal.Signals) -> None:
+def test_killing_what_was_launched_ends_everything(host: World, jail: str, number: signal.Signals) -> None:
     code = FAMILY + "time.sleep(600)"
-    process = start(host.order("PYTHON", "-c", code), stdout=subprocess.PIPE)
+    process = start(host.order("PYTHON", "-c", code, jail=jail), stdout=subprocess.PIPE)
     assert process.stdout is not None
     until_said(process.stdout.fileno(), 3)
     process.send_signal(number)
@@ -123,9 +129,9 @@ def test_killing_what_was_launched_ends_everything(host: World, number: signal.S
     assert process.wait(WAIT) == -number
 
 
-def test_the_jail_ends_with_its_launcher(host: World) -> None:
-    skip_unless_possible()
-    order = host.order("PYTHON", "-c", FAMILY + "time.sleep(600)")
+def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
+    skip_unless_possible(jail=jail)
+    order = host.order("PYTHON", "-c", FAMILY + "time.sleep(600)", jail=jail)
     command = [sys.executable, str(HERE / "launcher.py"), json.dumps(asdict(order))]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -136,9 +142,11 @@ def test_the_jail_ends_with_its_launcher(host: World) -> None:
         until_silent(process.stdout.fileno())
 
 
-def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World) -> None:
+def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World, jail: str) -> None:
     for tick in range(12):
-        process = start(host.order("/bin/sleep", "600"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = start(
+            host.order("/bin/sleep", "600", jail=jail), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         assert process.stdout is not None
         time.sleep(tick * 0.006)
         below = _stopped(process)  # see the docstring of Bubblewrap
@@ -158,10 +166,12 @@ def _stopped(process: subprocess.Popen[Any]) -> list[int]:
     ]
 
 
-def test_nobody_but_the_command_keeps_its_descriptors_open(host: World) -> None:
+def test_nobody_but_the_command_keeps_its_descriptors_open(host: World, jail: str) -> None:
     reader, writer = os.pipe()
     process = start(
-        host.order("PYTHON", "-c", f"import os, time; os.close({writer}); time.sleep(600)", fds=(writer,))
+        host.order(
+            "PYTHON", "-c", f"import os, time; os.close({writer}); time.sleep(600)", fds=(writer,), jail=jail
+        )
     )
     os.close(writer)
     until_silent(reader)
@@ -172,8 +182,8 @@ def test_nobody_but_the_command_keeps_its_descriptors_open(host: World) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT])
-def test_signals_do_what_they_usually_do(host: World, number: signal.Signals) -> None:
-    process = start(host.order("/bin/sh", "-c", f"kill -{int(number)} $$; exit 0"))
+def test_signals_do_what_they_usually_do(host: World, jail: str, number: signal.Signals) -> None:
+    process = start(host.order("/bin/sh", "-c", f"kill -{int(number)} $$; exit 0", jail=jail))
     assert process.wait(WAIT) == 128 + number
 
 
