@@ -12,7 +12,7 @@ from tests.bot.repositories import CONFIG
 from tests.github.server import GitHub
 
 long = pytest.mark.long
-FORMS = ("three", pytest.param("one", marks=long))
+FORMS = ("three", pytest.param("one", marks=pytest.mark.slow))
 
 
 def place(github: GitHub, folder: Path, form: Form, stop: str = "{experiments: 2}") -> Workplace:

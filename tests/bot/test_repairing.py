@@ -265,6 +265,7 @@ def test_a_kill_before_any_append_of_a_repair_loses_nothing(tmp_path: Path, at: 
     assert git(folder, "show", "nocturne/main:train.py") == SMALLER.rstrip()
 
 
+@pytest.mark.long
 def test_in_three_jobs_a_repair_is_a_new_round(tmp_path: Path) -> None:
     """Each job has a clone of its own; the one that trains writes nothing, and only the one that proposes thinks."""
     remote = tmp_path / "origin.git"

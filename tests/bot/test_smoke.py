@@ -104,6 +104,7 @@ def test_a_job_that_only_proposes_has_no_such_tool(tmp_path: Path) -> None:
     assert not [event for event in events(folder) if event["kind"] == "draft_tried"]
 
 
+@pytest.mark.long
 def test_an_interrupt_ends_the_draft_and_gives_the_experiment_back(tmp_path: Path) -> None:
     marker = f"draft-{tmp_path.name}"
     slow = SCORE + 'time.sleep(60 if c["BATCH_SIZE"] == 48 else 0)\n'
