@@ -22,6 +22,7 @@ from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, RARE
 from tests.evaluator.cheats.neighbourhood import Neighbourhood
 from tests.evaluator.honest.test_honest import MODELS
 from tests.evaluator.honest.writing import AMOUNT, SAME, STEPS, by_itself, repository, train_file
+from tests.evaluator.jail.world import skip_unless_possible
 from tests.evaluator.runs import Outcome, score
 
 PLAIN = MODELS / "plain.py"  # what the cheats are without their tricks
@@ -117,8 +118,10 @@ def held_out() -> dict[str, object]:
     }
 
 
-def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[str]) -> Outcome:
-    return score(repo, {**STEPS, **cheat.settings}, "--out", str(out), *words, env=around.environment)
+def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[str], jail: str) -> Outcome:
+    return score(
+        repo, {**STEPS, "jail": jail, **cheat.settings}, "--out", str(out), *words, env=around.environment
+    )
 
 
 def marks(cheat: Cheat) -> list[pytest.MarkDecorator]:
@@ -126,7 +129,37 @@ def marks(cheat: Cheat) -> list[pytest.MarkDecorator]:
     return [*often, pytest.mark.xfail(strict=True, reason=cheat.gains)] if cheat.gains else often
 
 
-@pytest.mark.parametrize("cheat", [pytest.param(each, id=each.name, marks=marks(each)) for each in CORPUS])
+# What a jail has to hold. All else is the scorer's business, whatever the jail.
+AGAINST_A_JAIL = tuple(
+    each
+    for each in CORPUS
+    if each.name.startswith(("reading/", "escaping/"))
+    or each.name
+    in (
+        "breaking/a_flood_of_files",
+        "breaking/kills_everybody",
+        "breaking/leaves_a_family_behind",
+        "planting/a_daemon_with_the_weights",
+        "shipping/whispers_to_its_copy_by_locks",
+    )
+)
+ONE_OF_EACH = ("reading/other_processes", "escaping/by_symlinks", "breaking/a_flood_of_files")
+
+
+def marks_under_landlock(cheat: Cheat) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.long if cheat.name in ONE_OF_EACH else pytest.mark.corpus]
+
+
+@pytest.mark.parametrize(
+    ("cheat", "jail"),
+    [
+        *(pytest.param(each, "bubblewrap", id=each.name, marks=marks(each)) for each in CORPUS),
+        *(
+            pytest.param(each, "landlock", id=f"{each.name} under landlock", marks=marks_under_landlock(each))
+            for each in AGAINST_A_JAIL
+        ),
+    ],
+)
 def test_a_cheat_gains_nothing_and_leaves_nothing(
     tmp_path: Path,
     temporary: Path,
@@ -135,7 +168,9 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
     honest: Callable[[], dict[str, Any]],
     reference: Callable[[Mapping[str, Any]], list[str]],
     cheat: Cheat,
+    jail: str,
 ) -> None:
+    skip_unless_possible(jail=jail)
     if cheat.by_delay and control_group.gaps():
         pytest.skip("without a control group nobody empties the kernel's caches")
     if cheat.cold:
@@ -144,7 +179,7 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
     repo, out = written(cheat, tmp_path / "repo", around), tmp_path / "out"
     before = traces.fingerprint(repo), traces.fingerprint(around.home)
     for _ in range(cheat.runs):
-        outcome = run(cheat, repo, out, around, words)
+        outcome = run(cheat, repo, out, around, words, jail)
         last = outcome.last
         assert outcome.returncode == {"score": 0, "failed": 1}.get(last["event"]), (last, outcome.stderr)
         if last["event"] == "score":
@@ -154,9 +189,11 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
             else:
                 assert last["score"] == pytest.approx(honest()["score"], abs=SAME)
         else:
-            assert (last["defence"] or CRASH) in cheat.caught, (last["defence"], last["reason"])
+            # Landlock refuses to open what bubblewrap shows empty.
+            caught = cheat.caught if jail == "bubblewrap" else (*cheat.caught, CRASH)
+            assert (last["defence"] or CRASH) in caught, (last["defence"], last["reason"])
             assert last["reason"] and "\n" not in last["reason"]
-        assert last["jail"] == "bubblewrap"
+        assert last["jail"] == jail
         if cheat.name.startswith("telling/"):
             tells_nothing(outcome, out, around.marker, honest())
 
