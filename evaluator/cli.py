@@ -78,13 +78,13 @@ def _score(args: argparse.Namespace) -> int:
 
 def _cuts(args: argparse.Namespace) -> Keeping | None:
     """Return where the cuts of a run are kept; raise `UserError` if only a part of it is given."""
-    if args.cuts is None and args.run_name is None and not args.against:
+    if args.cuts is None and args.run_name is None and not args.against and not args.since:
         return None
     if args.cuts is None or args.run_name is None:
         raise UserError("--cuts, --run: go together: the folder of the secret, and a name for this run")
     from evaluator.cuts.keeping import Keeping
 
-    return Keeping(args.cuts.resolve(), args.run_name, tuple(args.against))
+    return Keeping(args.cuts.resolve(), args.run_name, tuple(args.against), tuple(args.since))
 
 
 def _prepare(args: argparse.Namespace) -> int:
@@ -265,6 +265,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="a run of the incumbent, whose losses at the cuts the gain is paired with (again for each)",
+    )
+    parser.add_argument(
+        "--since",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a run of what the incumbent came from, for cheats that are small in each step (again for each)",
     )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
-from bot.doctor.finding import Finding, amber, attempt, examine, red
+from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
 from bot.doctor.local_checks import FILES, SEARCH, files, search, tools
@@ -33,6 +33,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits, why_stop
 
 SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"
+CUTS = "GitHub: cuts"
 
 
 def examination(
@@ -89,7 +90,10 @@ def _github(context: Context, environ: Mapping[str, str]) -> list[Finding]:
     token = github_token(environ)
     if isinstance(context.forge, GitHubForge) and token is not None:
         client, allowed = context.forge.client, context.config.github.allow_public_runner
-        return github(client, token, base=context.base, campaign=context.name, allow_public_runner=allowed)
+        found = github(client, token, base=context.base, campaign=context.name, allow_public_runner=allowed)
+        if context.config.evaluator.kind == "train":
+            found.append(green(CUTS, "jobs keep no secret yet, so they ask no cuts: only local loops do"))
+        return found
     origin = context.git.remote_url("origin")
     if (
         context.remote.kind == "embedded"

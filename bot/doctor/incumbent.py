@@ -11,7 +11,7 @@ from bot.loop.commits import require_commit
 from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
 from bot.loop.measure import measure
-from bot.loop.settings import cuts_against, evaluator_settings
+from bot.loop.settings import cuts_of, evaluator_settings
 from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import run_id, seed_of
@@ -114,9 +114,10 @@ def _kept_run(context: Context, commit: str, replicate: int) -> Draw:
     heard: list[object] = []  # nothing if the result of an earlier examination is picked up
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
-        settings, cut = evaluator_settings(context), cuts_against(context, Campaign())
-        earlier = None if cut is None else tuple(run_id(commit, n) for n in range(1, replicate))
-        order = RunOrder(run_id(commit, replicate), scratch, seed, settings, against=earlier)
+        settings, cuts = evaluator_settings(context), cuts_of(context, Campaign())
+        if cuts is not None:
+            cuts["--against"] = tuple(run_id(commit, number) for number in range(1, replicate))
+        order = RunOrder(run_id(commit, replicate), scratch, seed, settings, cuts=cuts)
         outcome = context.runs.evaluate(order, heard.append)
     if outcome.score is None:
         shutil.rmtree(context.runs.folder / order.run, ignore_errors=True)

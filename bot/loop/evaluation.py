@@ -42,7 +42,7 @@ class RunOrder:
     """What to run: a name for the run, its folders, a seed, and the evaluator's settings.
 
     `reference` are the measures by which its time is charged; None if it is itself the reference, or no time counts.
-    `against` are the incumbent's runs with which its gain is paired at the cuts; None asks no cuts.
+    `cuts` are the runs with which its gain is paired at the cuts, by the evaluator's option; None asks no cuts.
     """
 
     run: str
@@ -50,7 +50,7 @@ class RunOrder:
     seed: int
     settings: Mapping[str, Any]
     reference: Mapping[str, Any] | None = None
-    against: tuple[str, ...] | None = None
+    cuts: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class RunFolder:
             ) from None
         started = time.monotonic()
         more = [] if order.reference is None else ["--reference", str(place / "reference.json")]
-        if order.against is not None:  # the secret lies beside the runs, in the clone's own git folder
+        if order.cuts is not None:  # the secret lies beside the runs, in the clone's own git folder
             more += ["--cuts", str(self.folder.parent / "cuts"), "--run", order.run]
-            more += [word for run in order.against for word in ("--against", run)]
+            more += [word for option, runs in order.cuts.items() for run in runs for word in (option, run)]
         command = _score_command(order, "--out", str(place), *more)
         last = run_evaluator(command, order, place, on_event)
         if last.get("event") == "error":

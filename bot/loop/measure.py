@@ -17,7 +17,7 @@ from bot.loop.settings import (
     PRIOR_DEGREES,
     audit_settings,
     campaign_noise,
-    cuts_against,
+    cuts_of,
     evaluator_settings,
     reference_settings,
     why_self_reported,
@@ -78,8 +78,8 @@ def measure(
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
             asked = evaluator_settings(context) | audit_settings(context, campaign, commit, experiment)
-            charged, against = charged_by(context, campaign, commit), cuts_against(context, campaign)
-            order = RunOrder(run, scratch, seed, asked, charged, against)
+            charged, cuts = charged_by(context, campaign, commit), cuts_of(context, campaign)
+            order = RunOrder(run, scratch, seed, asked, charged, cuts)
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,

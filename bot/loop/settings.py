@@ -107,16 +107,24 @@ def reference_settings(context: Context) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def cuts_against(context: Context, campaign: Campaign) -> tuple[str, ...] | None:
-    """Return the incumbent's runs with which a run's gain is paired at the cuts; None if none are asked.
+def cuts_of(context: Context, campaign: Campaign) -> dict[str, tuple[str, ...]] | None:
+    """Return the runs with which a run's gain is paired at the cuts, by the evaluator's option: the incumbent's, and
+    those of the last commit that a human wrote. None if no cuts are asked.
 
     A job on GitHub keeps no secret from one run to the next, and without a jail there is none.
     """
     evaluator = context.config.evaluator
     if evaluator.kind != "train" or evaluator.jail == "none" or in_actions(os.environ):
         return None
-    known = campaign.runs_of(campaign.incumbent, runner=context.runner)
-    return tuple(run.run for run in known if run.score is not None)[-_MOST_PAIRED:]
+
+    def scored(commit: str) -> tuple[str, ...]:
+        runs = campaign.runs_of(commit, runner=context.runner)
+        return tuple(run.run for run in runs if run.score is not None)[-_MOST_PAIRED:]
+
+    if not campaign.incumbents:
+        return {}
+    since = campaign.reference if campaign.reference != campaign.incumbent else ""
+    return {"--against": scored(campaign.incumbent), "--since": scored(since)}
 
 
 def why_self_reported(context: Context, commit: str) -> str | None:

@@ -68,11 +68,11 @@ class Finding:
             "cuts_caught_bpb": round(self.caught, 6),
         }
 
-    def refusal(self) -> CandidateFailed:
-        """Return why a candidate is refused."""
+    def refusal(self, over: str = "the incumbent") -> CandidateFailed:
+        """Return why a candidate is refused, whose gain `over` something does not hold."""
         return CandidateFailed(
             "refused",
-            f"the score gained {self.told:.4f} bits per byte on the incumbent, but at {self.cuts:,} places whose"
+            f"the score gained {self.told:.4f} bits per byte on {over}, but at {self.cuts:,} places whose"
             f" next token no run is ever shown {self.held:.4f}: {self.shortfall:.4f} are missing,"
             f" {self.allowed:.4f} may be (standard error {self.error:.4f}). One honest candidate in 10,000 ends"
             " like this: if you think that this is one, `nocturne retry` measures it again",

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,20 @@ _MOST_KEPT = 500
 
 @dataclass(frozen=True)
 class Keeping:
-    """The `folder`, the name of this `run`, and the incumbent's runs `against` which it is to hold."""
+    """The `folder`, the name of this `run`, and the incumbent's runs `against` which it is to hold; `since` are those
+    of what the lineage began with, for cheats that are small in each step."""
 
     folder: Path
     run: str
-    against: tuple[str, ...]
+    against: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (self.run, *self.against):
+        for name in (self.run, *self.against, *self.since):
             if not _NAME.fullmatch(name):
-                raise UserError(f"--run, --against: {name!r} is no name of letters, digits, dots and dashes")
+                raise UserError(
+                    f"--run, --against, --since: {name!r} is no name of letters, digits, dots and dashes"
+                )
 
     def key(self) -> bytes:
         """Return the key, drawn at the first call for this folder; raise `UserError` if there can be none."""
@@ -62,9 +66,9 @@ class Keeping:
             raise UserError(f"{path}: damaged: remove the folder {self.folder}, and new cuts are drawn")
         return key
 
-    def others(self, mark: str, count: int) -> list[Losses]:
-        """Return the incumbent's losses at these `count` cuts, of those of its runs that have left any here."""
-        found = (self._read(name, mark, count) for name in self.against if name != self.run)
+    def others(self, names: Sequence[str], mark: str, count: int) -> list[Losses]:
+        """Return losses at these `count` cuts, of those of the runs of these `names` that have left any here."""
+        found = (self._read(name, mark, count) for name in names if name != self.run)
         return [each for each in found if each is not None]
 
     def keep(self, mark: str, mine: Losses) -> None:

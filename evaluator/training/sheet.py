@@ -14,6 +14,7 @@ from evaluator.cuts.keeping import Keeping
 from evaluator.training.export import Exported
 from evaluator.training.scoring import Tally
 
+INCUMBENT, BEGINNING = "the incumbent", "what a human wrote last"
 LEAST = 32  # cuts; of fewer there is nothing to say
 
 
@@ -45,11 +46,15 @@ class Sheet:
         rows = answers.part(~self.of_score) if self.cuts.rows else answers
         return Losses(score, rows.nats[self.cuts.places].astype(np.float32))
 
-    def compared(self, mine: Losses) -> Finding | None:
-        """Compare a run with the incumbent's runs; None if nothing is known of these."""
+    def compared(self, mine: Losses) -> dict[str, Finding]:
+        """Compare a run with the incumbent's runs, and with what its lineage began with, as far as these are known."""
         assert self.cuts is not None and self.keeping is not None
-        others = self.keeping.others(self.cuts.mark, len(self.cuts))
-        return judging.judge(self.cuts, mine, others) if others else None
+        found = {}
+        for over, names in ((INCUMBENT, self.keeping.against), (BEGINNING, self.keeping.since)):
+            others = self.keeping.others(names, self.cuts.mark, len(self.cuts))
+            if others:
+                found[over] = judging.judge(self.cuts, mine, others)
+        return found
 
     def keep(self, mine: Losses) -> None:
         """Leave what a run lost for those that come; raise `UserError` if that can't be written."""

@@ -104,13 +104,14 @@ def _measure(
 
 
 def _hold(sheet: Sheet, at_cuts: Losses, known: dict[str, float]) -> None:
-    """Compare what a run lost at the cuts with the incumbent, and keep it; `known` receives what was found.
+    """Compare what a run lost at the cuts with others, and keep it; `known` receives what was found.
 
     Raises `CandidateFailed` if its gain does not hold there.
     """
-    found = sheet.compared(at_cuts)
-    if found is not None:
-        known.update(found.metrics())
+    compared = sheet.compared(at_cuts)
+    if sheets.INCUMBENT in compared:
+        known.update(compared[sheets.INCUMBENT].metrics())
+    for over, found in compared.items():
         if found.refuses:
-            raise found.refusal()
+            raise found.refusal(over)
     sheet.keep(at_cuts)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.config import CONFIG_PATH
+from bot.doctor.examination import CUTS
 from bot.doctor.finding import Finding
 from bot.doctor.github_checks import ACTIONS, BRANCHES, RUNNERS, VISIBILITY, WORKFLOW, bars, github, labels_of
 from bot.doctor.token_checks import RIGHTS, TOKEN
@@ -270,6 +271,17 @@ def test_the_command_examines_github_too(home: Home) -> None:
     (home.top / CONFIG_PATH).write_text(CONFIG + "github: {allow_public_runner: true}\n")
     git(home.top, "commit", "--quiet", "--all", "--message", "Allow it")
     assert doctor(home, home.owner)[VISIBILITY]["colour"] == "amber"
+
+
+def test_the_command_says_that_jobs_ask_no_cuts(home: Home) -> None:
+    assert CUTS not in doctor(home, home.owner)
+    git(home.top, "config", "user.name", "Ann")
+    git(home.top, "config", "user.email", "ann@example.org")
+    (home.top / CONFIG_PATH).write_text("evaluator: {budget: {kind: steps, amount: 3}}\nrunner: test\n")
+    (home.top / "prepare.py").write_text("MAX_SEQ_LEN = 4\n")
+    git(home.top, "add", "--all")
+    git(home.top, "commit", "--quiet", "--all", "--message", "Train")
+    assert "only local loops do" in doctor(home, home.owner)[CUTS]["measured"]
 
 
 def test_the_command_without_a_token_says_that_all_stays_here(home: Home) -> None:

@@ -274,13 +274,13 @@ def test_the_key_is_drawn_once_and_losses_of_other_cuts_are_none(tmp_path: Path)
     assert [path.name for path in (tmp_path / "cuts").iterdir()] == ["key"]
     first.keep("mark", Losses(1.5, np.arange(3, dtype=np.float32)))
     second = Keeping(tmp_path / "cuts", "b-1", ("a-1", "never-made", "b-1"))
-    (found,) = second.others("mark", 3)
+    (found,) = second.others(second.against, "mark", 3)
     assert found.score == 1.5 and found.nats.tolist() == [0, 1, 2]
-    assert second.others("another mark", 3) == [] == second.others("mark", 4)
+    assert second.others(["a-1"], "another mark", 3) == [] == second.others(["a-1"], "mark", 4)
     place = tmp_path / "cuts" / "losses" / "a-1.npz"
     assert place.stat().st_mode & 0o777 == 0o600
     place.write_bytes(place.read_bytes()[:40])
-    assert second.others("mark", 3) == []
+    assert second.others(["a-1"], "mark", 3) == []
     (tmp_path / "cuts" / "key").write_bytes(b"short")
     with pytest.raises(UserError, match=r"damaged: remove the folder"):
         first.key()
@@ -330,7 +330,7 @@ def test_no_process_of_a_run_is_sent_a_hidden_target(tmp_path: Path, monkeypatch
         assert not any(secret in body for _, body in sent)
         written = json.dumps([said, last]).encode() + (tmp_path / "out" / "result.json").read_bytes()
         assert secret not in written
-    (losses,) = Keeping(tmp_path / "cuts", "run-2", ("run-1",)).others(cuts.mark, len(cuts))
+    (losses,) = Keeping(tmp_path / "cuts", "run-2").others(["run-1"], cuts.mark, len(cuts))
     assert losses.score == last["score"] and (losses.nats > 0).all()
 
 
@@ -343,8 +343,8 @@ def test_a_gain_that_does_not_hold_at_ten_thousand_cuts_is_refused(tmp_path: Pat
     settings = {**SETTINGS, "cuts": 10_000, "min_effect": 0.6}
     secret = str(tmp_path / "cuts")
 
-    def run(name: str, **constants: float) -> Outcome:
-        named = ("--cuts", secret, "--run", name, "--against", "incumbent")
+    def run(name: str, *paired: str, **constants: float) -> Outcome:
+        named = ("--cuts", secret, "--run", name, *(paired or ("--against", "incumbent")))
         return score(markov(tmp_path / name, **constants), settings, *named)
 
     before = run("incumbent").last
@@ -357,6 +357,12 @@ def test_a_gain_that_does_not_hold_at_ten_thousand_cuts_is_refused(tmp_path: Pat
     assert caught["event"] == "failed" and caught["defence"] == "cuts", caught
     assert caught["metrics"]["cuts_shortfall_bpb"] > 0.05
     assert sorted(path.name for path in Path(secret, "losses").iterdir()) == ["better.npz", "incumbent.npz"]
+    # A lineage that cheats a little more in each step: the last step alone is too small to be seen.
+    merged = run("merged", "--since", "itself", CHEAT=0.08).last
+    assert merged["event"] == "score" and merged["score"] < before["score"] - 0.05
+    further = run("further", "--against", "merged", "--since", "incumbent", CHEAT=0.085).last
+    assert further["event"] == "failed" and "on what a human wrote last" in further["reason"]
+    assert further["metrics"]["cuts_shortfall_bpb"] < 0.01
     unasked = score(markov(tmp_path / "unasked", CHEAT=0.08), settings).last
     assert unasked["event"] == "score" and unasked["score"] < before["score"] - 0.05, (
         "the audit lets it through"

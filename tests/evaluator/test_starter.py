@@ -97,10 +97,12 @@ def test_batches_follow_the_seed_and_validation_does_not(
     assert first("val", "1") == first("val", "2")
     rows = prepare.EVAL_TOKENS // 128
     loader = prepare.make_dataloader(tokenizer, 1, 128, "val")
-    walked = [next(loader)[0][0].tolist() for _ in range(rows + 1)]
-    assert walked[-1] == walked[0]
-    assert len({tuple(row) for row in walked}) == rows
-    assert walked[:3] == first("val", "1")
+    walked = [(x[0].tolist(), y[0].tolist()) for x, y, _ in (next(loader) for _ in range(8 * rows))]
+    assert [x for x, _ in walked[:3]] == first("val", "1")
+    assert walked[rows][0][0] == walked[0][1][-1], "after the scored rows come those that follow each of them"
+    again = walked.index(walked[0], 1)
+    assert again > rows and again % rows == 0
+    assert len({tuple(x) for x, _ in walked}) == again
 
 
 def test_a_cache_that_is_damaged_is_built_again_and_two_at_once_agree(
