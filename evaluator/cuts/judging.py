@@ -8,7 +8,8 @@ must not choose how large that error is: differences beyond `CLIP` count as that
 give none.
 
 An honest gain need not be the same at the cuts: their context has holes, and each row of them several subjects. So a
-`TOLERATED` part of the gain may be missing. `tests/benchmarks/cuts.py` measures how much is.
+`TOLERATED` part of the gain may be missing, and `SLACK` in any case: models that are nearly alike have hardly an error.
+`tests/benchmarks/cuts.py` measures how much is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from evaluator.errors import CandidateFailed
 
 REFUSED_Z = 3.719  # one honest candidate in 10,000
 CAUGHT_Z = 2.326  # 99 of 100 cheats of the size that is told
-TOLERATED = 0.15
+TOLERATED, SLACK = 0.15, 0.0005  # of the gain; bits per byte
 CLIP = 8.0  # nats
 
 
@@ -95,8 +96,8 @@ def judge(cuts: Cuts, mine: Losses, others: Sequence[Losses]) -> Finding:
         told=told,
         held=held,
         error=error,
-        allowed=limit + TOLERATED * max(told, 0.0),
-        caught=(limit + _student(CAUGHT_Z, groups - 1) * error) / (1 - TOLERATED),
+        allowed=limit + SLACK + TOLERATED * max(told, 0.0),
+        caught=(limit + SLACK + _student(CAUGHT_Z, groups - 1) * error) / (1 - TOLERATED),
     )
 
 

@@ -356,13 +356,16 @@ def test_a_gain_that_does_not_hold_at_ten_thousand_cuts_is_refused(tmp_path: Pat
     caught = run("cheat", CHEAT=0.08).last
     assert caught["event"] == "failed" and caught["defence"] == "cuts", caught
     assert caught["metrics"]["cuts_shortfall_bpb"] > 0.05
-    assert sorted(path.name for path in Path(secret, "losses").iterdir()) == ["better.npz", "incumbent.npz"]
-    # A lineage that cheats a little more in each step: the last step alone is too small to be seen.
+    assert sorted(path.name for path in Path(secret, "losses").iterdir()) == [
+        "better.npz",
+        "incumbent.npz",
+    ]
+    # A lineage that cheats as much as before: the step gains nothing.
     merged = run("merged", "--since", "itself", CHEAT=0.08).last
     assert merged["event"] == "score" and merged["score"] < before["score"] - 0.05
-    further = run("further", "--against", "merged", "--since", "incumbent", CHEAT=0.085).last
+    further = run("further", "--against", "merged", "--since", "incumbent", CHEAT=0.08).last
     assert further["event"] == "failed" and "on what a human wrote last" in further["reason"]
-    assert further["metrics"]["cuts_shortfall_bpb"] < 0.01
+    assert abs(further["metrics"]["cuts_shortfall_bpb"]) < 0.001
     unasked = score(markov(tmp_path / "unasked", CHEAT=0.08), settings).last
     assert unasked["event"] == "score" and unasked["score"] < before["score"] - 0.05, (
         "the audit lets it through"
