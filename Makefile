@@ -57,6 +57,8 @@ schema: $(READY) ## Write again what is made from the configuration: JSON Schema
 lock: $(READY) ## Pin the packages anew, for every supported Python, with the hashes of their files
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade --quiet \
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
+	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.10 --quiet --constraint $(LOCK) \
+		--generate-hashes --no-annotate --custom-compile-command "make lock" --output-file .github/action/requirements.lock
 
 bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end confirmed
 	$(BIN)/python -m tests.benchmarks.demo_campaigns

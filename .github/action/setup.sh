@@ -30,16 +30,11 @@ for name in python3 python "$NOCTURNE_PYTHON" "$NOCTURNE_PYTHON/bin/python"; do
 done
 [ -n "$python" ] || fail "python: ${old:-there is no python3 on this runner}: Nocturne needs Python 3.10 or newer with venv"
 
-# What this Python has already is taken as it is, in its own versions; only what is missing is fetched.
-list='import json, sys; from importlib import metadata
-print(json.dumps(sorted({(each.metadata["Name"] or "").lower().replace("_", "-") for each in metadata.distributions()})))'
-
 cd "$NOCTURNE_ACTION"
 key=$(
     {
         "$python" -c "import sys; print(sys.version, sys.prefix)"
-        "$python" -c "$list"
-        find pyproject.toml .github/requirements.lock bot evaluator nocturne_candidate -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+        find pyproject.toml .github/action/requirements.lock bot evaluator nocturne_candidate -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum | cut -c 1-16
 )
 home=${RUNNER_TOOL_CACHE:-$HOME/.cache}/nocturne
@@ -52,18 +47,11 @@ if [ ! -f "$environment/ready" ]; then
     rm -rf "$environment"
     "$python" -m venv "$environment"
     touch "$environment/nocturne-action" # no task means this one by `python`
-    "$python" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
-        >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/runner.pth"
-    "$environment/bin/python" - "$("$python" -c "$list")" <<'PYTHON' >"$environment/constraints.txt"
-import json, sys
-there = set(json.loads(sys.argv[1]))
-for line in open(".github/requirements.lock"):
-    name, pinned, _ = line.partition("==")
-    if pinned and name.lower() not in there:
-        print(line.rstrip("\\\n"))  # without the hashes below it: what is there already has none
-PYTHON
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$environment/constraints.txt" "$NOCTURNE_ACTION"
+    # What the lock names, file by file, and nothing else: what lies in the runner's Python is never imported.
+    pip() { "$environment/bin/python" -I -m pip --quiet --disable-pip-version-check "$@"; }
+    pip install --no-deps --only-binary :all: --require-hashes --requirement .github/action/requirements.lock &&
+        pip install --no-deps --no-build-isolation "$NOCTURNE_ACTION" ||
+        fail "the packages of Nocturne can't be installed (see above): does this runner reach PyPI, or the index that PIP_INDEX_URL names?"
     echo "::endgroup::"
 fi
 touch "$environment/ready"

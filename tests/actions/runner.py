@@ -114,7 +114,9 @@ class Runner:
                 ".git", ".venv", "__pycache__", ".*_cache", "nocturne-demo", "tests"
             ),
         )
-        self.tools = self.folder.parents[1] / "nocturne-tools"  # one machine, for all tests of a worker
+        base = self.folder.parents[1]
+        # One machine for all tests, those of other workers too: what the action installs takes a minute.
+        self.tools = (base.parent if base.name.startswith("popen-") else base) / "nocturne-tools"
         self.home = self.folder / "home"
         self.home.mkdir()
 
@@ -167,7 +169,7 @@ class Runner:
         ]  # fmt: skip
         for key, value in variables.items():
             command += ["--env", f"{key}={value}"]
-        # The runner's own python3 is the one that runs the tests: it has torch.
+        # The runner's own python3 is the one that runs the tests: tasks find torch there.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,17 @@ def events(runner: Runner, kind: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
 
+def assert_nothing_of_the_runners(tools: Path) -> None:
+    """The runner's Python, which runs us, has torch and pytest: the bot's imports come from its own environment."""
+    (python,) = tools.glob("nocturne/*/bin/python")
+    seen = "import sys, importlib.util as util; print(*sys.path, util.find_spec('pytest'), util.find_spec('torch'))"
+    done = subprocess.run([python, "-I", "-c", seen], capture_output=True, text=True, check=True, timeout=60)
+    *path, pytests, torchs = done.stdout.split()
+    assert pytests == torchs == "None"
+    packages = [folder for folder in path if folder.endswith("-packages")]
+    assert packages and all(Path(folder).is_relative_to(tools) for folder in packages)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("form", "task"), [("three", "formula"), ("one", "bundled")])
@@ -38,10 +50,14 @@ def test_a_campaign_runs_to_its_end(
         config = TRAINED.format(experiments=experiments)
         files = bundled_task(tmp_path / "starter")
     runner = begin(form, config, name=f"octo/{form}-{task}", files=files)
+    if form == "three":
+        runner.tools = tmp_path / "a-machine-where-nothing-is-installed"
     before = len(runner.github.calls)
     assert runner.run_all(experiments + 2) == experiments
-    assert "installing" in runner.logs[0].lower()
-    assert not any("installing" in log.lower() for log in runner.logs[1:])  # the second job finds it ready
+    if form == "three":
+        assert "Installing Nocturne" in runner.logs[0]
+        assert_nothing_of_the_runners(runner.tools)
+    assert not any("Installing Nocturne" in log for log in runner.logs[1:])  # the second job finds it ready
 
     stopped = events(runner, "loop_stopped")
     assert [event["reason"] for event in stopped] == ["experiments"]

@@ -73,11 +73,26 @@ def test_forms_and_dependabot_are_valid() -> None:
     check_schema("dependabot", PROJECT / ".github/dependabot.yml")
 
 
-def test_the_lock_names_hashes_and_no_host() -> None:
-    text = (PROJECT / ".github/requirements.lock").read_text()
-    pins = re.split(r"\n(?=[a-z])", text)
-    assert len(pins) > 50 and all("--hash=sha256:" in pin for pin in pins[1:])
-    assert "://" not in text
+def pins(lock: str) -> dict[str, set[str]]:
+    """Return the hashes of each package and version that a lock names."""
+    entries = re.split(r"\n(?=[a-z])", (PROJECT / lock).read_text())[1:]
+    return {entry.split(" ")[0]: {*re.findall(r"--hash=(sha256:\w{64})", entry)} for entry in entries}
+
+
+@pytest.mark.parametrize("lock", [".github/requirements.lock", ".github/action/requirements.lock"])
+def test_a_lock_names_hashes_and_no_host(lock: str) -> None:
+    named = pins(lock)
+    assert len(named) > 40 and all(named.values())
+    assert "://" not in (PROJECT / lock).read_text()
+
+
+def test_the_action_installs_what_we_test_with_and_no_more() -> None:
+    ours, tried = pins(".github/action/requirements.lock"), pins(".github/requirements.lock")
+    assert ours.items() <= tried.items()
+    names = {pin.partition("==")[0] for pin in ours}
+    (needed,) = re.findall(r"(?ms)^dependencies = \[$(.*?)^\]", (PROJECT / "pyproject.toml").read_text())
+    assert {*re.findall(r'"([\w-]+)', needed)} <= names
+    assert not names & {"pytest", "mypy", "torch", "zizmor"}
 
 
 def test_the_docs_have_the_actions_inputs_and_outputs() -> None:
