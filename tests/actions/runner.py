@@ -155,7 +155,6 @@ class Runner:
             "GITHUB_API_URL": self.github.api_url,
             "GITHUB_SERVER_URL": self.github.server_url,
             "GITHUB_REPOSITORY": self.repository.full_name,
-            "RUNNER_TOOL_CACHE": str(self.tools),
             **pip_settings(),
             **variables,
         }
@@ -174,7 +173,7 @@ class Runner:
         done = subprocess.run(
             command,
             cwd=at,
-            env={"PATH": path, "HOME": str(self.home)},
+            env={"PATH": path, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.tools)},  # act: tool_cache below it
             capture_output=True,
             text=True,
             timeout=TIMEOUT,

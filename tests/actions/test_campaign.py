@@ -30,7 +30,7 @@ def events(runner: Runner, kind: str) -> list[dict[str, Any]]:
 
 def assert_nothing_of_the_runners(tools: Path) -> None:
     """The runner's Python, which runs us, has torch and pytest: the bot's imports come from its own environment."""
-    (python,) = tools.glob("nocturne/*/bin/python")
+    (python,) = tools.glob("act/tool_cache/nocturne/*/bin/python")
     seen = "import sys, importlib.util as util; print(*sys.path, util.find_spec('pytest'), util.find_spec('torch'))"
     done = subprocess.run([python, "-I", "-c", seen], capture_output=True, text=True, check=True, timeout=60)
     *path, pytests, torchs = done.stdout.split()
