@@ -15,7 +15,7 @@ _LEAST = 8  # characters: a shorter value is no credential, and would take words
 _LINE = 20  # characters of a line, from which on it gives away a value of several lines
 # The one list of secret names; `evaluator.jail.credentials` has the same.
 _NAMES = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR|_SOCK)"
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR(?!IZ)|_SOCK)"
     r"|(?:^|_)(?<!GPG_)(?:KEY|PAT)$",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from evaluator.errors import UserError
 
 # The one list of secret names; `bot.base.redact` has the same. "TOKENIZERS_PARALLELISM" is no token, nor is an author.
 _NAMES = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR|_SOCK)"
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|WEBHOOK|AUTH(?!OR(?!IZ)|_SOCK)"
     r"|(?:^|_)(?<!GPG_)(?:KEY|PAT)$",
     re.IGNORECASE,
 )

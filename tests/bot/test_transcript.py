@@ -114,7 +114,15 @@ def test_by_the_look_of_a_key_no_code_is_hidden() -> None:
 
 def test_one_list_tells_which_variables_are_secret() -> None:
     assert redact._NAMES == credentials._NAMES
-    for name in (*SECRETS, "NPM_CONFIG__AUTH", "AWS_ACCESS_KEY_ID", "SSH_KEY", "GH_PAT", "DB_PASSWD"):
+    for name in (
+        *SECRETS,
+        "NPM_CONFIG__AUTH",
+        "HTTP_AUTHORIZATION",
+        "AWS_ACCESS_KEY_ID",
+        "SSH_KEY",
+        "GH_PAT",
+        "DB_PASSWD",
+    ):
         assert redact.is_credential(name), name
     for name in ("TOKENIZERS_PARALLELISM", "GIT_AUTHOR_NAME", "GPG_KEY", "SSH_AUTH_SOCK", "KEYBOARD", "PATH"):
         assert not redact.is_credential(name), name
