@@ -45,7 +45,13 @@ print("all" if candidate.peak_memory_mb > 400 else "none", *traces.of_processes(
 
 
 @pytest.mark.parametrize("jail", ["bubblewrap", pytest.param("none", marks=pytest.mark.long)])
-@pytest.mark.parametrize("then", ["time.sleep(60)", "os._exit(0) if os.getppid() < 3 else time.sleep(60)"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        "time.sleep(60)",
+        pytest.param("os._exit(0) if os.getppid() < 3 else time.sleep(60)", marks=pytest.mark.long),
+    ],
+)
 def test_nothing_is_alive_when_close_returns(tmp_path: Path, jail: str, then: str) -> None:
     skip_unless_possible(jail=jail)
     marker = f"marked-{tmp_path.name}-{jail}"

@@ -105,6 +105,7 @@ def test_batches_follow_the_seed_and_validation_does_not(
     assert len({tuple(x) for x, _ in walked}) == again
 
 
+@pytest.mark.long
 def test_a_cache_that_is_damaged_is_built_again_and_two_at_once_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_sibling_of_a_monorepo_is_imported_where_it_lies(tmp_path: Path, bot: 
     assert seen(outcome) == [str(python), str(sibling / "tools")]
 
 
+@pytest.mark.long
 def test_packages_that_are_links_into_a_cache_are_there(tmp_path: Path, bot: Path) -> None:
     """`uv pip install --link-mode symlink`: each file of a package leads into uv's cache."""
     repo = bench(tmp_path / "repo", "__import__('linked').VALUE")
@@ -179,6 +180,7 @@ def test_packages_that_are_links_into_a_cache_are_there(tmp_path: Path, bot: Pat
     assert command(repo, bot).last["score"] == 3
 
 
+@pytest.mark.long
 def test_an_interpreter_that_is_managed_elsewhere_is_followed(tmp_path: Path, bot: Path) -> None:
     """As uv's own Pythons: below the home folder, and named by a link to a folder without the patch release."""
     managed = tmp_path / "share" / "uv" / "python"
@@ -198,6 +200,7 @@ def test_an_interpreter_that_is_managed_elsewhere_is_followed(tmp_path: Path, bo
     assert seen(outcome) == [str(repo / ".venv" / "bin" / "python")], outcome.last
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.name)
 def test_other_versions_produce_and_measure(tmp_path: Path, bot: Path, python: Path) -> None:
     repo = bench(tmp_path / "repo", "7", "out/made.txt")
@@ -238,6 +241,7 @@ def test_packages_of_the_user_are_there_as_they_are_outside(tmp_path: Path, bot:
     assert [str(Path(each).resolve()) for each in seen(outcome)] == [str(Path(plain).resolve())]
 
 
+@pytest.mark.long
 def test_uv_run_takes_the_environment_as_it_is(tmp_path: Path, bot: Path) -> None:
     """Without network, and though the lock file of the tree asks for more."""
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
