@@ -173,7 +173,8 @@ class Runner:
         done = subprocess.run(
             command,
             cwd=at,
-            env={"PATH": path, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.tools)},  # act: tool_cache below it
+            # act keeps its tool_cache below the last of these.
+            env={"PATH": path, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.tools)},
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
