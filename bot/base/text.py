@@ -12,6 +12,7 @@ from bot.base.redact import known
 
 _ESCAPES = re.compile("[\x1b\x9b]")
 _JOINER = "\u200d"
+_MANY_TICKS = re.compile("`{9,}")  # cmark-gfm knows no code between more than 80
 _PLAIN = re.compile(r"(?!_|.*www\.)[\w .,;:'()-]*(?<!_)", re.IGNORECASE)
 # What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
 # (https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls),
@@ -82,6 +83,7 @@ def literal(text: Clean) -> str:
     """Return one line within Markdown: as it is if it is plain words, else as code that nothing within it ends."""
     if _PLAIN.fullmatch(text):
         return text
+    text = Clean(_MANY_TICKS.sub("````…", text))
     ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * (ticks + 1)
     return f"{fence} {' '.join(text.split())} {fence}"

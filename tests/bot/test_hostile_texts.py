@@ -178,3 +178,8 @@ def test_a_word_in_a_transcript_is_words_or_code() -> None:
     for evil in ("</pre>", "`` ` ``", "*a*", "www.a.example", "http://a.example", "_a_", "![a](b)"):
         page = readers.on_github(f"is {literal(Clean(evil))}.")
         assert [*page.built] == ["p"] and " ".join(evil.split()) in re.sub(r"\s+", " ", page.said), evil
+    assert readers.on_github(f"is {literal(Clean('`' * 300 + '<b>'))}.").built == ["p"]
+
+
+def test_a_look_alike_of_a_mark_makes_no_mention_in_slack() -> None:
+    assert not readers.acts(slack.escape("@`a` @*b"))

@@ -77,7 +77,7 @@ def _links(text: str) -> Document:
         heading("Links"),
         paragraph("see {} and {}", Words(f"a {text} b", url=OURS), Words(f"a {text} b", url=no_address)),
         paragraph("in {}", Words(f"{text} (of it", "strong", OURS)),
-        *bullets([Words(f"#{text}", "issue"), "last"]),
+        *bullets([Words(f"#x{text}", "issue"), "last"]),
         Facts((("link", (Words(f"{text} (of it", "soft", OURS), Words(" (more) "), Words("x", "strong"))),)),
         Picture(f"a {text}", "F0123456789"),
         paragraph("The end."),

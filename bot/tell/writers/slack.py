@@ -79,7 +79,7 @@ def escape(text: str, limit: int | None = None) -> str:
     """
     line = one_line(text, limit)
     while True:
-        said = _EMPHASIS.sub("\u02cd", disarmed(line).translate(_ALIKE))
+        said = _EMPHASIS.sub("\u02cd", disarmed(line.translate(_ALIKE)))
         said = _EMOJI.sub(f":{_JOINER}", said)
         said = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         if limit is None or len(said) <= 2 * limit:
