@@ -12,6 +12,7 @@ from bot.base.redact import known
 
 _ESCAPES = re.compile("[\x1b\x9b]")
 _JOINER = "\u200d"
+_TOO_MANY_TICKS = re.compile("`{100,}")  # it counts a fence's up to 255: more would close any
 _MANY_TICKS = re.compile("`{9,}")  # cmark-gfm knows no code between more than 80
 _PLAIN = re.compile(r"(?!_|.*www\.)[\w .,;:'()-]*(?<!_)", re.IGNORECASE)
 # What GitHub acts on wherever it reads it, also where no Markdown is: mentions, references to issues
@@ -21,7 +22,7 @@ _PLAIN = re.compile(r"(?!_|.*www\.)[\w .,;:'()-]*(?<!_)", re.IGNORECASE)
 # before an address does not keep it from being linked, so these look at no word boundary. Each is looked for only if
 # the character is there that it can't do without.
 _ACTED_ON = (
-    ("@", re.compile(r"@(?=\w)"), f"@{_JOINER}"),
+    ("@", re.compile(r"@(?=[\w.+-])"), f"@{_JOINER}"),
     ("#", re.compile(r"#(?=\d)"), f"#{_JOINER}"),
     ("-", re.compile(r"(?i)(?<![a-z0-9])(gh)-(?=\d)"), rf"\1{_JOINER}-"),
     (":", re.compile(r":(?=//)"), f"{_JOINER}:"),
@@ -72,6 +73,7 @@ def fenced(text: Clean, language: str, longest: int | None = None) -> list[str]:
     A line of more than `longest` characters is cut. One that begins with a fence of its own is indented by a space:
     not every reader of Markdown counts backticks.
     """
+    text = Clean(_TOO_MANY_TICKS.sub(f"{'`' * 99}…", text))
     ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, ticks + 1)
     lines = (f" {line}" if line.startswith("```") else line for line in text.split("\n"))

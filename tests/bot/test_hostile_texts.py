@@ -183,3 +183,14 @@ def test_a_word_in_a_transcript_is_words_or_code() -> None:
 
 def test_a_look_alike_of_a_mark_makes_no_mention_in_slack() -> None:
     assert not readers.acts(slack.escape("@`a` @*b"))
+
+
+def test_no_run_of_backticks_is_too_long_for_a_fence() -> None:
+    """cmark-gfm counts to 255."""
+    for language in ("text", "diff"):
+        said = "\n".join(markdown.code_block(f"a\n{'`' * 300}\n# out", language))
+        assert readers.on_github(said).built == ["pre lang"]
+
+
+def test_a_dot_after_the_sign_makes_no_address() -> None:
+    assert readers.on_github(markdown.escape("a@.evil.example b@-evil.example")).built == ["p"]
