@@ -77,7 +77,10 @@ def state(campaign: Campaign) -> dict[str, Any]:
         "costs": [c.gpu_seconds(), c.cost_usd(), dataclasses.asdict(c.bills.total)],
         "drafts": [c.drafts.turns, c.drafts.seconds],
         "history": [dataclasses.asdict(past) for past in c.history()],
-        "promotions": [dataclasses.asdict(p) for p in c.promotions],
+        # nobody audited a head then
+        "promotions": [
+            {name: value for name, value in dataclasses.asdict(p).items() if name != "audit"} for p in c.promotions
+        ],
         "commands": [c.commands, sorted(c.said), c.paused, c.stop_asked, c.resumed_after, c.resumed_at_runs],
         "waiting": [c.reverts_waiting, c.retries_waiting, sorted(c.read), c.refused],
         "stops": [[s.reason, s.detail, at] for s, at in c.stops],
