@@ -92,7 +92,8 @@ def _github(context: Context, environ: Mapping[str, str]) -> list[Finding]:
         client, allowed = context.forge.client, context.config.github.allow_public_runner
         found = github(client, token, base=context.base, campaign=context.name, allow_public_runner=allowed)
         if context.config.evaluator.kind == "train":
-            found.append(green(CUTS, "jobs keep no secret yet, so they ask no cuts: only local loops do"))
+            said = "none: a job keeps no secret, to ask for targets that no run is shown; only local loops do"
+            found.append(green(CUTS, said))
         return found
     origin = context.git.remote_url("origin")
     if (

@@ -65,4 +65,4 @@ def _as_user_error(error: OSError | ValueError, commit: str, folder: Path) -> Us
             f"{what}: {error.strerror} ({free:.1f} MB are free there): free some space and run again"
         )
     which = f"{error.filename!r}: " if error.filename else ""
-    return UserError(f"{what}: {which}{error.strerror}: mend the rights of that folder, or rename the file")
+    return UserError(f"{what}: {which}{error.strerror}: fix the rights of that folder, or rename the file")

@@ -97,7 +97,7 @@ class RunFolder:
                 _write(place / "reference.json", json.dumps(dict(order.reference)))
         except OSError as error:
             raise UserError(
-                f"{place}: can't write ({error.strerror}): free space or mend the rights"
+                f"{place}: can't write ({error.strerror}): free space or fix the rights"
             ) from None
         started = time.monotonic()
         more = [] if order.reference is None else ["--reference", str(place / "reference.json")]
@@ -140,7 +140,7 @@ class RunFolder:
             made.tmp.mkdir()
         except OSError as error:
             raise UserError(
-                f"{place}: can't write ({error.strerror}): free space or mend the rights"
+                f"{place}: can't write ({error.strerror}): free space or fix the rights"
             ) from None
         try:
             yield made

@@ -53,6 +53,11 @@ class Audit:
     error: float
     far: int
 
+    @property
+    def upper(self) -> float:
+        """The gain's one-sided 99 % limit, as the audit itself takes it (`evaluator.training.audit.CONFIDENCE_Z`)."""
+        return self.gain + 2.33 * self.error
+
 
 @dataclass(frozen=True)
 class Pooled:

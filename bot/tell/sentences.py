@@ -13,7 +13,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
-from bot.tell.numbers import count, decimals, margin, places
+from bot.tell.numbers import MINUS, count, decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
@@ -54,8 +54,9 @@ def held_at_cuts(metrics: Mapping[str, float]) -> str:
     if any(each is None for each in figures):
         return ""
     cuts, missing, error, caught = (each or 0.0 for each in figures)
+    less = f"{missing:+.2g}".replace("-", MINUS)
     return (
-        f"At {int(cuts):,} targets that no run is ever shown {missing:+.2g} bits per byte are missing of what the score"
+        f"At {int(cuts):,} targets that no run is ever shown {less} bits per byte are missing of what the score"
         f" gained on the incumbent (standard error {error:.2g}); a cheat of {caught:.2g} is told in 99 of 100"
     )
 
@@ -167,8 +168,8 @@ def audits_say(found: Pooled) -> str:
     far = f", far apart at {found.far:,} of them" if found.far else ""
     return (
         f"asked again at {found.probes:,} positions in {count(found.audits, 'audit')} without what comes after, the"
-        f" model's advantage is gone: {found.gain:+.5f} bits per byte (surely between {found.lower:+.5f} and"
-        f" {found.upper:+.5f}){far}"
+        f" model's advantage is gone: {decimals(found.gain, 5, '+')} bits per byte (surely between"
+        f" {decimals(found.lower, 5, '+')} and {decimals(found.upper, 5, '+')}){far}"
     )
 
 

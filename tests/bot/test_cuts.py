@@ -10,6 +10,7 @@ import pytest
 from bot.rules import events as ev
 from bot.tell import sentences
 from bot.tell.figures.campaign import status_json
+from evaluator.cuts import drawing
 from tests.bot.campaigns import Night
 from tests.bot.repositories import events, make_repository, nocturne
 from tests.bot.telling import status_text
@@ -46,6 +47,8 @@ def test_status_says_how_large_a_cheat_would_show() -> None:
 
 
 def test_a_sentence_says_what_is_missing_and_what_is_not_known() -> None:
+    assert sentences.ENOUGH_CUTS == drawing.ENOUGH
+    assert "shown \u22120.001 bits" in sentences.held_at_cuts({**FIGURES, "cuts_shortfall_bpb": -0.001})
     assert sentences.what_is_cut({}) == "" == sentences.held_at_cuts({"cuts": 12.0})
     assert sentences.what_is_cut({"cuts": 12_000.0}) == "12,000 targets are never shown to any run"
     assert sentences.what_is_cut(FIGURES) == (

@@ -154,7 +154,7 @@ def _audited(audits: Lineage | None) -> Document:
             BEFORE_PROMOTION,
         )
         return (Paragraph(said),)
-    upper, whole = (f"{value:.5f}" for value in (head.gain + 2.33 * head.error, audits.pooled.upper))
+    upper, whole = (decimals(value, 5) for value in (head.upper, audits.pooled.upper))
     return (
         paragraph(
             "**The head was asked again at {} positions**, {} times as many as in a usual run, without what comes after"
