@@ -19,8 +19,9 @@ from evaluator import caches, cores, faults, holdings, proctree
 from evaluator.errors import CandidateFailed
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.jail import control_group, in_place
+from evaluator.jail.control_group import ControlGroup
 from evaluator.jail.file_system import FileSystem
-from evaluator.jail.launch import Jail
+from evaluator.jail.launch import Jail, Launch
 from evaluator.jail.limits import ProcessLimits
 from evaluator.log import Log
 from evaluator.on_disk import OnDisk
@@ -138,31 +139,7 @@ class Candidate:
         self._shared_before = holdings.shared_bytes()
         tasks = self._of_the_jail + 1 + bounds.processes * (1 + proctree.OWN_THREADS)
         group = control_group.make(int(self._memory_mb * 2**20), tasks)
-
-        def start() -> None:
-            proctree.in_new_process()
-            if group is not None:
-                group.join()
-            launch.in_new_process()
-
-        try:
-            self._process = subprocess.Popen(
-                launch.argv,
-                cwd=launch.folder,
-                env=dict(launch.env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=launch.fds,
-                start_new_session=True,
-                preexec_fn=start,  # safe: we have one thread
-            )
-        except BaseException:
-            if group is not None:
-                group.close()
-            raise
-        finally:
-            launch.close()
+        self._process = _started(launch, group)
         if group is not None and not group.holds(self._process.pid):
             group.close()
             group = None
@@ -326,3 +303,32 @@ def _available_mb() -> float:
     with contextlib.suppress(OSError, ValueError):
         found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text()) / 2**20)
     return found
+
+
+def _started(launch: Launch, group: ControlGroup | None) -> subprocess.Popen[bytes]:
+    """Start what a jail has made ready, in `group` if there is one; raise `OSError` if it can't be started."""
+
+    def begin() -> None:
+        proctree.in_new_process()
+        if group is not None:
+            group.join()
+        launch.in_new_process()
+
+    try:
+        return subprocess.Popen(
+            launch.argv,
+            cwd=launch.folder,
+            env=dict(launch.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=launch.fds,
+            start_new_session=True,
+            preexec_fn=begin,  # safe: we have one thread
+        )
+    except BaseException:
+        if group is not None:
+            group.close()
+        raise
+    finally:
+        launch.close()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import math
 import statistics
 from collections.abc import Callable
@@ -125,14 +124,14 @@ class Candidate:
         of_a_process = wanted
         try:
             for turn in range(rounds):
-                for number in itertools.count():
-                    if number >= wanted:
-                        break
+                number = 0
+                while number < wanted:
                     if number % of_a_process == 0:
                         pairs.renew()
                     asked = arguments(count) if callable(arguments) else arguments
                     began = monotonic()
                     took = pairs.ask(asked, first=(turn + number) % 2)
+                    number += 1
                     count += 1
                     if calls is None and count == 1 and callable(arguments):
                         wanted = _turns(took[1], monotonic() - began)

@@ -23,8 +23,8 @@ _NAMES = re.compile(
 # costs little. Whatever is hidden can't be code: nobody hides a line of a program from its readers by such a look.
 _LOOKS = {
     "sk-": r"sk-[A-Za-z0-9_-]{16,}",  # Anthropic, OpenAI
-    "sk_": r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
-    "rk_": r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    "sk_": r"sk_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
+    "rk_": r"rk_(?:live|test)_[A-Za-z0-9]{16,}",
     "gh": r"gh[pousr]_[A-Za-z0-9]{20,}",
     "github_pat_": r"github_pat_[A-Za-z0-9_]{20,}",
     "glpat-": r"glpat-[A-Za-z0-9_-]{20,}",

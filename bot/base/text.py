@@ -74,8 +74,7 @@ def fenced(text: Clean, language: str, longest: int | None = None) -> list[str]:
     not every reader of Markdown counts backticks.
     """
     text = Clean(_TOO_MANY_TICKS.sub(f"{'`' * 99}…", text))
-    ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, ticks + 1)
+    fence = _longer_than_any(text).rjust(3, "`")
     lines = (f" {line}" if line.startswith("```") else line for line in text.split("\n"))
     cut = (line if longest is None or len(line) <= longest else line[: longest - 1] + "…" for line in lines)
     return [f"{fence}{language}", *cut, fence]
@@ -86,9 +85,13 @@ def literal(text: Clean) -> str:
     if _PLAIN.fullmatch(text):
         return text
     text = Clean(_MANY_TICKS.sub("````…", text))
-    ticks = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * (ticks + 1)
+    fence = _longer_than_any(text)
     return f"{fence} {' '.join(text.split())} {fence}"
+
+
+def _longer_than_any(text: str) -> str:
+    """Return one backtick more than stand together anywhere in `text`."""
+    return "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
 
 
 def disarmed(text: str) -> str:

@@ -141,17 +141,17 @@ def _asked_by_ledger(context: Context, error: UserError) -> bool:
 
 def ask_for_look(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     """Ask for a human who looks at an experiment, unless the campaign's issue asks for something else now."""
-    if campaign.asked is None or campaign.asked.reason == "unreviewed":
-        ask(
-            context,
-            "unreviewed",
-            f"experiment {experiment.number} is confirmed: a human must look at it first",
-        )
+    said = f"experiment {experiment.number} is confirmed: a human must look at it first"
+    _ask_to_read(context, campaign, said)
 
 
 def ask_for_reader(context: Context, campaign: Campaign) -> None:
     """Ask for a human who reads, unless the campaign's issue asks for something else now."""
+    limit = context.config.max_unreviewed_merges
+    wait = f"{count(limit, 'merge')} {'waits' if limit == 1 else 'wait'}"
+    _ask_to_read(context, campaign, f"{wait} for a human to read, and no more may (max_unreviewed_merges)")
+
+
+def _ask_to_read(context: Context, campaign: Campaign, said: str) -> None:
     if campaign.asked is None or campaign.asked.reason == "unreviewed":
-        limit = context.config.max_unreviewed_merges
-        wait = f"{count(limit, 'merge')} {'waits' if limit == 1 else 'wait'}"
-        ask(context, "unreviewed", f"{wait} for a human to read, and no more may (max_unreviewed_merges)")
+        ask(context, "unreviewed", said)

@@ -6,7 +6,7 @@ from bot.errors import UserError
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
 from bot.loop.measure import measure
-from bot.loop.settings import least_effect
+from bot.loop.settings import audits_are_made, least_effect
 from bot.rules.audits import Lineage, lacks_head_audit, lineage_of
 from bot.rules.campaign import Campaign
 from bot.tell.sentences import lineage_refused
@@ -14,19 +14,16 @@ from bot.tell.sentences import lineage_refused
 _TRIES = 2
 
 
-def audits_are_made(context: Context) -> bool:
-    """Whether runs are audited: those that train a model are."""
-    return context.config.evaluator.kind == "train"
-
-
 def lineage(context: Context, campaign: Campaign) -> Lineage | None:
     """Return what the audits say of the head and the merges it is made of; None if there are no audits."""
-    return lineage_of(campaign, least_effect(context.config, campaign)) if audits_are_made(context) else None
+    if not audits_are_made(context.config):
+        return None
+    return lineage_of(campaign, least_effect(context.config, campaign))
 
 
 def audit_head(context: Context, campaign: Campaign) -> Campaign:
     """Make the head's audit before a promotion, if it lacks and runs may be made here; return the campaign then."""
-    if not (audits_are_made(context) and context.may_run):
+    if not (audits_are_made(context.config) and context.may_run):
         return campaign
     for _ in range(_TRIES):
         if not lacks_head_audit(campaign):

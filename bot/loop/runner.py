@@ -26,7 +26,7 @@ from bot.loop.propose import propose, repair, revise
 from bot.loop.pulls import hear_at_intervals, hear_reviews, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
-from bot.loop.settings import limits, reference_settings
+from bot.loop.settings import audits_are_made, limits, reference_settings
 from bot.loop.start import ensure_started, require_space
 from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.loop.telling import notify
@@ -190,7 +190,7 @@ def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
         remeasure_every=context.config.verdict.remeasure_every,
         is_dead=is_dead,
         settings=reference_settings(context),
-        audits=context.config.evaluator.kind == "train",
+        audits=audits_are_made(context.config),
     )
 
 

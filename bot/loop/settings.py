@@ -60,11 +60,16 @@ def default_effect(config: Config) -> float:
     return LEAST_EFFECT if measured else 0.0
 
 
+def audits_are_made(config: Config) -> bool:
+    """Whether runs are audited: those that train a model are."""
+    return config.evaluator.kind == "train"
+
+
 def audit_settings(
     context: Context, campaign: Campaign, commit: str, experiment: int | None
 ) -> dict[str, int]:
     """Return what the evaluator is told of the audit of the next run of `commit`, nothing if it is as usual."""
-    times = factor(campaign, commit, experiment) if context.config.evaluator.kind == "train" else USUAL
+    times = factor(campaign, commit, experiment) if audits_are_made(context.config) else USUAL
     return {"audit_factor": times} if times != USUAL else {}
 
 

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -49,8 +50,7 @@ class Keeping:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 aside = self.folder / f".key-{secrets.token_hex(8)}"
-                descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
+                with _private(aside) as file:
                     file.write(secrets.token_bytes(KEY_BYTES))
                     file.flush()
                     os.fsync(file.fileno())
@@ -59,9 +59,7 @@ class Keeping:
                 aside.unlink()
             key = path.read_bytes()
         except OSError as error:
-            raise UserError(
-                f"{path}: no key for the cuts there ({error.strerror}): mend the rights"
-            ) from None
+            raise UserError(f"{path}: no key for the cuts there ({error.strerror}): fix the rights") from None
         if len(key) != KEY_BYTES:
             raise UserError(f"{path}: damaged: remove the folder {self.folder}, and new cuts are drawn")
         return key
@@ -77,8 +75,7 @@ class Keeping:
         aside = path.with_name(f".{self.run}-{secrets.token_hex(8)}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with _private(aside) as file:
                 np.savez(file, mark=np.array(mark), score=np.array(mine.score), nats=mine.nats)
             aside.replace(path)
             self._prune(path.parent)
@@ -106,3 +103,8 @@ class Keeping:
         kept: Iterable[Path] = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime)
         for old in list(kept)[:-_MOST_KEPT]:
             old.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> BinaryIO:
+    """Open a new file that nobody else may read, to write it."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")

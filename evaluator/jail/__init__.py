@@ -29,7 +29,7 @@ _OR_NONE = "or set `jail: none`, which marks every score as unjailed"
 def choose(wanted: str) -> Jail:
     """Return the jail that `wanted` (auto, bubblewrap, landlock or none) stands for, after a trial of it.
 
-    auto is bubblewrap; if this machine has none, the distribution's package is unpacked into the user's cache. Where it
+    auto is bubblewrap; if this machine has none, the distribution's package is unpacked into the user's cache. If it
     can't work, it is Landlock, which leaves more open (`Jail.gaps`). "none" is for a machine whose owner said so.
 
     Raises `UserError` with what to do if it can't be had, and for none if credentials are in sight.
@@ -105,9 +105,7 @@ def _say(line: str) -> None:
 
 
 def _unpacked() -> Bubblewrap | _Missing:
-    print(
-        "bubblewrap is not installed: unpacking the distribution's package ...", file=sys.stderr, flush=True
-    )
+    _say("bubblewrap is not installed: unpacking the distribution's package ...")
     try:
         install.unpack(install.cached())
     except UserError as error:

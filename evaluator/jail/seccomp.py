@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import platform
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # linux/audit.h, linux/seccomp.h, asm/errno.h
@@ -129,6 +130,8 @@ class Jump:
 
 
 Line = Jump | tuple[int, int] | str  # a str is a label
+Numbers = Mapping[str, tuple[int | None, int | None]]
+"""Calls with their numbers on x86_64 and on aarch64; None if there is no such call."""
 
 
 def program(machine: str | None = None, *, bound: bool = False) -> bytes:
@@ -156,15 +159,24 @@ def beginning(column: int) -> list[Line]:
     ]
 
 
+def jumps(column: int, calls: Numbers, then: str | None = None) -> list[Line]:
+    """Return lines that go from each call's number to the label `then`, by default that of its name."""
+    return [
+        Jump(EQUAL, number, then or name)
+        for name, numbers in calls.items()
+        if (number := numbers[column]) is not None
+    ]
+
+
 def _lines(column: int, bound: bool) -> list[Line]:
     architecture = (_X86_64, _AARCH64)[column]
     return [
         *beginning(column),
         *([Jump(AT_LEAST, _X32, "kill")] if architecture == _X86_64 else []),
-        *(Jump(EQUAL, numbers[column], name) for name, numbers in CHECKED.items()),
-        *(Jump(EQUAL, numbers[column], "unheeded") for numbers in BINDING.values() if bound),
-        *(Jump(EQUAL, numbers[column], "refuse") for numbers in REFUSED.values()),
-        *(Jump(EQUAL, numbers[column], "absent") for numbers in ABSENT.values()),
+        *jumps(column, CHECKED),
+        *(jumps(column, BINDING, "unheeded") if bound else ()),
+        *jumps(column, REFUSED, "refuse"),
+        *jumps(column, ABSENT, "absent"),
         (RETURN, ALLOW),
         "clone",
         (LOAD, argument(0)),

@@ -23,10 +23,12 @@ from evaluator.jail.seccomp import (
     RETURN,
     Jump,
     Line,
+    Numbers,
     argument,
     assemble,
     beginning,
     column_of,
+    jumps,
 )
 
 # Stand for the number of the jail's first process, which is known only when it is there, and for its group's.
@@ -42,8 +44,6 @@ _ACCESS, _READ_ONLY, _TRUNCATE = 3, 0, 0x200
 _MAGIC, _OF_FILE_SYSTEMS = 0xFF00, (0x6600, 0x5800, 0x7600, 0x9400)
 # F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: a signal to somebody whenever a file is ready.
 _WHO_IS_TOLD, _REQUESTS_WHO_IS_TOLD = (8, 10, 15), (0x8901, 0x8902)
-
-Numbers = dict[str, tuple[int | None, int | None]]  # on x86_64 and on aarch64, None if there is no such call
 
 REFUSED: Numbers = {
     "bind": (49, 200),
@@ -129,17 +129,21 @@ def program(abi: int, machine: str | None = None) -> bytes:
 
 def _lines(column: int, abi: int) -> list[Line]:
     old_files, old_signals = abi < TRUNCATES_FROM, abi < SIGNALS_FROM
-    refused = REFUSED | (TRUNCATING if old_files else {}) | (SIGNALS_BY_DESCRIPTOR if old_signals else {})
+    refused = {
+        **REFUSED,
+        **(TRUNCATING if old_files else {}),
+        **(SIGNALS_BY_DESCRIPTOR if old_signals else {}),
+    }
     to = [
-        *_to(column, CHECKED),
-        *(_to(column, OPENING) if old_files else ()),
-        *(_to(column, OPENING_BY_POINTER, "absent") if old_files else ()),
-        *(_to(column, SIGNALS, "signal") if old_signals else ()),
-        *(_to(column, TELLING) if old_signals else ()),
-        *_to(column, refused, "refuse"),
-        *_to(column, UNHEEDED, "unheeded"),
-        *_to(column, UNSUPPORTED, "unsupported"),
-        *_to(column, NOBODY_LISTENS, "nobody listens"),
+        *jumps(column, CHECKED),
+        *(jumps(column, OPENING) if old_files else ()),
+        *(jumps(column, OPENING_BY_POINTER, "absent") if old_files else ()),
+        *(jumps(column, SIGNALS, "signal") if old_signals else ()),
+        *(jumps(column, TELLING) if old_signals else ()),
+        *jumps(column, refused, "refuse"),
+        *jumps(column, UNHEEDED, "unheeded"),
+        *jumps(column, UNSUPPORTED, "unsupported"),
+        *jumps(column, NOBODY_LISTENS, "nobody listens"),
         (RETURN, ALLOW),
     ]
     return [
@@ -162,15 +166,6 @@ def _lines(column: int, abi: int) -> list[Line]:
         (RETURN, ERROR | EPERM),
         "absent",
         (RETURN, ERROR | ENOSYS),
-    ]
-
-
-def _to(column: int, calls: Numbers, then: str | None = None) -> list[Line]:
-    """Return lines that go from each call's number to a label, by default that of its name."""
-    return [
-        Jump(EQUAL, number, then or name)
-        for name, numbers in calls.items()
-        if (number := numbers[column]) is not None
     ]
 
 

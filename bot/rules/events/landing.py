@@ -107,8 +107,9 @@ class PromotionShown(Event):
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         place, known = campaign.promotion_of(self.pull)
-        fields = {name: getattr(self, name) for name in ("head", "base", "digest", "turn", "audit")}
-        shown = replace(known, **fields)
+        shown = replace(
+            known, head=self.head, base=self.base, digest=self.digest, turn=self.turn, audit=self.audit
+        )
         campaign.promotions[place] = shown
 
 

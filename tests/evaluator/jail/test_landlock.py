@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.jail import shared_calls
+from evaluator.jail import seccomp, shared_calls
 from tests.evaluator.jail.conftest import Facts, facts_of
 from tests.evaluator.jail.test_seccomp import (
     ALLOW,
@@ -262,7 +262,7 @@ def test_the_filter_decides_by_what_landlock_holds(machine: str, abi: int) -> No
     program = shared_calls.program(abi, machine)
     tables = (shared_calls.REFUSED, shared_calls.UNHEEDED, shared_calls.UNSUPPORTED)
 
-    def ask(table: shared_calls.Numbers, name: str, *arguments: int) -> int:
+    def ask(table: seccomp.Numbers, name: str, *arguments: int) -> int:
         number = table[name][column]
         assert number is not None
         return decide(program, ARCHITECTURE[machine], number, *arguments)
