@@ -12,8 +12,9 @@ from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
 from bot.loop.context import Context
-from bot.loop.settings import PRIOR_DEGREES, PRIOR_SHARE, why_self_reported
+from bot.loop.settings import why_self_reported
 from bot.rules.campaign import Campaign
+from bot.rules.noise import PRIOR_DEGREES, PRIOR_SHARE
 from bot.rules.self_reported import FIX
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
 from bot.rules.stopping import Limits, Stop
@@ -152,7 +153,8 @@ def _others_noise(campaign: Campaign, config: Config, drawn: Draws) -> Noise:
     """Return the noise that everything but the incumbent's own runs tells, so that these can contradict it."""
     groups: dict[tuple[str, str | None], list[float]] = {}
     for run in campaign.runs.values():
-        if run.score is not None and run.runner == drawn.runner and run.commit != drawn.commit:
+        comparable = run.is_full and run.runner == drawn.runner and run.commit != drawn.commit
+        if run.score is not None and comparable:
             groups.setdefault((run.commit, run.fingerprint), []).append(run.score)
     first = drawn.scores[0]
     prior = config.verdict.prior_sigma or abs(first) * PRIOR_SHARE or PRIOR_SHARE

@@ -16,7 +16,7 @@ from bot.base.text import clean_diff, one_line
 from bot.errors import UserError
 from bot.loop.context import Context
 from bot.loop.evaluation import ask_python
-from bot.loop.settings import campaign_noise, evaluator_settings
+from bot.loop.settings import evaluator_settings, noise_of
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished
 from bot.rules.experiment import Experiment
@@ -71,7 +71,7 @@ class CampaignLibrary:
         if not runs or scale is None:
             return "\n".join([*lines, "the incumbent has no score yet"])
         runner = scale[0]
-        noise = campaign_noise(campaign, context.config, *scale)
+        noise = noise_of(campaign, context.config, *scale)
         scores = ", ".join(written(run.score) for run in runs[-_RUNS:] if run.score is not None)
         lines += [
             f"scores of the incumbent: {scores} on {one_line(runner, 60)}",

@@ -14,11 +14,10 @@ from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder, RunOutcome
 from bot.loop.leases import take_lease
 from bot.loop.settings import (
-    PRIOR_DEGREES,
     audit_settings,
-    campaign_noise,
     cuts_of,
     evaluator_settings,
+    noise_of,
     reference_settings,
     why_self_reported,
 )
@@ -26,6 +25,7 @@ from bot.rules import reference
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
+from bot.rules.noise import PRIOR_DEGREES
 from bot.rules.schedule import next_replicate, run_id, seed_of
 from bot.rules.statistics import Comparison, compare, pooled_noise
 from bot.tell import sentences
@@ -197,7 +197,7 @@ def confirm(context: Context, campaign: Campaign, *, seeds: int = 3) -> Confirma
             " scores can't be compared"
         )
     scale = context.runner, fingerprints.pop()
-    known = campaign_noise(campaign, context.config, *scale)
+    known = noise_of(campaign, context.config, *scale)
     groups = [*campaign.score_groups(*scale), head, baseline]
     noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
     comparison = compare(head, baseline, noise, confidence=CONFIDENCE)

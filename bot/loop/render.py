@@ -9,8 +9,8 @@ from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
 from bot.loop.auditing import lineage
 from bot.loop.context import Context
-from bot.loop.settings import PRIOR_DEGREES, prior_sigma
 from bot.rules.campaign import Campaign
+from bot.rules.noise import PRIOR_DEGREES, prior_sigma
 from bot.tell.charts.svg import progress_svg
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.results import results_tsv
@@ -33,7 +33,9 @@ def figures_of(
         diffs=_diffs(context, campaign) if details else {},
         talks=talks_of(transcripts_of(context.git.common_dir, context.name)) if details else {},
         now=at or now(),
-        prior_sigma=prior_sigma(campaign, context.config, campaign.scale[1] if campaign.scale else None),
+        prior_sigma=prior_sigma(
+            campaign, context.config.verdict.prior_sigma, campaign.scale[1] if campaign.scale else None
+        ),
         prior_degrees=PRIOR_DEGREES,
         max_unread=context.config.max_unreviewed_merges or None,
         pauses=context.config.when_unreviewed == "pause",

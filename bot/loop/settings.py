@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,14 +17,13 @@ from bot.rules.audits import LEAST_EFFECT, USUAL, factor
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
+from bot.rules.judging import Settings
+from bot.rules.noise import campaign_noise
 from bot.rules.self_reported import self_reported
-from bot.rules.statistics import Noise, pooled_noise
+from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits
-from bot.rules.variation import Known
 
-PRIOR_DEGREES = 3.0
 _MOST_PAIRED = 20
-PRIOR_SHARE = 0.001
 # Settings that change nothing of what a run takes.
 _TIMELESS = (
     *(
@@ -76,6 +74,13 @@ def audit_settings(
 def guards_of(config: Config) -> list[Guard]:
     """Return what a candidate must keep besides a better score."""
     return [parse_guard(text) for text in config.evaluator.guards]
+
+
+def judging_settings(context: Context, campaign: Campaign) -> Settings:
+    """Return what a verdict depends on besides the campaign."""
+    config = context.config
+    guards = tuple(guards_of(config))
+    return Settings(rule_of(config, campaign), config.verdict.prior_sigma, guards, context.runner)
 
 
 def evaluator_settings(context: Context) -> dict[str, Any]:
@@ -143,37 +148,9 @@ def why_self_reported(context: Context, commit: str) -> str | None:
     return self_reported(task.kind, task.command, task.produce, context.config.editable, read, task.call)
 
 
-def campaign_noise(campaign: Campaign, config: Config, runner: str, fingerprint: str | None) -> Noise:
-    """Return the run-to-run noise on one scale (kind of runner and fingerprint), from its replicates and the prior."""
-    return pooled_noise(
-        campaign.score_groups(runner, fingerprint),
-        prior_sigma=prior_sigma(campaign, config, fingerprint),
-        prior_degrees=PRIOR_DEGREES,
-    )
-
-
-def known_variation(
-    campaign: Campaign, config: Config, runner: str, fingerprint: str | None, *, without: Collection[str]
-) -> Known:
-    """Return what the replicates of commits other than those `without` tell of how runs vary on one scale."""
-    groups = campaign.scored(runner, fingerprint)
-    return Known(
-        tuple(tuple(runs) for commit, runs in groups.items() if commit not in without),
-        prior_sigma(campaign, config, fingerprint),
-        PRIOR_DEGREES,
-    )
-
-
-def prior_sigma(campaign: Campaign, config: Config, fingerprint: str | None) -> float:
-    """Return the noise to assume before replicates tell: as configured, else 0.1 % of the first incumbent's score with
-    this fingerprint."""
-    if config.verdict.prior_sigma is not None:
-        return config.verdict.prior_sigma
-    for commit in dict.fromkeys(campaign.incumbents):
-        for score in campaign.scores_of(commit, fingerprint=fingerprint):
-            if score:
-                return abs(score) * PRIOR_SHARE
-    return PRIOR_SHARE
+def noise_of(campaign: Campaign, config: Config, runner: str, fingerprint: str | None) -> Noise:
+    """Return the run-to-run noise on one scale (kind of runner and fingerprint)."""
+    return campaign_noise(campaign, config.verdict.prior_sigma, runner, fingerprint)
 
 
 def limits(config: Config, *, until: datetime | None = None) -> Limits:

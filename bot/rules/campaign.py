@@ -82,6 +82,9 @@ class Campaign:
     candidates: set[str] = field(default_factory=set)
     """The newest candidate of each experiment."""
     runs_by_commit: dict[str, list[ev.RunFinished]] = field(default_factory=dict)
+    """Runs with the whole budget by their commit."""
+    tries_by_commit: dict[str, list[ev.RunFinished]] = field(default_factory=dict)
+    """All runs by their commit, those with a share of the budget too."""
     runs_by_experiment: dict[int | None, list[ev.RunFinished]] = field(default_factory=dict)
     scored_runs: dict[tuple[str, str | None], list[ev.RunFinished]] = field(default_factory=dict)
     """Runs with a score by their scale: kind of runner and fingerprint."""
@@ -114,8 +117,17 @@ class Campaign:
         return self.started.direction if self.started else "minimize"
 
     def runs_of(self, commit: str, *, runner: str | None = None) -> list[ev.RunFinished]:
-        """Return the runs of `commit`, first to last; those of one kind of runner if it is named."""
+        """Return the runs of `commit` with the whole budget, first to last; those of one kind of runner if it is
+        named."""
         return [r for r in self.runs_by_commit.get(commit, ()) if runner is None or r.runner == runner]
+
+    def tries_of(self, commit: str, *, runner: str | None = None) -> list[ev.RunFinished]:
+        """Return all runs of `commit`, whatever share of the budget they had."""
+        return [r for r in self.tries_by_commit.get(commit, ()) if runner is None or r.runner == runner]
+
+    def full_runs(self) -> list[ev.RunFinished]:
+        """Return the runs with the whole budget in the order in which they were recorded."""
+        return [run for run in self.runs.values() if run.is_full]
 
     def runs_for(self, experiment: int) -> list[ev.RunFinished]:
         """Return the runs that were made for an experiment, those of its earlier rounds too, first to last."""
@@ -247,12 +259,15 @@ class Campaign:
         self.run_places[run.run] = len(self.runs)
         self.runs[run.run] = run
         self.run_times[run.run] = at
-        self.runs_by_commit.setdefault(run.commit, []).append(run)
+        self.tries_by_commit.setdefault(run.commit, []).append(run)
         self.runs_by_experiment.setdefault(run.experiment, []).append(run)
         self.last_runs[run.runner] = run
+        self.run_seconds += run.gpu_seconds
+        if not run.is_full:
+            return  # its score is on another scale
+        self.runs_by_commit.setdefault(run.commit, []).append(run)
         if run.fingerprint:
             self.fingerprints[run.runner] = run.fingerprint
-        self.run_seconds += run.gpu_seconds
         if run.score is not None:
             self.scored_runs.setdefault((run.runner, run.fingerprint), []).append(run)
             self.self_reported = run.self_reported

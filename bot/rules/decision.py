@@ -41,6 +41,8 @@ class NeedRun:
 
     of: Literal["candidate", "incumbent"]
     why: str
+    share: float = 1.0
+    """Share of the budget that the run gets."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def lost_for_good(campaign: Campaign, commit: str, *, runner: str | None = None)
     """Return the newest runs of a commit that were lost one after another, if they are too many to go on;
     those after the last `resume` only, for a human has looked then."""
     lost: list[RunFinished] = []
-    for run in reversed(campaign.runs_of(commit, runner=runner)):
+    for run in reversed(campaign.tries_of(commit, runner=runner)):
         if not is_lost(run) or not campaign.is_late(run):
             break
         lost.insert(0, run)

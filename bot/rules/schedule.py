@@ -223,7 +223,7 @@ def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standin
 
 def next_replicate(campaign: Campaign, commit: str) -> int:
     """Return the number of the commit's next run, whatever machine it runs on. Counts from 1."""
-    return max((run.replicate for run in campaign.runs_of(commit)), default=0) + 1
+    return max((run.replicate for run in campaign.tries_of(commit)), default=0) + 1
 
 
 def run_id(commit: str, replicate: int) -> str:

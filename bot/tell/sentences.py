@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bot.base.text import clean, disarmed, one_line
-from bot.rules.audits import Lineage, Pooled
+from bot.rules import audits
+from bot.rules.audits import Lineage
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
-from bot.tell.numbers import MINUS, count, decimals, margin, places
+from bot.tell.numbers import MINUS, decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
@@ -135,7 +136,7 @@ def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, dir
     if decision.verdict == "rejected":
         return f"{what}: refused before training ({decision.reason})."
     if decision.effect is None:
-        return f"{what}: {decision.reason}."
+        return f"{what}: {decision.reason}{_though(decision, metric, direction)}."
     amount = margin(abs(decision.effect), decision.half_width, decision_places(decision), "")
     if decision.verdict == "improved":
         return f"{what}: improves {metric} by {amount} ({decision.reason})."
@@ -144,40 +145,20 @@ def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, dir
     return f"{what}: {f'worsens {metric} by {amount}' if decision.effect else f'leaves {metric} as it is'}."
 
 
-def breach(breaches: Sequence[str]) -> str:
-    """Return the reason of a verdict on a candidate that breaks guards."""
-    return f"breaks {'a guard' if len(breaches) == 1 else 'guards'}: {'; '.join(breaches)}"
-
-
-def breach_lesson(
-    experiment: Experiment, breaches: Sequence[str], result: Comparison | None, metric: str,
-    direction: Direction,
-) -> str:  # fmt: skip
-    """Say what an experiment taught whose candidate breaks guards."""
-    what = f"{experiment.title}: {breach(breaches)}"
-    if result is None:
-        return f"{what}."
-    turn = "though it improves" if better(result.effect, direction) else "and worsens"
-    digits = places(result.half_width or abs(result.effect) or 1.0)
-    amount = margin(abs(result.effect), result.half_width, digits, "")
-    return f"{what}, {turn} {metric} by {amount}."
-
-
-def audits_say(found: Pooled) -> str:
-    """Return what several audits together hold against a model, as evidence."""
-    far = f", far apart at {found.far:,} of them" if found.far else ""
-    return (
-        f"asked again at {found.probes:,} positions in {count(found.audits, 'audit')} without what comes after, the"
-        f" model's advantage is gone: {decimals(found.gain, 5, '+')} bits per byte (surely between"
-        f" {decimals(found.lower, 5, '+')} and {decimals(found.upper, 5, '+')}){far}"
-    )
+def _though(decision: ExperimentDecided, metric: str, direction: Direction) -> str:
+    """Say how the score of a candidate stands that something else bars; "" if nobody knows."""
+    if decision.score is None or decision.against is None:
+        return ""
+    effect = decision.score - decision.against
+    turn = "though it improves" if better(effect, direction) else "and worsens"
+    return f", {turn} {metric} by {decimals(abs(effect), places(decision.sigma or abs(effect) or 1.0))}"
 
 
 def lineage_refused(known: Lineage) -> str:
     """Return why audits stop a promotion, which merges are in question, and what to do."""
     evidence = (known.head.failure or {}).get("reason", "") if known.head and known.head_refused else ""
     if not evidence and known.pooled is not None:
-        evidence = audits_say(known.pooled)
+        evidence = audits.said(known.pooled)
     named = ", ".join(str(number) for number in known.doubted[-_NAMED:]) or "none"
     said = f"the audits of the head stop the promotion: {evidence}; in question: merged experiments {named}"
     if known.from_start:

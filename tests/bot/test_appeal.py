@@ -84,7 +84,7 @@ def improving(
 
 
 def judged(loop: Loop, campaign: Campaign) -> ev.ExperimentDecided:
-    outcome = judge(loop.context, campaign, campaign.experiments[1])
+    outcome = judge(loop.context, campaign, 1)
     assert not isinstance(outcome, NeedRun), outcome
     return outcome
 

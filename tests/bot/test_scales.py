@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from itertools import pairwise
 
-from bot.config import Config
-from bot.loop.settings import campaign_noise, known_variation, prior_sigma
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved, Recorded, RunFinished
+from bot.rules.noise import campaign_noise, known_variation, prior_sigma
+from bot.rules.schedule import next_replicate
 from bot.tell.figures.campaign import figures
 from bot.tell.words import gain_words, noise_words
 from tests.bot.campaigns import NOW
@@ -45,10 +45,10 @@ def campaign(*runs: tuple[str, str, float], why: str = "base", at: str = "") -> 
 
 def test_noise_and_prior_are_of_one_scale() -> None:
     both = campaign((OLD, "ms", 1000.0), (OLD, "ms", 1010.0), (NEW, "s", 1.0), (NEW, "s", 1.001))
-    assert campaign_noise(both, Config(), "cpu", "s").sigma < 0.002
-    assert campaign_noise(both, Config(), "cpu", "ms").sigma > 1
-    assert prior_sigma(both, Config(), "s") == 0.001
-    known = known_variation(both, Config(), "cpu", "s", without=())
+    assert campaign_noise(both, None, "cpu", "s").sigma < 0.002
+    assert campaign_noise(both, None, "cpu", "ms").sigma > 1
+    assert prior_sigma(both, None, "s") == 0.001
+    known = known_variation(both, None, "cpu", "s", without=())
     assert [run.score for group in known.groups for run in group] == [1.0, 1.001]
 
 
@@ -76,3 +76,18 @@ def test_runs_that_were_recorded_at_once_ended_one_after_the_other() -> None:
     times = [run.at for run in once.scored("cpu", "f")[OLD]]
     assert [later - sooner for sooner, later in pairwise(times)] == [60.0, 60.0]
     assert dataclasses.astuple(once.scored("cpu", "f")[OLD][0])[:2] == (1.0, 1)
+
+
+def test_a_short_run_counts_in_cost_and_numbering_and_in_no_score() -> None:
+    full = campaign((OLD, "f", 1.0), (NEW, "f", 0.9))
+    run = dataclasses.replace(
+        next(iter(full.runs.values())), run="short-3", commit=NEW, replicate=3, score=5.0
+    )
+    full.apply(Recorded(dataclasses.replace(run, share=0.25), "2026-03-08T23:00:00+00:00"))
+    assert full.scores_of(NEW) == [0.9] and full.best() == (NEW, 0.9)
+    assert full.score_groups("cpu", "f") == [[1.0], [0.9]]
+    assert [len(runs) for runs in full.scored("cpu", "f").values()] == [1, 1]
+    assert next_replicate(full, NEW) == 4 and full.gpu_seconds() == 180.0
+    shown = figures(full, now=NOW, prior_sigma=0.001)
+    assert shown.runs == 3 and [dot.score for dot in shown.dots] == [1.0, 0.9]
+    assert shown.best is not None and shown.best.score == 0.9

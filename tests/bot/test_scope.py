@@ -370,7 +370,7 @@ def test_scope_that_was_narrowed_after_the_review_ends_the_experiment_unrun(tmp_
     assert run is not None and run.score is None and run.jail != "none"
     assert run.failure == {"class": "refused", "reason": "model.py is locked"}
     assert not context.runs.folder.exists()  # no evaluator was started
-    verdict = judge(later, later.ledger.refresh(), experiment)
+    verdict = judge(later, later.ledger.refresh(), experiment.number)
     assert isinstance(verdict, ExperimentDecided) and verdict.verdict == "rejected"
 
 

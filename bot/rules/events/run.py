@@ -46,6 +46,13 @@ class RunFinished(Event):
     """What the jail could not close on the machine of this run, in a sentence each."""
     audit: dict[str, float] | None = None
     """What the audit found (`bot.rules.audits`), also if it refused the run; None if there was none."""
+    share: float = 1.0
+    """Share of the budget it had. The score of a short run is compared with none but those of the same share."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it had the whole budget."""
+        return self.share == 1.0
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.add_run(self, at)

@@ -28,7 +28,7 @@ from bot.tell.figures.gains import (
     yardstick_of,
 )
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
-from bot.tell.figures.rows import Curve, Dot, Row, dots_of, row_of
+from bot.tell.figures.rows import Curve, Dot, Row, dots_of, row_of, usable_score
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for
 
@@ -177,8 +177,8 @@ def figures(
         total=len(rows),
         open=len(rows) - len(done),
         landed=sum(1 for row in rows if row.landed),
-        runs=len(dots),
-        failed_runs=sum(1 for dot in dots if dot.score is None),
+        runs=len(campaign.runs),
+        failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
         cut=_cut(campaign),
@@ -302,7 +302,7 @@ def _noise(
 
 def _staircase(campaign: Campaign, yardstick: Yardstick | None) -> tuple[Stair, ...]:
     """Return the incumbents that were measured, each from the run on that won it the place."""
-    position = {run: index for index, run in enumerate(campaign.runs)}
+    position = {run.run: index for index, run in enumerate(campaign.full_runs())}
     landed = {e.landed.commit: e.number for e in campaign.experiments.values() if e.landed}
     stairs: list[Stair] = []
     start = 0

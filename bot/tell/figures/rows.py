@@ -87,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dot:
-    """One run on the progress chart. `index` counts all runs from 0 in the order they were recorded."""
+    """One run on the progress chart. `index` counts the runs with the whole budget from 0, as they were recorded."""
 
     index: int
     at: str
@@ -141,7 +141,7 @@ def row_of(
     proposal, candidate, decision = experiment.proposal, experiment.candidate, experiment.decision
     own = campaign.runs_by_experiment.get(experiment.number, ())
     final = _final(campaign, experiment)
-    scores = [score for run in final if (score := usable_score(run)) is not None]
+    scores = [score for run in final if run.is_full and (score := usable_score(run)) is not None]
     with_curve, against = curves_of(campaign, experiment)
     blamed = [run for run in final if not is_lost(run) or not scores]
     failed = next((run for run in blamed if run.failure is not None), None)
@@ -205,7 +205,7 @@ def explanation_of(campaign: Campaign, experiment: Experiment) -> Explanation:
 def curves_of(campaign: Campaign, experiment: Experiment) -> tuple[RunFinished | None, RunFinished | None]:
     """Return the run whose curve tells of an experiment, and the incumbent's to lay beside it: same runner and same
     seed if there is one."""
-    mine = next((run for run in _final(campaign, experiment) if run.curve), None)
+    mine = next((run for run in _final(campaign, experiment) if run.curve and run.is_full), None)
     if mine is None:
         return None, None
     drawn = [run for run in campaign.runs_of(experiment.parent) if run.curve]
@@ -218,9 +218,9 @@ def _final(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
 
 
 def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
-    """Return every run of the campaign as a dot, in the order they were recorded; `unread` as for `row_of`."""
+    """Return every run with the whole budget as a dot, in the order they were recorded; `unread` as for `row_of`."""
     dots = []
-    for index, run in enumerate(campaign.runs.values()):
+    for index, run in enumerate(campaign.full_runs()):
         experiment = campaign.experiments.get(run.experiment) if run.experiment is not None else None
         kind: RunKind = "candidate" if experiment else "incumbent"
         if experiment is None and campaign.incumbents and run.commit == campaign.baseline:

@@ -1,0 +1,170 @@
+"""What the runs on a ledger allow for one experiment: a verdict, or the run that is needed next. Pure.
+
+The loop, the jobs on GitHub and the simulations all ask here; `bot.rules.decision` turns the scores into a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.rules import audits
+from bot.rules.campaign import Campaign
+from bot.rules.decision import Decided, NeedRun, Rule, decide, decision_of
+from bot.rules.events import ExperimentDecided, RunFinished, Verdict
+from bot.rules.experiment import Experiment
+from bot.rules.guards import Guard, broken, clearly_broken
+from bot.rules.lost_runs import is_lost, lost_for_good
+from bot.rules.noise import campaign_noise, known_variation
+from bot.rules.statistics import Comparison, compare
+
+Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a verdict depends on besides the campaign. `prior_sigma` is in score units, None for the usual share of
+    the score; `runner` is the kind of machine that asks."""
+
+    rule: Rule
+    prior_sigma: float | None = None
+    guards: tuple[Guard, ...] = ()
+    runner: str = ""
+
+
+def judge(campaign: Campaign, number: int, settings: Settings) -> ExperimentDecided | NeedRun:
+    """Say what the runs on the ledger allow for an experiment that has a candidate.
+
+    A verdict's lesson is left empty if it is to be made from the figures (`bot.tell.sentences.lesson`).
+    """
+    experiment = campaign.experiments[number]
+    candidate = experiment.candidate
+    assert candidate is not None
+    failed = failed_run(campaign, experiment)
+    if failed is not None:
+        return _crashed(experiment, failed)
+    lost = lost_for_good(campaign, candidate.commit)
+    if lost:
+        return _lost(experiment, lost)
+    runs = campaign.runs_of(candidate.commit)
+    if not runs:
+        return NeedRun("candidate", "the first run")
+    return _by_scores(campaign, experiment, runs, settings)
+
+
+def _by_scores(
+    campaign: Campaign, experiment: Experiment, runs: Sequence[RunFinished], settings: Settings
+) -> ExperimentDecided | NeedRun:
+    """Judge a candidate whose runs all ended by themselves, on the scale of its newest."""
+    candidate, rule = experiment.candidate, settings.rule
+    assert candidate is not None
+    runner, print_ = runs[-1].runner, runs[-1].fingerprint  # that trained; the one that asks may be another
+    mine = _scored_runs(campaign, candidate.commit, runner, print_)
+    theirs = _scored_runs(campaign, candidate.parent, runner, print_)
+    scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
+    if experiment.reverts is not None:
+        if len(mine) < rule.min_runs:
+            return NeedRun("candidate", "the new incumbent needs its runs")
+        rule = replace(rule, max_runs=len(mine), control=False)
+    outcome = decide(
+        scored.get(candidate.commit, []),
+        scored.get(candidate.parent, []),
+        known_variation(campaign, settings.prior_sigma, runner, print_, without=pair),
+        direction=campaign.direction,
+        rule=rule,
+        net_lines=candidate.added - candidate.removed,
+    )
+    breaches = _breaches(settings.guards, experiment, outcome, mine, theirs)
+    if breaches:
+        noise = campaign_noise(campaign, settings.prior_sigma, runner, print_)
+        scores, others = [score for score, _ in mine], [score for score, _ in theirs]
+        result = compare(scores, others, noise, confidence=rule.confidence) if others else None
+        return _breached(experiment, breaches, result)
+    if isinstance(outcome, NeedRun):
+        if runner != settings.runner:
+            return NeedRun("candidate", f"this runner is another kind than {runner}")
+        return outcome
+    found = audits.pool(audits.audits_of(runs))
+    claimed = audits.allowed_gain(rule.min_effect, outcome.comparison.effect)
+    asked = experiment.reverts is not None
+    if outcome.verdict == "improved" and not asked and found is not None and found.shows_more_than(claimed):
+        return _refused(experiment, audits.said(found))
+    return _verdict(experiment, outcome)
+
+
+def failed_run(campaign: Campaign, experiment: Experiment) -> RunFinished | None:
+    """Return the first run of the candidate that failed, and that not by the machine."""
+    assert experiment.candidate is not None
+    runs = campaign.tries_of(experiment.candidate.commit)
+    return next((run for run in runs if run.score is None and not is_lost(run)), None)
+
+
+def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:
+    """Return score and metrics of a commit's runs that may be compared: one kind of runner, one fingerprint."""
+    return [
+        (run.score, run.metrics)
+        for run in campaign.runs_of(commit, runner=runner)
+        if run.score is not None and run.fingerprint == print_
+    ]
+
+
+def _breaches(
+    guards: Sequence[Guard],
+    experiment: Experiment,
+    outcome: Decided | NeedRun,
+    mine: Measured,
+    theirs: Measured,
+) -> list[str]:
+    """Return which guards stand between a candidate and its place: those that it breaks however often it is
+    measured, or, if its score is good enough, those that it breaks on the whole."""
+    if experiment.reverts is not None:
+        return []  # a human asked
+    metrics = [each for _, each in mine], [each for _, each in theirs]
+    if isinstance(outcome, NeedRun):
+        return clearly_broken(guards, *metrics)
+    return broken(guards, *metrics) if outcome.verdict == "improved" else []
+
+
+def _breached(
+    experiment: Experiment, breaches: Sequence[str], result: Comparison | None
+) -> ExperimentDecided:
+    """Write down a verdict for breaking guards, without an effect: the search shall not follow what is barred."""
+    reason = f"breaks {'a guard' if len(breaches) == 1 else 'guards'}: {'; '.join(breaches)}"
+    decision = decision_of(experiment, "discarded", reason=reason, lesson="", comparison=result)
+    return replace(decision, effect=None, half_width=None)
+
+
+def _verdict(experiment: Experiment, outcome: Decided) -> ExperimentDecided:
+    asked = experiment.reverts is not None
+    return decision_of(
+        experiment,
+        outcome.verdict,
+        reason=f"{outcome.reason}; taken out because a human asked" if asked else outcome.reason,
+        lesson="",
+        land=outcome.verdict == "improved" or asked,
+        comparison=outcome.comparison,
+    )
+
+
+def _lost(experiment: Experiment, runs: Sequence[RunFinished]) -> ExperimentDecided:
+    """Write down that the machine lost one run after another: nothing is said of the change."""
+    reason = (runs[-1].failure or {}).get("reason", "")
+    said = f"the machine lost {len(runs)} runs in a row: {reason}"
+    return decision_of(experiment, "lost", reason=said, lesson=f"{experiment.title}: not measured ({said}).")
+
+
+def _crashed(experiment: Experiment, run: RunFinished) -> ExperimentDecided:
+    failure = run.failure or {}
+    reason = f"{failure.get('class', 'error')}: {failure.get('reason', '')}".strip(": ")
+    verdict: Verdict = "rejected" if failure.get("class") == "refused" else "crashed"
+    return decision_of(
+        experiment, verdict, reason=reason, lesson=f"{experiment.title}: {verdict} ({reason}).",
+        defence=failure.get("defence", "") if verdict == "rejected" else "",
+    )  # fmt: skip
+
+
+def _refused(experiment: Experiment, evidence: str) -> ExperimentDecided:
+    """Write down that the audits of all runs together refuse a candidate that each of them let pass."""
+    reason = f"refused: {evidence}"
+    lesson = f"{experiment.title}: rejected ({reason})."
+    return decision_of(experiment, "rejected", reason=reason, lesson=lesson, defence=audits.DEFENCE)
