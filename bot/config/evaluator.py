@@ -35,6 +35,20 @@ def _one_group(text: str) -> str:
     return text
 
 
+# What every process needs to run at all, and no run can be kept from.
+_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys")
+_SYSTEM_TOPS = ("/", "/home", "/opt", "/root", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var")
+
+
+def _of_data(word: str) -> str:
+    place = PurePosixPath(word)
+    if str(place) in _SYSTEM_TOPS or str(PurePosixPath(*place.parts[:2])) in _SYSTEM:
+        raise ValueError(
+            f"{word!r} belongs to the system, which every run sees: name the files that only the locked side may read"
+        )
+    return word
+
+
 @functools.cache
 def _warn_once(said: str) -> None:
     print(f"nocturne: {said}", file=sys.stderr)
@@ -90,7 +104,7 @@ class Evaluator(Section):
     guards: Annotated[list[Annotated[str, AfterValidator(_guard)]], Field(max_length=32)] = []
     """What a candidate must keep besides a better score, such as `peak_vram_mb <= 1.1 * incumbent`,
     `accuracy >= 0.9` or `seconds <= incumbent + 5%`: any metric of a run, medians over runs."""
-    data: Annotated[list[str], Field(max_length=64)] = []
+    data: Annotated[list[Annotated[str, AfterValidator(_of_data)]], Field(max_length=64)] = []
     """Files and folders that only the locked side may read: prepare.py, or `command`. Candidates never see
     them, wherever they lie. Paths are relative to the repository, or absolute; git may ignore them."""
     read: Annotated[list[str], Field(max_length=64)] = []
@@ -156,6 +170,11 @@ class Evaluator(Section):
         if self.kind == "train" and (self.metric.pattern or self.metric.take != "last"):
             raise ValueError(
                 "`metric.pattern` and `metric.take` go with kind: command; train measures val_bpb"
+            )
+        if self.kind == "train" and (self.metric.name, self.metric.direction) != ("val_bpb", "minimize"):
+            raise ValueError(
+                "metric: can be chosen where kind is command; train measures val_bpb, and lower is better: take it out,"
+                " or write `kind: command` with the command that prints it"
             )
         if self.kind == "train" and (self.produce or self.repeats > 1):
             raise ValueError("`produce` and `repeats` go with kind: command; kind: train knows its own way")

@@ -46,6 +46,15 @@ class VerdictRule(Section):
     prior_sigma: Annotated[float, Field(ge=1e-30, le=1e30)] | None = None
     """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> VerdictRule:
+        if self.min_runs > self.max_runs:
+            raise ValueError(
+                f"min_runs ({self.min_runs}) is above max_runs ({self.max_runs}), so that no candidate could ever"
+                " merge: raise max_runs or lower min_runs"
+            )
+        return self
+
 
 if TYPE_CHECKING:
     Stop = Limits
@@ -244,7 +253,24 @@ class Config(Section):
             pure = PurePosixPath(path)
             if pure.is_absolute() or ".." in pure.parts or pure.parts[:1] in ((".git",), (".github",)):
                 raise ValueError(f"{path!r} is not a path inside the repository that may be edited")
+            if str(pure) != path:
+                raise ValueError(f"{path!r} is not how git writes it: write {str(pure)!r}")
+        twice = next((path for path in paths if paths.count(path) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is named twice: leave one of them")
         return paths
+
+    @model_validator(mode="after")
+    def _not_hidden(self) -> Config:
+        """What candidates change they see."""
+        data = {str(PurePosixPath(word)) for word in self.evaluator.data}
+        both = next((path for path in self.editable if path in data), None)
+        if both is not None:
+            raise ValueError(
+                f"evaluator.data: {both!r} is under `editable` too, and candidates can't change what they must not see:"
+                " take it out of one of them"
+            )
+        return self
 
 
 class ConfigFile(Config):

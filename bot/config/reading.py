@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from bot.config.keys import Config, ConfigFile
+from bot.config.yaml_text import load
 from bot.errors import UserError
 
 CONFIG_PATH = ".github/nocturne.yml"
 RESERVED_NAMES = ("ledger", "exp")
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_UNSAFE = re.compile(r"[^\w./+=-]|^-$")  # what a list in one line must quote
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -69,14 +71,7 @@ def front_matter(model: type[Model], text: str, source: str) -> tuple[Model, str
 
 def _load(text: str, source: str, above: int = 0) -> dict[str, Any]:
     """Read YAML that stands below so many lines; nothing has no keys."""
-    try:
-        data = yaml.safe_load(text)
-    except ValueError as error:  # a date such as 2026-13-45, which YAML takes for one
-        raise UserError(f"{source}: not valid YAML: {error}: fix the date") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1 + above}: " if mark else ""
-        raise UserError(f"{source}: {where}not valid YAML: {getattr(error, 'problem', error)}") from None
+    data = load(text, source, above)
     if data is not None and not isinstance(data, dict):
         raise UserError(f"{source}: holds a {type(data).__name__}, expected `key: value` lines")
     return data or {}
@@ -122,10 +117,31 @@ def _say(model: type[BaseModel], error: ValidationError) -> str:
         close = difflib.get_close_matches(path[-1], known, n=1)
         fix = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
         return f"{key}: unknown key, {fix}"
-    message = re.sub(r"^(Input|Value error,) ?", "", first["msg"]).strip()
     given = first.get("input")
-    shown = "" if isinstance(given, (dict, BaseModel)) else f", not {given!r}"
-    return f"{key}: {message}{shown}"
+    if first["type"] == "string_pattern_mismatch":
+        wanted = first["ctx"]["pattern"]
+        return f"{key}: should match {wanted!r}, not {given!r}: {_description(model, path)}"
+    message = re.sub(r"^(Input|Value error,) ?", "", first["msg"]).strip()
+    whole = first["type"] == "value_error" and isinstance(given, list)  # the message names the item
+    shown = "" if whole or isinstance(given, (dict, BaseModel)) else f", not {given!r}"
+    if first["type"] == "list_type" and isinstance(given, str):
+        words = given.split() if path[-1] in ("command", "produce", "launch") else [given]
+        shown += (
+            f": write [{', '.join(json.dumps(word) if _UNSAFE.search(word) else word for word in words)}]"
+        )
+    return f"{key}: {message}{shown}" if key else f"{message}{shown}"
+
+
+def _description(model: type[BaseModel], path: Sequence[str]) -> str:
+    """Return what the documentation says of a key."""
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    about = model.model_fields.get(path[-1])
+    return " ".join(
+        (about.description if about is not None and about.description else "see `nocturne init`").split()
+    )
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -31,7 +31,8 @@ class Limits:
     goal: float | None = key("The incumbent's score reaches this.")
     experiments: int | None = key("So many experiments of the campaign are finished.", ge=1)
     deadline: str | None = key(
-        "Local date and time, `2026-11-30T07:00`.", pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$"
+        "Local date and time, such as `2026-11-30T07:00`; a time of day is for `nocturne run --until 07:00`.",
+        pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?$",
     )
     gpu_hours: float | None = key("Hours of the training device; a CPU stands in if there is no GPU.", gt=0)
     cost_usd: float | None = key("Money for models.", gt=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -33,6 +34,10 @@ def test_example_documents_every_key_and_shows_the_defaults() -> None:
     assert parse(example) == ("main", Config())
 
 
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in itertools.pairwise("abcdefghij")
+)
 REFUSED = [
     ("editabel: [train.py]", "editabel: unknown key, did you mean `editable`?"),
     ("verdict: {confidance: 0.9}", "verdict.confidance: unknown key, did you mean `confidence`?"),
@@ -59,9 +64,50 @@ REFUSED = [
     ("editable: [.github/nocturne.yml]", "editable: '.github/nocturne.yml' is not a path inside"),
     ("editable: []", "editable: "),
     ("editable: train.py", "editable: should be a valid list, not 'train.py'"),
-    ("stop: {deadline: tomorrow}", "stop.deadline: "),
+    (
+        "evaluator: {command: python score.py}",
+        "evaluator.command: should be a valid list, not 'python score.py': write [python, score.py]",
+    ),
+    (
+        "evaluator: {guards: a <= 3}",
+        "evaluator.guards: should be a valid list, not 'a <= 3': write [\"a <= 3\"]",
+    ),
+    (
+        "evaluator: {metric: {name: acc}}",
+        "evaluator: metric: can be chosen where kind is command; train measures val_bpb",
+    ),
+    (
+        "evaluator: {kind: command, command: [a], data: [/etc]}",
+        "evaluator.data.0: '/etc' belongs to the system",
+    ),
+    (
+        "evaluator: {kind: command, command: [a], data: [train.py]}",
+        "evaluator.data: 'train.py' is under `editable` too",
+    ),
+    ("editable: [a.py, b.py, a.py]", "editable: 'a.py' is named twice: leave one of them"),
+    ("editable: [./train.py]", "editable: './train.py' is not how git writes it: write 'train.py'"),
+    (
+        "verdict: {min_runs: 6, max_runs: 5}",
+        "verdict: min_runs (6) is above max_runs (5), so that no candidate",
+    ),
+    ("stop: {deadline: tomorrow}", "stop.deadline: should match "),
+    ("stop: {deadline: 25:00}", "stop.deadline: should match "),
     ("stop: {deadline: '2026-13-45'}", "stop: deadline '2026-13-45' is no date and time (month must be in"),
     ("stop: {deadline: 2026-13-45}", "not valid YAML: month must be in 1..12: fix the date"),
+    (
+        "seed: 1\nstop: {plateau: 3}\nseed: 2",
+        "line 3: the key `seed` is given twice (it is in line 1 too): leave one",
+    ),
+    ("stop:\n  goal: 1\n  goal: 2", "line 3: the key `goal` is given twice"),
+    ("editable: &a [*a]", "line 1: an alias (*name) holds itself"),
+    ("stop: &a {goal: *a}", "line 1: an alias (*name) holds itself"),
+    (BOMB, "line 5: its aliases unfold to more than 20,000 values"),
+    ("seed: " + "[" * 5000, "not valid YAML: brackets within brackets without end"),
+    (
+        "stop:\n\tgoal: 1",
+        "line 2: not valid YAML: found character '\\t' that cannot start any token: indent with spaces",
+    ),
+    ("seed: \x01", "not valid YAML: it holds characters that no text has: save it as UTF-8"),
     ("campaigns: {ledger: {}}", "campaigns.ledger: this name is taken"),
     ("campaigns: {Big Name: {}}", "campaigns.Big Name"),
     ("campaigns: {a: {sede: 1}}", "campaigns.a.sede: unknown key, did you mean `seed`?"),
@@ -102,6 +148,14 @@ def test_schema_is_the_committed_one() -> None:
 
 BEYOND_SCHEMA = (
     "kind: command",
+    "metric: {",
+    "./train",
+    "a.py, b.py",
+    "min_runs: 6",
+    "seed: ",
+    "stop:\n",
+    "stop: &a",
+    "&a [",
     "produce:",
     "call:",
     "guards: [",
