@@ -104,6 +104,8 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _option("--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"),
             _option("--runs-on", default="self-hosted,gpu", metavar="LABELS",
                     help="the labels of the runner with the GPU"),
+            _option("--remote", metavar="NAME", help="the git remote that holds the campaign, such as origin"),
+            _flag("--no-remote", "keep the campaign in this clone"),
             campaign=False,
         ),
         _verb(
@@ -118,7 +120,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _flag("--quick", "train nothing"), json=_JSON,
         ),
         _verb(
-            "uninstall", "init:uninstall", "Remove what Nocturne keeps in this clone; with --remote there too.",
+            "uninstall", "uninstall:run", "Remove what Nocturne keeps in this clone; with --remote there too.",
             _flag("--remote", "delete branches, ledger and records there"),
             _flag("--yes", "do it; without this, only say what would go"),
         ),

@@ -1,15 +1,18 @@
-"""What is put into a repository, and taken out of a clone again."""
+"""What is put into a repository."""
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path, PurePosixPath
 
-from bot.commands.session import campaign_session
+from bot.commands.ask import ask
+from bot.commands.uninstall import note_written
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example
 from bot.errors import UserError
-from bot.git import Git, RefUpdate
+from bot.git import Git
+from bot.git.command import blot
+from bot.git.remote import choose_remote
 from bot.github.workflows import (
     COMMANDS_PATH,
     MORNING_PATH,
@@ -20,7 +23,6 @@ from bot.github.workflows import (
     morning_caller,
     own_action,
 )
-from bot.loop.context import Context
 from bot.loop.evaluation import call_evaluator
 from bot.loop.machine import gpu_names
 from bot.rules.wall import Wall, found_among, wanted
@@ -43,7 +45,10 @@ For messages in Slack: the secret SLACK_BOT_TOKEN and the key slack.channel, or 
 """
 
 
-def init(*, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str) -> int:
+def init(
+    *, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str, remote: str | None,
+    no_remote: bool,
+) -> int:  # fmt: skip
     """Write the configuration into a repository, and with `--starter` a task."""
     directory = directory.absolute()
     try:
@@ -51,13 +56,17 @@ def init(*, directory: Path, starter: bool, github: Form | None, action: str | N
     except OSError as error:
         raise UserError(f"{directory}: can't make this folder ({error.strerror}): choose another") from None
     git = Git.open(directory)
+    shared = _shared(git, remote, no_remote=no_remote, github=github is not None)
     if starter:
         write_starter(git.top)
     more = _ON_A_CPU if starter and not gpu_names() else ""
     wall = _wall(git.top)
-    wrote = write_config(git.top, more=more or (wall.config if wall is not None and wall.metric else ""))
+    wrote = write_config(
+        git.top, remote=shared, more=more or (wall.config if wall is not None and wall.metric else "")
+    )
     if github is not None:
         wrote += write_workflows(git.top, form=github, action=action, labels=runs_on.split(","))
+    note_written(git, wrote)
     for path in wrote:
         print(f"wrote {path}")
     if not wrote:
@@ -71,6 +80,38 @@ def init(*, directory: Path, starter: bool, github: Form | None, action: str | N
     else:
         print(_REMAINS.format(labels=runs_on, path=WORKFLOW_PATH))
     return 0
+
+
+def _shared(git: Git, remote: str | None, *, no_remote: bool, github: bool) -> str | None:
+    """Return the remote that the configuration is to name: what was said, else asked; None keeps all in the clone."""
+    if remote is not None and no_remote:
+        raise UserError("--remote, --no-remote: they contradict each other: leave one out")
+    if github and no_remote:
+        raise UserError("--no-remote: with --github the campaign is on GitHub: leave one of them out")
+    if (git.top / CONFIG_PATH).exists():
+        if remote is not None:
+            raise UserError(f"--remote: {CONFIG_PATH} is there already: write `remote: {remote}` into it")
+        return None
+    if remote is not None:
+        if remote != "embedded":
+            choose_remote(git, remote, os.environ)
+        return remote
+    if github:
+        return "origin"
+    names = git.run(["remote"]).decode(errors="replace").split()
+    if no_remote or not names:
+        return None
+    name = "origin" if "origin" in names else names[0]
+    there = f"{name} ({blot(git.remote_url(name) or name)})"
+    answer = ask(
+        f"Shall the campaign's branches, ledger and pull requests go to {there}? Whoever may read that repository"
+        " sees them. Without a yes everything stays in this clone."
+    )
+    if answer is None:
+        print(
+            f"everything stays in this clone, and nothing goes to {there}: --remote {name} would change that"
+        )
+    return name if answer else None
 
 
 def _wall(top: Path) -> Wall | None:
@@ -104,15 +145,16 @@ def _missing(top: Path) -> list[str]:
     return [path for path in dict.fromkeys(needed) if not (top / path).exists()]
 
 
-def write_config(top: Path, *, more: str = "") -> list[str]:
-    """Write the commented configuration, and `more` below it, if there is none; check one that is there."""
+def write_config(top: Path, *, remote: str | None = None, more: str = "") -> list[str]:
+    """Write the commented configuration, which names `remote`, and `more` below it, if there is none; check one that
+    is there."""
     path = top / CONFIG_PATH
     if path.exists():
         parse(path.read_text(errors="replace"), campaign=None)
         return []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_example() + more)
+        path.write_text(commented_example({} if remote is None else {"remote": remote}) + more)
     except OSError as error:
         raise UserError(f"{path}: can't write ({error.strerror}): fix the folder's rights") from None
     return [CONFIG_PATH]
@@ -153,39 +195,3 @@ def _write_workflow(top: Path, name: str, text: str) -> bool:
 def write_starter(top: Path) -> None:
     """Let the evaluator write the bundled task. Raises UserError if other files stand in the way."""
     print(call_evaluator("starter", str(top), timeout=120), end="")
-
-
-REMOTE_REFS = ("refs/heads/nocturne/*", "refs/nocturne/*")
-
-
-def uninstall(*, repo: Path, campaign: str | None, remote: bool, yes: bool) -> int:
-    """Take away what Nocturne keeps in this clone, and on request on the remote."""
-    with campaign_session(repo, campaign) as session:
-        context = session.context
-        local = _local_refs(context)
-        there = context.git.fetch(context.remote.name_or_url, REMOTE_REFS) if remote else {}
-        folder = context.git.common_dir / "nocturne"
-        if not yes:
-            for name in local:
-                print(f"would delete {name}")
-            print(f"would delete {folder}")
-            for name in there:
-                print(f"would delete {name} on {context.remote.name_or_url}")
-            if context.remote.kind == "embedded":
-                print("the ledger and all pull requests live in that folder: they would be gone for good")
-            print("run again with --yes to do it")
-            return 0
-        for name in there:
-            context.git.push(context.remote.name_or_url, [RefUpdate(name, None, "any")])
-        for name in _local_refs(context):
-            context.git.run(["update-ref", "-d", name])
-        shutil.rmtree(folder, ignore_errors=True)
-        print("removed; your own branches, files and configuration are as they were")
-    return 0
-
-
-def _local_refs(context: Context) -> list[str]:
-    listed = context.git.run(
-        ["for-each-ref", "--format=%(refname)", "refs/remotes/nocturne", "refs/nocturne"]
-    )
-    return listed.decode().split()

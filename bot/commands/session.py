@@ -18,6 +18,7 @@ from bot.config import CONFIG_PATH, campaigns
 from bot.errors import NotAllowed, UserError
 from bot.forge.github import GitHubForge
 from bot.git import Git
+from bot.git.remote import where_it_goes
 from bot.git.user_state import default_branch
 from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
@@ -58,7 +59,7 @@ def campaign_session(
     """Open the campaign of the repository that holds `repo`, with a display that suits the terminal.
 
     `quiet` keeps standard output for the command's own answer: notes go to standard error. A command that
-    `thinks` may propose and review: it needs what the configured agents need.
+    `thinks` may propose and review: it needs what the configured agents need, and says first where all of it goes.
     """
     shown: Display = PlainDisplay(sys.stderr if quiet else sys.stdout)
     if not logging.getLogger("nocturne").isEnabledFor(logging.INFO):
@@ -69,6 +70,8 @@ def campaign_session(
         shown = TerminalDisplay()
     try:
         context = open_context(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
+        if thinks and context.remote.note is None:
+            shown.note(where_it_goes(context.git, context.remote))
         try:
             yield Session(with_agents(context, os.environ) if thinks else context)
         except NotAllowed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -52,9 +52,10 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
 
 
-def commented_example() -> str:
-    """Return a file with every key at its default, commented out and explained."""
-    lines = [_HEAD, *_section(Config, 0)]
+def commented_example(given: Mapping[str, Any] | None = None) -> str:
+    """Return a file with every key at its default, commented out and explained; those at the top that are `given`
+    have that value."""
+    lines = [_HEAD, *_section(Config, 0, given or {})]
     lines += [
         "# # Several campaigns: a name, then the keys that differ from those above.",
         "# campaigns:",
@@ -132,16 +133,20 @@ def _values(about: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _section(model: type[BaseModel], depth: int) -> Iterator[str]:
+def _section(model: type[BaseModel], depth: int, given: Mapping[str, Any]) -> Iterator[str]:
     indent = "  " * depth
     for name, about in model.model_fields.items():
         inner = about.annotation
         text = " ".join((about.description or "").split())
         yield from (f"# {indent}# {line}" for line in textwrap.wrap(text, 96 - len(indent)))
-        yield f"# {indent}{name}:" if _is_model(inner) else f"# {indent}{name}: {_literal(about.default)}"
-        if _is_model(inner):
+        if name in given:
+            yield f"{name}: {_literal(given[name])}"
+        elif _is_model(inner):
             assert isinstance(inner, type)
-            yield from _section(inner, depth + 1)
+            yield f"# {indent}{name}:"
+            yield from _section(inner, depth + 1, {})
+        else:
+            yield f"# {indent}{name}: {_literal(about.default)}"
         if depth == 0:
             yield ""
 

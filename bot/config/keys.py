@@ -159,7 +159,9 @@ class Config(Section):
     program: str = "program.md"
     """What the human wants explored and which constraints hold."""
     remote: str | None = None
-    """Git remote that holds the campaign; null takes `origin`, or a bare repository inside .git."""
+    """Git remote that holds the campaign, such as `origin`; `embedded` is a bare repository inside .git, which nobody
+    else sees. null is `origin` in GitHub Actions, and elsewhere if this clone has worked with a campaign there; else
+    `embedded`."""
     runner: str | None = None
     """Name of the kind of machine; null asks the machine. Scores of different kinds are never mixed."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

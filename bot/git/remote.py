@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from bot.base.process import in_actions
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.command import blot, durable_config, git_output, raise_for_disk
 
 Kind = Literal["embedded", "git", "github"]
 GITHUB_HOSTS = ("github.com", "ssh.github.com")
+_STAYS = "everything stays in this clone"
+LEDGER_REF = "refs/heads/nocturne/ledger"
+ORIGINS_LEDGER = "refs/remotes/origin/nocturne/ledger"
 TOKENS = ("NOCTURNE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 
 
@@ -29,11 +33,12 @@ class Remote:
 
 
 def choose_remote(git: Git, configured: str | None, environ: Mapping[str, str]) -> Remote:
-    """Return the remote to use: the configured one, else origin, else one embedded in the repository.
+    """Return the remote to use: the configured one; if none is, what was used before, else none but our own.
 
-    `configured` is the name of a remote, a path or a URL; "embedded" asks for the embedded one. An origin
-    on GitHub counts only with a token (GITHUB_TOKEN or GH_TOKEN) in `environ`. Raises `UserError` where
-    the configured one means nothing.
+    `configured` is the name of a remote, a path or a URL; "embedded" asks for the embedded one, a bare repository
+    inside this one. None is origin in GitHub Actions, and if this clone knows of a campaign there that was not begun
+    here alone; else nothing leaves the clone. An origin on GitHub that is not configured counts only with a token
+    (GITHUB_TOKEN or GH_TOKEN) in `environ`. Raises `UserError` if the configured one means nothing.
     """
     if configured == "embedded":
         return _embedded(git, None)
@@ -47,14 +52,40 @@ def choose_remote(git: Git, configured: str | None, environ: Mapping[str, str]) 
     url = git.remote_url("origin")
     if url is None:
         return _embedded(git, None)
+    if not in_actions(environ) and not _was_used_before(git):
+        return _embedded(git, _why_not_joined(git, url))
     if not is_github(url, environ):
         return Remote("origin", "git")
     if github_token(environ):
         return Remote("origin", "github")
-    note = (
-        f"origin ({blot(url)}) is on GitHub and there is no token: working locally; GITHUB_TOKEN is not set"
-    )
+    note = f"{_STAYS}: origin ({blot(url)}) is on GitHub and there is no token; GITHUB_TOKEN is not set"
     return _embedded(git, note)
+
+
+def where_it_goes(git: Git, remote: Remote) -> str:
+    """Return the sentence that says where branches, ledger and pull requests of a campaign go, and who sees them."""
+    if remote.kind == "embedded":
+        return f"{_STAYS}: branches, ledger and pull requests are in .git/nocturne"
+    url = git.remote_url(remote.name_or_url)
+    there = f"{remote.name_or_url} ({blot(url)})" if url else blot(remote.name_or_url)
+    what = "branches, ledger and pull requests" if remote.kind == "github" else "branches and ledger"
+    return f"{what} go to {there}: whoever may read it sees them"
+
+
+def _was_used_before(git: Git) -> bool:
+    """Say whether this clone has pushed or fetched a campaign, and keeps none of its own."""
+    known = git.tracked([LEDGER_REF])
+    return bool(known) and not (git.own_remote / "HEAD").is_file()
+
+
+def _why_not_joined(git: Git, url: str) -> str | None:
+    """Return what to say if a clone of origin brought a campaign along that is not ours to write to unasked."""
+    if (git.own_remote / "HEAD").is_file() or git.store.ref(ORIGINS_LEDGER) is None:
+        return None
+    return (
+        f"{_STAYS}: origin ({blot(url)}) holds a campaign too; to join it write `remote: origin` in"
+        " .github/nocturne.yml"
+    )
 
 
 def is_github(url: str, environ: Mapping[str, str]) -> bool:

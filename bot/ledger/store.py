@@ -10,9 +10,10 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.git import Git
+from bot.git.remote import LEDGER_REF
 from bot.ledger.records import Records, Snapshot
 
-REF = "refs/heads/nocturne/ledger"
+REF = LEDGER_REF
 SEGMENT_EVENTS = 1000
 SCHEMA = 1
 # Turns events of one version into what the next version writes: {version: function}

@@ -32,7 +32,7 @@ def begin(
     token = github.token(
         "github-actions[bot]", kind="workflow", repository=repository, permissions=PERMISSIONS
     )
-    top = make_repository(folder / "mine", config=config, files=files)
+    top = make_repository(folder / "mine", config=config, files=files, shared=True)
     nocturne(top, "init", "--github", form, "--action", ACTION)
     git(top, "add", "--all")
     git(top, "commit", "--quiet", "--message", "Add Nocturne")

@@ -77,7 +77,7 @@ class Workplace:
         )
         self.caller = yaml.safe_load(written)
         files = {WORKFLOW_PATH: written, **(self.files or {})}
-        self.top = make_repository(self.folder / "mine", config=self.config, files=files)
+        self.top = make_repository(self.folder / "mine", config=self.config, files=files, shared=True)
         git(self.top, "push", "--quiet", str(self.repository.path), "main")
         self.repository.collaborator("alice", "write")
         self.repository.sync()

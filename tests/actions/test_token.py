@@ -28,7 +28,7 @@ def test_training_needs_no_more_than_to_read(github: GitHub, tmp_path: Path) -> 
             "GITHUB_TOKEN": token,
         }
 
-    top = make_repository(tmp_path / "mine", config=CONFIG)
+    top = make_repository(tmp_path / "mine", config=CONFIG, shared=True)
     git(top, "push", "--quiet", str(repository.path), "main")
     git(top, "remote", "add", "origin", f"{github.server_url}/octo/reading.git")
     nocturne(top, "propose", "--finish-first", env=environ("write"))

@@ -149,11 +149,13 @@ def quiet_in(top: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def task(folder: Path) -> Path:
+def task(folder: Path, *, shared: bool = False) -> Path:
     train = TRAIN
     for old, new in BEST.items():
         train = train.replace(old, new)
-    return make_repository(folder / "repo", config=CONFIG + "seed: 1\n", files={"train.py": train})
+    return make_repository(
+        folder / "repo", config=CONFIG + "seed: 1\n", files={"train.py": train}, shared=shared
+    )
 
 
 def local(folder: Path) -> Walk:
@@ -164,7 +166,7 @@ def on_github(folder: Path) -> Walk:
     """As `local`, against the GitHub on loopback."""
     with serve(folder / "github") as github:
         repository = github.repository("octo/models", private=True, default_branch="main")
-        top = task(folder)
+        top = task(folder, shared=True)
         git(top, "push", "--quiet", str(repository.path), "main")
         git(top, "remote", "add", "origin", f"{github.server_url}/octo/models.git")
         token = github.token(

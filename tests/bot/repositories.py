@@ -64,13 +64,16 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def make_repository(
-    folder: Path, *, config: str = CONFIG, files: Mapping[str, str] | None = None, remote: Path | None = None
-) -> Path:
-    """Make a repository with the formula task and one commit; with `remote`, a bare origin too."""
+    folder: Path, *, config: str = CONFIG, files: Mapping[str, str] | None = None, remote: Path | None = None,
+    shared: bool = False,
+) -> Path:  # fmt: skip
+    """Make a repository with the formula task and one commit. With `remote`, a bare origin too, where the campaign is;
+    `shared` if it is at an origin that the test adds."""
     folder.mkdir(parents=True)
     git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
     contents = {"train.py": TRAIN, "score.py": SCORE, "program.md": "Lower the loss.\n"}
-    contents |= {".github/nocturne.yml": config, **(files or {})}
+    named = "remote: origin\n" if shared or remote is not None else ""
+    contents |= {".github/nocturne.yml": named + config, **(files or {})}
     for name, text in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -174,7 +174,7 @@ class Home:
         self.repository: Repository = self.github.repository(
             "octo/models", private=True, default_branch="main"
         )
-        self.top = make_repository(self.folder / "repo", config=CONFIG, files=self.files)
+        self.top = make_repository(self.folder / "repo", config=CONFIG, files=self.files, shared=True)
         git(self.top, "push", "--quiet", str(self.repository.path), "main")
         git(self.top, "remote", "add", "origin", f"{self.github.server_url}/octo/models.git")
         self.said = io.StringIO()

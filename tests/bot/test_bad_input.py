@@ -153,7 +153,7 @@ def test_configuration_that_is_not_committed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["/nowhere/at/all.git", "https://127.0.0.1:9/x.git", "file:///nowhere.git"])
 def test_unreachable_remote(tmp_path: Path, url: str) -> None:
-    folder = make_repository(tmp_path / "repo")
+    folder = make_repository(tmp_path / "repo", shared=True)
     git(folder, "remote", "add", "origin", url)
     assert "the remote origin" in refused(folder, "run")
 

@@ -44,7 +44,7 @@ def test_quiet_and_verbose_stand_before_or_after_the_command(tmp_path: Path) -> 
 def test_verbose_says_where_an_error_came_from_and_hides_what_a_url_carries(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    folder = make_repository(tmp_path / "repo")
+    folder = make_repository(tmp_path / "repo", shared=True)
     git(folder, "remote", "add", "origin", "https://u:ghp_secretsecret@127.0.0.1:9/x.git")
     assert main(["status", "-v", "--repo", str(folder)]) == 2
     said = capfd.readouterr().err

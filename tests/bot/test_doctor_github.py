@@ -38,7 +38,7 @@ class Home:
         self.repository: Repository = server.repository("octo/models", private=True)
         self.repository.runner("h100", labels=("self-hosted", "Linux", "GPU"))
         self.top = make_repository(
-            folder / "repo", config=CONFIG, files={".github/workflows/nocturne.yml": workflow()}
+            folder / "repo", config=CONFIG, files={".github/workflows/nocturne.yml": workflow()}, shared=True
         )
         git(self.top, "remote", "add", "origin", f"{server.server_url}/octo/models.git")
         self.push()

@@ -36,7 +36,10 @@ class Night:
             "github-actions[bot]", kind="workflow", repository=self.repository, permissions=PERMISSIONS
         )
         self.top = make_repository(
-            folder / "repo", config=CONFIG + "seed: 1\n", files={"score.py": WATCHFUL, "train.py": START}
+            folder / "repo",
+            config=CONFIG + "seed: 1\n",
+            files={"score.py": WATCHFUL, "train.py": START},
+            shared=True,
         )
         git(self.top, "push", "--quiet", str(self.repository.path), "main")
         git(self.top, "remote", "add", "origin", f"{github.server_url}/octo/models.git")

@@ -134,7 +134,7 @@ def play(
     token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
     workflow = caller(form="three", action=ACTION, campaign="main", labels=["gpu"], config=CONFIG_PATH)
     files = {"score.py": SCORE, WORKFLOW_PATH: workflow}
-    top = make_repository(folder / f"repo-{number}", config=CONFIG, files=files)
+    top = make_repository(folder / f"repo-{number}", config=CONFIG, files=files, shared=True)
     git(top, "push", "--quiet", str(repository.path), "main")
     git(top, "remote", "add", "origin", f"{github.server_url}/{repository.full_name}.git")
     environ = {

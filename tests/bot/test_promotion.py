@@ -137,7 +137,7 @@ class on_github:
         github = self.serving.__enter__()
         repository = github.repository("octo/models", private=True, default_branch="main")
         token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
-        top = make_repository(self.folder / "repo")
+        top = make_repository(self.folder / "repo", shared=True)
         git(top, "push", "--quiet", str(repository.path), "main")
         git(top, "remote", "add", "origin", f"{github.server_url}/octo/models.git")
         environ = {

@@ -71,7 +71,7 @@ def test_a_revised_experiment_has_a_review_for_each_round(tmp_path: Path) -> Non
     with serve(tmp_path / "github") as github:
         repository = github.repository("octo/models", private=True, default_branch="main")
         token = github.token("github-actions[bot]", "workflow", repository, PERMISSIONS)
-        folder = make_repository(tmp_path / "repo", config=CONFIG, files={"train.py": LONG})
+        folder = make_repository(tmp_path / "repo", config=CONFIG, files={"train.py": LONG}, shared=True)
         git(folder, "push", "--quiet", str(repository.path), "main")
         git(folder, "remote", "add", "origin", f"{github.server_url}/{repository.full_name}.git")
         environ = {

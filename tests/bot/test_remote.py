@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.git import Git, RefUpdate
-from bot.git.remote import choose_remote, is_github
+from bot.git.remote import choose_remote, is_github, where_it_goes
 from bot.ledger.store import LedgerStore
 from tests.bot.storage import append, finish, keys, make_bare, make_repository, python, sh
 
@@ -32,20 +32,54 @@ def test_without_origin_the_embedded_one_is_made(tmp_path: Path, git: Git) -> No
     assert choose_remote(Git.open(tmp_path / "linked"), None, {}) == remote
 
 
-def test_origin_counts_where_it_can_be_used(tmp_path: Path, git: Git) -> None:
+JOB = {"GITHUB_ACTIONS": "true"}
+
+
+def test_origin_gets_nothing_that_nobody_asked_for(tmp_path: Path, git: Git) -> None:
+    bare = make_bare(tmp_path / "bare.git")
+    sh(git.top, "remote", "add", "origin", bare)
+    assert choose_remote(git, None, {"GITHUB_TOKEN": "t"}).kind == "embedded"
+    assert choose_remote(git, None, JOB).name_or_url == "origin"
+
+
+def test_a_campaign_that_this_clone_pushed_to_origin_goes_on_there(tmp_path: Path, git: Git) -> None:
+    sh(git.top, "remote", "add", "origin", make_bare(tmp_path / "bare.git"))
+    append(LedgerStore(git, "origin", "main"), "a")
+    assert choose_remote(git, None, {}).name_or_url == "origin"
+    sh(tmp_path, "clone", "-q", str(tmp_path / "bare.git"), "clone")
+    fresh = choose_remote(Git.open(tmp_path / "clone"), None, {})
+    assert fresh.kind == "embedded" and fresh.note and "to join it write `remote: origin`" in fresh.note
+
+
+def test_a_campaign_that_was_begun_in_the_clone_stays_there(tmp_path: Path, git: Git) -> None:
+    append(LedgerStore(git, choose_remote(git, None, {}).name_or_url, "main"), "a")
+    sh(git.top, "remote", "add", "origin", make_bare(tmp_path / "bare.git"))
+    assert choose_remote(git, None, {}).kind == "embedded"
+
+
+def test_it_says_where_everything_goes(tmp_path: Path, git: Git) -> None:
+    url = "https://user:secret@github.com/me/it"
+    sh(git.top, "remote", "add", "origin", url)
+    assert where_it_goes(git, choose_remote(git, None, {})).startswith("everything stays in this clone: ")
+    said = where_it_goes(git, choose_remote(git, "origin", {}))
+    assert said.startswith("branches, ledger and pull requests go to origin (") and "me/it" in said
+    assert "secret" not in said
+
+
+def test_origin_counts_in_a_job_where_it_can_be_used(tmp_path: Path, git: Git) -> None:
     bare = make_bare(tmp_path / "bare.git")
     for url in (bare, f"file://{bare}", "git@example.com:me/it.git", "https://example.com/me/it"):
         sh(git.top, "remote", "remove", "origin") if git.remote_url("origin") else None
         sh(git.top, "remote", "add", "origin", url)
-        remote = choose_remote(git, None, {})
+        remote = choose_remote(git, None, JOB)
         assert (remote.name_or_url, remote.kind, remote.note) == ("origin", "git", None)
     sh(git.top, "remote", "set-url", "origin", "https://user:secret@github.com/me/it")
-    remote = choose_remote(git, None, {})
+    remote = choose_remote(git, None, JOB)
     assert remote.kind == "embedded" and remote.note and "no token" in remote.note
     assert "secret" not in remote.note
-    remote = choose_remote(git, None, {"GITHUB_TOKEN": "t"})
+    remote = choose_remote(git, None, JOB | {"GITHUB_TOKEN": "t"})
     assert (remote.name_or_url, remote.kind) == ("origin", "github")
-    assert choose_remote(git, None, {"GITHUB_TOKEN": ""}).kind == "embedded"
+    assert choose_remote(git, None, JOB | {"GITHUB_TOKEN": ""}).kind == "embedded"
 
 
 @pytest.mark.parametrize(

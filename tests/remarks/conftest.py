@@ -176,7 +176,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         )
         workflow = caller(form="one", action=ACTION, campaign="main", labels=["gpu"], config="x.yml")
         files = {"train.py": _START, WORKFLOW_PATH: workflow}
-        top = make_repository(folder / "repo", config=_CONFIG, files=files)
+        top = make_repository(folder / "repo", config=_CONFIG, files=files, shared=True)
         git(top, "push", "--quiet", str(repository.path), "main")
         git(top, "remote", "add", "origin", f"{github.server_url}/{NAME}.git")
         night = Night(github, repository, top, token, folder)

@@ -1,0 +1,91 @@
+"""What `nocturne init` asks and writes, and what `uninstall` takes away again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.bot.repositories import command_line, git, nocturne
+
+CONFIG = ".github/nocturne.yml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository without a commit whose origin can't be reached."""
+    top = tmp_path / "repo"
+    git(tmp_path, "init", "--quiet", "--template=", "--initial-branch=main", str(top))
+    git(top, "remote", "add", "origin", "https://user:secret@example.org/a/b.git")
+    return top
+
+
+def written(folder: Path) -> object:
+    return yaml.safe_load((folder / CONFIG).read_text())
+
+
+def test_without_a_terminal_nothing_is_asked_and_nothing_goes_to_a_remote(folder: Path) -> None:
+    said = nocturne(folder, "init").stdout
+    assert "everything stays in this clone" in said and "--remote origin" in said and "secret" not in said
+    assert written(folder) is None
+
+
+def test_a_script_can_say_it(folder: Path) -> None:
+    assert "everything stays" not in nocturne(folder, "init", "--no-remote").stdout
+    assert written(folder) is None
+    assert "write `remote: origin` into it" in nocturne(folder, "init", "--remote", "origin", code=2).stderr
+    (folder / CONFIG).unlink()
+    assert "no such remote" in nocturne(folder, "init", "--remote", "mine", code=2).stderr
+    assert "contradict" in nocturne(folder, "init", "--remote", "origin", "--no-remote", code=2).stderr
+    assert not (folder / CONFIG).exists()
+    nocturne(folder, "init", "--remote", "origin")
+    assert written(folder) == {"remote": "origin"}
+
+
+def at_a_terminal(folder: Path, answer: str, *words: str) -> str:
+    """Run a command whose streams are a terminal where `answer` is typed, and return what is seen there."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    env = os.environ | {"COLUMNS": "200"}
+    process = subprocess.Popen(
+        command_line(*words), cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # with which Linux says that nobody is at the other end any more
+        while more := os.read(ours, 65536):
+            seen += more
+    os.close(ours)
+    assert process.wait(timeout=60) == 0, seen
+    return seen.decode()
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("y", {"remote": "origin"}), ("", None)])
+def test_at_a_terminal_it_asks_once_and_says_who_will_see_it(
+    folder: Path, answer: str, expected: object
+) -> None:
+    said = at_a_terminal(folder, answer, "init")
+    assert "go to origin (https://example.org/a/b.git)" in said and "Whoever may read that repository" in said
+    assert written(folder) == expected
+    assert "Whoever" not in at_a_terminal(folder, answer, "init"), "the configuration says it now"
+
+
+def test_uninstall_takes_what_init_wrote_unless_it_was_changed(folder: Path) -> None:
+    action = f"acme/nocturne@{'a' * 40}"
+    nocturne(folder, "init", "--github", "--action", action)
+    assert written(folder) == {"remote": "origin"}
+    morning, commands = (
+        folder / f".github/workflows/nocturne-{name}.yml" for name in ("morning", "commands")
+    )
+    commands.write_text(commands.read_text() + "# mine\n")
+    said = nocturne(folder, "uninstall").stdout
+    assert f"would delete {CONFIG}" in said and "nocturne-commands.yml was changed" in said
+    assert morning.exists()
+    nocturne(folder, "uninstall", "--yes")
+    assert not morning.exists() and not (folder / CONFIG).exists() and commands.exists()
+    assert not (folder / ".git/nocturne").exists()
