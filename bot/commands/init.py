@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from bot.commands.ask import ask
+from bot.commands.ask import ask, ask_for
+from bot.commands.next_steps import next_steps
 from bot.commands.uninstall import note_written
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example
@@ -13,6 +14,7 @@ from bot.errors import UserError
 from bot.git import Git
 from bot.git.command import blot
 from bot.git.remote import choose_remote
+from bot.github.source import own_action
 from bot.github.workflows import (
     COMMANDS_PATH,
     MORNING_PATH,
@@ -21,7 +23,7 @@ from bot.github.workflows import (
     caller,
     commands_caller,
     morning_caller,
-    own_action,
+    pinned,
 )
 from bot.loop.evaluation import call_evaluator
 from bot.loop.machine import gpu_names
@@ -33,15 +35,6 @@ _ON_A_CPU = """
 evaluator:
   budget: {kind: cpu}
   threads: 1
-"""
-
-_REMAINS = """\
-next: git add -A && git commit -m 'Add Nocturne' && git push
-On GitHub there remains to do:
-  Settings, Actions, General: allow GitHub Actions to create and approve pull requests
-  Settings, Actions, Runners: a self-hosted runner with the labels {labels}, with bubblewrap, git and python3-venv
-  then Actions, Nocturne, Run workflow; secrets are not needed
-For messages in Slack: the secret SLACK_BOT_TOKEN and the key slack.channel, or the secret SLACK_WEBHOOK_URL\
 """
 
 
@@ -57,6 +50,7 @@ def init(
         raise UserError(f"{directory}: can't make this folder ({error.strerror}): choose another") from None
     git = Git.open(directory)
     shared = _shared(git, remote, no_remote=no_remote, github=github is not None)
+    source = _action(action) if github is not None else ""
     if starter:
         write_starter(git.top)
     more = _ON_A_CPU if starter and not gpu_names() else ""
@@ -64,22 +58,34 @@ def init(
     wrote = write_config(
         git.top, remote=shared, more=more or (wall.config if wall is not None and wall.metric else "")
     )
+    text = (git.top / CONFIG_PATH).read_text(errors="replace")
+    labels = runs_on.split(",")
     if github is not None:
-        wrote += write_workflows(git.top, form=github, action=action, labels=runs_on.split(","))
+        wrote += write_workflows(git.top, text, form=github, action=source, labels=labels)
     note_written(git, wrote)
     for path in wrote:
         print(f"wrote {path}")
-    if not wrote:
+    if CONFIG_PATH not in wrote:
         print(f"{CONFIG_PATH} is there already: left as it is")
     if wall is not None:
         print(wall.words)
-    for needed in _missing(git.top):
-        print(f"{needed} is missing: add yours, or use `nocturne init --starter`")
-    if github is None:
-        print("next: git add -A && git commit -m 'Add Nocturne' && nocturne run")
-    else:
-        print(_REMAINS.format(labels=runs_on, path=WORKFLOW_PATH))
+    for line in next_steps(git.top, text, changed=bool(wrote) or starter, labels=labels if github else None):
+        print(line)
     return 0
+
+
+def _action(given: str | None) -> str:
+    """Return OWNER/NAME@COMMIT of the action: what was said, else where this installation comes from, else asked."""
+    if given is not None:
+        return pinned(given)
+    known, why = own_action(os.environ)
+    if known is not None:
+        return known
+    said = f"--action: this Nocturne does not know from which commit on GitHub it comes ({why})"
+    answer = ask_for(f"{said}. Where is it, as OWNER/NAME@COMMIT?")
+    if not answer:
+        raise UserError(f"{said}: add --action OWNER/NAME@COMMIT")
+    return pinned(answer)
 
 
 def _shared(git: Git, remote: str | None, *, no_remote: bool, github: bool) -> str | None:
@@ -132,19 +138,6 @@ def _wall(top: Path) -> Wall | None:
     return wanted(task.command, (*task.call, *task.produce), config.editable, read)
 
 
-def _missing(top: Path) -> list[str]:
-    """Return which of the files that the configuration asks for are not there."""
-    text = (top / CONFIG_PATH).read_text(errors="replace")
-    _, config = parse(text, campaign=campaigns(text)[0])
-    needed = [*config.editable, config.program]
-    if config.script is not None:
-        folders = PurePosixPath(config.script).parents
-        places = [str(folder / "prepare.py") for folder in folders]
-        found = next((path for path in places if (top / path).exists()), places[0])
-        needed = [config.script, found, *needed]
-    return [path for path in dict.fromkeys(needed) if not (top / path).exists()]
-
-
 def write_config(top: Path, *, remote: str | None = None, more: str = "") -> list[str]:
     """Write the commented configuration, which names `remote`, and `more` below it, if there is none; check one that
     is there."""
@@ -160,20 +153,22 @@ def write_config(top: Path, *, remote: str | None = None, more: str = "") -> lis
     return [CONFIG_PATH]
 
 
-def write_workflows(top: Path, *, form: Form, action: str | None, labels: list[str]) -> list[str]:
-    """Write the workflows that run the loop on GitHub and answer comments; one that is there stays as it is."""
-    known = action or own_action()
-    if known is None:
+def write_workflows(top: Path, config: str, *, form: Form, action: str, labels: list[str]) -> list[str]:
+    """Write the workflows that run the loop on GitHub and answer comments; one that is there stays as it is.
+
+    `config` is the text of the configuration, `action` OWNER/NAME@COMMIT. Raises UserError if the configuration keeps
+    the campaign elsewhere.
+    """
+    names = campaigns(config)
+    _, first = parse(config, campaign=names[0])
+    if first.remote not in (None, "origin"):
         raise UserError(
-            "--action: this Nocturne does not know from which commit on GitHub it comes: add"
-            " --action OWNER/NAME@COMMIT"
+            f"{CONFIG_PATH}: remote: {first.remote}: workflows keep the campaign on GitHub: write `remote: origin`"
         )
-    names = campaigns((top / CONFIG_PATH).read_text(errors="replace"))
-    loop = caller(form=form, action=known, campaign=names[0], labels=labels, config=CONFIG_PATH)
     texts = {
-        WORKFLOW_PATH: loop,
-        COMMANDS_PATH: commands_caller(known),
-        MORNING_PATH: morning_caller(known),
+        WORKFLOW_PATH: caller(form=form, action=action, campaign=names[0], labels=labels, config=CONFIG_PATH),
+        COMMANDS_PATH: commands_caller(action),
+        MORNING_PATH: morning_caller(action),
     }
     return [name for name, text in texts.items() if _write_workflow(top, name, text)]
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
 from bot import __version__
 from bot.errors import UserError
 from bot.forge.labels import LABEL_IDEA
-from bot.git.remote import github_repository
 from bot.github.chain import run_title
 
 WORKFLOW_PATH = ".github/workflows/nocturne.yml"
@@ -189,28 +185,14 @@ def caller(*, form: Form, action: str, campaign: str, labels: Sequence[str], con
     return head + body
 
 
+def pinned(action: str) -> str:
+    """Return `action`; raise `UserError` if it is not OWNER/NAME@COMMIT."""
+    _pinned(action)
+    return action
+
+
 def _pinned(action: str) -> tuple[str, str]:
     if not _ACTION.fullmatch(action):
         raise UserError(f"--action {action}: write OWNER/NAME@COMMIT with the 40 digits of a commit")
     name, _, commit = action.partition("@")
     return name, commit
-
-
-def own_action() -> str | None:
-    """Return OWNER/NAME@COMMIT of this installation: from git by pip (PEP 610), or of a clone; None otherwise."""
-    told = metadata.distribution("nocturne").read_text("direct_url.json")
-    if told is None:
-        return None
-    record = json.loads(told)
-    commit = record.get("vcs_info", {}).get("commit_id")
-    url = record.get("url", "")
-    if commit is None and url.startswith("file://"):
-        folder = Path(url.removeprefix("file://"))
-        commit, url = _git(folder, "rev-parse", "HEAD"), _git(folder, "remote", "get-url", "origin")
-    name = github_repository(url) if url else None
-    return f"{name}@{commit}" if name and commit else None
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""

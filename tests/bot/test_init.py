@@ -75,9 +75,46 @@ def test_at_a_terminal_it_asks_once_and_says_who_will_see_it(
     assert "Whoever" not in at_a_terminal(folder, answer, "init"), "the configuration says it now"
 
 
+ACTION = f"acme/nocturne@{'a' * 40}"
+COMMAND = (
+    "evaluator: {kind: command, command: [python3, bench.py], metric: {name: loss}}\neditable: [bench.py]\n"
+)
+
+
+def configured(folder: Path, text: str) -> None:
+    (folder / CONFIG).parent.mkdir(exist_ok=True)
+    (folder / CONFIG).write_text(text)
+
+
+def test_without_a_known_action_nothing_is_written(folder: Path) -> None:
+    said = nocturne(folder, "init", "--github", "--action", "work/main", code=2).stderr
+    assert "OWNER/NAME@COMMIT" in said and not (folder / CONFIG).exists()
+
+
+def test_what_remains_to_do_fits_the_configuration(folder: Path) -> None:
+    configured(folder, COMMAND + "proposer: claude\n")
+    said = nocturne(folder, "init", "--github", "--action", ACTION).stdout
+    assert "prepare.py" not in said and "--starter" not in said
+    assert "bench.py is missing" in said and "program.md is missing" in said
+    assert "the secret ANTHROPIC_API_KEY" in said and "secrets are not needed" not in said
+    assert "write `remote: origin` into" in said and "git push" in said
+
+
+def test_what_remains_to_do_for_a_task_of_the_usual_form(folder: Path) -> None:
+    configured(folder, "remote: origin\nevaluator: {jail: landlock}\nslack: {channel: C0123456789}\n")
+    said = nocturne(folder, "init", "--github", "--action", ACTION).stdout
+    assert "prepare.py is missing" in said and "secrets are not needed" in said and "bubblewrap" not in said
+    assert "write `remote" not in said and "slack.channel" not in said
+
+
+def test_workflows_need_a_campaign_on_github(folder: Path) -> None:
+    configured(folder, "remote: embedded\n" + COMMAND)
+    assert "write `remote: origin`" in nocturne(folder, "init", "--github", "--action", ACTION, code=2).stderr
+    assert not (folder / ".github/workflows").exists()
+
+
 def test_uninstall_takes_what_init_wrote_unless_it_was_changed(folder: Path) -> None:
-    action = f"acme/nocturne@{'a' * 40}"
-    nocturne(folder, "init", "--github", "--action", action)
+    nocturne(folder, "init", "--github", "--action", ACTION)
     assert written(folder) == {"remote": "origin"}
     morning, commands = (
         folder / f".github/workflows/nocturne-{name}.yml" for name in ("morning", "commands")
