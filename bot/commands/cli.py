@@ -109,6 +109,10 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             campaign=False,
         ),
         _verb(
+            "cuts-key", "cuts_key:run", "Print a new random secret for the cuts of a repository on GitHub.",
+            campaign=False,
+        ),
+        _verb(
             "demo", "demo:run", "Run a real campaign on this machine, from nothing to a report.",
             _option("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR"),
             _option("--experiments", type=_count, default=10, metavar="N"),

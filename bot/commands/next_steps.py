@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from bot.config import CONFIG_PATH, Config, campaigns, parse
+from bot.github.cuts import SET_IT
+from bot.loop.settings import can_have_cuts
 
 
 def next_steps(top: Path, text: str, *, changed: bool, labels: Sequence[str] | None) -> Iterator[str]:
@@ -34,7 +36,9 @@ def next_steps(top: Path, text: str, *, changed: bool, labels: Sequence[str] | N
         yield "  Settings, Secrets and variables, Actions: the secret ANTHROPIC_API_KEY, for Claude"
         yield "  then Actions, Nocturne, Run workflow"
     else:
-        yield "  then Actions, Nocturne, Run workflow; secrets are not needed"
+        yield "  then Actions, Nocturne, Run workflow; no secret is needed for that"
+    if can_have_cuts(config):
+        yield f"For targets that no run is ever shown (cuts), a random secret that nobody needs to know: {SET_IT}"
     if len(names) > 1:
         others = ", ".join(names[1:])
         yield f"  the workflow runs the campaign {names[0]}; copy it for {others}, and change campaign and group there"

@@ -20,9 +20,11 @@ from bot.forge.github import GitHubForge
 from bot.git import Git
 from bot.git.remote import where_it_goes
 from bot.git.user_state import default_branch
+from bot.github.cuts import SECRET, cuts_of_job
 from bot.github.display import ActionsDisplay
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
+from bot.loop.evaluation import RunFolder
 from bot.loop.library import project_skills
 from bot.rules.stopping import Stop
 from bot.tell import sentences
@@ -72,6 +74,9 @@ def campaign_session(
         context = open_context(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
         if thinks and context.remote.note is None:
             shown.note(where_it_goes(context.git, context.remote))
+        if in_actions(os.environ):
+            context = replace(context, runs=RunFolder(context.runs.folder, cuts_of_job(context, os.environ)))
+            os.environ.pop(SECRET, None)  # no process that we start needs it
         try:
             yield Session(with_agents(context, os.environ) if thinks else context)
         except NotAllowed as error:

@@ -147,7 +147,8 @@ class Evaluator(Section):
     cuts: Annotated[int, Field(ge=0)] | None = None
     """For `kind: train`: how many places are cut out of the validation text behind the scored rows, whose target no run
     is ever shown; null takes as many as cost a quarter of the exam, at most 10,000. From 10,000 on a gain that does not
-    hold there is refused, with fewer only told. 0 asks none. On GitHub there are none."""
+    hold there is refused, with fewer only told. 0 asks none. On GitHub they need the secret
+    NOCTURNE_CUTS_KEY."""
     train: str | None = None
     """For `kind: train`: the script that is trained; null takes the editable train.py, or the only editable Python
     file. It runs in the folder of the prepare.py beside it or above it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
-from bot.doctor.finding import Finding, amber, attempt, examine, green, red
+from bot.doctor.finding import Finding, amber, attempt, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import Draws, draws
 from bot.doctor.local_checks import FILES, SEARCH, files, search, tools
@@ -28,12 +28,13 @@ from bot.git import Damaged
 from bot.git.remote import github_token, is_github
 from bot.ledger import now
 from bot.loop.context import Context
-from bot.loop.settings import evaluator_settings, limits
+from bot.loop.settings import can_have_cuts, evaluator_settings, limits
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits, why_stop
+from bot.tell.figures.campaign import cuts_of_newest
+from bot.tell.sentences import what_is_cut
 
 SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"
-CUTS = "GitHub: cuts"
 
 
 def examination(
@@ -59,7 +60,7 @@ def examination(
         ready = able and all(finding.colour != "red" for finding in begins)
         findings += _conditions(context, campaign, stops, train=train and ready, able=able)
     told = examine(SLACK, lambda: slack(context.config.slack, environ))
-    return [*findings, *local, *_github(context, environ), *told]
+    return [*findings, *local, *_github(context, campaign, environ), *told]
 
 
 def _conditions(
@@ -85,16 +86,15 @@ def _conditions(
     return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, context.config))]
 
 
-def _github(context: Context, environ: Mapping[str, str]) -> list[Finding]:
+def _github(context: Context, campaign: Campaign | None, environ: Mapping[str, str]) -> list[Finding]:
     """Examine the remote if it is on GitHub; nothing is found if it isn't."""
     token = github_token(environ)
     if isinstance(context.forge, GitHubForge) and token is not None:
         client, allowed = context.forge.client, context.config.github.allow_public_runner
-        found = github(client, token, base=context.base, campaign=context.name, allow_public_runner=allowed)
-        if context.config.evaluator.kind == "train":
-            said = "none: a job keeps no secret, to ask for targets that no run is shown; only local loops do"
-            found.append(green(CUTS, said))
-        return found
+        return github(
+            client, token, base=context.base, campaign=context.name, allow_public_runner=allowed,
+            cuts_seen=what_is_cut(cuts_of_newest(campaign)) if can_have_cuts(context.config) else None,
+        )  # fmt: skip
     origin = context.git.remote_url("origin")
     if (
         context.remote.kind == "embedded"

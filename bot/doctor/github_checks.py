@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from bot.config import CONFIG_PATH
+from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.token_checks import RIGHTS, TOKEN, rights, seen
 from bot.forge.github_client import GitHubClient, Refused
@@ -36,9 +37,18 @@ _BARS = {
 
 
 def github(
-    client: GitHubClient, token: str, *, base: str, campaign: str, allow_public_runner: bool
+    client: GitHubClient,
+    token: str,
+    *,
+    base: str,
+    campaign: str,
+    allow_public_runner: bool,
+    cuts_seen: str | None = None,
 ) -> list[Finding]:
-    """Examine the repository of `client`, as far as `token` may see. Changes nothing."""
+    """Examine the repository of `client`, as far as `token` may see. Changes nothing.
+
+    `cuts_seen` is what the newest run told of its cuts, "" if it asked none; None if the task can have none.
+    """
     told, findings = attempt(TOKEN, lambda: seen(client, token))
     repository, found = told or (None, None)
     findings += [found] if found is not None else []
@@ -54,6 +64,8 @@ def github(
     findings += examine(RUNNERS, lambda: [_runners(client, repository, file)])
     findings += examine(VISIBILITY, lambda: [_visibility(repository, file, allow_public_runner)])
     findings += examine(BRANCHES, lambda: [_branches(client, campaign)])
+    if cuts_seen is not None and file is not None:
+        findings += examine(CUTS, lambda: [cuts(client, repository, file.text, cuts_seen)])
     return findings
 
 
@@ -69,7 +81,7 @@ def _workflow(client: GitHubClient, repository: dict[str, Any]) -> tuple[Workflo
             return None, amber(WORKFLOW, said, fix)
         return None, _unseen(WORKFLOW, refused, "actions: read` and `contents: read")
     text = base64.b64decode(answer.get("content") or "").decode(errors="replace")
-    file = WorkflowFile(state, labels_of(text))
+    file = WorkflowFile(state, labels_of(text), text)
     if not file.labels:
         said = f"{WORKFLOW_PATH} on {branch} does not say which runner trains"
         return file, amber(WORKFLOW, said, "delete it and let `nocturne init --github` write it anew")
@@ -205,10 +217,11 @@ _HOSTED = ("ubuntu-", "windows-", "macos-")
 
 @dataclass(frozen=True)
 class WorkflowFile:
-    """Nocturne's workflow on the default branch: whether it runs, and the labels of the runner that trains."""
+    """Nocturne's workflow on the default branch: whether it runs, the labels of the runner that trains, its text."""
 
     state: str
     labels: tuple[str, ...]
+    text: str = ""
 
     @property
     def is_hosted(self) -> bool:

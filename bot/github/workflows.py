@@ -70,8 +70,9 @@ _ONE = """\
         with:
           campaign: ${{{{ inputs.campaign || '{campaign}' }}}}
           continue: "true"
-          # may be missing: only Claude needs it
+          # each may be missing: only Claude needs the first; without the second no targets are kept from all runs
           anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # zizmor: ignore[secrets-outside-env] unattended
+          cuts-key: ${{{{ secrets.NOCTURNE_CUTS_KEY }}}} # zizmor: ignore[secrets-outside-env] unattended
 """
 _THREE = """\
   iterate:
@@ -84,6 +85,7 @@ _THREE = """\
       train-on: '{labels}'
     secrets: # each may be missing
       anthropic-api-key: ${{{{ secrets.ANTHROPIC_API_KEY }}}} # only Claude needs it
+      NOCTURNE_CUTS_KEY: ${{{{ secrets.NOCTURNE_CUTS_KEY }}}} # without it no targets are kept from all runs
       SLACK_BOT_TOKEN: ${{{{ secrets.SLACK_BOT_TOKEN }}}} # for messages of the night
       SLACK_WEBHOOK_URL: ${{{{ secrets.SLACK_WEBHOOK_URL }}}}
 """

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bot.base.process import scrubbed_environment
 from bot.base.redact import is_credential
 from bot.base.text import clean, one_line
 from bot.errors import UserError
+from bot.loop.cuts import Cuts, CutsOfClone
 from bot.rules.bounds import LONGEST, audit_figures, is_number, measurable, too_large
 
 PROTOCOL = 1
@@ -77,8 +78,10 @@ OnEvent = Callable[[Mapping[str, Any]], object]
 class RunFolder:
     """Where the runs of one campaign leave their results until the ledger has them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cuts: Cuts | None = None) -> None:
+        """Results go below `folder`; beside it lies the secret of the cuts, unless it is kept elsewhere."""
         self.folder = folder
+        self.cuts = cuts or CutsOfClone(folder.parent / "cuts")
 
     def evaluate(self, order: RunOrder, on_event: OnEvent) -> RunOutcome:
         """Run the evaluator, or pick up the result of the same run that nobody recorded.
@@ -101,11 +104,14 @@ class RunFolder:
             ) from None
         started = time.monotonic()
         more = [] if order.reference is None else ["--reference", str(place / "reference.json")]
-        if order.cuts is not None:  # the secret lies beside the runs, in the clone's own git folder
-            more += ["--cuts", str(self.folder.parent / "cuts"), "--run", order.run]
-            more += [word for option, runs in order.cuts.items() for run in runs for word in (option, run)]
-        command = _score_command(order, "--out", str(place), *more)
-        last = run_evaluator(command, order, place, on_event)
+        with ExitStack() as stack:
+            if order.cuts is not None:
+                named = [(option, run) for option, runs in order.cuts.items() for run in runs]
+                others = [run for _, run in named]
+                cuts = stack.enter_context(self.cuts.folder(order.run, others, order.scratch.tree.parent))
+                more += ["--cuts", str(cuts), "--run", order.run, *(word for pair in named for word in pair)]
+            command = _score_command(order, "--out", str(place), *more)
+            last = run_evaluator(command, order, place, on_event)
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
             raise UserError(f"evaluator: {last.get('message', 'failed')}")

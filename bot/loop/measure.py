@@ -32,6 +32,7 @@ from bot.tell import sentences
 
 CONFIRMING_SEEDS = 900
 CONFIDENCE = 0.90
+LEAST_CUTS = 32  # with fewer the evaluator says nothing
 
 
 def measure(
@@ -72,14 +73,14 @@ def measure(
 
     context.display.run_started(title=title, replicate=replicate, seed=seed)
     outside = objections(context, campaign, commit) if experiment is not None else ()
+    cuts = None if outside else cuts_of(context, campaign)
     if outside:
         outcome = _refused(outside[0])
     else:
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
             asked = evaluator_settings(context) | audit_settings(context, campaign, commit, experiment)
-            charged, cuts = charged_by(context, campaign, commit), cuts_of(context, campaign)
-            order = RunOrder(run, scratch, seed, asked, charged, cuts)
+            order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit), cuts)
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
@@ -103,6 +104,11 @@ def measure(
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
+    if experiment is not None and cuts and cuts["--against"] and _is_not_compared(finished.metrics):
+        context.display.note(
+            "cuts: the gain is not compared there, since the incumbent's losses are missing or of other cuts: its next"
+            " run makes them anew"
+        )
     tokens = sentences.what_is_scored(finished.metrics)
     if tokens and first:
         context.display.note(tokens)  # with the first score of the campaign
@@ -146,6 +152,11 @@ def _measured(
     if outcome.reference is None or commit != campaign.reference:
         return None
     return {**outcome.reference, reference.SETTINGS: reference_settings(context)}
+
+
+def _is_not_compared(metrics: Mapping[str, float]) -> bool:
+    """Whether a run was asked at cuts enough, and nobody knows whether its gain holds there."""
+    return metrics.get("cuts", 0) >= LEAST_CUTS and "cuts_shortfall_bpb" not in metrics
 
 
 def _refused(reason: str) -> RunOutcome:

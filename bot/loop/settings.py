@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.base.process import in_actions
 from bot.config import Config
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
@@ -117,14 +115,18 @@ def reference_settings(context: Context) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def can_have_cuts(config: Config) -> bool:
+    """Whether targets can be kept from all runs: there is validation text, a jail, and cuts are wanted."""
+    return config.evaluator.kind == "train" and config.evaluator.jail != "none" and config.evaluator.cuts != 0
+
+
 def cuts_of(context: Context, campaign: Campaign) -> dict[str, tuple[str, ...]] | None:
     """Return the runs with which a run's gain is paired at the cuts, by the evaluator's option: the incumbent's, and
     those of the last commit that a human wrote. None if no cuts are asked.
 
-    A job on GitHub keeps no secret from one run to the next, and without a jail there is none.
+    Without a jail there is no secret, and a job on GitHub may have none.
     """
-    evaluator = context.config.evaluator
-    if evaluator.kind != "train" or evaluator.jail == "none" or in_actions(os.environ):
+    if not can_have_cuts(context.config) or not context.runs.cuts.are_asked():
         return None
 
     def scored(commit: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.self_reported import WORD
 from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
-from bot.tell.numbers import MINUS, decimals, margin, places
+from bot.tell.numbers import decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
@@ -40,13 +40,19 @@ def tokens_scored(metrics: Mapping[str, float]) -> str:
 
 
 def what_is_cut(metrics: Mapping[str, float]) -> str:
-    """Say how many targets no run is shown, and what cheat they tell; "" if nobody has cut any."""
+    """Say how many targets no run is shown, and what cheat they catch; "" if there are none."""
     cuts, caught = int(metrics.get("cuts", 0)), metrics.get("cuts_caught_bpb")
     if not cuts:
         return ""
-    few = "" if cuts >= ENOUGH_CUTS else f"; nothing is refused by fewer than {ENOUGH_CUTS:,}"
-    told = "" if caught is None else f", which tell a cheat of {caught:.2g} bits per byte in 99 of 100"
-    return f"{cuts:,} targets are never shown to any run{told}{few}"
+    enough = cuts >= ENOUGH_CUTS
+    found = "is refused" if enough else "would show there"
+    size = (
+        ""
+        if caught is None
+        else f": a gain of {caught:.2g} bits per byte by cheating {found} 99 times in 100"
+    )
+    few = "" if enough else f"; a run is refused only if they are {ENOUGH_CUTS:,} or more"
+    return f"{cuts:,} targets are never shown to any run{size}{few}"
 
 
 def held_at_cuts(metrics: Mapping[str, float]) -> str:
@@ -55,10 +61,10 @@ def held_at_cuts(metrics: Mapping[str, float]) -> str:
     if any(each is None for each in figures):
         return ""
     cuts, missing, error, caught = (each or 0.0 for each in figures)
-    less = f"{missing:+.2g}".replace("-", MINUS)
     return (
-        f"At {int(cuts):,} targets that no run is ever shown {less} bits per byte are missing of what the score"
-        f" gained on the incumbent (standard error {error:.2g}); a cheat of {caught:.2g} is told in 99 of 100"
+        f"At {int(cuts):,} targets that no run is ever shown the gain over the incumbent is {abs(missing):.2g} bits per"
+        f" byte {'smaller' if missing >= 0 else 'larger'} than by the score (standard error {error:.2g}); a gain of"
+        f" {caught:.2g} by cheating would show 99 times in 100"
     )
 
 

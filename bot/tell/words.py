@@ -10,7 +10,7 @@ from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money
-from bot.tell.sentences import what_is_cut
+from bot.tell.sentences import ENOUGH_CUTS
 
 _WISHES = 5
 NOT_MEASURED = "not measured yet"
@@ -92,9 +92,20 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("GPU-hours", gpu_hours(figures.gpu_seconds)),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
-        *([("Cuts", what_is_cut(figures.cut))] if figures.cut else []),
+        *([("Cuts", cut_words(figures.cut))] if figures.cut else []),
         ("Unread", debt_words(figures.debt)),
     ]
+
+
+def cut_words(cut: Mapping[str, float]) -> str:
+    """Return how many targets are kept from all runs, and what cheat they catch, in few words."""
+    cuts, caught = int(cut["cuts"]), cut.get("cuts_caught_bpb")
+    if not cuts:
+        return "none (`nocturne doctor` says why)"
+    refuse = "refuse" if cuts >= ENOUGH_CUTS else "too few to refuse"
+    return f"{cuts:,} targets that no run is shown, {refuse} a cheat" + (
+        "" if caught is None else f" of {caught:.2g}"
+    )
 
 
 def noise_words(figures: Figures) -> str:

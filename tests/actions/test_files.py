@@ -10,6 +10,7 @@ import yaml
 
 from bot.errors import UserError
 from bot.github import docs
+from bot.github.cuts import FILE, SECRET, artifact_name
 from bot.github.workflows import caller, morning_caller
 from tests.actions.auditors import audit, check_schema
 from tests.actions.runner import ACTION, PROJECT
@@ -52,10 +53,24 @@ def test_nothing_is_spliced_into_a_script(tmp_path: Path) -> None:
 
 def test_the_job_that_trains_can_only_read() -> None:
     jobs = yaml.safe_load((WORKFLOWS / "iterate.yml").read_text())["jobs"]
-    assert jobs["train"]["permissions"] == {"contents": "read"}
-    having = [name for name, job in jobs.items() if "secrets." in yaml.safe_dump(job)]
-    assert having == ["propose", "decide"], "secrets are where no candidate is ever run"
-    assert set(re.findall(r"secrets\.(\w+)", str(jobs["decide"]))) == {"SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}
+    assert jobs["train"]["permissions"] == {"actions": "read", "contents": "read"}
+    held = {name: set(re.findall(r"secrets\.([\w-]+)", yaml.safe_dump(job))) for name, job in jobs.items()}
+    assert held == {
+        "propose": {"anthropic-api-key"},
+        "train": {"NOCTURNE_CUTS_KEY"},  # opens nothing: it only says which targets are kept from all runs
+        "decide": {"SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"},
+    }
+
+
+def test_only_the_step_that_scores_gets_the_secret_of_the_cuts() -> None:
+    steps = yaml.safe_load((WORKFLOWS / "iterate.yml").read_text())["jobs"]["train"]["steps"]
+    steps += yaml.safe_load((PROJECT / "action.yml").read_text())["runs"]["steps"]
+    having = [step.get("id") for step in steps if SECRET in str(step) or "cuts-key" in str(step)]
+    assert having == ["train", "run"]
+    uploads = [step["with"] for step in steps if "upload-artifact" in step.get("uses", "")]
+    left = [each for each in uploads if each["path"].endswith(f"/{FILE}")]
+    assert [each["name"] for each in left] == ["cuts-${{ inputs.campaign || 'default' }}"] * 2
+    assert artifact_name({}) == "cuts-default" and artifact_name({"NOCTURNE_CAMPAIGN": "main"}) == "cuts-main"
 
 
 def test_our_own_ci_can_only_read_and_knows_no_secret() -> None:

@@ -18,7 +18,7 @@ from tests.bot.test_report_figures import seen
 from tests.evaluator.test_cuts import BIGRAMS, MARKOV
 
 FIGURES = {
-    "cuts": 2_731.0, "cut_rows": 32.0, "cuts_shortfall_bpb": 0.0021, "cuts_error_bpb": 0.0019,
+    "eval_tokens": 8192.0, "cuts": 2_731.0, "cut_rows": 32.0, "cuts_shortfall_bpb": 0.0021, "cuts_error_bpb": 0.0019,
     "cuts_caught_bpb": 0.0141,
 }  # fmt: skip
 CAMPAIGN = """\
@@ -43,21 +43,39 @@ def test_status_says_how_large_a_cheat_would_show() -> None:
     assert "Cuts" not in status_text(seen(night.campaign()), 300)
     of = seen(with_figures(night, FIGURES).campaign())
     assert status_json(of)["cuts"] == {"cuts": 2731.0, "cuts_caught_bpb": 0.0141}
-    assert "2,731 targets are never shown to any run" in status_text(of, 300)
+    assert "2,731 targets that no run is shown, too few to refuse a cheat of 0.014" in status_text(of, 300)
+    of = seen(with_figures(night, {**FIGURES, "cuts": 12_000.0, "cuts_caught_bpb": 0.0071}).campaign())
+    assert "12,000 targets that no run is shown, refuse a cheat of 0.0071" in status_text(of, 300)
+
+
+def test_status_says_if_the_newest_run_was_asked_at_no_cuts() -> None:
+    """As after the secret was taken away: what earlier runs were asked at is in force no more."""
+    night = Night()
+    night.baseline(1)
+    with_figures(night, FIGURES)
+    night.baseline(1)
+    with_figures(night, {"eval_tokens": 8192.0})
+    of = seen(night.campaign())
+    assert status_json(of)["cuts"] == {"cuts": 0.0}
+    assert "none (`nocturne doctor` says why)" in status_text(of, 300)
 
 
 def test_a_sentence_says_what_is_missing_and_what_is_not_known() -> None:
     assert sentences.ENOUGH_CUTS == drawing.ENOUGH
-    assert "shown \u22120.001 bits" in sentences.held_at_cuts({**FIGURES, "cuts_shortfall_bpb": -0.001})
+    assert "0.001 bits per byte larger" in sentences.held_at_cuts({**FIGURES, "cuts_shortfall_bpb": -0.001})
     assert sentences.what_is_cut({}) == "" == sentences.held_at_cuts({"cuts": 12.0})
     assert sentences.what_is_cut({"cuts": 12_000.0}) == "12,000 targets are never shown to any run"
+    assert sentences.what_is_cut({"cuts": 12_000.0, "cuts_caught_bpb": 0.0071}) == (
+        "12,000 targets are never shown to any run: a gain of 0.0071 bits per byte by cheating is refused 99 times"
+        " in 100"
+    )
     assert sentences.what_is_cut(FIGURES) == (
-        "2,731 targets are never shown to any run, which tell a cheat of 0.014 bits per byte in 99 of 100; nothing is"
-        " refused by fewer than 10,000"
+        "2,731 targets are never shown to any run: a gain of 0.014 bits per byte by cheating would show there 99 times"
+        " in 100; a run is refused only if they are 10,000 or more"
     )
     assert sentences.held_at_cuts(FIGURES) == (
-        "At 2,731 targets that no run is ever shown +0.0021 bits per byte are missing of what the score gained on the"
-        " incumbent (standard error 0.0019); a cheat of 0.014 is told in 99 of 100"
+        "At 2,731 targets that no run is ever shown the gain over the incumbent is 0.0021 bits per byte smaller than by"
+        " the score (standard error 0.0019); a gain of 0.014 by cheating would show 99 times in 100"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.config import CONFIG_PATH
-from bot.doctor.examination import CUTS
+from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding
 from bot.doctor.github_checks import ACTIONS, BRANCHES, RUNNERS, VISIBILITY, WORKFLOW, bars, github, labels_of
 from bot.doctor.token_checks import RIGHTS, TOKEN
@@ -60,12 +60,14 @@ class Home:
         given = {name.replace("_", "-"): level for name, level in permissions.items()}
         return self.server.token("github-actions[bot]", "workflow", self.repository, given)
 
-    def examined(self, token: str, *, allow: bool = False) -> dict[str, Finding]:
-        """Return what `token` lets us find, and see that GitHub is as it was."""
-        client = GitHubClient(
+    def client(self, token: str) -> GitHubClient:
+        return GitHubClient(
             token=token, api_url=self.server.api_url, repository="octo/models", sleep=lambda seconds: None
         )
-        before = self.state()
+
+    def examined(self, token: str, *, allow: bool = False) -> dict[str, Finding]:
+        """Return what `token` lets us find, and see that GitHub is as it was."""
+        client, before = self.client(token), self.state()
         found = github(client, token, base="main", campaign="main", allow_public_runner=allow)
         assert self.state() == before
         return {finding.condition: finding for finding in found}
@@ -261,6 +263,7 @@ def doctor(home: Home, token: str, code: int = 0) -> dict[str, dict[str, str]]:
 
 def test_the_command_examines_github_too(home: Home) -> None:
     found = doctor(home, home.owner)
+    assert CUTS not in found  # nothing is trained
     assert all(
         found[name]["colour"] == "green" for name in (TOKEN, WORKFLOW, RIGHTS, ACTIONS, RUNNERS, BRANCHES)
     )
@@ -273,15 +276,32 @@ def test_the_command_examines_github_too(home: Home) -> None:
     assert doctor(home, home.owner)[VISIBILITY]["colour"] == "amber"
 
 
-def test_the_command_says_that_jobs_ask_no_cuts(home: Home) -> None:
-    assert CUTS not in doctor(home, home.owner)
+def test_the_command_says_whether_jobs_have_the_secret_of_the_cuts(home: Home) -> None:
     git(home.top, "config", "user.name", "Ann")
     git(home.top, "config", "user.email", "ann@example.org")
     (home.top / CONFIG_PATH).write_text("evaluator: {budget: {kind: steps, amount: 3}}\nrunner: test\n")
     (home.top / "prepare.py").write_text("MAX_SEQ_LEN = 4\n")
     git(home.top, "add", "--all")
     git(home.top, "commit", "--quiet", "--all", "--message", "Train")
-    assert "only local loops do" in doctor(home, home.owner)[CUTS]["measured"]
+    found = doctor(home, home.owner)[CUTS]
+    assert found["colour"] == "amber" and "has no secret NOCTURNE_CUTS_KEY" in found["measured"]
+    assert found["mend"] == "run `nocturne cuts-key | gh secret set NOCTURNE_CUTS_KEY`"
+
+
+def test_cuts_are_in_force_if_the_workflow_passes_the_secret_and_it_is_there(home: Home) -> None:
+    def look(token: str, text: str = workflow(), seen: str = "", kind: str = "User") -> Finding:
+        return cuts(home.client(token), {"owner": {"type": kind}}, text, seen)
+
+    written_before = workflow().replace("NOCTURNE_CUTS_KEY", "OTHER")
+    assert look(home.owner, written_before).colour == "amber"
+    assert "`nocturne init --github` write it anew" in look(home.owner, written_before).mend
+    assert "organisation" in look(home.owner, kind="Organization").mend
+    can_not_look = look(home.workflow_token(**ENOUGH))
+    assert can_not_look.colour == "green" and "can't be seen" in can_not_look.measured
+    home.repository.secrets.append("NOCTURNE_CUTS_KEY")
+    assert look(home.owner).colour == "green" and "is set" in look(home.owner).measured
+    told = look(home.owner, seen="12,000 targets are never shown")
+    assert (told.colour, told.measured) == ("green", "12,000 targets are never shown")
 
 
 def test_the_command_without_a_token_says_that_all_stays_here(home: Home) -> None:

@@ -96,14 +96,15 @@ def test_what_remains_to_do_fits_the_configuration(folder: Path) -> None:
     said = nocturne(folder, "init", "--github", "--action", ACTION).stdout
     assert "prepare.py" not in said and "--starter" not in said
     assert "bench.py is missing" in said and "program.md is missing" in said
-    assert "the secret ANTHROPIC_API_KEY" in said and "secrets are not needed" not in said
-    assert "write `remote: origin` into" in said and "git push" in said
+    assert "the secret ANTHROPIC_API_KEY" in said and "no secret is needed" not in said
+    assert "write `remote: origin` into" in said and "git push" in said and "cuts-key" not in said
 
 
 def test_what_remains_to_do_for_a_task_of_the_usual_form(folder: Path) -> None:
     configured(folder, "remote: origin\nevaluator: {jail: landlock}\nslack: {channel: C0123456789}\n")
     said = nocturne(folder, "init", "--github", "--action", ACTION).stdout
-    assert "prepare.py is missing" in said and "secrets are not needed" in said and "bubblewrap" not in said
+    assert "prepare.py is missing" in said and "no secret is needed" in said and "bubblewrap" not in said
+    assert "nocturne cuts-key | gh secret set NOCTURNE_CUTS_KEY" in said
     assert "write `remote" not in said and "slack.channel" not in said
 
 

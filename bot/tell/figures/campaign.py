@@ -87,7 +87,7 @@ class Figures:
     unjailed: int
     gaps: tuple[str, ...]
     cut: Mapping[str, float]
-    """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`), empty if there are none."""
+    """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`); `cuts` is 0 if it was asked at none."""
     self_reported: bool
     """Whether candidates' code runs where the score is measured."""
     gpu_seconds: float
@@ -181,7 +181,7 @@ def figures(
         failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
-        cut=_cut(campaign),
+        cut=cuts_of_newest(campaign),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
         rejections=_rejections(campaign),
@@ -280,9 +280,19 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
     return Measured(best.commit, best.score, best.runs)
 
 
-def _cut(campaign: Campaign) -> Mapping[str, float]:
-    newest = next((r.metrics for r in reversed(list(campaign.runs.values())) if r.metrics.get("cuts")), {})
-    return {name: newest[name] for name in ("cuts", "cuts_caught_bpb") if name in newest}
+def cuts_of_newest(campaign: Campaign | None) -> Mapping[str, float]:
+    """Return how many `cuts` the newest run on validation text was asked at (0 if at none), and what `cuts_caught_bpb`
+    of that many is; empty if there is no such run."""
+    runs = reversed(campaign.runs.values() if campaign is not None else ())
+    cuts = None
+    for metrics in (run.metrics for run in runs if "eval_tokens" in run.metrics):
+        if cuts is None:
+            cuts = metrics.get("cuts", 0.0)
+        if not cuts:
+            break
+        if "cuts_caught_bpb" in metrics and metrics.get("cuts") == cuts:
+            return {"cuts": cuts, "cuts_caught_bpb": metrics["cuts_caught_bpb"]}
+    return {} if cuts is None else {"cuts": cuts}
 
 
 def _noise(
