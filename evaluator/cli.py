@@ -26,6 +26,7 @@ ELSEWHERE = (
     "scoring needs Linux, whose namespaces keep a candidate in its jail: on Windows run this in WSL2, on a Mac on a"
     " Linux machine or in a virtual one; `nocturne-evaluator starter` works here"
 )
+SMALLEST_SHARE = 0.01  # of a budget
 SCORED, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 # What the machine, not the code, is the reason for.
@@ -70,7 +71,7 @@ def _score(args: argparse.Namespace) -> int:
     stream = Stream(as_json=args.json)
     result = score.score(
         repo, chosen, _python_of(repo, chosen), stream.say, seed=args.seed, train=args.train, smoke=args.smoke,
-        reference=args.reference, out=args.out, cuts=_cuts(args),
+        reference=args.reference, out=args.out, cuts=_cuts(args), share=args.budget_share,
     )  # fmt: skip
     stream.say(result)
     return FAILED if result["event"] == "failed" else SCORED
@@ -273,6 +274,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a run of what the incumbent came from, for cheats that are small in each step (again for each)",
     )
+    parser.add_argument(
+        "--budget-share",
+        type=_share,
+        default=1.0,
+        metavar="PART",
+        help="give it this part of its budget, such as 0.25: its score compares with runs of the same part only (1)",
+    )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the run (0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave log.txt and result.json here")
     parser.add_argument(
@@ -290,6 +298,13 @@ def _seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 2147483647")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not SMALLEST_SHARE <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a part of the budget is a number from {SMALLEST_SHARE:g} to 1")
     return value
 
 

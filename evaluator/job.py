@@ -33,7 +33,8 @@ class Job:
     `python` is what runs it. `began` is `time.monotonic()` when the evaluator began with it. `smoke` is how many
     seconds it may take if nothing shall be scored (`evaluator.smoke`). `reference` is what the candidate's time is
     measured by; None if the run is itself the reference (`evaluator.training.reference`), or counts no time. `cuts` is
-    where the secret of the cuts is kept (`evaluator.cuts`); None asks none.
+    where the secret of the cuts is kept (`evaluator.cuts`); None asks none. `share` is the part of its budget that it
+    is given: what such a run scores is compared with runs of the same share only, which its fingerprint sees to.
     """
 
     repo: Path
@@ -45,6 +46,7 @@ class Job:
     smoke: float | None = None
     reference: Reference | None = None
     cuts: Keeping | None = None
+    share: float = 1.0
 
     @property
     def source(self) -> Source:
@@ -59,6 +61,7 @@ class Job:
             "seed": self.seed,
             "jail": self.jail.name,
             "budget": dict(budget),
+            "share": self.share,
             "fingerprint": fingerprint,
             "python": self.python.facts(),
             **more,
@@ -116,6 +119,7 @@ def _common(job: Job, fingerprint: str | None, log: Log) -> Event:
     return {
         "fingerprint": fingerprint,
         "seed": job.seed,
+        "share": job.share,
         "jail": job.jail.name,
         "gaps": [*job.jail.gaps, *control_group.gaps()],
         "curve": log.progress.curve(),

@@ -34,19 +34,23 @@ def score(
     reference: Path | None = None,
     out: Path | None = None,
     cuts: Keeping | None = None,
+    share: float = 1.0,
 ) -> Event:
     """Train and score the tree in `repo` once, with `train` in place of its script if given; return the final event.
 
     `reference` is the file of the reference's measures: read if it is there, else written. `out` is a folder for
-    log.txt and result.json. `cuts` is where the secret of the cuts is kept. Raises `UserError` for what is not the
+    log.txt and result.json. `cuts` is where the secret of the cuts is kept. `share` is the part of
+    the budget that the run is given. Raises `UserError` for what is not the
     candidate's fault.
     """
     began = time.monotonic()
     proctree.require_linux()
-    job = Job(repo, settings, seed, began, choose(settings.jail), python, smoke)
+    job = Job(repo, settings, seed, began, choose(settings.jail), python, smoke, share=share)
     counts_time = settings.kind == "train" and settings.budget.kind != "steps" and smoke is None
     if reference is not None and not counts_time:
         raise UserError("--reference: is for `kind: train` with a budget of time: leave it out")
+    if share < 1:
+        _check_share(job, reference, train, cuts)
     if cuts is not None and smoke is None:
         job = _with_cuts(job, cuts)
     if counts_time:
@@ -65,6 +69,24 @@ def score(
     if out is not None:
         write_result(out, result)
     return result
+
+
+def _check_share(job: Job, reference: Path | None, train: Path | None, cuts: Keeping | None) -> None:
+    """Raise `UserError` if a run can't be given a part of its budget as it was ordered."""
+    if cuts is not None:
+        raise UserError("--cuts: are for runs with the whole budget: leave them out, or --budget-share")
+    if job.settings.kind == "command":
+        from evaluator.command.locked import SHARE, reads_share
+
+        if not reads_share(job):
+            raise UserError(
+                f"--budget-share: nothing that is locked here reads {SHARE}, so the command would take all its time:"
+                f" let it do that part of its work, or leave --budget-share out"
+            )
+    elif reference is not None and train is None and not reference.exists():
+        raise UserError(
+            f"--budget-share: {reference} is not there: the reference is measured with the whole budget first"
+        )
 
 
 def _with_cuts(job: Job, cuts: Keeping) -> Job:
@@ -95,7 +117,7 @@ def _with_reference(job: Job, train: Path | None, file: Path | None, say: Say) -
         }
     )
     with private_copy(job.source, short=job.jail.in_place) as space:
-        result = kind_of("train").run(replace(job, cuts=None), space, Log(), lambda event: None)
+        result = kind_of("train").run(replace(job, cuts=None, share=1.0), space, Log(), lambda event: None)
     if "reference" not in result:
         raise UserError(
             f"{job.repo}: there is no reference to measure {train} by: its own script failed"

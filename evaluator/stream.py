@@ -44,6 +44,7 @@ class Stream:
         name = event["event"]
         if name == "started":
             said = f"started: {event['kind']}, seed {event['seed']}, budget {_budget(event['budget'])}"
+            said += _share(event["share"])
             said += _python(event["python"])
             if "eval_tokens" in event:
                 said += f"\n{tokens_line(event['eval_tokens'], event['eval_tokens_of'])}"
@@ -63,7 +64,8 @@ class Stream:
             return f"nothing failed, and nothing was scored (it came as far as: {event['reached']})"
         if name == "score":
             spent = event["metrics"].get("total_seconds", 0.0)
-            return f"{event['metric']}: {event['score']:.6f}   ({spent:.1f} s in all, seed {event['seed']})"
+            said = f"{spent:.1f} s in all, seed {event['seed']}{_share(event['share'])}"
+            return f"{event['metric']}: {event['score']:.6f}   ({said})"
         if name == "failed":
             return f"failed ({event['class']}): {event['reason']}" + (
                 f"\n{event['traceback']}" if event["traceback"] else ""
@@ -103,6 +105,11 @@ def write_result(folder: Path, event: Event) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _share(share: float) -> str:
+    """Return which part of the budget a run was given, if it was a part; it follows what else is said of the run."""
+    return "" if share == 1 else f", {share:.3g} of the whole budget"
 
 
 def _budget(budget: Mapping[str, Any]) -> str:

@@ -18,7 +18,9 @@ _NOT_MEASURING = {".git", "__pycache__", ".venv", "venv", "node_modules"}
 _FOR_PEOPLE = {".md", ".rst", ".adoc"}
 _ABOUT = ("license", "licence", "copying", "notice", "authors", "readme", "changelog")
 _SETTINGS = {".gitignore", ".gitattributes", ".gitmodules", ".editorconfig", ".pre-commit-config.yaml"}
-_PIECE = 1 << 20
+_PIECE, _SCRIPT = 1 << 20, 1 << 20
+SHARE = "NOCTURNE_BUDGET_SHARE"
+"""The variable that tells a command which part of its work to do."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,43 @@ def fingerprint(job: Job) -> str:
     if chosen.call:
         counted += [chosen.call, sorted(chosen.reference.items())]
     digest = hashlib.sha256(json.dumps(counted).encode())
+    for path in _locked(job):
+        digest.update(os.fsencode(path.relative_to(job.repo)) + b"\0" + _content(path))
+    if job.share != 1:  # a part of the work is another scale
+        digest.update(f"{SHARE} {job.share!r}".encode())
+    return digest.hexdigest()
+
+
+def reads_share(job: Job) -> bool:
+    """Return whether a word of the command, or a locked file, mentions the variable `SHARE`."""
+    if any(SHARE in word for word in (*job.settings.produce, *job.settings.command)):
+        return True
+    return any(_mentions(path, SHARE.encode()) for path in _locked(job))
+
+
+def _locked(job: Job) -> list[Path]:
+    """Return the files of the repository that count (see `fingerprint`), in order."""
+    chosen = job.settings
     found = {path for path in _tracked(job.repo) if _measures(path.relative_to(job.repo))}
     for word in (*chosen.produce, *chosen.command, *chosen.data):
         if not word.startswith("-"):
             found.update(_named_files(job, _place(job, word)))
-    for path in sorted(found):
-        within = path.relative_to(job.repo)
-        is_file = path.is_symlink() or path.is_file()
-        if (
-            is_file
-            and within.as_posix() not in chosen.editable
-            and not _NOT_MEASURING.intersection(within.parts)
-        ):
-            digest.update(os.fsencode(within) + b"\0" + _content(path))
-    return digest.hexdigest()
+    return [path for path in sorted(found) if _counts(path, job)]
+
+
+def _counts(path: Path, job: Job) -> bool:
+    within = path.relative_to(job.repo)
+    is_file = path.is_symlink() or path.is_file()
+    editable = within.as_posix() in job.settings.editable
+    return is_file and not editable and not _NOT_MEASURING.intersection(within.parts)
+
+
+def _mentions(path: Path, word: bytes) -> bool:
+    """Return whether a file of a usual size holds `word`; data and weights are no scripts."""
+    try:
+        return path.is_file() and path.stat().st_size <= _SCRIPT and word in path.read_bytes()
+    except OSError:
+        return False
 
 
 def _tracked(repo: Path) -> Iterator[Path]:

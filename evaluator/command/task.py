@@ -31,7 +31,7 @@ from evaluator.calls import trees
 from evaluator.calls.broker import Broker
 from evaluator.candidate import bounds, environment
 from evaluator.command import handover, metrics, programs
-from evaluator.command.locked import HeldBack, fingerprint, held_back
+from evaluator.command.locked import SHARE, HeldBack, fingerprint, held_back
 from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.command.part import run as run_part
 from evaluator.command.words import seen_from as words_seen_from
@@ -119,10 +119,11 @@ def _produce(job: Job, space: Workspace, held: HeldBack, log: Log, say: Say, bil
 
 
 def _environment(job: Job, file_system: FileSystem) -> dict[str, str]:
-    return environment(
+    values = environment(
         job.settings, job.python, tree=file_systems.working_folder(file_system), seed=job.seed,
         scratch=file_system.scratch, jailed=job.jail.name != "none",
     )  # fmt: skip
+    return values | ({} if job.share == 1 else {SHARE: repr(job.share)})
 
 
 def _outside(job: Job, words: Sequence[str], held: HeldBack) -> tuple[Path, ...]:

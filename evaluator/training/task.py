@@ -30,10 +30,11 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
     """
     script = located(space.tree, job.settings, shown=job.repo)
     exported = export.load_or_make(job.repo, job.settings, job.jail, job.python)
-    amount = job.settings.budget.amount or exported.time_budget
+    whole = job.settings.budget.amount or exported.time_budget
+    amount = _part_of(whole, job)
     mark = _under_budget(exported.fingerprint, job.settings.budget.kind, amount)
     files = reference.digest_of(space.tree, (*job.settings.editable, script.path))
-    measured_by = _reference(job, files, amount)
+    measured_by = _reference(job, files, whole)
     timed = job.settings.budget.kind != "steps" and job.smoke is None
     tokens = {"eval_tokens": exported.eval_tokens, "eval_tokens_of": exported.eval_tokens_of}
     budget = {"kind": job.settings.budget.kind, "amount": amount}
@@ -49,7 +50,7 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
             score, audit = _measure(run, sheet, say, known, job.settings.audit_factor)
         result = scored(job, score, known, mark, log)
         result |= {"audit": audit, **tokens}
-        if run.clock.is_measured:
+        if run.clock.is_measured and job.share == 1:
             result["reference"] = run.clock.measures(files).to_json()
     except CandidateFailed as failure:
         result = failed(job, failure, known, mark, log)
@@ -62,7 +63,8 @@ def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:
 
 def _reference(job: Job, files: str, amount: float) -> Reference | None:
     """Return what this run is measured by; None if it is a run of the reference itself, or counts no time. `files` is
-    the digest of the editable files.
+    the digest of the editable files. It was measured with the whole budget, `amount`: what it needed besides is free
+    in a run with a part of it, too.
 
     Raises `UserError` if the reference is of another budget.
     """
@@ -71,6 +73,14 @@ def _reference(job: Job, files: str, amount: float) -> Reference | None:
         return None
     reference.check(given, kind=job.settings.budget.kind, amount=amount, on_gpu=file_systems.has_gpu())
     return None if given.files == files else given
+
+
+def _part_of(whole: float, job: Job) -> float:
+    """Return the budget of a run that is given its share of the `whole` one: of steps a whole number."""
+    if job.share == 1:
+        return whole
+    part = whole * job.share
+    return float(max(1, round(part))) if job.settings.budget.kind == "steps" else part
 
 
 def _under_budget(fingerprint: str, kind: str, amount: float) -> str:
