@@ -1,0 +1,89 @@
+"""The simulator behind `make bench-truth`: same proposals and noise for everybody, figures as seen before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.truth.effects import Effects, Proposals, fitted
+from tests.benchmarks.truth.fit import Trace, deltas, fit
+from tests.benchmarks.truth.play import Play, outcome, play
+from tests.benchmarks.truth.procedures import PROCEDURES
+from tests.benchmarks.truth.rows import rows
+from tests.benchmarks.truth.table import cell
+from tests.benchmarks.truth.world import BASELINE, Commit, Machine, World
+
+
+def test_every_procedure_meets_the_same_proposals_in_the_same_order() -> None:
+    world = rows()["sigma .001"]
+    played: dict[str, Play] = {name: play(PROCEDURES[name], world, 3, 30) for name in PROCEDURES}
+    first = played["greedy"].proposals
+    for one in played.values():
+        assert np.array_equal(one.proposals.effects, first.effects)
+        assert one.ended and all(b >= a for a, b in zip(one.ended, one.ended[1:], strict=False))
+        assert all(end <= 30 for end in one.run_ends[:-1])
+
+
+def test_a_commit_draws_the_same_whoever_runs_it_and_when() -> None:
+    world = World(0.001)
+    one, other = Machine(world, 5, 20), Machine(world, 5, 20)
+    other.run(Commit(3, -0.001), seed=1)
+    for commit in (Commit(BASELINE), Commit(7, 0.002)):
+        for share in (1.0, 0.25):
+            assert one.run(commit, 1, share).value == other.run(commit, 1, share).value
+    again = one.run(Commit(7, 0.002), 1)
+    assert again.value != one.run(Commit(7, 0.002), 1).value
+    assert (
+        Machine(world, 6, 20).run(Commit(BASELINE), 1).value
+        != Machine(world, 5, 20).run(Commit(BASELINE), 1).value
+    )
+
+
+def test_noise_is_as_large_as_the_world_says_with_tails_too() -> None:
+    for world in (World(0.002), World(0.002, tails=3)):
+        machine = Machine(world, 1, 400)
+        values = [machine.run(Commit(number), 1).value or 0.0 for number in range(400)]
+        assert np.std(values) == pytest.approx(0.002, rel=0.35)
+
+
+@pytest.mark.parametrize("named", [0.5, 0.7, 0.8])
+def test_short_runs_agree_with_full_ones_as_named(named: float) -> None:
+    drawn = [Proposals.draw(fitted(), 300, named, np.random.default_rng(seed)) for seed in range(10)]
+    noise = 0.0003 * np.random.default_rng(10).standard_normal((2, 3000))
+    full = np.concatenate([one.effects for one in drawn]) + noise[0]
+    short = np.concatenate([one.rungs for one in drawn]) + noise[1]
+    assert np.corrcoef(full, short)[0, 1] == pytest.approx(named, abs=0.08)
+
+
+@pytest.mark.long
+def test_a_fit_finds_what_made_a_record() -> None:
+    made = Effects(0.15, 0.5, 0.0007, 1.5, 0.002, 1.0, 0.0001, 120.0)
+    rng = np.random.default_rng(4)
+    traces: list[tuple[float, Trace]] = []
+    for _ in range(6):
+        effects = Proposals.draw(made, 120, 0.8, rng).effects
+        level = 1.0
+        trace: Trace = [level]
+        for effect in effects:
+            trace.append(level + float(effect) + 0.0003 * float(rng.standard_normal()))
+            level += min(float(effect), 0.0)
+        traces.append((0.0003, trace))
+    assert len(deltas(traces[0][1])) > 100
+    found = fit(traces, steps=300)
+    assert found.harmful == pytest.approx(0.5, abs=0.12) and found.useful == pytest.approx(0.15, abs=0.08)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("row", "oracle", "false"), [("sigma .0003", 1.12, 25), ("sigma .001", 1.40, 35)])
+def test_oracle_and_greedy_find_what_they_found_in_an_earlier_simulator(
+    row: str, oracle: float, false: int
+) -> None:
+    played = {
+        name: [outcome(play(PROCEDURES[name], rows()[row], seed, 100), 100) for seed in range(100)]
+        for name in ("oracle", "oracle, rungs", "greedy")
+    }
+    best = cell(played["oracle"], played["greedy"], played["oracle, rungs"], 100)
+    usual = cell(played["greedy"], played["greedy"], played["oracle, rungs"], 100)
+    assert best.ratio == pytest.approx(oracle, abs=0.1)
+    assert 100 * usual.false == pytest.approx(false, abs=7)
+    assert usual.per_experiment == pytest.approx(0.92, abs=0.02)
