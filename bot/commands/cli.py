@@ -106,6 +106,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
                     help="the labels of the runner with the GPU"),
             _option("--remote", metavar="NAME", help="the git remote that holds the campaign, such as origin"),
             _flag("--no-remote", "keep the campaign in this clone"),
+            _flag("--claude", "let Claude propose; what it is shown and costs is said first"),
             campaign=False,
         ),
         _verb(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.commands.ask import ask, ask_for
 from bot.commands.next_steps import next_steps
+from bot.commands.proposal import may_claude, propose, reader
 from bot.commands.uninstall import note_written
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example
@@ -26,21 +27,12 @@ from bot.github.workflows import (
     pinned,
 )
 from bot.loop.evaluation import call_evaluator
-from bot.loop.machine import gpu_names
-from bot.rules.wall import Wall, found_among, wanted
-
-# The starter if there is no GPU. Seconds on the wall would mean little beside whatever else a CPU does.
-_ON_A_CPU = """
-# The starter on a CPU: CPU seconds on one thread, so that what else the machine does changes little.
-evaluator:
-  budget: {kind: cpu}
-  threads: 1
-"""
+from bot.rules.wall import Wall, wanted
 
 
 def init(
     *, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str, remote: str | None,
-    no_remote: bool,
+    no_remote: bool, claude: bool,
 ) -> int:  # fmt: skip
     """Write the configuration into a repository, and with `--starter` a task."""
     directory = directory.absolute()
@@ -53,11 +45,7 @@ def init(
     source = _action(action) if github is not None else ""
     if starter:
         write_starter(git.top)
-    more = _ON_A_CPU if starter and not gpu_names() else ""
-    wall = _wall(git.top)
-    wrote = write_config(
-        git.top, remote=shared, more=more or (wall.config if wall is not None and wall.metric else "")
-    )
+    wrote = _configure(git, shared, starter=starter, claude=claude)
     text = (git.top / CONFIG_PATH).read_text(errors="replace")
     labels = runs_on.split(",")
     if github is not None:
@@ -67,7 +55,7 @@ def init(
         print(f"wrote {path}")
     if CONFIG_PATH not in wrote:
         print(f"{CONFIG_PATH} is there already: left as it is")
-    if wall is not None:
+    if (wall := _wall(git.top, text)) is not None:
         print(wall.words)
     for line in next_steps(git.top, text, changed=bool(wrote) or starter, labels=labels if github else None):
         print(line)
@@ -120,34 +108,28 @@ def _shared(git: Git, remote: str | None, *, no_remote: bool, github: bool) -> s
     return name if answer else None
 
 
-def _wall(top: Path) -> Wall | None:
-    """Return the wall that the task lacks, by its configuration or, if there is none and no train.py, by its files."""
-
-    def read(path: str) -> str | None:
-        try:
-            return (top / path).read_text(errors="replace")
-        except (OSError, ValueError):
-            return None
-
-    text = read(CONFIG_PATH)
-    if text is None:
-        paths = sorted(path.name for path in top.glob("*.py"))
-        return None if "train.py" in paths else found_among(paths, read)
-    _, config = parse(text, campaign=campaigns(text)[0])
-    task = config.evaluator
-    return wanted(task.command, (*task.call, *task.produce), config.editable, read)
+def _wall(top: Path, config: str) -> Wall | None:
+    """Return the wall that the configured task lacks, if it lacks one."""
+    _, first = parse(config, campaign=campaigns(config)[0])
+    task = first.evaluator
+    return wanted(task.command, (*task.call, *task.produce), first.editable, reader(top))
 
 
-def write_config(top: Path, *, remote: str | None = None, more: str = "") -> list[str]:
-    """Write the commented configuration, which names `remote`, and `more` below it, if there is none; check one that
-    is there."""
-    path = top / CONFIG_PATH
+def _configure(git: Git, remote: str | None, *, starter: bool, claude: bool) -> list[str]:
+    """Write a configuration that fits what is there, if there is none, and say what it says; check one that is."""
+    path = git.top / CONFIG_PATH
     if path.exists():
-        parse(path.read_text(errors="replace"), campaign=None)
+        if claude:
+            raise UserError(f"--claude: {CONFIG_PATH} is there already: write `proposer: claude` into it")
+        campaigns(path.read_text(errors="replace"))
         return []
+    more = propose(git, starter=starter)
+    given = {} if remote is None else {"remote": remote}
+    if claude and may_claude(more):
+        given["proposer"] = "claude"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_example({} if remote is None else {"remote": remote}) + more)
+        path.write_text(commented_example(given) + more)
     except OSError as error:
         raise UserError(f"{path}: can't write ({error.strerror}): fix the folder's rights") from None
     return [CONFIG_PATH]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.agents.claude.disclosure import disclosure
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup, make_proposer, make_reviewer
 from bot.base.process import in_actions
@@ -74,6 +75,8 @@ def campaign_session(
         context = open_context(repo.absolute(), campaign, shown, os.environ, OfflineProposer())
         if thinks and context.remote.note is None:
             shown.note(where_it_goes(context.git, context.remote))
+        for sentence in disclosure(context.config) if thinks else ():
+            shown.note(sentence)
         if in_actions(os.environ):
             context = replace(context, runs=RunFolder(context.runs.folder, cuts_of_job(context, os.environ)))
             os.environ.pop(SECRET, None)  # no process that we start needs it

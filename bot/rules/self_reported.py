@@ -68,6 +68,23 @@ def reached(command: Sequence[str], editable: Collection[str], read: Read) -> tu
     return None if found is None else (script, found)
 
 
+def local_files(script: str, read: Read) -> list[str]:
+    """Return the Python files of the repository that `script` imports or names, and what those do, nearest first."""
+    waiting, seen = [script], [script]
+    while waiting and len(seen) <= _MOST:
+        path = waiting.pop(0)
+        tree = _tree(read(path) or "")
+        if tree is None:
+            continue
+        places = [place for name in _imports(tree, path) for place in _places(name, posixpath.dirname(path))]
+        places += [posixpath.normpath(word) for word in _literals(tree) if word.endswith(".py")]
+        for place in places:
+            if place not in seen and read(place) is not None:
+                seen.append(place)
+                waiting.append(place)
+    return seen[1:]
+
+
 def _names(word: str, files: Collection[str]) -> bool:
     plain = posixpath.normpath(word)
     return plain in files or any(path.endswith(f"/{plain}") or plain.endswith(f"/{path}") for path in files)

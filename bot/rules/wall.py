@@ -31,18 +31,6 @@ class Wall:
             f" `Candidate({json.dumps(self.called)}).call(...)` for what is imported (docs/evaluators.md)"
         )
 
-    @property
-    def config(self) -> str:
-        """The keys that a configuration of this task needs."""
-        return (
-            f"\n# {self.script} measures {self.called}, whose functions it calls by nocturne_candidate.\n"
-            f"editable: [{json.dumps(self.called)}]\n"
-            "evaluator:\n  kind: command\n"
-            f"  command: [python, {json.dumps(self.script)}]\n"
-            f"  call: [{json.dumps(self.called)}]\n"
-            f"  metric: {{name: {self.metric}, direction: minimize}}\n"
-        )
-
 
 def wanted(command: Sequence[str], walls: Sequence[str], editable: Sequence[str], read: Read) -> Wall | None:
     """Return the wall that a configured command lacks; None if it has one of `walls`, or imports no editable file."""

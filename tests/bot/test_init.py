@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.bot.repositories import command_line, git, nocturne
+from tests.bot.repositories import CONFIG as FORMULA
+from tests.bot.repositories import command_line, git, make_repository, nocturne
 
 CONFIG = ".github/nocturne.yml"
 
@@ -112,6 +113,52 @@ def test_workflows_need_a_campaign_on_github(folder: Path) -> None:
     configured(folder, "remote: embedded\n" + COMMAND)
     assert "write `remote: origin`" in nocturne(folder, "init", "--github", "--action", ACTION, code=2).stderr
     assert not (folder / ".github/workflows").exists()
+
+
+TRAINING = """\
+import torch
+for epoch in range(3):
+    print('| end of epoch {:3d} | train loss {:5.2f} | valid loss {:5.2f} |'.format(epoch, 1.5, 2.5))
+"""
+
+
+def test_it_shows_the_task_that_it_found_before_it_writes(folder: Path) -> None:
+    (folder / "main.py").write_text(TRAINING)
+    said = at_a_terminal(folder, "n\ny", "init")
+    assert said.index("main.py reports valid_loss") < said.index("Is that right?") < said.index("wrote ")
+    assert "pattern: 'valid loss *" in said
+    assert written(folder) == {
+        "editable": ["main.py"],
+        "evaluator": {
+            "kind": "command",
+            "command": ["python", "main.py"],
+            "metric": {"name": "valid_loss", "pattern": r"valid loss *([-+.\w]+)"},
+        },
+    }
+    (folder / CONFIG).unlink()
+    assert "main.py reports valid_loss" in at_a_terminal(folder, "n\nn", "init")
+    assert written(folder) is None
+
+
+def test_it_says_what_claude_sees_and_costs_and_a_human_may_still_say_no(folder: Path) -> None:
+    said = nocturne(folder, "init", "--no-remote", "--claude").stdout
+    assert "other tracked files" in said and "goes to Anthropic" in said
+    assert "at most 1 USD an experiment" in said and "20 USD in any 24 hours" in said
+    assert written(folder) == {"proposer": "claude"}
+    assert "write `proposer: claude` into it" in nocturne(folder, "init", "--claude", code=2).stderr
+    (folder / CONFIG).unlink()
+    assert "Shall Claude propose?" in at_a_terminal(folder, "", "init", "--no-remote", "--claude")
+    assert written(folder) is None
+
+
+def test_run_says_where_everything_goes_and_what_claude_costs_before_it_asks_for_the_key(
+    tmp_path: Path,
+) -> None:
+    top = make_repository(tmp_path / "repo", config=FORMULA + "proposer: claude\n")
+    done = nocturne(top, "run", env={"ANTHROPIC_API_KEY": ""}, code=2)
+    first, second, *_ = done.stdout.splitlines()
+    assert first.startswith("everything stays in this clone") and "goes to Anthropic" in second
+    assert "ANTHROPIC_API_KEY" in done.stderr
 
 
 def test_uninstall_takes_what_init_wrote_unless_it_was_changed(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_command_that_imports_an_editable_file_lacks_a_wall() -> None:
 def test_init_writes_it_into_a_new_configuration(tmp_path: Path) -> None:
     folder = repository(tmp_path / "repo", bench=BENCH, solution="def solve(n):\n    return n\n")
     said = nocturne(folder, "init").stdout
-    assert "bench.py imports solution.py" in said and "`evaluator.call`" in said
+    assert said.count("bench.py imports solution.py") == 1 and "`evaluator.call`" in said
     _, config = parse((folder / ".github" / "nocturne.yml").read_text())
     task = config.evaluator
     assert (task.call, task.command, task.metric.name) == (["solution.py"], ["python", "bench.py"], "seconds")
