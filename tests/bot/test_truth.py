@@ -24,6 +24,15 @@ def test_every_procedure_meets_the_same_proposals_in_the_same_order() -> None:
         assert all(end <= 30 for end in one.run_ends[:-1])
 
 
+def test_our_rule_is_asked_through_the_ledger_and_ends_every_experiment() -> None:
+    world = rows()["sigma .001"]
+    played = play(PROCEDURES["ours"], world, 2, 40)
+    assert len(played.ended) >= 20 and len(played.merges) <= len(played.ended)
+    assert played.head.full == pytest.approx(sum(merge.effect for merge in played.merges))
+    again = play(PROCEDURES["ours"], world, 2, 40)
+    assert (again.merges, again.run_ends) == (played.merges, played.run_ends)
+
+
 def test_a_commit_draws_the_same_whoever_runs_it_and_when() -> None:
     world = World(0.001)
     one, other = Machine(world, 5, 20), Machine(world, 5, 20)

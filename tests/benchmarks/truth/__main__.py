@@ -33,7 +33,7 @@ def campaign(
     """Play one campaign by each procedure and return what stands at each budget."""
     found = {}
     for name in procedures:
-        played = play(PROCEDURES[name], rows()[row], seed, max(budgets))
+        played = play(PROCEDURES[name], rows()[row], seed, *budgets)
         found[name] = {budget: outcome(played, budget) for budget in budgets}
     return found
 

@@ -22,10 +22,12 @@ class Merge:
 
 @dataclass(frozen=True)
 class Told:
-    """What the procedure says that the head has gained over the baseline, and a bound that holds in nine of ten."""
+    """What the procedure says that the head has gained over the baseline, a bound that shall hold in nine of ten, and
+    what it has truly gained."""
 
     at: float
     gain: float
+    true: float
     lower: float | None = None
 
 
@@ -35,6 +37,7 @@ class Play:
 
     world: World
     machine: Machine
+    budgets: tuple[float, ...]
     proposals: Proposals
     merges: list[Merge] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
@@ -64,6 +67,10 @@ class Play:
         """Whether the guarded metric of the newest run is not below the head's."""
         return self.world.guard == 0 or self.guarded >= self.head_guarded
 
+    def tell(self, gain: float, lower: float | None = None) -> None:
+        """Say how much the head has gained."""
+        self.told.append(Told(self.machine.clock, gain, -self.head.full, lower))
+
     def end(self) -> None:
         """Count an experiment."""
         self.ended.append(self.machine.clock)
@@ -78,7 +85,8 @@ class Play:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A play up to a budget. Gains in bits per byte, positive is better; `told` and `lower` if anything was told."""
+    """A play up to a budget. Gains in bits per byte, positive is better; `told`, `truly` and `lower` if anything was
+    told."""
 
     gain: float
     merges: int
@@ -86,6 +94,7 @@ class Outcome:
     experiments: int
     runs: int
     told: float | None
+    truly: float | None
     lower: float | None
 
 
@@ -100,6 +109,7 @@ def outcome(play: Play, budget: float) -> Outcome:
         experiments=sum(at <= budget for at in play.ended),
         runs=sum(at <= budget for at in play.run_ends),
         told=None if said is None else said.gain,
+        truly=None if said is None else said.true,
         lower=None if said is None else said.lower,
     )
 
@@ -107,10 +117,10 @@ def outcome(play: Play, budget: float) -> Outcome:
 Procedure = Callable[[Play], None]
 
 
-def play(procedure: Procedure, world: World, seed: int, budget: float) -> Play:
-    """Play a campaign until the budget is spent."""
-    machine = Machine(world, seed, budget)
-    played = Play(world, machine, machine.proposals())
+def play(procedure: Procedure, world: World, seed: int, *budgets: float) -> Play:
+    """Play a campaign until the largest budget is spent."""
+    machine = Machine(world, seed, max(budgets))
+    played = Play(world, machine, budgets, machine.proposals())
     try:
         procedure(played)
     except Over:

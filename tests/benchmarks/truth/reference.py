@@ -12,7 +12,7 @@ from itertools import count
 from statistics import fmean, median, variance
 
 from bot.rules.statistics import t_quantile
-from tests.benchmarks.truth.play import Play, Procedure, Told
+from tests.benchmarks.truth.play import Play, Procedure
 from tests.benchmarks.truth.world import Commit
 
 RUNG = 0.25
@@ -68,7 +68,7 @@ class _Best:
     def take(self, score: float, commit: Commit) -> None:
         self.value = score
         self.play.merge(commit)
-        self.play.told.append(Told(self.play.machine.clock, self.first + self.shift - score))
+        self.play.tell(self.first + self.shift - score)
 
 
 def greedy(play: Play) -> None:
@@ -148,7 +148,7 @@ def t_test(play: Play) -> None:
         if len(mine) == 3 and _is_lower(mine, head) and play.guard_holds():
             head = mine
             play.merge(candidate)
-            play.told.append(Told(play.machine.clock, first + shift - fmean(mine)))
+            play.tell(first + shift - fmean(mine))
         play.end()
 
 

@@ -43,9 +43,8 @@ def cell(
     own, theirs = _gains(mine), _gains(greedy)
     low, high = _interval(own, theirs)
     merges, experiments = sum(o.merges for o in mine), max(sum(o.experiments for o in mine), 1)
-    said = [(o.told, o.lower, o.gain) for o in mine if o.told is not None]
-    bounds = [lower <= gain + 1e-12 for _, lower, gain in said if lower is not None]
-    truly = sum(gain for _, _, gain in said)
+    said = [(o.told, o.truly, o.lower) for o in mine if o.told is not None and o.truly is not None]
+    bounds = [lower <= true + 1e-12 for _, true, lower in said if lower is not None]
     return Cell(
         gain=float(own.mean()),
         ratio=_ratio(own.sum(), theirs.sum()),
@@ -55,7 +54,7 @@ def cell(
         merges=merges,
         false=_ratio(sum(o.false for o in mine), merges),
         merges_per_100=100 * merges / experiments,
-        told=_ratio(sum(told for told, _, _ in said if told is not None), truly),
+        told=_ratio(sum(told for told, _, _ in said), sum(true for _, true, _ in said)),
         covered=_ratio(sum(bounds), len(bounds)),
         runs_per_experiment=sum(o.runs for o in mine) / experiments,
         per_experiment=len(mine) * budget / experiments,
