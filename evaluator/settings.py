@@ -130,11 +130,11 @@ def load(repo: Path, source: str | None) -> Settings:
 
 
 def _of_campaign(raw: Mapping[Any, Any], path: Path) -> object:
-    """Return what a campaign's configuration says to the evaluator: guards are the bot's alone."""
+    """Return what a campaign's configuration says to the evaluator: guards and rungs are the bot's alone."""
     given = raw.get("evaluator") or {}
     if not isinstance(given, Mapping):
         return given
-    mine = {key: value for key, value in given.items() if key != "guards"}
+    mine = {key: value for key, value in given.items() if key not in ("guards", "rungs")}
     if "editable" in raw:
         mine["editable"] = raw["editable"]
     rule = raw.get("verdict")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from bot.config.section import Section, names_in
 from bot.rules.guards import parse_guard
+from bot.rules.shares import MOST_RUNGS, check_rungs
 
 if TYPE_CHECKING:
     _Kind = str
@@ -47,6 +48,18 @@ def _of_data(word: str) -> str:
             f"{word!r} belongs to the system, which every run sees: name the files that only the locked side may read"
         )
     return word
+
+
+def _rungs(value: str | list[float] | None) -> str | list[float] | None:
+    if isinstance(value, list):
+        check_rungs(value)
+    return value
+
+
+_Rungs = Annotated[
+    Literal["auto", "off"] | Annotated[list[float], Field(max_length=MOST_RUNGS)] | None,
+    AfterValidator(_rungs),
+]
 
 
 @functools.cache
@@ -149,12 +162,22 @@ class Evaluator(Section):
     is ever shown; null takes as many as cost a quarter of the exam, at most 10,000. From 10,000 on a gain that does not
     hold there is refused, with fewer only told. 0 asks none. On GitHub they need the secret
     NOCTURNE_CUTS_KEY."""
+    rungs: _Rungs = None
+    """Whether a candidate runs first with a share of the budget, and in full only if it is not clearly worse there:
+    `auto` a quarter, if that costs at most half of a whole run with start-up, compiling and exam; `off` never; or the
+    shares, such as `[0.25]`. null is `auto`, but `off` in a campaign that began before there were rungs. A command
+    takes part if its script reads NOCTURNE_BUDGET_SHARE. Scores are compared with those of the same share only."""
     train: str | None = None
     """For `kind: train`: the script that is trained; null takes the editable train.py, or the only editable Python
     file. It runs in the folder of the prepare.py beside it or above it."""
     launch: Annotated[list[str], Field(max_length=64)] = []
     """For `kind: train`: the words of a program that starts the script in several processes, such as
     `[torchrun, --nproc-per-node, "2"]`. Each is served training data of its own, and the first one's model counts."""
+
+    @field_validator("rungs", mode="before")
+    @classmethod
+    def _yaml_off(cls, value: object) -> object:
+        return "off" if value is False else value  # YAML takes the word for a truth value
 
     @field_validator("jail", mode="before")
     @classmethod

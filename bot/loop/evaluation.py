@@ -44,6 +44,7 @@ class RunOrder:
 
     `reference` are the measures by which its time is charged; None if it is itself the reference, or no time counts.
     `cuts` are the runs with which its gain is paired at the cuts, by the evaluator's option; None asks no cuts.
+    `share` is the part of the budget that it gets.
     """
 
     run: str
@@ -52,6 +53,7 @@ class RunOrder:
     settings: Mapping[str, Any]
     reference: Mapping[str, Any] | None = None
     cuts: Mapping[str, Sequence[str]] | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class RunFolder:
             ) from None
         started = time.monotonic()
         more = [] if order.reference is None else ["--reference", str(place / "reference.json")]
+        more += [] if order.share == 1 else ["--budget-share", repr(order.share)]
         with ExitStack() as stack:
             if order.cuts is not None:
                 named = [(option, run) for option, runs in order.cuts.items() for run in runs]
@@ -115,6 +118,10 @@ class RunFolder:
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
+        if last.get("share", 1.0) != order.share:
+            raise UserError(
+                f"the evaluator gave run {order.run} another share of its budget: install both from one release"
+            )
         return _outcome(last, seconds=time.monotonic() - started)
 
     def smoke(self, order: RunOrder, seconds: float, on_event: OnEvent) -> Mapping[str, Any]:
@@ -328,7 +335,8 @@ def _points(event: Mapping[str, Any]) -> tuple[tuple[float, float, float], ...]:
 
 
 def _order_digest(order: RunOrder) -> dict[str, Any]:
-    return {"run": order.run, "seed": order.seed, "settings": dict(order.settings)}
+    digest = {"run": order.run, "seed": order.seed, "settings": dict(order.settings)}
+    return digest if order.share == 1 else digest | {"share": order.share}
 
 
 def _read_result(path: Path, order: RunOrder) -> RunOutcome | None:

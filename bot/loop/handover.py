@@ -25,7 +25,7 @@ from bot.git.remote import Remote, create_bare
 from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
 from bot.loop.context import Context
-from bot.loop.settings import why_self_reported
+from bot.loop.settings import known_rungs, why_self_reported
 from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
@@ -167,6 +167,7 @@ def _checked(
         experiment.candidate.commit: number,
     }
     runs = []
+    rungs = (1.0, *known_rungs(context.config, campaign))
     # What measures is locked, and the base branch is what this job has for certain.
     apart = why_self_reported(context, context.git.resolve(context.base) or campaign.incumbent)
     for each in record["runs"]:
@@ -174,6 +175,10 @@ def _checked(
         if not isinstance(run, RunFinished):
             raise ValueError(f"{shown(each['kind'])} is no run")
         _check_run(context, commits, run)
+        if run.share not in rungs:
+            raise ValueError(
+                f"run {shown(run.run)} had {shown(run.share)} of its budget, which is no rung here"
+            )
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
         runs.append(dataclasses.replace(run, self_reported=apart is not None))

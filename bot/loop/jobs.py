@@ -124,7 +124,7 @@ def announce_training(context: Context, number: int) -> None:
     """Say on the pull request that the training begins, where it was not said yet."""
     campaign = context.ledger.known()
     experiment = campaign.experiments[number]
-    trained = experiment.candidate is not None and campaign.runs_of(experiment.candidate.commit)
+    trained = experiment.candidate is not None and campaign.tries_of(experiment.candidate.commit)
     if due(context, campaign, number) == "train" and not trained:
         announce(context, experiment)
 

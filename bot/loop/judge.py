@@ -45,6 +45,7 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
             experiment=number if of_candidate else None,
             title=experiment.title if of_candidate else f"incumbent ({outcome.why})",
             later=True,
+            share=outcome.share,
         )
     reason = "the incumbent could not be measured often enough"
     lesson = f"{experiment.title}: could not be compared."

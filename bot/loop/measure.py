@@ -21,7 +21,7 @@ from bot.loop.settings import (
     reference_settings,
     why_self_reported,
 )
-from bot.rules import reference
+from bot.rules import reference, shares
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
@@ -36,14 +36,16 @@ LEAST_CUTS = 32  # with fewer the evaluator says nothing
 
 
 def measure(
-    context: Context, commit: str, *, experiment: int | None, title: str, later: bool = False
-) -> RunFinished | None:
+    context: Context, commit: str, *, experiment: int | None, title: str, later: bool = False,
+    share: float = 1.0,
+) -> RunFinished | None:  # fmt: skip
     """Make the commit's next run and record it: at once, or `later`, with what the caller appends at once.
 
     A run of an incumbent (`experiment` None) is leased by itself; None if another loop got there first.
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
     plus editable files: the review has seen to that, but `editable` may have changed since. Where nobody has
-    measured the reference on this machine yet, that is done first; None if it fails.
+    measured the reference on this machine yet, that is done first; None if it fails. A run with a `share` of the
+    budget has a number and a seed of its own, and is asked no cuts.
     """
     if not measure_reference(context, commit):
         return None
@@ -71,16 +73,19 @@ def measure(
             take_lease(context, subject)
             renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
+    title = title if share == 1 else f"{title}: {shares.run_words(share)}"
     context.display.run_started(title=title, replicate=replicate, seed=seed)
     outside = objections(context, campaign, commit) if experiment is not None else ()
-    cuts = None if outside else cuts_of(context, campaign)
+    cuts = None if outside or share != 1 else cuts_of(context, campaign)
     if outside:
         outcome = _refused(outside[0])
     else:
         with context.runs.scratch() as scratch:
             context.git.export(commit, scratch.tree)
-            asked = evaluator_settings(context) | audit_settings(context, campaign, commit, experiment)
-            order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit), cuts)
+            asked = evaluator_settings(context)
+            if share == 1:  # what rests on audits rests on those of whole runs
+                asked |= audit_settings(context, campaign, commit, experiment)
+            order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit), cuts, share)
             outcome = context.runs.evaluate(order, on_event)
     finished = RunFinished(
         run=run,
@@ -101,6 +106,7 @@ def measure(
         curve=outcome.curve,
         reference=_measured(context, campaign, commit, outcome),
         self_reported=why_self_reported(context, commit) is not None,
+        share=share,
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)

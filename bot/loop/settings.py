@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from bot.config import Config
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
+from bot.rules import shares
 from bot.rules.audits import LEAST_EFFECT, USUAL, factor
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
@@ -22,6 +24,8 @@ from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits
 
 _MOST_PAIRED = 20
+BOTS_OWN = {"guards", "rungs"}
+"""Keys of `evaluator` that the evaluator never hears of."""
 # Settings that change nothing of what a run takes.
 _TIMELESS = (
     *(
@@ -74,11 +78,47 @@ def guards_of(config: Config) -> list[Guard]:
     return [parse_guard(text) for text in config.evaluator.guards]
 
 
+def rungs_of(context: Context, campaign: Campaign) -> tuple[float, ...]:
+    """Return the shares of the budget with which a candidate runs before it runs in full, rising; none if it does at
+    once. `auto` takes those that are worth it on this kind of runner."""
+    known = known_rungs(context.config, campaign)
+    if isinstance(context.config.evaluator.rungs, list):
+        return known
+    found = shares.worthwhile(campaign, context.runner, known)
+    return found if found and can_take_part(context, campaign.incumbent) else ()
+
+
+def known_rungs(config: Config, campaign: Campaign) -> tuple[float, ...]:
+    """Return the shares of the budget that any machine may give a run of this campaign: what is configured counts, else
+    a campaign that began without rungs goes on without."""
+    chosen = config.evaluator.rungs
+    if isinstance(chosen, list):
+        return tuple(chosen)
+    began = campaign.started is None or campaign.started.rungs
+    return () if chosen == "off" or (chosen is None and not began) else shares.TRIED
+
+
+def can_take_part(context: Context, commit: str) -> bool:
+    """Whether a run can be given a share of its budget: a training always, a command if a word of it, or a locked file
+    that it names, mentions the share."""
+    task = context.config.evaluator
+    if task.kind == "train":
+        return True
+    words = [*task.produce, *task.command]
+    paths = [word.removeprefix("./") for word in words if word not in context.config.editable]
+    blobs = context.git.read_blobs(
+        commit, [path for path in paths if path and not path.startswith(("-", "/"))]
+    )
+    texts = [os.fsencode(word) for word in words] + [blob for blob in blobs.values() if blob is not None]
+    return any(shares.VARIABLE.encode() in text for text in texts)
+
+
 def judging_settings(context: Context, campaign: Campaign) -> Settings:
     """Return what a verdict depends on besides the campaign."""
     config = context.config
     guards = tuple(guards_of(config))
-    return Settings(rule_of(config, campaign), config.verdict.prior_sigma, guards, context.runner)
+    rungs = rungs_of(context, campaign)
+    return Settings(rule_of(config, campaign), config.verdict.prior_sigma, guards, context.runner, rungs)
 
 
 def evaluator_settings(context: Context) -> dict[str, Any]:
@@ -86,7 +126,7 @@ def evaluator_settings(context: Context) -> dict[str, Any]:
     config = context.config
     settings = {
         "version": 1,
-        **config.evaluator.model_dump(mode="json", exclude={"guards"}),
+        **config.evaluator.model_dump(mode="json", exclude=BOTS_OWN),
         "editable": config.editable,
         "repository": str(context.git.top),
     }

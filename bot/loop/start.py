@@ -48,6 +48,7 @@ def ensure_started(context: Context) -> Campaign:
             direction=context.config.evaluator.metric.direction,
             seed=context.config.seed,
             min_effect=default_effect(context.config),
+            rungs=True,
         )
         campaign = context.ledger.append(lambda _: [event])
     _check_metric(context, campaign)

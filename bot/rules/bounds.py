@@ -19,6 +19,7 @@ POINTS = 1_000  # of a curve
 METRICS = 1_000
 MEASURES = 64  # of a reference
 PROBES = 10**9  # of one audit
+SMALLEST_SHARE = 0.01  # of a budget
 AUDIT = ("probes", "factor", "gain_bpb", "error_bpb", "upper_bpb", "rms_nats", "far")
 """What is told of one audit: how many positions were asked, how many times the usual number that is, the mean gain in
 bits per byte with its standard error and upper limit, how far answers lie apart, and how many far apart."""
@@ -81,6 +82,8 @@ def check_run(run: Any) -> None:
     for name in ("seconds", "gpu_seconds"):
         if not 0 <= getattr(run, name) <= LONGEST:
             raise ValueError(f"{name} is {shown(getattr(run, name))}: it must be from 0 to {LONGEST:g}")
+    if not SMALLEST_SHARE <= run.share <= 1:
+        raise ValueError(f"share is {shown(run.share)}: no part of a budget")
     if run.score is not None and not measurable(run.score):
         raise ValueError(f"score is {shown(run.score)}: no score")
     for name, mapping, most in (("metrics", run.metrics, METRICS), ("failure", run.failure or {}, 10)):

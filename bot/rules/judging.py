@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.rules import audits
+from bot.rules import audits, short_runs
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Decided, NeedRun, Rule, decide, decision_of
 from bot.rules.events import ExperimentDecided, RunFinished, Verdict
@@ -30,6 +30,8 @@ class Settings:
     prior_sigma: float | None = None
     guards: tuple[Guard, ...] = ()
     runner: str = ""
+    rungs: tuple[float, ...] = ()
+    """Shares of the budget with which a candidate runs before it runs in full, rising."""
 
 
 def judge(campaign: Campaign, number: int, settings: Settings) -> ExperimentDecided | NeedRun:
@@ -48,7 +50,10 @@ def judge(campaign: Campaign, number: int, settings: Settings) -> ExperimentDeci
         return _lost(experiment, lost)
     runs = campaign.runs_of(candidate.commit)
     if not runs:
-        return NeedRun("candidate", "the first run")
+        short = short_runs.next_run(
+            campaign, number, settings.rungs, prior=settings.prior_sigma, runner=settings.runner
+        )
+        return short or NeedRun("candidate", "the first run")
     return _by_scores(campaign, experiment, runs, settings)
 
 
@@ -93,10 +98,17 @@ def _by_scores(
 
 
 def failed_run(campaign: Campaign, experiment: Experiment) -> RunFinished | None:
-    """Return the first run of the candidate that failed, and that not by the machine."""
+    """Return the first run of the candidate that failed, and that not by the machine. What took too long in a short
+    run is tried in full: no share of a budget fits every script."""
     assert experiment.candidate is not None
     runs = campaign.tries_of(experiment.candidate.commit)
-    return next((run for run in runs if run.score is None and not is_lost(run)), None)
+    failed = (run for run in runs if run.score is None and not is_lost(run))
+    return next((run for run in failed if run.is_full or not _took_too_long(run)), None)
+
+
+def _took_too_long(run: RunFinished) -> bool:
+    failure = run.failure or {}
+    return failure.get("class") == "timeout" or failure.get("defence") == "clock"
 
 
 def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:

@@ -10,6 +10,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.schedule import run_id
+from bot.rules.shares import run_words
 from bot.tell.numbers import number
 from bot.tell.sentences import effect_line
 from bot.tell.writers.terminal import STYLES, escape
@@ -50,7 +51,9 @@ def verdict_line(campaign: Campaign, experiment: Experiment) -> str:
 
 def run_line(run: RunFinished) -> str:
     said = number(run.score) if run.score is not None else f"failed: {(run.failure or {}).get('reason')}"
-    return f"run {run_id(run.commit, run.replicate)} seed {run.seed}: {escape(said)} in {run.seconds:.1f} s"
+    which = f"run {run_id(run.commit, run.replicate)} seed {run.seed}"
+    which += "" if run.is_full else f" ({run_words(run.share)})"
+    return f"{which}: {escape(said)} in {run.seconds:.1f} s"
 
 
 class PlainDisplay(Display):

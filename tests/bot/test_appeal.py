@@ -196,9 +196,9 @@ def test_the_smallest_effect_has_a_default_for_bits_per_byte_alone(config: str, 
 
 
 def test_a_campaign_keeps_the_smallest_effect_that_it_began_with() -> None:
-    def began(**more: float) -> Campaign:
+    def began(min_effect: float = 0.0) -> Campaign:
         campaign = Campaign()
-        started = ev.CampaignStarted("main", "main", "a" * 40, "val_bpb", "minimize", 0, **more)
+        started = ev.CampaignStarted("main", "main", "a" * 40, "val_bpb", "minimize", 0, min_effect)
         campaign.apply(ev.Recorded(started, "2026-03-01T00:00:00+00:00"))
         return campaign
 

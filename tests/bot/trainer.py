@@ -81,11 +81,13 @@ def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event
         on_event({"v": VERSION, **event})
 
     smoke, out = option("--smoke"), option("--out")
+    share = option("--budget-share")
     try:
         chosen = settings.parse(dict(order.settings), "standard input")
         result = score.score(
             order.scratch.tree, chosen, _python(order, chosen), say, seed=order.seed,
             smoke=None if smoke is None else float(smoke), out=None if out is None else Path(out),
+            share=1.0 if share is None else float(share),
         )  # fmt: skip
     except UserError as error:
         return {"v": VERSION, "event": "error", "message": str(error)}

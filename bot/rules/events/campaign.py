@@ -25,6 +25,8 @@ class CampaignStarted(Event):
     seed: int
     min_effect: float = 0.0
     """Smallest gain that counts if the configuration says nothing; earlier campaigns began without one."""
+    rungs: bool = False
+    """Whether candidates may run with a share of the budget first if the configuration says nothing."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.started, campaign.started_at = self, at

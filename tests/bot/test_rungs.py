@@ -1,0 +1,245 @@
+"""Runs with a share of the budget: they end what is clearly worse, and win nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.config import parse
+from bot.errors import UserError
+from bot.loop import handover
+from bot.loop.evaluation import RunFolder, RunOrder, Scratch
+from bot.loop.measure import measure
+from bot.loop.settings import can_take_part, evaluator_settings, known_rungs, rungs_of
+from bot.rules import events as ev
+from bot.rules import shares, short_runs
+from bot.rules.campaign import Campaign
+from bot.rules.decision import NeedRun, Rule
+from bot.rules.judging import Settings, judge
+from tests.bot.campaigns import Night, commit_of
+from tests.bot.repositories import CONFIG, SCORE, make_repository
+from tests.bot.scripted import LOSS, WINS, Loop
+
+READS = (
+    SCORE
+    + "\nshare = float(os.environ.get('NOCTURNE_BUDGET_SHARE') or 1)\nprint('METRIC share=%g' % share)\n"
+)
+RUNGS = CONFIG.replace("  metric:", "  rungs: [0.25]\n  metric:")
+WHEN = "2026-03-08T23:00:00+00:00"
+CANDIDATE = commit_of("candidate")
+
+
+def short(
+    commit: str, replicate: int, score: float | None, experiment: int | None = None, **more: object
+) -> ev.RunFinished:
+    failure = None if score is not None else {"class": "error", "reason": "ValueError"}
+    run = ev.RunFinished(
+        f"{commit[:12]}-{replicate}", commit, replicate, replicate, experiment, score, failure, {}, "quarter",
+        "bubblewrap", "1x H100", 90.0, 90.0, share=0.25,
+    )  # fmt: skip
+    return replace(run, **more)  # type: ignore[arg-type]
+
+
+def night(*runs: ev.RunFinished, direction: ev.Direction = "minimize", number: int = 1) -> Campaign:
+    """Return a campaign whose experiment has a candidate, and these runs besides the incumbent's whole ones."""
+    made = Night(direction=direction)
+    made.baseline(3)
+    made.add(ev.ExperimentClaimed(number, made.incumbent))
+    made.add(ev.CandidateBuilt(number, 1, made.incumbent, CANDIDATE, 1, 1))
+    for run in runs:
+        made.add(run)
+    return made.campaign()
+
+
+BASE = commit_of("base")
+THEIRS = (short(BASE, 4, 1.1), short(BASE, 5, 1.101))
+
+
+def asked(campaign: Campaign, number: int = 1, runner: str = "1x H100") -> object:
+    return judge(campaign, number, Settings(Rule(), runner=runner, rungs=(0.25,)))
+
+
+def not_audited(campaign: Campaign) -> int:
+    return next(number for number in range(1, 50) if not short_runs.is_audited(campaign, number))
+
+
+def test_a_candidate_runs_short_first_and_its_incumbent_is_measured_with_the_same_share() -> None:
+    first = asked(night())
+    assert isinstance(first, NeedRun) and (first.of, first.share) == ("candidate", 0.25)
+    second = asked(night(short(CANDIDATE, 1, 1.1, 1)))
+    assert isinstance(second, NeedRun) and (second.of, second.share) == ("incumbent", 0.25)
+    third = asked(night(short(CANDIDATE, 1, 1.1, 1), *THEIRS))
+    assert isinstance(third, NeedRun) and (third.of, third.share) == ("candidate", 1.0)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_what_is_clearly_worse_ends_there_without_an_effect(direction: ev.Direction, sign: int) -> None:
+    number = not_audited(night(direction=direction))
+    ended = asked(
+        night(short(CANDIDATE, 1, 1.1 + sign * 0.05, number), *THEIRS, direction=direction, number=number),
+        number,
+    )
+    assert isinstance(ended, ev.ExperimentDecided)
+    assert (ended.verdict, ended.land, ended.effect, ended.candidate_runs) == ("discarded", False, None, 0)
+    assert "quarter-budget run" in ended.reason
+    better = asked(
+        night(short(CANDIDATE, 1, 1.1 - sign * 0.05, number), *THEIRS, direction=direction, number=number),
+        number,
+    )
+    assert isinstance(better, NeedRun) and better.share == 1.0, "a short run wins nothing"
+
+
+def test_a_tenth_of_what_is_clearly_worse_runs_in_full_all_the_same() -> None:
+    campaign = night()
+    drawn = [number for number in range(1, 1001) if short_runs.is_audited(campaign, number)]
+    assert 70 < len(drawn) < 130
+    spared = asked(night(short(CANDIDATE, 1, 1.2, drawn[0]), *THEIRS, number=drawn[0]), drawn[0])
+    assert isinstance(spared, NeedRun) and (spared.of, spared.share) == ("candidate", 1.0)
+
+
+def test_an_incumbent_that_fails_short_leaves_candidates_to_whole_runs() -> None:
+    failed = (short(BASE, 4, None), short(BASE, 5, None))
+    last = asked(night(short(CANDIDATE, 1, 1.5, 1), *failed))
+    assert isinstance(last, NeedRun) and (last.of, last.share) == ("candidate", 1.0)
+
+
+def test_a_crash_in_a_short_run_is_one_and_want_of_time_is_not() -> None:
+    crashed = asked(night(short(CANDIDATE, 1, None, 1)))
+    assert isinstance(crashed, ev.ExperimentDecided) and crashed.verdict == "crashed"
+    late = {"class": "refused", "reason": "over the time budget", "defence": "clock"}
+    again = asked(night(short(CANDIDATE, 1, None, 1, failure=late)))
+    assert isinstance(again, NeedRun) and (again.of, again.share) == ("candidate", 1.0)
+
+
+def test_short_runs_of_another_machine_give_nothing_up() -> None:
+    other = asked(night(short(CANDIDATE, 1, 1.5, 1)), runner="4x B200")
+    assert isinstance(other, NeedRun) and (other.of, other.share) == ("candidate", 1.0)
+
+
+def test_the_incumbent_is_measured_anew_after_some_short_runs_of_candidates() -> None:
+    others = tuple(short(commit_of(f"other {place}"), 1, 1.1) for place in range(short_runs.REMEASURED))
+    last = asked(night(*THEIRS, *others, short(CANDIDATE, 1, 1.1, 1)))
+    assert isinstance(last, NeedRun) and (last.of, last.share) == ("incumbent", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("said", "rungs"),
+    [("null", (0.25,)), ("auto", (0.25,)), ("off", ()), ("[0.25, 0.5]", (0.25, 0.5))],
+)
+def test_what_is_configured_counts_and_older_campaigns_go_on_without(
+    said: str, rungs: tuple[float, ...]
+) -> None:
+    config = parse(f"evaluator: {{rungs: {said}}}")[1]
+    new, old = Campaign(), Campaign()
+    started = ev.CampaignStarted("main", "main", "a" * 40, "val_bpb", "minimize", 0, rungs=True)
+    new.apply(ev.Recorded(started, WHEN))
+    old.apply(ev.Recorded(replace(started, rungs=False), WHEN))
+    assert known_rungs(config, new) == rungs
+    assert known_rungs(config, old) == (() if said == "null" else rungs)
+
+
+@pytest.mark.parametrize(
+    "said", ["[]", "[0.5, 0.25]", "[1.0]", "[0.001]", "on", "often", "[.1, .2, .3, .4, .5]"]
+)
+def test_a_list_that_is_none_of_rungs_is_refused(said: str) -> None:
+    with pytest.raises(UserError, match="rungs"):
+        parse(f"evaluator: {{rungs: {said}}}")
+
+
+def test_a_rung_is_worth_it_if_it_costs_half_at_the_most() -> None:
+    def of(seconds: float, trained: float, *short_seconds: float) -> float | None:
+        campaign = night(*(short(BASE, 4 + n, 1.1, seconds=each) for n, each in enumerate(short_seconds)))
+        for run in campaign.full_runs():
+            run.metrics["training_seconds"] = trained
+            object.__setattr__(run, "seconds", seconds)
+        return shares.relative_cost(campaign, "1x H100", 0.25)
+
+    assert of(330, 300) == pytest.approx(1 - 0.75 * 300 / 330)
+    assert of(20, 5) is None, "too short to tell: the demo, and every test"
+    assert of(330, 300, 320.0) == pytest.approx(320 / 330), "a script that does not heed its budget"
+    campaign = night()
+    assert shares.worthwhile(campaign, "1x H100", (0.25,)) == ()
+    for run in campaign.full_runs():
+        run.metrics["training_seconds"] = 300.0
+    assert shares.worthwhile(campaign, "1x H100", (0.25, 0.75)) == (0.25,)
+    assert shares.worthwhile(campaign, "2x H100", (0.25,)) == ()
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "repo", config=RUNGS, files={"score.py": READS})
+
+
+@pytest.mark.long
+def test_a_campaign_gives_up_at_a_rung_and_merges_by_whole_runs_alone(top: Path) -> None:
+    loop = Loop(top, (LOSS, *WINS[:1]))
+    loop.run(2)
+    campaign = loop.context.ledger.refresh()
+    lost, won = campaign.experiments[1], campaign.experiments[2]
+    assert lost.verdict == "discarded" and [run.share for run in campaign.runs_for(1)] == [0.25]
+    assert won.verdict == "improved" and campaign.runs_for(2)[0].share == 0.25
+    assert sum(run.is_full for run in campaign.runs_for(2)) >= 2
+    runs = list(campaign.runs.values())
+    assert len({run.run for run in runs}) == len({(run.commit, run.seed) for run in runs}) == len(runs)
+    assert all((run.metrics["share"] == run.share) for run in runs)
+    assert len({(run.fingerprint, run.share) for run in runs}) == 2, "a scale of its own"
+    assert campaign.gpu_seconds() == pytest.approx(sum(run.gpu_seconds for run in runs))
+    assert "(quarter-budget run)" in loop.out.getvalue()
+
+
+def test_the_result_of_a_short_run_is_picked_up_for_no_whole_one(top: Path, tmp_path: Path) -> None:
+    loop = Loop(top)
+    scratch = Scratch(top, tmp_path)
+    whole = RunOrder("run-1", scratch, 5, evaluator_settings(loop.context))
+    runs = RunFolder(tmp_path / "runs")
+    assert runs.evaluate(replace(whole, share=0.25), lambda event: None).metrics["share"] == 0.25
+    kept = (tmp_path / "runs/run-1/result.json").stat().st_mtime_ns
+    assert runs.evaluate(replace(whole, share=0.25), lambda event: None).metrics["share"] == 0.25
+    assert (tmp_path / "runs/run-1/result.json").stat().st_mtime_ns == kept, "the same order is not run again"
+    assert runs.evaluate(whole, lambda event: None).metrics["share"] == 1
+
+
+def test_a_handover_holds_runs_with_the_shares_of_this_campaign_alone(top: Path, tmp_path: Path) -> None:
+    loop = Loop(top, (LOSS,))
+    loop.run(1)
+    context = loop.context
+    campaign = context.ledger.refresh()
+    run = next(run for run in campaign.runs_for(1) if not run.is_full)
+    path = tmp_path / "handover.json"
+    assert handover.write(context, set(campaign.runs) - {run.run}, 1, path) == 1
+    record = json.loads(path.read_text())
+    assert handover._checked(context, campaign, record)[1] == [run]
+    record["runs"][0]["share"] = 0.5
+    with pytest.raises(ValueError, match="no rung here"):
+        handover._checked(context, campaign, record)
+    record["runs"][0]["share"] = 0
+    with pytest.raises(ValueError, match="share is 0"):
+        handover._checked(context, campaign, record)
+
+
+def test_a_command_takes_part_by_itself_only_if_its_script_reads_the_share(top: Path, tmp_path: Path) -> None:
+    context = Loop(top).context
+    assert can_take_part(context, "HEAD")
+    plain = Loop(make_repository(tmp_path / "plain", config=RUNGS)).context
+    assert not can_take_part(plain, "HEAD")
+    campaign = plain.ledger.refresh()
+    assert rungs_of(plain, campaign) == (0.25,), "what is configured counts"
+    with pytest.raises(UserError, match="NOCTURNE_BUDGET_SHARE"):
+        loop = Loop(plain.git.top, (LOSS,))
+        loop.run(1)
+
+
+def test_a_short_run_of_an_incumbent_has_a_number_and_a_seed_of_its_own(top: Path) -> None:
+    loop = Loop(top, ())
+    loop.run(1)
+    context = loop.context
+    head = context.ledger.refresh().incumbent
+    made = measure(context, head, experiment=None, title="incumbent", share=0.25)
+    assert made is not None and made.share == 0.25
+    whole = [run.run for run in context.ledger.refresh().runs_of(head)]
+    assert made.run not in whole and made.seed not in {
+        run.seed for run in context.ledger.known().runs_of(head)
+    }
