@@ -25,7 +25,7 @@ from bot.errors import UserError
 from bot.rules.commands import STEERING, command_of
 
 # What runs a task. The rest works wherever Python and git do.
-_ON_LINUX = ("demo", "doctor", "run", "iterate", "train")
+_ON_LINUX = ("demo", "doctor", "run", "confirm", "iterate", "train")
 _ELSEWHERE = (
     "needs Linux, whose namespaces keep a candidate in its jail: on Windows run it in WSL2, on a Mac on a Linux machine"
     " or in a virtual one; init, status, show and report work here"
@@ -139,6 +139,10 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             "run", "run:run", "Run the loop until a stop condition holds.",
             _option("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments"),
             _option("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time"),
+        ),
+        _verb(
+            "confirm", "run:confirm", "Run head and baseline side by side on new seeds: is the gain real?",
+            _option("--pairs", type=_count, default=3, metavar="N", help="pairs of runs; default: 3"),
         ),
         _verb("iterate", "run:iterate", "Do one experiment, all its stages in one process."),
         _verb(

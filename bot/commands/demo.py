@@ -15,17 +15,16 @@ from bot.commands.session import Session, campaign_session
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import AUTHOR, Git
+from bot.loop.confirming import confirm
 from bot.loop.evaluation import call_evaluator
-from bot.loop.measure import Confirmation, confirm
 from bot.loop.render import figures_of
 from bot.loop.runner import Until, run_loop
 from bot.rules.campaign import Campaign
-from bot.tell import sentences
 from bot.tell.figures.campaign import status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
-from bot.tell.words import title
+from bot.tell.words import confirmation_words, title
 from bot.tell.writers import terminal
 
 MARKER = "nocturne-demo"
@@ -52,12 +51,11 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
         context = session.context
         session.say_end(run_loop(context, Until()))
         campaign = context.ledger.refresh()
-        confirmation = None
         if campaign.incumbent != campaign.baseline:
-            session.say("Measuring head and baseline again, three new seeds each.")
-            confirmation = confirm(context, campaign)
+            session.say("Measuring head and baseline side by side, three new seeds each.")
+            campaign = confirm(context, campaign, pairs=3)
         context.display.close()
-        _say_result(session, campaign, directory, confirmation, as_json=as_json)
+        _say_result(session, campaign, directory, as_json=as_json)
     return 0
 
 
@@ -96,30 +94,22 @@ def _empty_repository(directory: Path, experiments: int, seed: int, *, jail: str
         raise UserError(f"{directory}: git failed: {error}") from None
 
 
-def _say_result(
-    session: Session, campaign: Campaign, directory: Path, confirmation: Confirmation | None, *, as_json: bool
-) -> None:
+def _say_result(session: Session, campaign: Campaign, directory: Path, *, as_json: bool) -> None:
     known = figures_of(session.context, campaign, details=True)
     page = directory / "report.html"
     write_text(page, report_html(known))
     write_text(directory / "results.tsv", results_tsv(campaign))
     if as_json:
-        held = None if confirmation is None else {
-            "head": confirmation.head,
-            "baseline": confirmation.baseline,
-            "effect": confirmation.comparison.effect,
-            "half_width": confirmation.comparison.half_width,
-            "holds": confirmation.holds,
-        }  # fmt: skip
-        print(json.dumps({**status_json(known), "confirmation": held}))
+        print(json.dumps(status_json(known)))
         return
     from rich.console import Console
 
     console = Console(highlight=False)
     terminal.show(latest_experiments(known, width=console.width), console)
     console.print(terminal.panel(title(known), overview(known)))
-    session.say(sentences.confirmed(campaign, confirmation.comparison, confirmation.holds) if confirmation else (
+    session.say(
+        confirmation_words(known, known.confirmation) if known.confirmation is not None else
         "No experiment was merged: nothing beat the baseline beyond the noise. That happens; try --seed 1."
-    ))  # fmt: skip
+    )  # fmt: skip
     session.say(f"Report: {os.path.relpath(page)}")
     session.say(f"History: git -C {os.path.relpath(directory)} log {session.context.branch}")

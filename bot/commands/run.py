@@ -14,6 +14,7 @@ from bot.github.chain import pick_up
 from bot.github.files import set_outputs
 from bot.github.outputs import tell
 from bot.ledger import now
+from bot.loop.confirming import confirm as confirm_gain
 from bot.loop.jobs import (
     advance,
     announce_training,
@@ -22,8 +23,10 @@ from bot.loop.jobs import (
     stage_in_hand,
     train_apart,
 )
+from bot.loop.render import figures_of
 from bot.loop.runner import Until, deadline_today, run_loop
 from bot.rules.reasons import REQUESTED
+from bot.tell.words import confirmation_words
 
 
 def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str | None) -> int:
@@ -31,6 +34,22 @@ def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str
     deadline = deadline_today(until, now()) if until else None
     with campaign_session(repo, campaign, thinks=True) as session:
         session.say_end(run_loop(session.context, Until(experiments, deadline)))
+    return 0
+
+
+def confirm(*, repo: Path, campaign: str | None, pairs: int) -> int:
+    """Head and baseline side by side on new seeds: what the campaign gained."""
+    with campaign_session(repo, campaign) as session:
+        known = session.context.ledger.refresh()
+        if not known.landed_as:
+            raise UserError("nothing was merged yet, so there is nothing to confirm: `nocturne run` goes on")
+        found = figures_of(session.context, confirm_gain(session.context, known, pairs=pairs))
+        session.context.ledger.flush()
+        if found.confirmation is None:
+            raise UserError(
+                "head or baseline failed when run side by side: `nocturne status` shows their runs"
+            )
+        session.say(confirmation_words(found, found.confirmation))
     return 0
 
 

@@ -26,6 +26,7 @@ from bot.ledger import Ledger
 from bot.ledger.store import REF, LedgerStore
 from bot.loop.context import Context
 from bot.loop.settings import known_rungs, why_self_reported
+from bot.rules import confirming
 from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
@@ -161,6 +162,7 @@ def _checked(
     if experiment is None or experiment.candidate is None:
         raise ValueError(f"there is no experiment {shown(number)} with a candidate")
     commits = {
+        confirming.baseline_of(campaign): None,
         campaign.reference: None,
         campaign.incumbent: None,
         experiment.candidate.parent: None,
@@ -179,6 +181,10 @@ def _checked(
             raise ValueError(
                 f"run {shown(run.run)} had {shown(run.share)} of its budget, which is no rung here"
             )
+        if run.beside and not confirming.is_side_by_side(campaign, run, context.config.seed):
+            raise ValueError(
+                f"run {shown(run.run)} is beside another commit, or of another seed, than it should"
+            )
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
         runs.append(dataclasses.replace(run, self_reported=apart is not None))
@@ -192,9 +198,8 @@ def _check_run(context: Context, commits: Mapping[str, int | None], run: RunFini
     check_run(run)
     if run.commit not in commits or run.experiment != commits[run.commit]:
         raise ValueError(f"run {shown(run.run)} is of another experiment")
-    if run.run != run_id(run.commit, run.replicate) or run.seed != seed_of(
-        context.config.seed, run.replicate
-    ):
+    seed = run.seed if run.beside else seed_of(context.config.seed, run.replicate)
+    if run.run != run_id(run.commit, run.replicate) or run.seed != seed:
         raise ValueError(f"run {shown(run.run)} has another name or seed than it should")
     if (run.score is None) == (run.failure is None):
         raise ValueError(f"run {shown(run.run)} must have a score or a failure")

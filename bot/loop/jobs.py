@@ -8,14 +8,18 @@ from pathlib import Path
 
 from bot.errors import UserError
 from bot.loop import handover
+from bot.loop.choosing import choose, standing
+from bot.loop.confirming import measure_beside
 from bot.loop.context import Context
 from bot.loop.judge import announce, measured, settled
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
-from bot.loop.runner import begin, choose, due, looking, prepare, reconcile, record_stop, standing, work_on
+from bot.loop.runner import begin, due, looking, prepare, reconcile, record_stop, work_on
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_started, require_space
+from bot.rules import confirming
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
 from bot.rules.decision import NeedRun
 from bot.rules.events import Event
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
@@ -111,13 +115,18 @@ def train_apart(context: Context, number: int, path: Path) -> int:
 
 
 def _measure_incumbent(context: Context) -> None:
-    """Make the runs of the incumbent that are due on this machine."""
-    for _ in range(rule_of(context.config, context.ledger.known()).max_runs):
+    """Make the runs of the incumbent that are due on this machine, and those of head and baseline side by side."""
+    for _ in range(rule_of(context.config, context.ledger.known()).max_runs + 2 * confirming.MOST):
         campaign = context.ledger.refresh()
-        step = incumbent_step(campaign, standing(context, campaign, limits(context.config)))
-        if not isinstance(step, MeasureIncumbent):
+        stands = standing(context, campaign, limits(context.config))
+        step = incumbent_step(campaign, stands)
+        if isinstance(step, MeasureIncumbent):
+            measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
+            continue
+        side = confirming.before(next_experiment(campaign), campaign, stands, context.config.seed)
+        if step is not None or not isinstance(side, Beside):
             return
-        measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
+        measure_beside(context, side)
 
 
 def announce_training(context: Context, number: int) -> None:

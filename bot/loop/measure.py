@@ -1,13 +1,11 @@
-"""One run: lease it, train and score it, write it to the ledger; and head beside baseline on fresh seeds."""
+"""One run: lease it, train and score it, write it to the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot.errors import UserError
 from bot.ledger import now
 from bot.loop.commits import objections, require_commit
 from bot.loop.context import Context
@@ -17,27 +15,23 @@ from bot.loop.settings import (
     audit_settings,
     cuts_of,
     evaluator_settings,
-    noise_of,
     reference_settings,
     why_self_reported,
 )
 from bot.rules import reference, shares
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
-from bot.rules.noise import PRIOR_DEGREES
 from bot.rules.schedule import next_replicate, run_id, seed_of
-from bot.rules.statistics import Comparison, compare, pooled_noise
 from bot.tell import sentences
 
-CONFIRMING_SEEDS = 900
-CONFIDENCE = 0.90
 LEAST_CUTS = 32  # with fewer the evaluator says nothing
 
 
 def measure(
     context: Context, commit: str, *, experiment: int | None, title: str, later: bool = False,
-    share: float = 1.0,
+    share: float = 1.0, side: Beside | None = None,
 ) -> RunFinished | None:  # fmt: skip
     """Make the commit's next run and record it: at once, or `later`, with what the caller appends at once.
 
@@ -63,7 +57,7 @@ def measure(
             replicate += 1
             run = run_id(commit, replicate)
             subject = f"run:{run}"
-    seed = seed_of(context.config.seed, replicate)
+    seed = side.seed if side is not None else seed_of(context.config.seed, replicate)
     renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
     def on_event(event: Mapping[str, Any]) -> None:
@@ -107,6 +101,7 @@ def measure(
         reference=_measured(context, campaign, commit, outcome),
         self_reported=why_self_reported(context, commit) is not None,
         share=share,
+        beside=side.beside if side is not None else "",
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
@@ -178,63 +173,3 @@ def _log_file(run: str, outcome: RunOutcome) -> dict[str, bytes]:
     if outcome.failure is None or not outcome.log_tail:
         return {}
     return {f"logs/{run}.txt": outcome.log_tail.encode()[-8000:]}
-
-
-@dataclass(frozen=True)
-class Confirmation:
-    """Head minus baseline on new seeds; `holds` where it is better with one-sided 90 % confidence."""
-
-    head: tuple[float, ...]
-    baseline: tuple[float, ...]
-    comparison: Comparison
-    holds: bool
-
-
-def confirm(context: Context, campaign: Campaign, *, seeds: int = 3) -> Confirmation:
-    """Run head and baseline with `seeds` new seeds each, turn about, so that drift meets both alike.
-
-    Raises `UserError` if a run fails, and where the two are measured by different tests or data.
-
-    These runs pick nothing, so their mean is free of the bias that comes from picking winners.
-    """
-    head: list[float] = []
-    baseline: list[float] = []
-    fingerprints: set[str | None] = set()
-    for index in range(1, seeds + 1):
-        for commit, scores, what in (
-            (campaign.baseline, baseline, "baseline"),
-            (campaign.incumbent, head, "head"),
-        ):
-            score, fingerprint = _score(context, commit, CONFIRMING_SEEDS + index, f"confirming: {what}")
-            scores.append(score)
-            fingerprints.add(fingerprint)
-    if len(fingerprints) > 1:
-        raise UserError(
-            f"{campaign.baseline[:12]} and {campaign.incumbent[:12]} are measured by different tests or data: their"
-            " scores can't be compared"
-        )
-    scale = context.runner, fingerprints.pop()
-    known = noise_of(campaign, context.config, *scale)
-    groups = [*campaign.score_groups(*scale), head, baseline]
-    noise = pooled_noise(groups, prior_sigma=known.sigma, prior_degrees=PRIOR_DEGREES)
-    comparison = compare(head, baseline, noise, confidence=CONFIDENCE)
-    gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
-    return Confirmation(tuple(head), tuple(baseline), comparison, gain > comparison.half_width)
-
-
-def _score(context: Context, commit: str, seed: int, title: str) -> tuple[float, str | None]:
-    """Run a commit and return its score and fingerprint."""
-
-    def on_event(event: Mapping[str, Any]) -> None:
-        context.display.run_progress(event)
-
-    measure_reference(context, commit)
-    charged = charged_by(context, context.ledger.known(), commit)
-    context.display.run_started(title=title, replicate=seed - CONFIRMING_SEEDS, seed=seed)
-    with context.runs.scratch() as scratch:
-        context.git.export(commit, scratch.tree)
-        order = RunOrder(f"confirm-{commit[:12]}-{seed}", scratch, seed, evaluator_settings(context), charged)
-        outcome = context.runs.evaluate(order, on_event)
-    if outcome.score is None:
-        raise UserError(f"{commit[:12]} failed when measured again: {(outcome.failure or {}).get('reason')}")
-    return outcome.score, outcome.fingerprint

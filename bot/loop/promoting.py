@@ -16,6 +16,7 @@ from bot.forge.labels import LABEL_ALL, LABEL_PROMOTION
 from bot.git.merging import trees_between
 from bot.git.own_branch import move_own_branch
 from bot.loop.auditing import audit_head, lineage, require_clean_audits
+from bot.loop.confirming import confirm_head, require_confirmed
 from bot.loop.context import Context
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
@@ -24,13 +25,12 @@ from bot.rules.audits import Lineage
 from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
-from bot.rules.self_reported import WORD
 from bot.rules.stopping import Stop, reason_of
 from bot.tell.document import Document
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.sentences import lineage_refused
 from bot.tell.views.change import files_of
-from bot.tell.views.promotion import promotion_body, promotion_title
+from bot.tell.views.promotion import changes_words, promotion_body, promotion_title
 from bot.tell.writers import markdown
 
 Did = Literal["opened", "updated", "unchanged", "merged", "nothing"]
@@ -57,6 +57,8 @@ class _Shown:
     head: str
     base: str
     changes: int
+    counted: str
+    """How many changes, and what they may be called."""
     audits: Lineage | None
 
     @property
@@ -106,8 +108,10 @@ def _without_fail(context: Context, campaign: Campaign, *, merge: bool) -> None:
     try:
         if merge:
             campaign = audit_head(context, campaign)
+            campaign = confirm_head(context, campaign)
         done = _bring_up(context, campaign, asked=merge)
         if merge and done.pull is not None:
+            require_confirmed(context, context.ledger.refresh())
             done = _merge(context, context.ledger.refresh(), done, by="bot")
     except UserError as error:
         context.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
@@ -201,8 +205,9 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
     figures = replace(figures_of(context, campaign), audits="")  # it says so above all
     told = promotion_figures(campaign, figures, since, lacking)
     title, audits = promotion_title(figures, told), lineage(context, campaign)
+    counted = changes_words(figures, told)
     if not context.forge.shows:
-        return _Shown(title, "", campaign.incumbent, base, len(told.changes), audits)
+        return _Shown(title, "", campaign.incumbent, base, len(told.changes), counted, audits)
     files = files_of(context.git.diff(_from(context, campaign, base, since), campaign.incumbent))
 
     def explaining(changes: int) -> Document:
@@ -212,7 +217,7 @@ def _show(context: Context, campaign: Campaign, base: str) -> _Shown:
         )  # fmt: skip
 
     body = markdown.fitting(explaining, len(told.changes))
-    return _Shown(title, body, campaign.incumbent, base, len(told.changes), audits)
+    return _Shown(title, body, campaign.incumbent, base, len(told.changes), counted, audits)
 
 
 def _from(context: Context, campaign: Campaign, base: str, since: int) -> str:
@@ -257,9 +262,7 @@ def _open(context: Context, last: Promotion | None, shown: _Shown) -> Promoted:
         _ended(context, replace(known, head=shown.head), pull.state)
         return Promoted("nothing", f"{pull.url} is {pull.state} already", None, pull.url)
     _update(context, known, shown, seen=pull)
-    kind = WORD if context.ledger.known().self_reported else "confirmed"
-    count = f"{shown.changes} {kind} change{'s' if shown.changes != 1 else ''}"
-    return Promoted("opened", f"promotion {pull.url} is open: {count}", pull.number, pull.url)
+    return Promoted("opened", f"promotion {pull.url} is open: {shown.counted}", pull.number, pull.url)
 
 
 def _update(

@@ -6,16 +6,18 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.agents.protocol import Searcher
 from bot.errors import UserError
 from bot.ledger import now, stamp
-from bot.ledger.holder import is_dead
 from bot.ledger.store import REF
 from bot.loop.asking import ask_after_stop, ask_for_reader, thank
+from bot.loop.choosing import Until as Until
+from bot.loop.choosing import step_of
 from bot.loop.commits import build, rebase
+from bot.loop.confirming import measure_beside
 from bot.loop.context import Context, Done
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
@@ -23,14 +25,15 @@ from bot.loop.leases import giving_back, holds, is_ours, lease_until, take_lease
 from bot.loop.measure import measure
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
-from bot.loop.pulls import hear_at_intervals, hear_reviews, heed, publish
+from bot.loop.pulls import hear_at_intervals, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
-from bot.loop.settings import audits_are_made, limits, reference_settings
+from bot.loop.settings import limits
 from bot.loop.start import ensure_started, require_space
 from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
 from bot.rules.events import (
     Event,
     ExperimentClaimed,
@@ -40,9 +43,9 @@ from bot.rules.events import (
 )
 from bot.rules.experiment import Experiment
 from bot.rules.reasons import REQUESTED
-from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Standing, Step, Wait, next_step, title_of
+from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait, title_of
 from bot.rules.stages import STAGES, Stage, stage_of
-from bot.rules.stopping import Limits, Stop, is_fixed
+from bot.rules.stopping import Stop, is_fixed
 
 RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
@@ -65,18 +68,6 @@ DOING: Mapping[Stage, Callable[[Context, Campaign, Experiment], Done]] = {
 }
 
 
-@dataclass(frozen=True)
-class Until:
-    """How far one call goes: a number of experiments that it may finish, and a time.
-
-    `is_the_end` is False if another call goes on at once: reaching the number is then no event.
-    """
-
-    experiments: int | None = None
-    deadline: datetime | None = None
-    is_the_end: bool = True
-
-
 def run_loop(context: Context, until: Until) -> Stop:
     """Work until a stop condition holds, or what the caller asked for is done. Returns why it ended."""
     campaign = ensure_started(context)
@@ -85,16 +76,15 @@ def run_loop(context: Context, until: Until) -> Stop:
     finished, waited_for = 0, frozenset[int]()
     while True:
         campaign = reconcile(context)
-        if until.experiments is not None and finished >= until.experiments:
-            said = f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
-            stop = Stop(REQUESTED.name, said)
-            if until.is_the_end:
-                return record_stop(context, campaign, stop)
-            context.ledger.flush()
-            return stop
-        step = choose(context, campaign, limits(context.config, until=until.deadline))
+        step = step_of(context, campaign, until, finished)
         if isinstance(step, Stop):
+            if step.reason == REQUESTED.name and not until.is_the_end:
+                context.ledger.flush()
+                return step
             return record_stop(context, campaign, step)
+        if isinstance(step, Beside):
+            measure_beside(context, step)
+            continue
         if isinstance(step, Begin | MeasureIncumbent):
             before = campaign.incumbent
             if prepare(context, campaign).incumbent != before:
@@ -167,31 +157,6 @@ def record_landing(context: Context, experiment: Experiment) -> None:
 def looking(context: Context) -> AbstractContextManager[None]:
     """Look at the ledger and the campaign's branch in one go, and until something is written not again."""
     return context.git.at_once(context.remote.name_or_url, [REF, f"refs/heads/{context.branch}"])
-
-
-def choose(context: Context, campaign: Campaign, until: Limits) -> Step:
-    """Choose the next step for this process; before it ends for want of a reader, reviews are looked for."""
-    step = next_step(campaign, standing(context, campaign, until))
-    if isinstance(step, Stop) and step.reason == "unreviewed":
-        campaign = hear_reviews(context, campaign)
-        step = next_step(campaign, standing(context, campaign, until))
-    return step
-
-
-def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
-    """Return where this process stands."""
-    return Standing(
-        holder=context.holder,
-        now=now(),
-        runner=context.runner,
-        fingerprint=campaign.fingerprints.get(context.runner),
-        limits=until,
-        incumbent_runs=context.config.verdict.min_runs,
-        remeasure_every=context.config.verdict.remeasure_every,
-        is_dead=is_dead,
-        settings=reference_settings(context),
-        audits=audits_are_made(context.config),
-    )
 
 
 def prepare(context: Context, campaign: Campaign) -> Campaign:

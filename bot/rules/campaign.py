@@ -94,6 +94,8 @@ class Campaign:
     """The newest run on each kind of runner."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """The newest fingerprint on each kind of runner."""
+    side_by_side: list[ev.RunFinished] = field(default_factory=list)
+    """Runs of a head and its baseline that were made beside each other (`bot.rules.confirming`)."""
     run_seconds: float = 0.0
     """What all runs occupied the training device for."""
     proposals_usd: float = 0.0
@@ -263,6 +265,8 @@ class Campaign:
         self.runs_by_experiment.setdefault(run.experiment, []).append(run)
         self.last_runs[run.runner] = run
         self.run_seconds += run.gpu_seconds
+        if run.beside:
+            self.side_by_side.append(run)
         if not run.is_full:
             return  # its score is on another scale
         self.runs_by_commit.setdefault(run.commit, []).append(run)

@@ -11,8 +11,6 @@ from bot.rules.audits import Lineage
 from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
-from bot.rules.self_reported import WORD
-from bot.rules.statistics import Comparison
 from bot.rules.stopping import Stop
 from bot.tell.numbers import decimals, margin, places
 from bot.tell.writers.markdown import title
@@ -178,17 +176,3 @@ def lineage_refused(known: Lineage) -> str:
 
 def stopped(stop: Stop) -> str:
     return f"The loop stopped ({stop.reason}): {stop.detail}."
-
-
-def confirmed(campaign: Campaign, comparison: Comparison, holds: bool) -> str:
-    """Say what measuring head and baseline again has shown; by self-reported scores nothing is shown to hold."""
-    digits = places(comparison.half_width or abs(comparison.effect) or 1.0)
-    gain = -comparison.effect if campaign.direction == "minimize" else comparison.effect
-    said = (
-        f"Measured again with {comparison.candidate_runs} new seeds each: {campaign.metric}"
-        f" {decimals(comparison.incumbent, digits)} → {decimals(comparison.candidate, digits)},"
-        f" a gain of {margin(gain, comparison.half_width, digits, '')}"
-    ) + (" (one-sided 90 %)" if comparison.half_width else "")
-    if campaign.self_reported:
-        return f"{said}: {WORD}, by code that candidates may change."
-    return f"{said}: the improvement holds." if holds else f"{said}: that is not beyond the noise."

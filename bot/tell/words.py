@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.self_reported import FIX, WORD
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning, debt_words
@@ -73,6 +74,8 @@ def gain_note(figures: Figures) -> str:
     if figures.corrected is not None and figures.corrected.half_width is not None:
         value = margin(figures.corrected.value, figures.corrected.half_width, figures.digits, "")
         said += f" Runs that picked nothing say {value}."
+    if figures.confirmation is not None:
+        said += f" {confirmation_words(figures, figures.confirmation)}"
     if figures.taken_in:
         said += (
             f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
@@ -195,11 +198,39 @@ def time_words(row: Row) -> str:
     return clock(row.seconds) if row.runs else ""
 
 
+def side_amount(figures: Figures, found: Confirmation) -> str:
+    """Return what head and baseline showed side by side, with its margin: `better by 0.0074 ± 0.0010`."""
+    word = "better" if found.gain >= 0 else "worse"
+    return f"{word} by {margin(abs(found.gain), found.half_width, figures.digits, '')}"
+
+
+def confirmation_words(figures: Figures, found: Confirmation) -> str:
+    """Return in a sentence what head and baseline showed side by side, and whether that confirms the gain; by
+    self-reported scores nothing is confirmed."""
+    seeds = count(len(found.pairs), "new seed")
+    said = f"Run side by side with {seeds} each, the head is {side_amount(figures, found)} than the baseline"
+    said += f" (one-sided {CONFIDENCE:.0%})" if found.half_width else ""
+    if figures.self_reported:
+        return f"{said}: {WORD}, by code that candidates may change."
+    if not found.is_whole:
+        return f"{said}: one pair of runs confirms nothing."
+    return f"{said}: the gain is confirmed." if found.holds else f"{said}: that is not beyond the noise."
+
+
 def corrected_words(figures: Figures) -> str:
     """Return the gain without the winner's bias as a phrase, or why there is none."""
-    gain = figures.corrected
+    gain, found = figures.corrected, figures.confirmation
     if (too_early := _too_early(figures)) is not None:
         return too_early
+    if found is not None and figures.baseline is not None and found.baseline == figures.baseline.commit:
+        sure = (
+            WORD
+            if figures.self_reported
+            else "confirmed"
+            if found.holds and found.is_whole
+            else "not confirmed"
+        )
+        return f"{side_amount(figures, found)} (side by side, {count(len(found.pairs), 'new seed')} each: {sure})"
     if gain is None:
         return "not yet measured anew"
     fresh = f"bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges"

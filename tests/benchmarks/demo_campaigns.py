@@ -3,7 +3,7 @@
     make bench-demo                                                       ten campaigns, one after another
     python -m tests.benchmarks.demo_campaigns --campaigns 4 --jobs 2      two at a time (a core each)
 
-A campaign counts as confirmed where head beats baseline on three new seeds each, one-sided 90 %.
+A campaign counts as confirmed if head beats baseline side by side on three new seeds each, one-sided 90 %.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def row(result: dict[str, Any]) -> str:
     if "failed" in result:
         return f"{result['seed']:>4}  failed: {result['failed']}"
     held, counts = result["confirmation"], result["experiments"]
-    told = "nothing merged" if held is None else f"{held['effect']:+.3f} ± {held['half_width']:.3f}"
+    told = "nothing merged" if held is None else f"{held['gain']:+.3f} ± {held['half_width']:.3f}"
     holds = "yes" if held and held["holds"] else "no"
     return (
         f"{result['seed']:>4}  {result['wall_seconds']:>7.0f}  {counts['total']:>11}  {counts['improved']:>6}"
@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=0)
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, {arguments.jobs} at a time", flush=True)
-    print("seed  seconds  experiments  merged  baseline    head  measured again   confirmed", flush=True)
+    print("seed  seconds  experiments  merged  baseline    head  gain, beside   confirmed", flush=True)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.campaigns)
     confirmed = 0
     with (

@@ -23,9 +23,9 @@ def test_demo_ends_by_itself_with_a_report_and_an_honest_confirmation(tmp_path: 
     assert (held is not None) == bool(landed)
     if held:
         assert len(held["head"]) == len(held["baseline"]) == 3
-        effect = sum(held["head"]) / 3 - sum(held["baseline"]) / 3
-        assert held["effect"] == pytest.approx(effect)
-        assert held["holds"] == (effect + held["half_width"] < 0)
+        gain = sum(held["baseline"]) / 3 - sum(held["head"]) / 3
+        assert held["gain"] == pytest.approx(gain)
+        assert held["holds"] == (gain > held["half_width"])
         assert held["half_width"] > 0
     runs = [event for event in events(folder) if event["kind"] == "run_finished"]
     assert all(3.9 <= run["metrics"]["training_seconds"] <= 5.5 for run in runs)

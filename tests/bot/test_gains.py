@@ -160,4 +160,4 @@ def test_a_promotion_fits_and_does_nothing_whatever_it_holds() -> None:
     assert "320 earlier changes not listed" in text and "and 170 more files" in text
     for armed in ("<img", "</script", "@octocat", "closes #1", "https://evil", "www.evil", "\x1b", "<!--"):
         assert armed not in text, armed
-    assert promotion_title(of, told).endswith(", 400 confirmed changes")
+    assert promotion_title(of, told).endswith(", 400 changes, not confirmed")

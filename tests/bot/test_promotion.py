@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -165,15 +165,16 @@ def test_it_opens_at_the_first_merge_and_is_kept_up_to_date(home: Home) -> None:
         "main",
         first,
     )
-    assert opened.title == "Nocturne: loss 1.1000 → 1.0033, 1 confirmed change"
+    assert opened.title == "Nocturne: loss 1.1000 → 1.0033, 1 change, not confirmed"
     assert home.labels(opened.number) == ["nocturne", "nocturne:promotion"]
     second = home.win(2, 0.004, score=0.9)
     known = home.promotion()
     assert (known.number, known.head_sha, known.state) == (opened.number, second, "open")
-    assert known.title == "Nocturne: loss 1.1000 → 0.9033, 2 confirmed changes"
+    assert known.title == "Nocturne: loss 1.1000 → 0.9033, 2 changes, not confirmed"
     assert LINKED.findall(known.body) == ["1", "2"] and "Set LEARNING\\_RATE to 0.004" in known.body
     # The runs that won don't count: 0.91 after the win, 1.1 before.
     assert "**Gain, corrected for bias: better by 0.1900 ± " in known.body
+    assert "**Not confirmed yet:**" in known.body and "`nocturne confirm` does it" in known.body
     assert "- `train.py`: +1 −1" in known.body
     assert home.base() == base, "nobody moves the base branch unasked"
     before = len(recorded(home.top if home.github is None else ledger(home), ev.PromotionShown))
@@ -202,7 +203,7 @@ def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
     home.win(2, 0.004, score=0.9)
     known = home.promotion()
     assert len(home.loop.campaign.promotions) == 2 and known.state == "open"
-    assert LINKED.findall(known.body) == ["2"] and "1 confirmed change" in known.title
+    assert LINKED.findall(known.body) == ["2"] and "1 change," in known.title
 
 
 @pytest.mark.long
@@ -223,7 +224,7 @@ def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> No
     assert LINKED.findall(home.promotion().body) == ["1", "2", "3"]
     assert readable(home.again().context.forge).get_pull(first).state == "closed"
     home.win(4, 0.006, score=0.7)
-    assert home.promotion().number == done.pull and "4 confirmed changes" in home.promotion().title
+    assert home.promotion().number == done.pull and "4 changes," in home.promotion().title
 
 
 @pytest.mark.parametrize(
@@ -309,9 +310,9 @@ def test_only_where_somebody_asks(tmp_path: Path) -> None:
     promote_at_stop(home.loop.context, home.loop.campaign, Stop("goal", "reached"))
     assert home.loop.campaign.promotions == []
     said = nocturne(home.top, "promote").stdout
-    assert "is open: 1 confirmed change" in said
+    assert "is open: 1 change, not confirmed" in said
     home.win(2, 0.004, score=0.9)
-    assert "2 confirmed changes" in home.promotion().title
+    assert "2 changes," in home.promotion().title
 
 
 def test_the_bot_merges_where_the_configuration_says_so(tmp_path: Path) -> None:
@@ -322,8 +323,13 @@ def test_the_bot_merges_where_the_configuration_says_so(tmp_path: Path) -> None:
         promote_at_stop(home.loop.context, home.loop.campaign, Stop(reason, "no"))
         assert home.base() == base
     promote_at_stop(home.loop.context, home.loop.campaign, Stop("experiments", "1 is done"))
+    assert (
+        home.base() == base and "the promotion waits: head and baseline were not run side" in home.loop.said
+    )
+    running = replace(home.loop.context, may_run=True)
+    promote_at_stop(running, home.loop.campaign, Stop("experiments", "1 is done"))
     assert home.base() == home.loop.campaign.incumbent == git(home.top, "rev-parse", "main")
-    assert "main is at " in home.loop.said
+    assert len(home.loop.campaign.side_by_side) == 4 and "main is at " in home.loop.said
 
 
 def test_what_is_in_the_way_in_the_own_clone_is_said(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class RunFinished(Event):
     """What the audit found (`bot.rules.audits`), also if it refused the run; None if there was none."""
     share: float = 1.0
     """Share of the budget it had. The score of a short run is compared with none but those of the same share."""
+    beside: str = ""
+    """The commit that it was made side by side with, on one seed, to tell what was gained; empty if for a verdict."""
 
     @property
     def is_full(self) -> bool:

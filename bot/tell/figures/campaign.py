@@ -13,9 +13,10 @@ from typing import Any, Literal
 from bot.base.text import clean_data
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.rejections import OUTCOMES, Rejections
-from bot.rules.statistics import pooled_noise
+from bot.rules.statistics import Noise, pooled_noise
 from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import (
     Gain,
@@ -74,6 +75,8 @@ class Figures:
     best: Measured | None
     gain: Gain | None
     corrected: Gain | None
+    confirmation: Confirmation | None
+    """What head and baseline showed side by side, None before they were measured so."""
     taken_in: int
     left_out: BaseLeftOut | None
     wished: Mapping[str, int]
@@ -169,6 +172,7 @@ def figures(
         best=_best(staircase, lower=campaign.direction == "minimize"),
         gain=gain,
         corrected=corrected,
+        confirmation=confirmation_on(campaign, yardstick, noise),
         self_reported=campaign.self_reported,
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
@@ -225,6 +229,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "corrected_gain": None
         if figures.corrected is None
         else {"value": figures.corrected.value, "half_width": figures.corrected.half_width},
+        "confirmation": confirmation_json(figures.confirmation),
         "base_taken_in": figures.taken_in,
         "base_left_out": None if figures.left_out is None else figures.left_out.reason,
         "experiments": {**figures.verdicts, "total": figures.total, "open": figures.open},
@@ -256,6 +261,21 @@ def status_json(figures: Figures) -> dict[str, Any]:
     }
     said: dict[str, Any] = clean_data(made)
     return said
+
+
+def confirmation_json(found: Confirmation | None) -> dict[str, Any] | None:
+    """Return what head and baseline showed side by side, as scripts read it."""
+    if found is None:
+        return None
+    made = {"baseline": [one for one, _ in found.pairs], "head": [other for _, other in found.pairs]}
+    return {**made, "gain": found.gain, "half_width": found.half_width, "holds": found.holds}
+
+
+def confirmation_on(campaign: Campaign, yardstick: Yardstick | None, noise: NoiseSeen) -> Confirmation | None:
+    """Return what head and baseline showed side by side on the yardstick, None before that or without a noise."""
+    if yardstick is None or noise.sigma is None:
+        return None
+    return confirmation_of(campaign, yardstick, Noise(noise.sigma, noise.degrees, noise.runs))
 
 
 def _baseline_curve(campaign: Campaign, origin: int) -> Curve:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Confirmation
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.gains import Gain, Measured, gains_of, measured, yardstick_of
 from bot.tell.figures.rows import Row, peak_of
@@ -28,6 +29,13 @@ class PromotionFigures:
     undone: tuple[int, ...]
     tried: int
     memory_mb: tuple[float | None, float | None]
+    confirmation: Confirmation | None = None
+    """What `before` and `after` showed side by side, None before they were measured so."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether that shows a gain."""
+        return self.confirmation is not None and self.confirmation.is_whole and self.confirmation.holds
 
 
 def promotion_figures(
@@ -48,7 +56,7 @@ def promotion_figures(
     rows = {row.number: row for row in figures.rows}
     fresh = set(campaign.incumbents[since:])
     first, last = campaign.incumbents[since], campaign.incumbent
-    noise = figures.noise
+    noise, found = figures.noise, figures.confirmation
     gain, corrected = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=since)
     return PromotionFigures(
         before=measured(campaign, first, yardstick),
@@ -59,4 +67,5 @@ def promotion_figures(
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),
         memory_mb=(peak_of(campaign.runs_of(first)), peak_of(campaign.runs_of(last))),
+        confirmation=found if found is not None and found.baseline == first else None,
     )

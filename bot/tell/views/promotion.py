@@ -32,7 +32,7 @@ from bot.tell.numbers import count, decimals, margin
 from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import notes
 from bot.tell.views.change import FileLines
-from bot.tell.words import gain_amount, lines_words
+from bot.tell.words import confirmation_words, gain_amount, lines_words
 from bot.tell.writers import markdown
 
 _ROWS = 80  # changes in the table; each is at most 700 characters
@@ -43,16 +43,21 @@ _WARNINGS = 5
 
 def promotion_title(figures: Figures, told: PromotionFigures) -> str:
     """Return `Nocturne: val_bpb 0.9970 → 0.9721, 5 confirmed changes`."""
-    changes = count(len(told.changes), f"{trust(figures)} change")
+    changes = changes_words(figures, told)
     ends = [decimals(end.score, figures.digits) for end in (told.before, told.after) if end.score is not None]
     if told.gain is None:  # measured by different tests or machines: no two scores to lay side by side
         ends = ends[-1:]
     return f"Nocturne: {markdown.title(figures.metric, 64)} {' → '.join(ends)}, {changes}"
 
 
-def trust(figures: Figures) -> str:
-    """Return what a change of the campaign may be called: a score that its own code could write confirms nothing."""
-    return WORD if figures.self_reported else "confirmed"
+def changes_words(figures: Figures, told: PromotionFigures) -> str:
+    """Return how many changes there are and what they may be called: `confirmed` only if head and baseline, run side by
+    side, show a gain. A score that candidates' code could write confirms nothing."""
+    if figures.self_reported:
+        return count(len(told.changes), f"{WORD} change")
+    if told.is_confirmed:
+        return count(len(told.changes), "confirmed change")
+    return f"{count(len(told.changes), 'change')}, not confirmed"
 
 
 def promotion_body(
@@ -122,9 +127,9 @@ def _change(row: Row, *, is_unread: bool) -> Document:
 def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
     first, last = (decimals(end.score, figures.digits) for end in (told.before, told.after))
     said = paragraph(
-        "**{} {} → {}** ({} is better), from {} out of {} of campaign {}. {} stays as it is until this is merged.",
+        "**{} {} → {}** ({} is better): {}, out of {} of campaign {}. {} stays as it is until this is merged.",
         cut(figures.metric, 64), first, last, "lower" if figures.lower_is_better else "higher",
-        count(len(told.changes), f"{trust(figures)} change"), count(told.tried, "experiment"), cut(figures.name, 80),
+        changes_words(figures, told), count(told.tried, "experiment"), cut(figures.name, 80),
         code(base),
     )  # fmt: skip
     return (said, Paragraph(_gain(figures, told)), *notes(figures)[:_WARNINGS])
@@ -176,15 +181,31 @@ def _gain(figures: Figures, told: PromotionFigures) -> Line:
         f"On all runs it is {gain_amount(figures, told.gain)}"
         f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
     )
+    if told.confirmation is not None:
+        said = confirmation_words(figures, told.confirmation)
+        return (
+            say("**{}** {}", said, picked)
+            if told.is_confirmed
+            else say("**Not confirmed.** {} {}", said, picked)
+        )
+    known = code("nocturne confirm")
+    lacking = (
+        say("Head and baseline were not run side by side since the last merge: {} does it.", known)
+        if figures.self_reported
+        else say(
+            "**Not confirmed yet:** head and baseline were not run side by side since the last merge. {} does it.",
+            known,
+        )
+    )
     if told.corrected is None:
         return say(
-            "**The gain is not corrected for bias yet**: not all of it was measured again since it won. {}",
-            picked,
-        )
+            "**The gain is not corrected for bias yet**: not all of it was measured again since it won. {} {}",
+            picked, lacking,
+        )  # fmt: skip
     return say(
-        "**Gain, corrected for bias: {}**, on {}+{} runs that picked nothing (one-sided {} margin). {}",
+        "**Gain, corrected for bias: {}**, on {}+{} runs that picked nothing (one-sided {} margin). {} {}",
         gain_amount(figures, told.corrected), told.corrected.baseline_runs, told.corrected.incumbent_runs,
-        f"{GAIN_CONFIDENCE:.0%}", picked,
+        f"{GAIN_CONFIDENCE:.0%}", picked, lacking,
     )  # fmt: skip
 
 

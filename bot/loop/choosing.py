@@ -1,0 +1,70 @@
+"""What this process does next: the rules' choice, as it stands here and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.ledger import now
+from bot.ledger.holder import is_dead
+from bot.loop.context import Context
+from bot.loop.pulls import hear_reviews
+from bot.loop.settings import audits_are_made, limits, reference_settings
+from bot.rules import confirming
+from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
+from bot.rules.reasons import REQUESTED
+from bot.rules.schedule import Standing, Step, next_step
+from bot.rules.stopping import Limits, Stop
+
+
+@dataclass(frozen=True)
+class Until:
+    """How far one call goes: a number of experiments that it may finish, and a time.
+
+    `is_the_end` is False if another call goes on at once: reaching the number is then no event.
+    """
+
+    experiments: int | None = None
+    deadline: datetime | None = None
+    is_the_end: bool = True
+
+
+def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -> Step | Beside:
+    """Choose what this call does next; `finished` experiments are done."""
+    wanted = limits(context.config, until=until.deadline)
+    step: Step
+    if until.experiments is not None and finished >= until.experiments:
+        step = Stop(
+            REQUESTED.name, f"{finished} experiment{'s' if finished != 1 else ''} asked for, and done"
+        )
+        if not until.is_the_end:
+            return step
+    else:
+        step = choose(context, campaign, wanted)
+    return confirming.before(step, campaign, standing(context, campaign, wanted), context.config.seed)
+
+
+def choose(context: Context, campaign: Campaign, until: Limits) -> Step:
+    """Choose the next step for this process; before it ends for want of a reader, reviews are looked for."""
+    step = next_step(campaign, standing(context, campaign, until))
+    if isinstance(step, Stop) and step.reason == "unreviewed":
+        campaign = hear_reviews(context, campaign)
+        step = next_step(campaign, standing(context, campaign, until))
+    return step
+
+
+def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
+    """Return where this process stands."""
+    return Standing(
+        holder=context.holder,
+        now=now(),
+        runner=context.runner,
+        fingerprint=campaign.fingerprints.get(context.runner),
+        limits=until,
+        incumbent_runs=context.config.verdict.min_runs,
+        remeasure_every=context.config.verdict.remeasure_every,
+        is_dead=is_dead,
+        settings=reference_settings(context),
+        audits=audits_are_made(context.config),
+    )

@@ -1,0 +1,58 @@
+"""Head and baseline run side by side: what people are told of the gain, and what the bot asks before it promotes."""
+
+from __future__ import annotations
+
+from bot.errors import UserError
+from bot.loop.commits import require_commit
+from bot.loop.context import Context
+from bot.loop.measure import measure
+from bot.loop.render import figures_of
+from bot.rules import confirming
+from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
+from bot.tell.words import confirmation_words
+
+
+def confirm(context: Context, campaign: Campaign, *, pairs: int) -> Campaign:
+    """Run head and baseline side by side until there are so many pairs of the present head, or their runs fail; return
+    the campaign then. These runs pick nothing, so their mean is free of the bias that comes from picking winners."""
+    for _ in range(2 * pairs + confirming.FAILURES):
+        scale = context.runner, campaign.fingerprints.get(context.runner)
+        side = confirming.next_run(campaign, scale, pairs, context.config.seed)
+        if side is None:
+            break
+        measure_beside(context, side)
+        campaign = context.ledger.refresh()
+    return campaign
+
+
+def measure_beside(context: Context, side: Beside) -> None:
+    """Make one run of head or baseline side by side with the other."""
+    require_commit(context, side.commit)
+    head = context.ledger.known().incumbent
+    what, other = ("head", "baseline") if side.commit == head else ("baseline", "head")
+    measure(
+        context,
+        side.commit,
+        experiment=None,
+        title=f"{what} (beside the {other}: what was gained?)",
+        side=side,
+    )
+
+
+def confirm_head(context: Context, campaign: Campaign) -> Campaign:
+    """Run the head and its baseline side by side before the bot promotes it, as far as that lacks and runs may be made
+    here; return the campaign then."""
+    return confirm(context, campaign, pairs=confirming.LEAST) if context.may_run else campaign
+
+
+def require_confirmed(context: Context, campaign: Campaign) -> None:
+    """Raise UserError if head and baseline, run side by side, show no gain: the bot promotes nothing by itself then."""
+    figures = figures_of(context, campaign)
+    found = figures.confirmation
+    if found is None or not found.is_whole:
+        raise UserError("head and baseline were not run side by side yet: `nocturne confirm` does it")
+    if not found.holds:
+        raise UserError(
+            f"{confirmation_words(figures, found)} `nocturne promote --merge` takes it all the same"
+        )

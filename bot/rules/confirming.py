@@ -1,0 +1,188 @@
+"""Head beside baseline: the measurement that tells people what a campaign gained.
+
+Winners are picked by their runs, so these flatter them. Therefore head and baseline are run side by side, near in time
+and with the same new seeds, and nothing is decided between single experiments by it. Only what holds here is called
+confirmed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, takewhile
+from statistics import fmean, median
+
+from bot.rules.campaign import Campaign
+from bot.rules.events import RunFinished
+from bot.rules.lost_runs import AGAIN, is_lost
+from bot.rules.schedule import Begin, Standing, Step
+from bot.rules.statistics import Noise, t_quantile
+from bot.rules.stopping import Limits, Stop
+
+CONFIDENCE = 0.90  # one-sided, of the bound above which a gain holds
+LEAST = 2  # pairs of runs
+MOST = 10
+SEEDS = 900  # the first of these runs has the next one: no verdict's run gets as far
+_SHARE = 20  # runs of verdicts that pay for a pair: a tenth of all
+_SHORTEST = 20  # runs of verdicts in a night that is worth its own measurement
+FAILURES = 2
+_RECENT = 5
+_SPARE = 1.2  # of the time that the runs should take
+_ENDS = frozenset({"goal", "experiments", "exhausted", "plateau", "requested"})
+"""Reasons for which a night ends with time left."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A run to make: `commit` beside the commit `beside`, with this seed."""
+
+    commit: str
+    beside: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What head and baseline showed side by side: `pairs` of scores, baseline first, one for each seed.
+
+    `gain` is positive if the head is better, in score units, with a one-sided half width at `CONFIDENCE`.
+    """
+
+    baseline: str
+    head: str
+    pairs: tuple[tuple[float, float], ...]
+    gain: float
+    half_width: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the head is better beyond the noise."""
+        return self.gain > self.half_width
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has as many pairs as are needed to say so."""
+        return len(self.pairs) >= LEAST
+
+
+def baseline_of(campaign: Campaign) -> str:
+    """Return the commit that the head is measured beside: the last incumbent that the base branch is known to hold, or
+    that brought what others did there."""
+    merged = {promotion.head for promotion in campaign.promotions if promotion.state == "merged"}
+    held = merged | campaign.absorbed
+    places = [place for place, commit in enumerate(campaign.incumbents) if commit in held]
+    return campaign.incumbents[max([0, *places, *campaign.taken_in])]
+
+
+def confirmation_of(campaign: Campaign, scale: tuple[str, str | None], noise: Noise) -> Confirmation | None:
+    """Return what the side-by-side runs of the present head show on one kind of runner and one fingerprint; None
+    before there is a pair. `noise` is that of a run."""
+    if not campaign.incumbents:
+        return None
+    baseline, head = baseline_of(campaign), campaign.incumbent
+    before, after = _scores(campaign, baseline, head, scale), _scores(campaign, head, baseline, scale)
+    pairs = tuple((before[seed], after[seed]) for seed in before if seed in after)
+    if baseline == head or not pairs:
+        return None
+    sign = 1.0 if campaign.direction == "minimize" else -1.0
+    gain = sign * fmean(one - other for one, other in pairs)
+    error = noise.sigma * (2 / len(pairs)) ** 0.5
+    return Confirmation(baseline, head, pairs, gain, t_quantile(CONFIDENCE, max(1.0, noise.degrees)) * error)
+
+
+def next_run(campaign: Campaign, scale: tuple[str, str | None], pairs: int, seed: int) -> Beside | None:
+    """Return the run that is lacking to `pairs` pairs of the present head; None if there are as many, or if too many of
+    them failed. Every other pair begins with the head, so that a steady drift favours neither. `seed` is the
+    campaign's."""
+    baseline, head = baseline_of(campaign), campaign.incumbent
+    if baseline == head or not campaign.landed_as or _fails(campaign, baseline, head, scale):
+        return None
+    before, after = _scores(campaign, baseline, head, scale), _scores(campaign, head, baseline, scale)
+    made = [seed for seed in before if seed in after]
+    if len(made) >= pairs:
+        return None
+    half = next((seed for seed in (*before, *after) if seed not in made), None)
+    if half is not None:
+        lacking = (baseline, head) if half in after else (head, baseline)
+        return Beside(*lacking, half)
+    used = len({run.seed for run in campaign.side_by_side})
+    order = (baseline, head) if len(made) % 2 == 0 else (head, baseline)
+    return Beside(*order, _seed(seed, used + 1))
+
+
+def pairs_due(campaign: Campaign, *, at_end: bool) -> int:
+    """Return how many pairs the present head should have by now.
+
+    A tenth of the runs goes into them: after 40 runs of verdicts two pairs are paid for. At the end of a night of 20
+    they are made all the same; a shorter night says that its gain is not confirmed.
+    """
+    since = _verdict_runs(campaign)
+    least = LEAST if at_end and since >= _SHORTEST else 0
+    paid = since // _SHARE
+    return min(MOST, max(least, paid if paid >= LEAST else 0))
+
+
+def before(step: Step, campaign: Campaign, standing: Standing, seed: int) -> Step | Beside:
+    """Return the run side by side that is due before `step` is done, else `step`. `seed` is the campaign's."""
+    at_end = isinstance(step, Stop) and step.reason in _ENDS
+    at_end |= isinstance(step, Begin) and _is_closing(campaign, standing.limits, standing.now)
+    if not at_end and not isinstance(step, Begin):
+        return step
+    scale = standing.runner, standing.fingerprint
+    wanted = pairs_due(campaign, at_end=at_end)
+    return next_run(campaign, scale, wanted, seed) or step
+
+
+def is_side_by_side(campaign: Campaign, run: RunFinished, seed: int) -> bool:
+    """Whether a run is one of the present head and its baseline beside each other, as this module asks for them.
+    `seed` is the campaign's."""
+    ours = {baseline_of(campaign), campaign.incumbent}
+    seeds = range(_seed(seed, 1), _seed(seed, len(campaign.side_by_side) + MOST) + 1)
+    return run.experiment is None and {run.commit, run.beside} == ours and run.seed in seeds
+
+
+def _is_closing(campaign: Campaign, limits: Limits, now: datetime) -> bool:
+    """Whether what is left until the deadline or of the GPU-hours is about what the measurement takes."""
+    newest = (
+        run.seconds for run in reversed(campaign.runs.values()) if run.is_full and run.score is not None
+    )
+    runs = list(islice(newest, _RECENT))
+    if not runs:
+        return False
+    needed = _SPARE * 2 * max(LEAST, _verdict_runs(campaign) // _SHARE) * median(runs)
+    left = [(limits.end - now).total_seconds()] if limits.end is not None else []
+    left += [3600 * limits.gpu_hours - campaign.gpu_seconds()] if limits.gpu_hours is not None else []
+    return any(0 < each <= needed for each in left)
+
+
+def _seed(campaign_seed: int, number: int) -> int:
+    """Return the seed of the `number`-th pair of a campaign (1, 2, ...)."""
+    return campaign_seed * 1000 + SEEDS + number
+
+
+def _scores(campaign: Campaign, commit: str, beside: str, scale: tuple[str, str | None]) -> dict[int, float]:
+    """Return the scores of a commit's runs beside another, by their seed."""
+    return {
+        run.seed: run.score
+        for run in campaign.side_by_side
+        if (run.commit, run.beside, run.runner, run.fingerprint) == (commit, beside, *scale)
+        and run.score is not None
+    }
+
+
+def _fails(campaign: Campaign, baseline: str, head: str, scale: tuple[str, str | None]) -> bool:
+    """Whether so many of their runs beside each other failed on this kind of runner, or were lost by the machine, that
+    no more are made."""
+    ours = [run for run in campaign.side_by_side if {run.commit, run.beside} == {baseline, head}]
+    failed = [run for run in ours if run.score is None and run.runner == scale[0]]
+    return sum(not is_lost(run) for run in failed) >= FAILURES or len(failed) > FAILURES + AGAIN
+
+
+def _verdict_runs(campaign: Campaign) -> int:
+    """Return how many full runs were made for verdicts since another head was measured side by side, as far as it
+    matters."""
+    ours = {baseline_of(campaign), campaign.incumbent}
+    newest = takewhile(
+        lambda r: not r.beside or {r.commit, r.beside} == ours, reversed(campaign.runs.values())
+    )
+    return sum(1 for run in islice(newest, 2 * MOST * _SHARE) if run.is_full and not run.beside)
