@@ -122,7 +122,9 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
         ),
         _verb(
             "doctor", "doctor:run", "Say whether a loop would earn its cost here, and what to fix.",
-            _flag("--quick", "train nothing"), json=_JSON,
+            _flag("--quick", "train nothing"),
+            _option("--run", action="store_true", dest="train", help="train the incumbent, however long it takes"),
+            json=_JSON,
         ),
         _verb(
             "uninstall", "uninstall:run", "Remove what Nocturne keeps in this clone; with --remote there too.",

@@ -6,14 +6,16 @@ made from the same metric of the incumbent. Limits compare medians over runs.
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 Metrics = Mapping[str, float]
+_MOST_NAMED = 20
 
 FIX = (
     "write NAME <= LIMIT (or >=, <, >) with a LIMIT such as 5000, 1.1 * incumbent, incumbent + 100 or"
@@ -78,6 +80,21 @@ def parse_guard(text: str) -> Guard:
             offset=0.0 if relative else amount,
         )
     raise ValueError(FIX)
+
+
+def unreported(guards: Sequence[Guard], reported: Collection[str]) -> str | None:
+    """Return a sentence on the first guard whose metric is not among those that runs have `reported`; None if all are
+    there."""
+    missing = next((guard.name for guard in guards if guard.name not in reported), None)
+    if missing is None:
+        return None
+    close = difflib.get_close_matches(missing, reported, n=1)
+    fix = (
+        f"did you mean `{close[0]}`?"
+        if close
+        else f"a run reports {', '.join(sorted(reported)[:_MOST_NAMED])}"
+    )
+    return f"no run reports {missing!r}: {fix}"
 
 
 def broken(guards: Sequence[Guard], candidate: Sequence[Metrics], incumbent: Sequence[Metrics]) -> list[str]:
