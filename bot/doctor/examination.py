@@ -30,7 +30,7 @@ from bot.loop.plan import budget_of, plan_of
 from bot.loop.settings import can_have_cuts, evaluator_settings, limits
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import why_stop
-from bot.tell.figures.campaign import cuts_of_newest
+from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.sentences import what_is_cut
 
 SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"

@@ -16,7 +16,9 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.rejections import OUTCOMES, Rejections
+from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
+from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import (
     Gain,
@@ -89,6 +91,8 @@ class Figures:
     failed_runs: int
     unjailed: int
     gaps: tuple[str, ...]
+    rungs: tuple[RungRecord, ...]
+    """What came of the runs with each share of the budget."""
     cut: Mapping[str, float]
     """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`); `cuts` is 0 if it was asked at none."""
     self_reported: bool
@@ -185,6 +189,7 @@ def figures(
         failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
+        rungs=rung_records(campaign, prior_sigma),
         cut=cuts_of_newest(campaign),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
@@ -238,6 +243,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "failed_runs": figures.failed_runs,
         "unjailed": figures.unjailed,
         "gaps": list(figures.gaps),
+        "rungs": [each.to_json() for each in figures.rungs],
         "cuts": dict(figures.cut),
         "self_reported": figures.self_reported,
         "gpu_seconds": figures.gpu_seconds,
@@ -298,21 +304,6 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
         return None
     best = (min if lower else max)(staircase, key=lambda stair: stair.score)
     return Measured(best.commit, best.score, best.runs)
-
-
-def cuts_of_newest(campaign: Campaign | None) -> Mapping[str, float]:
-    """Return how many `cuts` the newest run on validation text was asked at (0 if at none), and what `cuts_caught_bpb`
-    of that many is; empty if there is no such run."""
-    runs = reversed(campaign.runs.values() if campaign is not None else ())
-    cuts = None
-    for metrics in (run.metrics for run in runs if "eval_tokens" in run.metrics):
-        if cuts is None:
-            cuts = metrics.get("cuts", 0.0)
-        if not cuts:
-            break
-        if "cuts_caught_bpb" in metrics and metrics.get("cuts") == cuts:
-            return {"cuts": cuts, "cuts_caught_bpb": metrics["cuts_caught_bpb"]}
-    return {} if cuts is None else {"cuts": cuts}
 
 
 def _noise(
