@@ -28,7 +28,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from bot.tell.display import PlainDisplay
 from bot.tell.document import Code, Document, Part, heading, paragraph, say, table
-from bot.tell.figures.campaign import experiment_json, status_json
+from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview

@@ -10,8 +10,9 @@ from typing import Any
 from bot.config import CONFIG_PATH, Evaluator
 from bot.doctor.finding import Finding, amber, green, red
 from bot.errors import UserError
-from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, ask_python, call_evaluator
+from bot.loop.evaluation import RunFolder, RunOrder, ask_python, call_evaluator
 from bot.loop.machine import gpu_names
+from bot.loop.outcome import RunOutcome
 
 JAIL, LOGS, GPU = "real tools: jail", "real tools: logs", "real tools: GPU"
 PYTHON = "real tools: Python"

@@ -13,8 +13,9 @@ from bot.base.text import clean, clean_diff, one_line, web_address
 from bot.rules.shares import run_words
 from bot.tell.charts.svg import UNITS, chart_css, progress_svg
 from bot.tell.document import bullets, cut, linked, say
-from bot.tell.figures.campaign import Figures, status_json
+from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.rows import Curve, Dot, Row, RunLine
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import count, decimals, duration, margin, memory, moment

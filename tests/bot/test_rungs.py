@@ -20,7 +20,8 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun, Rule
 from bot.rules.judging import Settings, judge
 from bot.rules.rung_record import rung_records, spearman, upper_share
-from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.views.runs import runs_section
 from bot.tell.views.status import train_status

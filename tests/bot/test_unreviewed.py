@@ -31,9 +31,10 @@ from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin, Continue, Standing, next_step
 from bot.rules.stages import STAGES
 from bot.rules.stopping import Limits, Stop, is_fixed
-from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.campaign import figures
 from bot.tell.figures.debt import debt_words, minutes_of
 from bot.tell.figures.period import period
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
 from bot.tell.views.morning import morning_message
