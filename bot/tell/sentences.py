@@ -138,8 +138,7 @@ def lesson(experiment: Experiment, decision: ExperimentDecided, metric: str, dir
     if decision.verdict == "crashed":
         return f"{what}: crashed ({decision.reason})."
     if decision.verdict == "rejected":
-        when = f"by the defence {decision.defence}" if decision.defence else "before training"
-        return f"{what}: refused {when} ({decision.reason})."
+        return f"{what}: refused before training ({decision.reason})."
     if decision.effect is None:
         return f"{what}: {decision.reason}{_though(decision, metric, direction)}."
     amount = margin(abs(decision.effect), decision.half_width, decision_places(decision), "")
