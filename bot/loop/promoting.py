@@ -113,8 +113,10 @@ def _without_fail(context: Context, campaign: Campaign, *, merge: bool) -> None:
             campaign = confirm_head(context, campaign)
         done = _bring_up(context, campaign, asked=merge)
         if merge and done.pull is not None:
-            require_read(context, context.ledger.refresh())
-            require_confirmed(context, context.ledger.refresh())
+            campaign = context.ledger.refresh()
+            require_clean_audits(context, campaign)
+            require_read(context, campaign)
+            require_confirmed(context, campaign)
             done = _merge(context, context.ledger.refresh(), done, by="bot")
     except UserError as error:
         context.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
