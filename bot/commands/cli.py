@@ -127,6 +127,12 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             json=_JSON,
         ),
         _verb(
+            "import", "importing:run", "Take over another tool's campaign as history: results.tsv, autoresearch.jsonl.",
+            _option("file", type=Path, metavar="FILE", help="its log"),
+            _option("--metric", metavar="NAME", help="what the log calls this campaign's metric"),
+            _option("--verify", type=_count, default=0, metavar="N", help="measure its N best claims first"),
+        ),
+        _verb(
             "uninstall", "uninstall:run", "Remove what Nocturne keeps in this clone; with --remote there too.",
             _flag("--remote", "delete branches, ledger and records there"),
             _flag("--yes", "do it; without this, only say what would go"),

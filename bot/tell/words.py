@@ -9,6 +9,7 @@ from bot.rules.rung_record import RungRecord
 from bot.rules.self_reported import FIX, WORD
 from bot.rules.shares import run_words
 from bot.tell.figures.campaign import Figures
+from bot.tell.figures.claims import ClaimFigures
 from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
 from bot.tell.figures.rows import Row
@@ -164,10 +165,21 @@ def warnings(figures: Figures) -> list[str]:
         )
     if (waiting := debt_warning(figures.debt)) is not None:
         said.append(waiting)
+    if figures.claims.total:
+        said.append(claims_words(figures.claims))
     if figures.wished:
         said.append(wished_words(figures.wished))
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said
+
+
+def claims_words(claims: ClaimFigures) -> str:
+    """Return what was imported, and that nothing rests on it."""
+    tried = f"{claims.tried} of them were tried here since" if claims.tried else "none of them was tried here"
+    return (
+        f"Unverified: {count(claims.total, 'experiment')} of another tool, imported from {', '.join(claims.sources)};"
+        f" {tried}. They steer the search, and no verdict and no gain rests on them."
+    )
 
 
 def wished_words(wished: Mapping[str, int]) -> str:

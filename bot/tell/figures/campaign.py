@@ -17,6 +17,7 @@ from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
+from bot.tell.figures.claims import ClaimFigures, claim_figures
 from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import (
@@ -115,6 +116,8 @@ class Figures:
     started_at: str
     last_at: str
     now: datetime
+    claims: ClaimFigures
+    """What other tools' logs claim."""
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
 
@@ -180,6 +183,7 @@ def figures(
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
         wished=campaign.wishes.counts(),
+        claims=claim_figures(campaign),
         verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
         total=len(rows),
         open=len(rows) - len(done),

@@ -62,6 +62,11 @@ def status_json(figures: Figures) -> dict[str, Any]:
             "minutes": figures.debt.minutes,
         },
         "wished": dict(figures.wished),
+        "imported": {
+            "claims": figures.claims.total,
+            "kept": figures.claims.kept,
+            "tried": figures.claims.tried,
+        },
         "mended": list(figures.mended),
     }
     said: dict[str, Any] = clean_data(made)
