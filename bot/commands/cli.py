@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import logging
 import os
@@ -235,6 +236,7 @@ def _add_verbosity(to: argparse.ArgumentParser, default: object) -> None:
         )
 
 
+@functools.cache
 def parser() -> argparse.ArgumentParser:
     """Return the parser of `nocturne`."""
     top = argparse.ArgumentParser(
