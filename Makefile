@@ -99,9 +99,6 @@ bench-proposer: $(READY) ## The offline search against random search
 bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 
-bench-deciding: $(READY) ## False merges and runs of the verdict rule on simulated campaigns
-	.venv/bin/python -m tests.benchmarks.deciding
-
 bench-truth: $(READY) ## True gain and false merges of every decision rule, at equal GPU time: ROWS="..." CAMPAIGNS=200 RUNS=100,300
 	$(BIN)/python -m tests.benchmarks.truth $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(RUNS),--runs $(RUNS)) $(if $(ROWS),--rows $(ROWS))
 

@@ -63,7 +63,7 @@ _Rungs = Annotated[
 
 
 @functools.cache
-def _warn_once(said: str) -> None:
+def warn_once(said: str) -> None:
     print(f"nocturne: {said}", file=sys.stderr)
 
 
@@ -183,7 +183,7 @@ class Evaluator(Section):
     @classmethod
     def _old_jail(cls, name: object) -> object:
         if name == "namespaces":
-            _warn_once("evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`")
+            warn_once("evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`")
             return "bubblewrap"
         return name
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from bot.config.evaluator import Evaluator
+from bot.config.evaluator import Evaluator, warn_once
 from bot.config.section import Section, names_in, section_of
+from bot.rules.bounds import is_number
+from bot.rules.decision import Aim
 from bot.rules.stopping import Limits
 
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
@@ -29,31 +31,48 @@ else:  # what there is a file for
 _Constant = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+def _aim_at(confidence: float) -> Aim:
+    """Return the aim that stands for a confidence of earlier releases."""
+    return "careful" if confidence >= 0.98 else "fast" if confidence < 0.9 else "balanced"
+
+
 class VerdictRule(Section):
     """How sure a verdict must be."""
 
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
-    """One-sided confidence that an improvement is one."""
+    aim: Aim = "balanced"
+    """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 1 %
+    (`balanced`) or 2.5 % (`fast`). The surer, the fewer small gains are found."""
     min_effect: Annotated[float, Field(ge=0)] | None = None
     """Smallest gain that counts, in score units; null takes 0.0005 for `kind: train` in bits per byte, above what the
     audits let through, and 0 for other scores. A campaign keeps what it began with, unless it is set here."""
-    min_runs: Annotated[int, Field(ge=2, le=20)] = 2
-    """Runs that the incumbent needs, and a candidate before it can merge."""
-    max_runs: Annotated[int, Field(ge=2, le=20)] = 4
-    """Runs after which a candidate is inconclusive."""
-    remeasure_every: Annotated[int, Field(ge=1)] = 10
-    """The incumbent runs once more after this many experiments: machines drift."""
+    baseline_runs: Annotated[int, Field(ge=2, le=20)] = 3
+    """Runs of the first incumbent, from which the noise is learned."""
+    remeasure_every: Annotated[int, Field(ge=1)] = 25
+    """The incumbent runs once more after this many experiments, if its level was not in doubt before."""
     prior_sigma: Annotated[float, Field(ge=1e-30, le=1e30)] | None = None
-    """Run-to-run deviation to assume before replicates tell; null takes 0.1 % of the baseline."""
+    """Deviation of one run to assume before replicates tell, with the weight of one; null takes 0.1 % of the
+    baseline."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    """Of earlier releases: from 0.98 on it is read as `aim: careful`, below 0.9 as `fast`."""
+    min_runs: Annotated[int, Field(ge=1, le=20)] | None = None
+    """Of earlier releases: runs that a candidate needs before it can merge."""
+    max_runs: Annotated[int, Field(ge=1, le=20)] | None = None
+    """Of earlier releases: runs after which a candidate is given up."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> VerdictRule:
-        if self.min_runs > self.max_runs:
-            raise ValueError(
-                f"min_runs ({self.min_runs}) is above max_runs ({self.max_runs}), so that no candidate could ever"
-                " merge: raise max_runs or lower min_runs"
-            )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_releases(cls, given: Any) -> Any:
+        """Take a `confidence` for the aim that is next to it, and say once what to write."""
+        if not isinstance(given, Mapping):
+            return given
+        old = [name for name in ("confidence", "min_runs", "max_runs") if given.get(name) is not None]
+        if not old:
+            return given
+        sure = given.get("confidence")
+        aim = given.get("aim") or ("balanced" if not is_number(sure) else _aim_at(float(sure)))
+        keys = " and ".join(f"verdict.{name}" for name in old)
+        warn_once(f"{keys}: read for this release only: write `verdict: {{aim: {aim}}}` (docs/verdict.md)")
+        return {**given, "aim": aim}
 
 
 if TYPE_CHECKING:
@@ -196,25 +215,17 @@ class Config(Section):
     models: Models = Models()
     """Which models think, what they may cost, and what they never see."""
     max_unreviewed_merges: Annotated[int, Field(ge=0)] = 10
-    """So many merges may be unread by a human. Read is what somebody reviewed, approved by `/nocturne approve`, or
-    merged to the base branch. 0: any number."""
-    when_unreviewed: Literal["tell", "hold", "pause"] | None = None
-    """What happens if more are unread. `tell`: the campaign's branch goes on, everybody is told, and the bot does not
-    merge the promotion by itself. `hold`: further improvements wait until some are read. `pause`: the loop ends. null
-    is `hold` if max_unreviewed_merges is given, else `tell`."""
+    """So many merges may be unread by a human; then further improvements are held until one has read some. 0: no
+    limit. Read is what somebody reviewed, approved by `/nocturne approve`, or merged to the base branch."""
+    when_unreviewed: Literal["hold", "pause"] = "hold"
+    """What then happens. `hold`: the loop goes on, and what is confirmed waits and lands later. `pause`: the loop
+    ends."""
     promotion: PromotionRule = PromotionRule()
     """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
     slack: NotifySettings = NotifySettings()
     """Where and when Slack is told."""
-
-    @property
-    def most_unread(self) -> int | None:
-        """How many merges may be unread before improvements are held or the loop pauses; None: any number."""
-        if self.when_unreviewed is None and "max_unreviewed_merges" not in self.model_fields_set:
-            return None
-        return None if self.when_unreviewed == "tell" else self.max_unreviewed_merges or None
 
     @field_validator("stop")
     @classmethod

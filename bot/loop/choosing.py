@@ -62,9 +62,10 @@ def standing(context: Context, campaign: Campaign, until: Limits) -> Standing:
         runner=context.runner,
         fingerprint=campaign.fingerprints.get(context.runner),
         limits=until,
-        incumbent_runs=context.config.verdict.min_runs,
+        incumbent_runs=context.config.verdict.baseline_runs,
         remeasure_every=context.config.verdict.remeasure_every,
         is_dead=is_dead,
         settings=reference_settings(context),
+        prior_sigma=context.config.verdict.prior_sigma,
         audits=audits_are_made(context.config),
     )

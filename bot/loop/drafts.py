@@ -76,7 +76,10 @@ def _run(context: Context, experiment: Experiment, commit: str) -> Mapping[str, 
     with context.runs.scratch() as scratch:
         context.git.export(commit, scratch.tree)
         order = RunOrder(
-            f"draft-{commit[:12]}", scratch, seed_of(context.config.seed, 1), evaluator_settings(context)
+            f"draft-{commit[:12]}",
+            scratch,
+            seed_of(context.config.seed, commit, 1),
+            evaluator_settings(context),
         )
         return context.runs.smoke(
             order, SECONDS, lambda _: is_ours(context, subject) or take_lease(context, subject)

@@ -198,7 +198,7 @@ def _check_run(context: Context, commits: Mapping[str, int | None], run: RunFini
     check_run(run)
     if run.commit not in commits or run.experiment != commits[run.commit]:
         raise ValueError(f"run {shown(run.run)} is of another experiment")
-    seed = run.seed if run.beside else seed_of(context.config.seed, run.replicate)
+    seed = run.seed if run.beside else seed_of(context.config.seed, run.commit, run.replicate)
     if run.run != run_id(run.commit, run.replicate) or run.seed != seed:
         raise ValueError(f"run {shown(run.run)} has another name or seed than it should")
     if (run.score is None) == (run.failure is None):

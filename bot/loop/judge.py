@@ -12,7 +12,7 @@ from bot.loop.measure import measure
 from bot.loop.settings import judging_settings, noise_of, rule_of
 from bot.rules import judging
 from bot.rules.campaign import Campaign
-from bot.rules.decision import NeedRun, decision_of
+from bot.rules.decision import CONFIDENCE, NeedRun, decision_of
 from bot.rules.events import CrashSentBack, Event, ExperimentDecided, RejectionMeasured, RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.human import refusal
@@ -163,7 +163,7 @@ def _measured(
     theirs = campaign.scores_of(experiment.parent, runner=run.runner, fingerprint=run.fingerprint)
     noise, confidence = (
         noise_of(campaign, context.config, run.runner, run.fingerprint),
-        rule_of(context.config, campaign).confidence,
+        CONFIDENCE,
     )
     result = compare([run.score], theirs, noise, confidence=confidence) if theirs else None
     return RejectionMeasured(

@@ -9,9 +9,8 @@ from typing import Any
 from bot.ledger import now
 from bot.loop.commits import objections, require_commit
 from bot.loop.context import Context
-from bot.loop.evaluation import RunOrder
+from bot.loop.evaluation import RunOrder, RunOutcome
 from bot.loop.leases import take_lease
-from bot.loop.outcome import RunOutcome
 from bot.loop.settings import (
     audit_settings,
     cuts_of,
@@ -58,7 +57,7 @@ def measure(
             replicate += 1
             run = run_id(commit, replicate)
             subject = f"run:{run}"
-    seed = side.seed if side is not None else seed_of(context.config.seed, replicate)
+    seed = side.seed if side is not None else seed_of(context.config.seed, commit, replicate)
     renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
     def on_event(event: Mapping[str, Any]) -> None:

@@ -44,7 +44,9 @@ _TIMELESS = (
 def rule_of(config: Config, campaign: Campaign) -> Rule:
     """Return the rule by which the campaign's verdicts are reached."""
     verdict = config.verdict
-    return Rule(verdict.confidence, least_effect(config, campaign), verdict.min_runs, verdict.max_runs)
+    rule = Rule(verdict.aim, least_effect(config, campaign))
+    least = verdict.min_runs or rule.min_runs
+    return replace(rule, min_runs=least, max_runs=max(least, verdict.max_runs or rule.max_runs))
 
 
 def least_effect(config: Config, campaign: Campaign) -> float:
@@ -199,7 +201,7 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
     """Return the stop conditions of `config`, with an earlier deadline where one is given."""
     stop = Limits(
         **vars(config.stop),
-        unread=config.most_unread,
+        unread=config.max_unreviewed_merges or None,
         pauses=config.when_unreviewed == "pause",
     )
     if until is None or (stop.end is not None and stop.end <= until):

@@ -10,12 +10,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from bot.rules.bills import Bills, Drafts
-from bot.rules.claims import Claims
 from bot.rules.experiment import Asked, Experiment, Lease, Promotion
 from bot.rules.ideas import Ideas, Wishes
 from bot.rules.messages import Messages
 from bot.rules.proposal import Change, PastExperiment
-from bot.rules.variation import Scored, one_per_seed
+from bot.rules.statistics import Scored, one_per_seed
 
 if TYPE_CHECKING:
     from bot.rules import events as ev
@@ -67,8 +66,6 @@ class Campaign:
     wishes: Wishes = field(default_factory=Wishes)
     mended: list[str] = field(default_factory=list)
     ideas: Ideas = field(default_factory=Ideas)
-    claims: Claims = field(default_factory=Claims)
-    """What other tools' logs say, which nobody has measured here."""
     asked: Asked | None = None
     """What a human is needed for now."""
     asks: int = 0
@@ -93,8 +90,8 @@ class Campaign:
     """Runs with a score by their scale: kind of runner and fingerprint."""
     run_places: dict[str, int] = field(default_factory=dict)
     """How many runs were there before each one."""
-    last_runs: dict[str, ev.RunFinished] = field(default_factory=dict)
-    """The newest run on each kind of runner."""
+    runs_on: dict[str, list[ev.RunFinished]] = field(default_factory=dict)
+    """All runs on each kind of runner."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """The newest fingerprint on each kind of runner."""
     side_by_side: list[ev.RunFinished] = field(default_factory=list)
@@ -266,7 +263,7 @@ class Campaign:
         self.run_times[run.run] = at
         self.tries_by_commit.setdefault(run.commit, []).append(run)
         self.runs_by_experiment.setdefault(run.experiment, []).append(run)
-        self.last_runs[run.runner] = run
+        self.runs_on.setdefault(run.runner, []).append(run)
         self.run_seconds += run.gpu_seconds
         if run.beside:
             self.side_by_side.append(run)

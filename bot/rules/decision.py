@@ -1,38 +1,82 @@
 """The rule that turns scores into a verdict. Pure, and the only place to exchange it.
 
-One run is one draw. A candidate that looks better after its first run earns replicates, its incumbent is measured
-beside it, and the verdict says how sure it is. A run that looks worse ends the experiment at once: most candidates
-are worse, and the GPU is better spent on the next idea. Nothing is merged that was only compared with older runs of
-the incumbent: the machine may have changed since.
+One run is one draw. The rule looks after each run of a candidate and counts, in units of the noise (sigma), how far its
+mean is better than the tracked incumbent (`bot.rules.tracking`). What stands far away merges after one run, what
+stands nearer needs more runs to stay there, and what falls below about one sigma is given up: most candidates are
+worse, and the device is better spent on the next idea. The thresholds of all looks belong together and are chosen by
+simulation, near the tables of optimal stopping with a run's price as the cost of a look (Chick & Frazier 2012), so that
+the error rates below hold for all looks together. Nothing is merged that was only compared with older runs of the
+incumbent: the machine may have changed since.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from statistics import fmean
+from typing import Literal, get_args
 
 from bot.rules.events import Direction, ExperimentDecided, Verdict
 from bot.rules.experiment import Experiment
-from bot.rules.statistics import ROUNDING, Comparison, disagree
-from bot.rules.variation import Known, Reading, Scored, readings
+from bot.rules.statistics import ROUNDING, Comparison, t_quantile
+from bot.rules.tracking import SURPRISE, Track
 
 REPEATS = "the metric repeats exactly"
-_BESIDE = 2 / 3  # of the gain: what the incumbent's runs beside the candidate's must confirm
+CONFIDENCE = 0.95  # one-sided: of the interval that a verdict states
+SIMPLER_LOSS = 0.5  # sigma: what all simplifications of one promotion together may cost, at that confidence
+UNCERTAIN = 0.5  # sigma squared: a level that is less certain is measured before the next candidate
+_UNKNOWN = 1.5  # the same, before a candidate that has run is judged
+_FRESH = 3  # runs of the incumbent beside a candidate: if they agree no better, no more are made
+_LEAST_DEGREES = 2.0  # of freedom: how far a sigma that few runs tell is widened
+
+Aim = Literal["careful", "balanced", "fast"]
+AIMS: tuple[Aim, ...] = get_args(Aim)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Sigma after 1, 2, ... runs from which a candidate merges, and below which it is given up."""
+
+    accept: tuple[float, ...]
+    give_up: tuple[float, ...]
+
+
+THRESHOLDS: dict[Aim, Thresholds] = {
+    "careful": Thresholds((5.0, 3.0, 2.4, 2.1, 1.9), (1.1, 1.2, 1.3, 1.4, 1.9)),
+    "balanced": Thresholds((4.5, 2.5, 2.0, 1.75, 1.6), (1.0, 1.05, 1.15, 1.3, 1.6)),
+    "fast": Thresholds((4.0, 2.0, 1.6, 1.4), (1.0, 1.0, 1.1, 1.4)),
+}
+NULL_MERGES: dict[Aim, float] = {"careful": 0.003, "balanced": 0.01, "fast": 0.025}
+"""Of candidates that change nothing, at most so many merge, over all looks (`tests/bot/test_decision.py`): for a level
+with a third of a run's variance."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How sure a verdict must be. `min_effect` is in score units; `confidence` is one-sided.
+    """How sure a verdict must be. `min_effect` is in score units; at least `min_runs` runs come before a merge, and
+    after `max_runs` a candidate is given up.
 
-    `control`: an improvement needs a run of the incumbent that is younger than the candidate's.
+    `control`: an improvement needs a run of the incumbent that is younger than the candidate's first.
     """
 
-    confidence: float = 0.95
+    aim: Aim = "balanced"
     min_effect: float = 0.0
-    min_runs: int = 2
-    max_runs: int = 4
+    min_runs: int = 1
+    max_runs: int = 5
     control: bool = True
+
+    def accept(self, runs: int) -> float:
+        """Return how many sigma a candidate must stand away after so many runs."""
+        return _of(THRESHOLDS[self.aim].accept, runs)
+
+    def give_up(self, runs: int) -> float:
+        """Return below how many sigma a candidate is given up after so many runs."""
+        return _of(THRESHOLDS[self.aim].give_up, runs)
+
+
+def _of(thresholds: Sequence[float], runs: int) -> float:
+    return thresholds[min(runs, len(thresholds)) - 1]
 
 
 @dataclass(frozen=True)
@@ -55,140 +99,167 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class _View:
-    """A reading of the runs with its gain: positive is better, whatever the direction."""
+class Measured:
+    """A run of a candidate: its score, and how many runs were recorded before it."""
 
-    reading: Reading
-    gain: float
-    bound: float
-    beside: float | None
-    rounding: float
-
-    @classmethod
-    def of(cls, reading: Reading, sign: float) -> _View:
-        result = reading.comparison
-        return cls(
-            reading,
-            gain=sign * result.effect,
-            bound=sign * result.effect - result.half_width,
-            beside=None if reading.beside is None else sign * reading.beside,
-            rounding=ROUNDING * max(abs(result.candidate), abs(result.incumbent)),
-        )
-
-    def is_better(self, rule: Rule) -> bool:
-        return self.bound > max(rule.min_effect, self.rounding)
-
-    def is_equal(self) -> bool:
-        """Whether it is surely not worse by one sigma."""
-        return self.bound > -(self.reading.comparison.sigma + 2 * self.rounding)
-
-    def is_worse(self, simpler: bool) -> bool:
-        return self.gain <= (-self.reading.comparison.sigma - self.rounding if simpler else self.rounding)
+    score: float
+    place: int
 
 
 def decide(
-    candidate: Sequence[Scored],
-    incumbent: Sequence[Scored],
-    known: Known,
+    candidate: Sequence[Measured],
+    incumbent: Track | None,
     *,
     direction: Direction,
     rule: Rule,
     net_lines: int = 0,
+    budget: float = SIMPLER_LOSS,
 ) -> NeedRun | Decided:
     """Say what the scores so far allow: a verdict, or which run is needed next.
 
-    `candidate` and `incumbent` are runs that finished, first to last; `known` is what other commits tell of how runs
-    vary; `net_lines` is lines added minus lines removed. Simpler at an equal score is an improvement, and equal
-    means: not worse by one sigma.
+    `candidate` are runs that finished, first to last; `net_lines` is lines added minus lines removed. Simpler at an
+    equal score is an improvement, and equal means: worse by no more than what is left of the `budget` (in sigma).
     """
-    if len(incumbent) < rule.min_runs:
-        return NeedRun("incumbent", f"the incumbent needs {rule.min_runs} runs, it has {len(incumbent)}")
+    if incumbent is None:
+        return NeedRun("incumbent", "the incumbent needs its first run here")
     if not candidate:
         return NeedRun("candidate", "the candidate has not run yet")
-    sign = -1.0 if direction == "minimize" else 1.0
-    found = readings(candidate, incumbent, known, confidence=rule.confidence)
-    views = [_View.of(reading, sign) for reading in found]
-    likely, simpler = views[0], net_lines < 0
-    beside = sum(run.at > candidate[0].at for run in incumbent)
-    if len(candidate) >= rule.min_runs:
-        better = all(view.is_better(rule) for view in views)
-        if better or (simpler and all(view.is_equal() for view in views)):
-            if rule.control and incumbent[-1].at <= candidate[-1].at:
-                return NeedRun("incumbent", "once more after its challenger: the machine may have changed")
-            if not rule.control or _confirmed_beside(likely, better):
-                least = min(views, key=lambda view: view.bound)
-                return Decided(
-                    "improved", _why_improved(likely, better, net_lines, rule), least.reading.comparison
-                )
-        if (
-            beside >= rule.min_runs
-            and likely.beside is not None
-            and likely.beside <= likely.rounding
-            and not simpler
-        ):
-            said = "no better than the incumbent's runs beside it"
-            return Decided("discarded", said + _note(likely), likely.reading.comparison)
-    if all(view.is_worse(simpler) for view in views):
-        said = "no better than the incumbent" + (f": {REPEATS}" if likely.reading.exact else "")
-        return Decided("discarded", said + _note(likely), likely.reading.comparison)
-    if len(candidate) >= rule.max_runs:
-        said = _why_inconclusive(views, rule, len(candidate))
-        return Decided("inconclusive", said + _note(likely), likely.reading.comparison)
-    enough = len(candidate) >= rule.min_runs
-    if enough and not simpler and not _may_repeat(candidate, incumbent, known) and _hopeless(likely, rule):
-        said = "too small an effect to tell from noise within the runs left"
-        return Decided("inconclusive", said + _note(likely), likely.reading.comparison)
-    drifting = any(view.reading.drift for view in views)
-    if len(incumbent) < len(candidate) or (drifting and beside < len(candidate) - 1):
-        return NeedRun("incumbent", "measured beside its challenger")
-    return NeedRun("candidate", "looks better: a replicate is due")
+    if incumbent.variance > _UNKNOWN:
+        return NeedRun("incumbent", "its level is too uncertain to compare with")
+    view = _View.of(candidate, incumbent, direction)
+    if incumbent.exact:
+        return _exactly(view, rule, net_lines)
+    return _with_noise(view, rule, net_lines, budget)
 
 
-def _confirmed_beside(view: _View, better: bool) -> bool:
-    """Whether the incumbent's runs beside the candidate's agree with what all of them say."""
-    if view.beside is None:
-        return False
-    if better:
-        return view.beside > max(_BESIDE * view.gain, view.rounding)
-    return view.beside >= -(view.reading.comparison.sigma + view.rounding)
+def compared(candidate: Sequence[Measured], incumbent: Track) -> Comparison:
+    """Compare a candidate's mean with the level of its incumbent."""
+    mean, runs = fmean(run.score for run in candidate), len(candidate)
+    error = incumbent.sigma * math.sqrt(1 / runs + incumbent.variance)
+    return Comparison(
+        effect=mean - incumbent.level,
+        half_width=t_quantile(CONFIDENCE, max(incumbent.degrees, _LEAST_DEGREES)) * error,
+        candidate=mean,
+        incumbent=incumbent.level,
+        candidate_runs=runs,
+        incumbent_runs=max(len(incumbent.controls), 1),
+        sigma=incumbent.sigma,
+    )
 
 
-def _hopeless(view: _View, rule: Rule) -> bool:
-    """Whether even all the runs allowed would leave today's gain below half of what a verdict needs."""
-    result = view.reading.comparison
-    error_now = (1 / result.candidate_runs + 1 / result.incumbent_runs) ** 0.5
-    error_then = (1 / rule.max_runs + 1 / max(result.incumbent_runs, rule.max_runs)) ** 0.5
-    return bool(view.gain < 0.5 * (result.half_width * error_then / error_now + rule.min_effect))
+@dataclass(frozen=True)
+class _View:
+    """A candidate beside its incumbent. `gain` is positive if it is better, whatever the direction; `distance` is the
+    gain in sigma, `error` its standard error in sigma, and `fresh` the incumbent's runs since the candidate's first."""
+
+    track: Track
+    comparison: Comparison
+    runs: int
+    gain: float
+    distance: float
+    error: float
+    fresh: int
+    surprise: float
+    rounding: float
+
+    @classmethod
+    def of(cls, candidate: Sequence[Measured], incumbent: Track, direction: Direction) -> _View:
+        sign = -1.0 if direction == "minimize" else 1.0
+        runs, mean = len(candidate), fmean(run.score for run in candidate)
+        error = math.sqrt(1 / runs + incumbent.variance)
+        sigma = incumbent.sigma * math.sqrt(1 + _LEAST_DEGREES / max(incumbent.degrees, 1.0))
+        fresh = [control for control in incumbent.controls if control.place > candidate[0].place]
+        effect = mean - incumbent.level
+        return cls(
+            track=incumbent,
+            comparison=compared(candidate, incumbent),
+            runs=runs,
+            gain=sign * effect,
+            distance=sign * effect / sigma if sigma else 0.0,
+            error=error,
+            fresh=len(fresh),
+            surprise=max((abs(control.surprise) for control in fresh), default=0.0),
+            rounding=ROUNDING * max(abs(mean), abs(incumbent.level)),
+        )
 
 
-def _may_repeat(candidate: Sequence[Scored], incumbent: Sequence[Scored], known: Known) -> bool:
-    """Whether all replicates repeat their commit's score, so that the metric may have no noise at all."""
-    return not disagree([[run.score for run in group] for group in (candidate, incumbent, *known.groups)])
+def _exactly(view: _View, rule: Rule, net_lines: int) -> NeedRun | Decided:
+    """Judge by a metric without noise."""
+    better = view.gain > max(rule.min_effect, view.rounding)
+    simpler = net_lines < 0 and abs(view.gain) <= view.rounding
+    if not (better or simpler):
+        little = view.gain > view.rounding
+        said = f"better, but by less than {rule.min_effect:g}" if little else "no better than the incumbent"
+        return Decided("discarded", f"{said}: {REPEATS}", view.comparison)
+    if (need := _missing(view, rule)) is not None:
+        return need
+    said = f"better, and {REPEATS}" if better else f"{-net_lines} lines fewer at an equal score"
+    return Decided("improved", said, view.comparison)
 
 
-def _why_improved(view: _View, better: bool, net_lines: int, rule: Rule) -> str:
-    if not better:
-        return f"{-net_lines} lines fewer at an equal score{_note(view)}"
-    said = f"better, and {REPEATS}" if view.reading.exact else f"better with {rule.confidence:.0%} confidence"
-    return said + _note(view)
+def _with_noise(view: _View, rule: Rule, net_lines: int, budget: float) -> NeedRun | Decided:
+    """Judge by distances in sigma."""
+    runs, distance = view.runs, view.distance
+    enough = view.gain >= max(rule.min_effect, view.rounding)
+    loss = max(0.0, t_quantile(CONFIDENCE, max(view.track.degrees, _LEAST_DEGREES)) * view.error - distance)
+    simpler = net_lines < 0 and loss <= budget
+    if (enough and distance >= rule.accept(runs)) or simpler:
+        need = _missing(view, rule)
+        if need is not None:
+            return need
+        if rule.control and view.track.variance > UNCERTAIN:
+            said = f"no two of the incumbent's runs beside it agree, so nothing can be compared{_note(view)}"
+            return Decided("inconclusive", said, view.comparison)
+        if simpler and not (enough and distance >= rule.accept(runs)):
+            said = f"{-net_lines} lines fewer at an equal score: worse by no more than {loss:.1f} sigma"
+        else:
+            said = f"better by {distance:.1f} sigma after {_times(runs)}, {rule.accept(runs):g} are asked for"
+        return Decided("improved", said + _note(view), view.comparison)
+    hopeful = net_lines < 0 and distance > 0 and budget >= SIMPLER_LOSS / 2
+    last = runs >= min(rule.max_runs, len(THRESHOLDS[rule.aim].accept))
+    if distance >= rule.give_up(runs) and not last:
+        return NeedRun("candidate", f"better by {distance:.1f} sigma: a replicate is due")
+    if hopeful and not last:
+        return NeedRun("candidate", "shorter, and no worse so far: a replicate is due")
+    if distance <= 0:
+        return Decided("discarded", "no better than the incumbent" + _note(view), view.comparison)
+    said = f"within the noise after {_times(runs)}: better by {distance:.1f} sigma, {_asked(view, rule)}"
+    return Decided("inconclusive", said + _note(view), view.comparison)
 
 
-def _why_inconclusive(views: Sequence[_View], rule: Rule, runs: int) -> str:
-    doubt = next((view.reading for view in views if not view.is_better(rule)), None)
-    if doubt is None:
-        return "better than the incumbent was, but not than its runs beside it: the machine has changed meanwhile"
-    if views[0].is_better(rule) and doubt.drift:
-        return f"better after {runs} runs, unless the machine has drifted"
-    if views[0].is_better(rule) and doubt.seed:
-        return f"better after {runs} runs, unless its seeds were lucky ones"
-    return f"within the noise after {runs} runs"
+def _asked(view: _View, rule: Rule) -> str:
+    """Return what it would have taken instead."""
+    if view.distance >= rule.accept(view.runs):
+        return f"but by less than {rule.min_effect:g}"
+    if view.distance < rule.give_up(view.runs):
+        return f"and {rule.give_up(view.runs):g} are needed to go on"
+    return f"and {rule.accept(view.runs):g} are asked for"
+
+
+def _missing(view: _View, rule: Rule) -> NeedRun | None:
+    """Return the run that must still be made before a merge; None if there is none."""
+    if view.runs < rule.min_runs:
+        return NeedRun("candidate", "looks better: a replicate is due")
+    if not rule.control:
+        return None
+    if not view.fresh:
+        return NeedRun("incumbent", "once more after its challenger: the machine may have changed")
+    if view.track.variance > UNCERTAIN and view.fresh < _FRESH:
+        return NeedRun("incumbent", "once more: it is not where it was, so the machine has changed")
+    return None
+
+
+def _times(runs: int) -> str:
+    return f"{runs} run{'' if runs == 1 else 's'}"
 
 
 def _note(view: _View) -> str:
-    """Return what the reading had to take into account besides the noise, to follow a reason."""
-    said = ["the machine drifts, so runs near in time are compared"] if view.reading.drift else []
-    said += ["the seed matters, so runs of one seed are compared"] if view.reading.seed else []
-    return f" ({'; '.join(said)})" if said else ""
+    """Return what is to be known of the machine, to follow a reason."""
+    if view.surprise > SURPRISE:
+        return (
+            f" (the machine drifts: the incumbent was {view.surprise:.1f} sigma from where it was expected)"
+        )
+    return ""
 
 
 def decision_of(

@@ -1,21 +1,22 @@
 """Guards: what a candidate must keep, besides having the better score. Pure.
 
 A guard is a line such as `peak_vram_mb <= 1.1 * incumbent`: a metric, a sign, and a limit that is a number or is
-made from the same metric of the incumbent. Limits compare medians over runs.
+made from the same metric of the incumbent. Limits compare medians over runs. A limit that is made from the incumbent
+is as uncertain as the metric varies from run to run: it is broken by what lies beyond it by two standard errors.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 Metrics = Mapping[str, float]
-_MOST_NAMED = 20
+_ERRORS = 2.0  # standard errors that a limit made from the incumbent gives way
+_NORMAL = 1.4826  # deviations of a normal variable to its median absolute one
 
 FIX = (
     "write NAME <= LIMIT (or >=, <, >) with a LIMIT such as 5000, 1.1 * incumbent, incumbent + 100 or"
@@ -82,21 +83,6 @@ def parse_guard(text: str) -> Guard:
     raise ValueError(FIX)
 
 
-def unreported(guards: Sequence[Guard], reported: Collection[str]) -> str | None:
-    """Return a sentence on the first guard whose metric is not among those that runs have `reported`; None if all are
-    there."""
-    missing = next((guard.name for guard in guards if guard.name not in reported), None)
-    if missing is None:
-        return None
-    close = difflib.get_close_matches(missing, reported, n=1)
-    fix = (
-        f"did you mean `{close[0]}`?"
-        if close
-        else f"a run reports {', '.join(sorted(reported)[:_MOST_NAMED])}"
-    )
-    return f"no run reports {missing!r}: {fix}"
-
-
 def broken(guards: Sequence[Guard], candidate: Sequence[Metrics], incumbent: Sequence[Metrics]) -> list[str]:
     """Return a sentence for each guard that the medians over the candidate's runs break.
 
@@ -126,10 +112,22 @@ def _breach(
     if theirs is None:
         return f"{guard.name} is guarded and the incumbent's runs do not report it"
     pairs = [(a, b) for a in mine for b in theirs] if clearly else [(median(mine), median(theirs))]
-    if any(guard.holds(value, other) for value, other in pairs):
+    slack = _ERRORS * _standard_error(len(mine), theirs) if guard.factor else 0.0
+    towards = -slack if guard.sign in ("<", "<=") else slack
+    if any(
+        guard.holds(value, other) or (slack and guard.holds(value + towards, other)) for value, other in pairs
+    ):
         return None
     limit = f"{guard.limit} ({shown(guard.bound(median(theirs)))})" if guard.factor else guard.limit
     return f"{guard.name} {shown(median(mine))} is {_SIGNS[guard.sign][1]} {limit}"
+
+
+def _standard_error(runs: int, theirs: Sequence[float]) -> float:
+    """Return the standard error of the difference to the incumbent's median that so many runs of a candidate have, by
+    how the incumbent's runs vary (the median absolute deviation: one odd run does not count); 0 if they repeat."""
+    middle = median(theirs)
+    deviation = _NORMAL * median(abs(value - middle) for value in theirs)
+    return deviation * math.sqrt(1 / runs + 1 / len(theirs))
 
 
 def _values(name: str, runs: Sequence[Metrics]) -> list[float] | None:

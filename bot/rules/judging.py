@@ -5,20 +5,20 @@ The loop, the jobs on GitHub and the simulations all ask here; `bot.rules.decisi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.rules import audits, short_runs
 from bot.rules.campaign import Campaign
-from bot.rules.decision import Decided, NeedRun, Rule, decide, decision_of
+from bot.rules.decision import SIMPLER_LOSS, Decided, Measured, NeedRun, Rule, compared, decide, decision_of
 from bot.rules.events import ExperimentDecided, RunFinished, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.guards import Guard, broken, clearly_broken
 from bot.rules.lost_runs import is_lost, lost_for_good
-from bot.rules.noise import campaign_noise, known_variation
-from bot.rules.statistics import Comparison, compare
+from bot.rules.statistics import Comparison
+from bot.rules.tracking import track
 
-Measured = Sequence[tuple[float, Mapping[str, float]]]  # score and metrics of each run
+REVERT_RUNS = 2  # before an experiment is taken out: the new incumbent begins with them
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,25 @@ def _by_scores(
     candidate, rule = experiment.candidate, settings.rule
     assert candidate is not None
     runner, print_ = runs[-1].runner, runs[-1].fingerprint  # that trained; the one that asks may be another
-    mine = _scored_runs(campaign, candidate.commit, runner, print_)
-    theirs = _scored_runs(campaign, candidate.parent, runner, print_)
-    scored, pair = campaign.scored(runner, print_), (candidate.commit, candidate.parent)
+    mine = _on_scale(campaign, candidate.commit, runner, print_)
+    theirs = _on_scale(campaign, candidate.parent, runner, print_)
+    incumbent = track(campaign, candidate.parent, runner, print_, settings.prior_sigma)
     if experiment.reverts is not None:
-        if len(mine) < rule.min_runs:
+        if len(mine) < REVERT_RUNS:
             return NeedRun("candidate", "the new incumbent needs its runs")
-        rule = replace(rule, max_runs=len(mine), control=False)
+        rule = replace(rule, max_runs=len(mine), min_runs=1, control=False)
+    scores = [Measured(run.score, campaign.run_places[run.run]) for run in mine if run.score is not None]
     outcome = decide(
-        scored.get(candidate.commit, []),
-        scored.get(candidate.parent, []),
-        known_variation(campaign, settings.prior_sigma, runner, print_, without=pair),
+        scores,
+        incumbent,
         direction=campaign.direction,
         rule=rule,
         net_lines=candidate.added - candidate.removed,
+        budget=simpler_budget(campaign),
     )
     breaches = _breaches(settings.guards, experiment, outcome, mine, theirs)
     if breaches:
-        noise = campaign_noise(campaign, settings.prior_sigma, runner, print_)
-        scores, others = [score for score, _ in mine], [score for score, _ in theirs]
-        result = compare(scores, others, noise, confidence=rule.confidence) if others else None
-        return _breached(experiment, breaches, result)
+        return _breached(experiment, breaches, compared(scores, incumbent) if incumbent is not None else None)
     if isinstance(outcome, NeedRun):
         if runner != settings.runner:
             return NeedRun("candidate", f"this runner is another kind than {runner}")
@@ -111,27 +109,48 @@ def _took_too_long(run: RunFinished) -> bool:
     return failure.get("class") == "timeout" or failure.get("defence") == "clock"
 
 
-def _scored_runs(campaign: Campaign, commit: str, runner: str, print_: str | None) -> Measured:
-    """Return score and metrics of a commit's runs that may be compared: one kind of runner, one fingerprint."""
-    return [
-        (run.score, run.metrics)
-        for run in campaign.runs_of(commit, runner=runner)
-        if run.score is not None and run.fingerprint == print_
-    ]
+def _on_scale(campaign: Campaign, commit: str, runner: str, print_: str | None) -> list[RunFinished]:
+    """Return a commit's runs with a score that may be compared: one kind of runner, one fingerprint."""
+    runs = campaign.runs_of(commit, runner=runner)
+    return [run for run in runs if run.score is not None and run.fingerprint == print_]
+
+
+def simpler_budget(campaign: Campaign) -> float:
+    """Return what is left of what simplifications may cost until the next promotion, in sigma.
+
+    Each merge since the last promotion that was merged is charged with how much worse it may be by its own interval.
+    """
+    heads = {each.head for each in campaign.promotions if each.state == "merged"}
+    places = [place for place, commit in enumerate(campaign.incumbents) if commit in heads]
+    since = campaign.incumbents[places[-1] + 1 if places else 0 :]
+    sign = -1.0 if campaign.direction == "minimize" else 1.0
+    spent = 0.0
+    for commit in since:
+        experiment = campaign.experiment_of(commit)
+        decision = experiment.decision if experiment is not None else None
+        if (
+            decision is None
+            or decision.effect is None
+            or not decision.sigma
+            or decision.verdict != "improved"
+        ):
+            continue
+        spent += max(0.0, (decision.half_width or 0.0) - sign * decision.effect) / decision.sigma
+    return max(0.0, SIMPLER_LOSS - spent)
 
 
 def _breaches(
     guards: Sequence[Guard],
     experiment: Experiment,
     outcome: Decided | NeedRun,
-    mine: Measured,
-    theirs: Measured,
+    mine: Sequence[RunFinished],
+    theirs: Sequence[RunFinished],
 ) -> list[str]:
     """Return which guards stand between a candidate and its place: those that it breaks however often it is
     measured, or, if its score is good enough, those that it breaks on the whole."""
     if experiment.reverts is not None:
         return []  # a human asked
-    metrics = [each for _, each in mine], [each for _, each in theirs]
+    metrics = [run.metrics for run in mine], [run.metrics for run in theirs]
     if isinstance(outcome, NeedRun):
         return clearly_broken(guards, *metrics)
     return broken(guards, *metrics) if outcome.verdict == "improved" else []

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import Noise, pooled_noise
-from bot.rules.variation import Known
 
 PRIOR_DEGREES = 3.0
 PRIOR_SHARE = 0.001
@@ -18,18 +15,6 @@ def campaign_noise(campaign: Campaign, prior: float | None, runner: str, fingerp
         campaign.score_groups(runner, fingerprint),
         prior_sigma=prior_sigma(campaign, prior, fingerprint),
         prior_degrees=PRIOR_DEGREES,
-    )
-
-
-def known_variation(
-    campaign: Campaign, prior: float | None, runner: str, fingerprint: str | None, *, without: Collection[str]
-) -> Known:
-    """Return what the replicates of commits other than those `without` tell of how runs vary on one scale."""
-    groups = campaign.scored(runner, fingerprint)
-    return Known(
-        tuple(tuple(runs) for commit, runs in groups.items() if commit not in without),
-        prior_sigma(campaign, prior, fingerprint),
-        PRIOR_DEGREES,
     )
 
 

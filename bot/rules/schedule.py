@@ -9,11 +9,13 @@ from datetime import datetime
 from bot.rules import reference
 from bot.rules.audits import lacks_head_audit
 from bot.rules.campaign import Campaign
+from bot.rules.decision import UNCERTAIN
 from bot.rules.experiment import Lease
 from bot.rules.human import in_hand
-from bot.rules.lost_runs import CERTAIN, is_lost, lost_for_good
+from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.reasons import BASELINE, MACHINE
 from bot.rules.stopping import Limits, Stop, why_stop
+from bot.rules.tracking import track
 
 _HEAD_TRIES = 2  # of a head that fails for another reason than its audit
 
@@ -69,6 +71,8 @@ class Standing:
     """Whether a holder is known to be gone (a process of this machine that no longer runs)."""
     settings: str = ""
     """A digest of the settings that the reference's measures must hold for; empty if no time is counted."""
+    prior_sigma: float | None = None
+    """The noise to assume before replicates tell, in score units; None takes 0.1 % of the score."""
     audits: bool = False
     """Whether runs are audited, so that the head needs its audit before a promotion."""
 
@@ -180,15 +184,18 @@ def _failed_reference(campaign: Campaign, standing: Standing) -> Stop | None:
 def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     """Return how many runs the incumbent lacks on this kind of runner, and why it needs them."""
     commit = campaign.incumbent
-    usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
-    if len(usable) < standing.incumbent_runs:
-        return standing.incumbent_runs - len(usable), "the incumbent needs its first runs"
-    latest = campaign.last_runs.get(standing.runner)
-    if latest is not None and is_lost(latest):
+    known = track(campaign, commit, standing.runner, standing.fingerprint, standing.prior_sigma)
+    if known is None or (not known.exact and known.degrees < standing.incumbent_runs):
+        usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
+        return max(1, standing.incumbent_runs - len(usable)), "the incumbent needs its first runs"
+    latest = campaign.runs_on.get(standing.runner, [])[-1:]
+    if latest and is_lost(latest[0]):
         return 1, "the last run was lost: does this machine still work?"
     runs = campaign.runs_of(commit, runner=standing.runner)
     landed = campaign.experiment_of(commit)
     fresh = [run for run in runs if landed is None or run.experiment is None]
+    if known.variance > UNCERTAIN and not _measured_twice(campaign, commit, standing.runner):
+        return 1, "its level has become uncertain"
     if not fresh:
         return 1, "the runs that won it the place were picked: one more, unpicked"
     last = campaign.run_times[fresh[-1].run]
@@ -201,17 +208,21 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     return 0, ""
 
 
+def _measured_twice(campaign: Campaign, commit: str, runner: str) -> bool:
+    """Whether the newest two runs on a kind of runner are of the incumbent: more would not make it less uncertain."""
+    newest = campaign.runs_on.get(runner, [])[-2:]
+    return len(newest) == 2 and all(run.commit == commit and run.experiment is None for run in newest)
+
+
 def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
-    """An incumbent that never scored and fails twice, or once for what stays, can't be beaten: a human must look."""
+    """An incumbent that fails twice and never scored can't be beaten: a human must look."""
     runs = campaign.runs_of(campaign.incumbent, runner=standing.runner)
     runs = [run for run in runs if not is_lost(run)]
     failures = [run.failure for run in runs if run.failure is not None]
-    enough = 1 if failures and failures[-1].get("class") in CERTAIN else 2
-    if len(failures) < enough or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
+    if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
         return None
     reason = failures[-1].get("reason", "")
-    where = "on the campaign's branch" if campaign.experiments else "and commit it"
-    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); fix it {where}")
+    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); fix it on the campaign's branch")
 
 
 def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standing) -> int | None:
@@ -233,6 +244,13 @@ def run_id(commit: str, replicate: int) -> str:
     return f"{commit[:12]}-{replicate}"
 
 
-def seed_of(campaign_seed: int, replicate: int) -> int:
-    """Return the seed of the `replicate`-th run (1, 2, ...): the same for every commit, so that runs pair."""
-    return campaign_seed * 1000 + replicate
+_SEEDS = 899  # of a campaign, from 1 on; 900 and above are for measuring head and baseline again
+
+
+def seed_of(campaign_seed: int, commit: str, replicate: int) -> int:
+    """Return the seed of the `replicate`-th run (1, 2, ...) of a commit.
+
+    Each commit has seeds of its own, so that what a seed adds to all scores is noise like any other: were they the
+    same for all, every candidate would meet a hard first seed and its incumbent the mean of several.
+    """
+    return campaign_seed * 1000 + 1 + (int(commit[:8], 16) + replicate - 1) % _SEEDS

@@ -10,6 +10,20 @@ from statistics import NormalDist, fmean
 
 
 @dataclass(frozen=True)
+class Scored:
+    """A run that finished: its score, its seed, and when it ended, in seconds from anywhere."""
+
+    score: float
+    seed: int
+    at: float
+
+
+def one_per_seed(runs: Sequence[Scored]) -> list[Scored]:
+    """Return the first run of each seed: a second one may repeat it exactly and tell nothing of the noise."""
+    return list({run.seed: run for run in reversed(runs)}.values())
+
+
+@dataclass(frozen=True)
 class Noise:
     """Run-to-run standard deviation `sigma` (score units), known with `degrees` degrees of freedom.
 

@@ -191,8 +191,7 @@ def _measure(
             if reader.is_not_finite or name in stated:
                 said = f"the metric {name!r} is not a finite number{which}"
                 raise CandidateFailed("nan", said, defence="scoring")
-            why = diagnosed(0, part, log, f"{reader.missing()}{which}")
-            raise why if why.kind != "error" else CandidateFailed("no_metric", why.reason)
+            raise diagnosed(0, part, log, f"{reader.missing()}{which}")
     return metrics.medians(found)
 
 

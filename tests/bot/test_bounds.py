@@ -21,21 +21,20 @@ from bot.loop import handover
 from bot.rules import bounds
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign, fold
-from bot.rules.decision import Rule, decide
 from bot.rules.schedule import run_id, seed_of
-from bot.rules.variation import Known, Scored
 from bot.tell.figures.campaign import figures
 from bot.tell.page import report_html
 from evaluator import bounds as measured
 from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
+from tests.bot.judged import Judged
 from tests.bot.repositories import CONFIG, make_repository, nocturne
 from tests.bot.telling import report_markdown
 
 COMMIT = "a" * 40
 RUN: dict[str, Any] = {
     "kind": "run_finished", "run": run_id(COMMIT, 1), "experiment": 1, "commit": COMMIT, "replicate": 1,
-    "seed": seed_of(0, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f", "jail": "bubblewrap",
-    "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
+    "seed": seed_of(0, COMMIT, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f",
+    "jail": "bubblewrap", "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
 CONTEXT: Any = types.SimpleNamespace(
     config=parse(f"{CONFIG}seed: 0\n")[1], name="main", base="main",
@@ -189,20 +188,9 @@ def test_the_largest_measurements_overflow_nothing(direction: ev.Direction) -> N
                 night.experiment(number, "improved" if number == 1 else "inconclusive", "x", score=score)
             of = figures(night.campaign(), now=NOW, prior_sigma=SIGMA)
             assert report_html(of) and report_markdown(of)
-            mine, theirs = (
-                tuple(Scored(x, i, float(i)) for i, x in enumerate(xs))
-                for xs in ((first, second), (second, first))
-            )
-            known = Known((mine,), 1e-100, 3)
             for net_lines in (-1, 1):
-                assert decide(
-                    mine,
-                    theirs,
-                    known,
-                    direction=direction,
-                    rule=Rule(),
-                    net_lines=net_lines,
-                )
+                night_ = Judged(lambda level, _, made: (first, second)[made % 2], direction=direction)  # noqa: B023
+                night_.try_(1.0, lines=net_lines)
 
 
 def test_an_old_ledger_with_absurd_figures_is_read_as_no_measurement() -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from bot.config import Config, parse
 from bot.config.docs import commented_example, schema, schema_text
-from bot.config.evaluator import _warn_once
+from bot.config.evaluator import warn_once
 from bot.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -179,9 +179,24 @@ def test_schema_accepts_the_example_and_its_defaults() -> None:
 
 
 def test_the_old_name_of_a_jail_is_bubblewrap_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
     for _ in range(2):
         assert parse("evaluator: {jail: namespaces}")[1].evaluator.jail == "bubblewrap"
     assert capsys.readouterr().err == (
         "nocturne: evaluator.jail: namespaces is bubblewrap now: write `jail: bubblewrap`\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "aim"),
+    [("confidence: 0.99", "careful"), ("confidence: 0.95", "balanced"), ("confidence: 0.8, max_runs: 3", "fast"),
+     ("min_runs: 2, aim: careful", "careful")],
+)  # fmt: skip
+def test_the_rule_of_earlier_releases_is_translated_with_one_line(
+    keys: str, aim: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warn_once.cache_clear()
+    for _ in range(2):
+        assert parse(f"verdict: {{{keys}}}")[1].verdict.aim == aim
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"write `verdict: {{aim: {aim}}}`" in said

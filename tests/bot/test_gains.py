@@ -10,8 +10,7 @@ from bot.forge import BODY_LIMIT
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
-from bot.tell.figures.campaign import Figures, figures
-from bot.tell.figures.plain import status_json
+from bot.tell.figures.campaign import Figures, figures, status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.change import FileLines
 from bot.tell.views.promotion import promotion_title
@@ -19,7 +18,7 @@ from bot.tell.words import corrected_words
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of, night_of
 from tests.bot.telling import promotion_body, report_markdown
 
-RULE = Rule(0.95, 0.0, 2, 4)
+RULE = Rule()
 
 
 def seen(campaign: Campaign) -> Figures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -82,7 +83,18 @@ def test_medians_decide_and_one_odd_run_does_not() -> None:
     guard = parsed("a <= incumbent + 10")
     theirs = runs("a", 100, 90, 500)
     assert broken(guard, runs("a", 105, 108, 900), theirs) == []
-    assert len(broken(guard, runs("a", 105, 120, 900), theirs)) == 1
+    assert len(broken(guard, runs("a", 105, 150, 900), theirs)) == 1
+
+
+def test_a_limit_made_from_the_incumbent_gives_way_by_the_noise() -> None:
+    draw, kept = random.Random(1), 0
+    for _ in range(200):
+        theirs, mine = ([draw.gauss(100, 1) for _ in range(n)] for n in (4, 2))
+        kept += not broken(parsed("a >= incumbent"), runs("a", *mine), runs("a", *theirs))
+    assert kept > 160  # of equals; without allowing for the noise every second one breaks it
+    assert broken(parsed("a >= incumbent"), runs("a", 94, 95), runs("a", 99, 100, 100, 101))
+    assert broken(parsed("a >= incumbent"), runs("a", 99.9), runs("a", 100, 100))  # repeats: no noise
+    assert broken(parsed("a >= 100"), runs("a", 99.9), runs("a", 99, 100, 101))
 
 
 def test_a_metric_that_is_missing_breaks_its_guard() -> None:
@@ -98,7 +110,8 @@ def test_a_metric_that_is_missing_breaks_its_guard() -> None:
 @pytest.mark.parametrize(
     ("mine", "theirs", "clear"),
     [
-        ([130], [100, 110], True),
+        ([150], [100, 110], True),
+        ([130], [100, 110], False),  # within two standard errors of the limit
         ([115], [100, 110], False),  # against the larger of the incumbent's runs it holds
         ([130, 105], [100, 110], False),  # one of its own runs holds
         ([130], [], False),  # nothing to compare with yet

@@ -70,7 +70,7 @@ def test_what_landed_is_what_was_tested_and_nothing_else_changed(campaign: Path)
     recorded = events(campaign)
     for landing in (event for event in recorded if event["kind"] == "experiment_landed"):
         runs = [e for e in recorded if e["kind"] == "run_finished" and e["commit"] == landing["commit"]]
-        assert len([run for run in runs if run["experiment"] == landing["experiment"]]) >= 2
+        assert len([run for run in runs if run["experiment"] == landing["experiment"]]) >= 1
         changed = git(campaign, "diff", "--name-only", landing["previous"], landing["commit"])
         assert changed == "train.py"
     assert git(campaign, "status", "--porcelain") == ""
@@ -332,8 +332,8 @@ def test_baseline_that_fails_stops_with_its_reason_and_a_mend_goes_on(tmp_path: 
     folder = make_repository(
         tmp_path / "repo", files={"train.py": "LEARNING_RATE = 1\nraise OSError('no data')\n"}
     )
-    assert "the incumbent itself fails (OSError: no data); fix it" in nocturne(folder, "run", code=2).stderr
-    assert status(folder)["stop_reason"] == "baseline"
+    said = nocturne(folder, "run").stdout
+    assert "(baseline)" in said and "the incumbent itself fails" in said
     (folder / "train.py").write_text(TRAIN)
     git(folder, "commit", "--quiet", "--all", "--message", "Mend")
     nocturne(folder, "run", "-n", "1")

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved, Recorded, RunFinished
-from bot.rules.noise import campaign_noise, known_variation, prior_sigma
+from bot.rules.noise import campaign_noise, prior_sigma
 from bot.rules.schedule import next_replicate
 from bot.tell.figures.campaign import figures
 from bot.tell.words import gain_words, noise_words
@@ -48,8 +48,6 @@ def test_noise_and_prior_are_of_one_scale() -> None:
     assert campaign_noise(both, None, "cpu", "s").sigma < 0.002
     assert campaign_noise(both, None, "cpu", "ms").sigma > 1
     assert prior_sigma(both, None, "s") == 0.001
-    known = known_variation(both, None, "cpu", "s", without=())
-    assert [run.score for group in known.groups for run in group] == [1.0, 1.001]
 
 
 def test_the_best_is_sought_on_the_newest_scale() -> None:

@@ -97,9 +97,15 @@ def test_incumbent_is_measured_again_on_schedule_on_new_runners_and_for_new_fing
     for number in range(1, 11):
         night.experiment(number, "discarded", f"idea {number}")
     step = next_step(night.campaign(), STANDING)
+    assert isinstance(step, MeasureIncumbent) and step.why == "its level has become uncertain"
+    night.baseline(runs=2)
+    assert next_step(night.campaign(), STANDING) == Begin(11)
+    for number in range(11, 21):
+        night.experiment(number, "discarded", f"idea {number}")
+    step = next_step(night.campaign(), STANDING)
     assert isinstance(step, MeasureIncumbent) and "10 experiments since" in step.why
     often = replace(STANDING, remeasure_every=11)
-    assert next_step(night.campaign(), often) == Begin(11)
+    assert next_step(night.campaign(), often) == Begin(21)
     assert isinstance(next_step(night.campaign(), replace(often, runner="1x H200")), MeasureIncumbent)
     assert isinstance(next_step(night.campaign(), replace(often, fingerprint="f2")), MeasureIncumbent)
 
@@ -126,6 +132,7 @@ def test_revert_goes_before_everything_new() -> None:
     assert night.campaign().reverts_waiting == []
 
 
-def test_seeds_pair_runs_and_differ_between_campaigns() -> None:
-    assert seed_of(0, 1) != seed_of(0, 2)
-    assert len({seed_of(campaign, run) for campaign in range(5) for run in range(1, 100)}) == 495
+def test_seeds_differ_between_commits_runs_and_campaigns() -> None:
+    one, other = "a" * 40, "b" * 40
+    assert len({seed_of(campaign, one, run) for campaign in range(5) for run in range(1, 100)}) == 495
+    assert seed_of(0, one, 1) != seed_of(0, other, 1) and seed_of(3, one, 1) < 3900

@@ -25,8 +25,7 @@ from unittest import mock
 import bot.doctor.local_checks
 import bot.loop.evaluation
 import evaluator.command.task
-from bot.loop.evaluation import OnEvent, RunOrder
-from bot.loop.outcome import RunOutcome
+from bot.loop.evaluation import OnEvent, RunOrder, RunOutcome
 from evaluator import score, settings
 from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError

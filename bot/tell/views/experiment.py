@@ -165,9 +165,11 @@ def _judged(campaign: Campaign, experiment: Experiment, rule: Rule) -> Line:
     if decision is None:
         mine, theirs = own_runs(campaign, experiment), campaign.runs_of(experiment.parent)
         return say(
-            "Not yet: it has {}, its incumbent {}. One that is no better after its first run is discarded. One that"
-            " looks better earns {}, each with a new seed, and must be better with {} confidence.",
-            count(len(mine), "run"), count(len(theirs), "run"), planned_runs(rule), f"{rule.confidence:.0%}",
+            "Not yet: it has {}, its incumbent {}. It is given up below {} sigma (the deviation of one run). One that"
+            " looks better earns {}, each with a new seed, and merges from {} sigma on after one run, from {} on after"
+            " two.",
+            count(len(mine), "run"), count(len(theirs), "run"), f"{rule.give_up(1):g}", planned_runs(rule),
+            f"{rule.accept(1):g}", f"{rule.accept(2):g}",
         )  # fmt: skip
     reason = cut(decision.reason.rstrip(". "), 400)
     verdict = say("Hence **{}**: {}. {}", decision.verdict, reason, _MEANINGS[decision.verdict])

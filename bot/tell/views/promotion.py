@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from bot.rules.audits import BEFORE_PROMOTION, Lineage, audit_of
 from bot.rules.campaign import Campaign
-from bot.rules.decision import Rule
+from bot.rules.decision import NULL_MERGES, Rule
 from bot.rules.human import unread
 from bot.rules.self_reported import WORD
 from bot.tell.document import (
@@ -142,8 +142,8 @@ def _stopped(audits: Lineage | None) -> Document:
     return (
         paragraph("**Don't merge this.** {}.", cut(lineage_refused(audits), 900)),
         paragraph(
-            "Fewer than 1 of 10,000 honest campaigns is stopped like this. If you have read these changes and know"
-            " better, merge by hand."
+            "An honest lineage is stopped so in fewer than 1 of 10,000 campaigns. If you have read these changes and"
+            " know better, merge by hand."
         ),
     )
 
@@ -263,10 +263,11 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document
             " and overlap pretend."
         )
     if told.tried:
-        chance = (1 - rule.confidence) * told.tried
+        rate = NULL_MERGES[rule.aim]
         asked.append(
-            f"{count(told.tried, 'experiment')} were measured at {rule.confidence:.0%} confidence. Were none of them"
-            f" any better, chance alone would have merged about {chance:.1f}."
+            f"{count(told.tried, 'experiment')} were measured by the rule `{rule.aim}`. Were none of them any better,"
+            f" chance alone would have merged about {rate * told.tried:.1f}: it merges {rate:.1%} of what changes"
+            " nothing."
         )
     before, after = told.memory_mb
     if before and after:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
-from bot.rules.decision import Rule
+from bot.rules.decision import CONFIDENCE, Rule
 from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.tell.document import Document, Heading, Line, Paragraph, bullets, cut, heading, paragraph, say
@@ -86,8 +86,9 @@ def planned_runs(rule: Rule) -> str:
 def _planned(rule: Rule) -> str:
     return (
         "Pending. First scope and review by rule, before a second of training. Then"
-        f" {planned_runs(rule)}, and its incumbent beside it: a first run that is no better ends it, an"
-        f" improvement needs at least {rule.min_runs} and {rule.confidence:.0%} confidence."
+        f" {planned_runs(rule)}: it is given up below {rule.give_up(1):g} sigma (the deviation of one run) and merges"
+        f" from {rule.accept(1):g} on after one run, from {rule.accept(2):g} on after two, once its incumbent has run"
+        " again."
     )
 
 
@@ -100,7 +101,7 @@ def _interval(campaign: Campaign, decision: ExperimentDecided, rule: Rule) -> st
         return f"{said} each commit repeats its score exactly, after {runs}."
     low, high = (decimals(decision.effect + side * half, digits, "+") for side in (-1, 1))
     return (
-        f"{said} the effect lies between {low} and {high}, each end with {rule.confidence:.0%} confidence,"
+        f"{said} the effect lies between {low} and {high}, each end with {CONFIDENCE:.0%} confidence,"
         f" after {runs}."
     )
 

@@ -42,8 +42,8 @@ class Ways:
     """How the project is set: the rule, and how the incumbent is kept measured."""
 
     rule: Rule
-    incumbent_runs: int = 2
-    remeasure_every: int = 10
+    incumbent_runs: int = 3
+    remeasure_every: int = 25
 
 
 class Driver:
@@ -108,7 +108,7 @@ class Driver:
     def _run(self, name: str, experiment: int | None, share: float) -> None:
         """Run a commit and record it, as `bot.loop.measure` does."""
         replicate = next_replicate(self.campaign, name)
-        seed = seed_of(0, replicate)
+        seed = seed_of(0, name, replicate)
         score = self.play.machine.run(self.commits[name], seed, share)
         self.play.run_ends.append(self.play.machine.clock)
         failed = None if score.value is not None else {"class": "error", "reason": "simulated"}

@@ -1,1 +1,0 @@
-"""What `nocturne init` sees, asks and says."""
