@@ -6,7 +6,7 @@ import functools
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.base.patience import Limited, OutOfPatience, Passing, Patience, retry_after
@@ -93,7 +93,7 @@ class GitHubClient:
             try:
                 with requests.get(address, timeout=_TIMEOUT, stream=True) as answer:
                     if answer.status_code < 500:
-                        return next(answer.iter_content(most), b"") if answer.ok else b""
+                        return _at_most(answer.iter_content(1 << 16), most) if answer.ok else b""
             except (requests.RequestException, OSError) as error:
                 raise Passing(type(error).__name__) from None
             raise Passing(f"status {answer.status_code}")
@@ -200,6 +200,16 @@ class GitHubClient:
                 " or in the token's own settings on GitHub"
             )
         return UserError(f"GitHub refuses to {doing} in {self.repository}: {refused.status} {refused.said}")
+
+
+def _at_most(parts: Iterable[bytes], most: int) -> bytes:
+    """Return the first `most` bytes of what comes in parts."""
+    content = bytearray()
+    for part in parts:
+        content += part
+        if len(content) >= most:
+            break
+    return bytes(content[:most])
 
 
 def _sorted(error: GithubException) -> Exception:

@@ -7,16 +7,15 @@ one artifact is enough, and none grows old in a campaign that goes on.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
+import io
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bot.errors import UserError
 from bot.forge.github import GitHubForge
@@ -28,9 +27,11 @@ from bot.loop.cuts import Cuts, NoCuts
 SECRET = "NOCTURNE_CUTS_KEY"
 SET_IT = f"nocturne cuts-key | gh secret set {SECRET}"
 FILE = "nocturne-cuts"  # as the workflow's step has it that uploads it
-MOST = 60  # runs: twice twenty to compare with, and the new ones
+MOST = (
+    24  # runs: twice eight to compare with (`bot.loop.settings`), and the new ones; 40 KB each at 10,000 cuts
+)
 LARGEST = 16 << 20  # bytes that a job leaves
-_VERSION = 1
+_VERSION, _LOSSES = "version-1", ".npz"
 KEY_BYTES = 32
 _SECRET = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")
 
@@ -161,9 +162,12 @@ class SealedCuts:
     def _sealed(self) -> bytes:
         from nacl.secret import SecretBox  # only jobs on GitHub need it
 
-        losses = {name: base64.b64encode(content).decode() for name, content in self._held.items()}
-        record = {"version": _VERSION, "losses": losses}
-        return bytes(SecretBox(self._sealing).encrypt(json.dumps(record).encode()))
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(_VERSION, b"")
+            for name, content in self._held.items():
+                archive.writestr(f"{name}{_LOSSES}", content)
+        return bytes(SecretBox(self._sealing).encrypt(packed.getvalue()))
 
     def _opened(self, sealed: bytes) -> dict[str, bytes] | None:
         """Return the losses that somebody with the same secret has sealed, None if it was another one."""
@@ -171,12 +175,13 @@ class SealedCuts:
         from nacl.secret import SecretBox
 
         try:
-            record: dict[str, Any] = json.loads(SecretBox(self._sealing).decrypt(sealed))
+            packed = SecretBox(self._sealing).decrypt(sealed)
         except (CryptoError, ValueError):
             return None
-        if record["version"] != _VERSION:
-            return {}
-        return {name: base64.b64decode(text) for name, text in record["losses"].items()}
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            names = archive.namelist() if _VERSION in archive.namelist() else []
+            losses = [name for name in names if name.endswith(_LOSSES)]
+            return {name.removesuffix(_LOSSES): archive.read(name) for name in losses}
 
 
 def _derived(secret: bytes, campaign: str, use: bytes) -> bytes:

@@ -23,7 +23,7 @@ from bot.rules.self_reported import self_reported
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits
 
-_MOST_PAIRED = 20
+_MOST_PAIRED = 8  # runs; more would lessen the error of a comparison by a thirtieth
 BOTS_OWN = {"guards", "rungs"}
 """Keys of `evaluator` that the evaluator never hears of."""
 # Settings that change nothing of what a run takes.
