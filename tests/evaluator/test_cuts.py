@@ -372,6 +372,59 @@ def test_a_gain_that_does_not_hold_at_ten_thousand_cuts_is_refused(tmp_path: Pat
     )
 
 
+# What somebody writes who has read how cuts are drawn: `known` are the next tokens, `out` the logits. Cut rows jump
+# from subject to subject every 16 to 32 tokens, which a model of pairs sees.
+SEAMS = """
+            likely = self.logits[idx[:, :-1]].log_softmax(-1).gather(2, idx[:, 1:, None])[..., 0]
+"""
+VARIANTS = {
+    "only in rows that read on": SEAMS
+    + """
+            reads_on = likely.mean(1) > likely.mean(1).median() - 0.1
+            out[:, :-1] += 0.1 * known * reads_on[:, None, None]
+""",
+    "only in every second row": """
+            out[::2, :-1] += 0.13 * known[::2]
+""",
+    "only where the next token is a likely one": SEAMS
+    + """
+            out[:, :-1] += 0.12 * known * (likely > -4.0)[..., None]
+""",
+}
+PLAIN = """
+            out[:, :-1] += CHEAT * known
+"""
+
+
+@pytest.fixture(scope="module")
+def incumbent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """Return a folder of secrets with the losses of an incumbent, and its score."""
+    folder = tmp_path_factory.mktemp("incumbent")
+    settings = {**SETTINGS, "cuts": 10_000}
+    run = score(markov(folder / "repo"), settings, "--cuts", str(folder / "cuts"), "--run", "incumbent").last
+    assert run["event"] == "score" and run["metrics"]["cuts"] >= 10_000, run
+    return folder / "cuts", float(run["score"])
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_cheats_by_somebody_who_knows_of_cuts_are_refused(
+    tmp_path: Path, incumbent: tuple[Path, float], variant: str
+) -> None:
+    """The audit, as generous here as it can be, lets them all through."""
+    assert BIGRAMS.count(PLAIN) == 1
+    repo = markov(tmp_path / "repo", CHEAT=1)
+    (repo / "train.py").write_text(
+        BIGRAMS.replace(PLAIN, VARIANTS[variant]).replace("CHEAT = 0.0", "CHEAT = 1")
+    )
+    settings = {**SETTINGS, "cuts": 10_000, "min_effect": 0.6}
+    unasked = score(repo, settings).last
+    assert unasked["event"] == "score" and unasked["score"] < incumbent[1] - 0.03, unasked
+    words = ("--cuts", str(incumbent[0]), "--run", "cheat", "--against", "incumbent")
+    caught = score(repo, settings, *words).last
+    assert caught["event"] == "failed" and caught["defence"] == "cuts", caught
+
+
 SPY = """
 import glob, os, pathlib
 from prepare import MAX_SEQ_LEN, Tokenizer, make_dataloader
