@@ -3,10 +3,12 @@ loopback, and with the token that GitHub would give the job."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +67,7 @@ runs:
 """
 _UPLOAD = """\
 name: Upload
-description: Keeps nothing
+description: Keeps files where the runner looks for them
 inputs:
   name: {default: artifact}
   path: {default: ""}
@@ -78,7 +80,14 @@ runs:
       env:
         FILE: ${{ inputs.path }}
         MISSING: ${{ inputs.if-no-files-found }}
-      run: test -f "$FILE" || test "$MISSING" = ignore
+        NAME: ${{ inputs.name }}
+      run: |
+        if [ -f "$FILE" ]; then
+          mkdir -p "{kept}/$NAME"
+          cp "$FILE" "{kept}/$NAME/"
+        else
+          test "$MISSING" = ignore
+        fi
 """
 
 
@@ -98,13 +107,16 @@ class Runner:
     folder: Path
     token: str
     logs: list[str] = field(default_factory=list)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Actions secrets of the repository, beside the token."""
 
     def __post_init__(self) -> None:
         self.stubs = self.folder / "stubs"
         self._lost = self.folder / "lost"
         self.project = self.folder / "project"
+        self._kept = self.folder / "artifacts"
         checkout = _CHECKOUT.replace("{lost}", str(self._lost)).replace("{project}", str(self.project))
-        for name, text in (("checkout", checkout), ("upload", _UPLOAD)):
+        for name, text in (("checkout", checkout), ("upload", _UPLOAD.replace("{kept}", str(self._kept)))):
             (self.stubs / name).mkdir(parents=True)
             (self.stubs / name / "action.yml").write_text(text)
         shutil.copytree(
@@ -143,9 +155,20 @@ class Runner:
             words += ["--input", f"{key}={value}"]
         reference = f"{self.repository.full_name}/{dispatch.workflow}@refs/heads/{dispatch.ref}"
         done = self.act(at, words, {"GITHUB_RUN_ID": str(dispatch.run_id), "GITHUB_WORKFLOW_REF": reference})
+        self._keep_artifacts(run.id)
         self.repository.finish_run(run.id, "success" if done.returncode == 0 else "failure")
         self.logs.append(done.stdout + done.stderr)
         return done
+
+    def _keep_artifacts(self, run: int) -> None:
+        """Let GitHub have what the jobs of a run have uploaded."""
+        for place in sorted(self._kept.glob("*")):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in place.iterdir():
+                    archive.write(file, file.name)
+            self.repository.artifact(place.name, packed.getvalue(), run)
+        shutil.rmtree(self._kept, ignore_errors=True)
 
     def act(
         self, at: Path, words: Sequence[str], variables: Mapping[str, str]
@@ -168,6 +191,8 @@ class Runner:
         ]  # fmt: skip
         for key, value in variables.items():
             command += ["--env", f"{key}={value}"]
+        for key, value in self.secrets.items():
+            command += ["--secret", f"{key}={value}"]
         # The runner's own python3 is the one that runs the tests: tasks find torch there.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from bot.github.cuts import SECRET
 from tests.actions.campaign import TRAINED, bundled_task
 from tests.actions.runner import Runner
+from tests.actions.test_cuts import new_secret
 from tests.bot.repositories import CONFIG, git
 
 EXPERIMENTS = 6
@@ -39,6 +41,17 @@ def assert_nothing_of_the_runners(tools: Path) -> None:
     assert packages and all(Path(folder).is_relative_to(tools) for folder in packages)
 
 
+def assert_candidates_are_held_to_the_incumbent_at_cuts(runner: Runner) -> None:
+    """What the incumbent lost goes from run to run in the artifact; a candidate can also be one of the first run."""
+    scored = [run for run in events(runner, "run_finished") if run["score"] is not None]
+    assert scored and all(run["metrics"]["cuts"] >= 32 for run in scored)
+    mine = [run for run in scored if run["experiment"] is not None]
+    assert {run["experiment"] for run in mine} >= {2, 3}
+    assert all("cuts_caught_bpb" in run["metrics"] for run in mine)
+    left = [each for each in runner.repository.contents.artifacts.values() if each.name == "cuts-main"]
+    assert len(left) == 3 and not any("cuts: " in log for log in runner.logs)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("form", "task"), [("three", "formula"), ("one", "bundled")])
@@ -51,6 +64,7 @@ def test_a_campaign_runs_to_its_end(
         config = TRAINED.format(experiments=experiments)
         files = bundled_task(tmp_path / "starter")
     runner = begin(form, config, name=f"octo/{form}-{task}", files=files)
+    runner.secrets = {SECRET: new_secret()}
     if form == "three":
         runner.tools = tmp_path / "a-machine-where-nothing-is-installed"
     before = len(runner.github.calls)
@@ -59,6 +73,8 @@ def test_a_campaign_runs_to_its_end(
         assert "Installing Nocturne" in runner.logs[0]
         assert_nothing_of_the_runners(runner.tools)
     assert not any("Installing Nocturne" in log for log in runner.logs[1:])  # the second job finds it ready
+    if task == "bundled":
+        assert_candidates_are_held_to_the_incumbent_at_cuts(runner)
 
     stopped = events(runner, "loop_stopped")
     assert [event["reason"] for event in stopped] == ["experiments"]
