@@ -9,12 +9,14 @@ from bot.ledger import now
 from bot.ledger.holder import is_dead
 from bot.loop.context import Context
 from bot.loop.pulls import hear_reviews
-from bot.loop.settings import audits_are_made, limits, reference_settings
-from bot.rules import confirming
+from bot.loop.settings import audits_are_made, limits, noise_of, reference_settings
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside
+from bot.rules.halving import Doubt
+from bot.rules.measuring import before
 from bot.rules.reasons import REQUESTED
 from bot.rules.schedule import Standing, Step, next_step
+from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits, Stop
 
 
@@ -30,7 +32,7 @@ class Until:
     is_the_end: bool = True
 
 
-def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -> Step | Beside:
+def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -> Step | Beside | Doubt:
     """Choose what this call does next; `finished` experiments are done."""
     wanted = limits(context.config, until=until.deadline)
     step: Step
@@ -42,7 +44,12 @@ def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -
             return step
     else:
         step = choose(context, campaign, wanted)
-    return confirming.before(step, campaign, standing(context, campaign, wanted), context.config.seed)
+    stands = standing(context, campaign, wanted)
+
+    def noise() -> Noise:
+        return noise_of(campaign, context.config, stands.runner, stands.fingerprint)
+
+    return before(step, campaign, stands, context.config.seed, noise)
 
 
 def choose(context: Context, campaign: Campaign, until: Limits) -> Step:

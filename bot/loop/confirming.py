@@ -10,7 +10,9 @@ from bot.loop.render import figures_of
 from bot.rules import confirming
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside
-from bot.tell.words import confirmation_words
+from bot.rules.events import MergeDoubted
+from bot.rules.halving import Doubt
+from bot.tell.words import confirmation_words, doubt_words
 
 
 def confirm(context: Context, campaign: Campaign, *, pairs: int) -> Campaign:
@@ -38,6 +40,13 @@ def measure_beside(context: Context, side: Beside) -> None:
         title=f"{what} (beside the {other}: what was gained?)",
         side=side,
     )
+
+
+def take_out(context: Context, doubt: Doubt) -> None:
+    """Write down that a merge does not hold, so that the next experiment takes it out, and say so."""
+    event = MergeDoubted(doubt.experiment, doubt.claimed, doubt.worth)
+    campaign = context.ledger.append(lambda _: [event])
+    context.display.note(f"experiment {doubt.experiment} does not hold: {doubt_words(campaign, event)}")
 
 
 def confirm_head(context: Context, campaign: Campaign) -> Campaign:

@@ -19,7 +19,6 @@ from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_started, require_space
 from bot.rules import confirming
 from bot.rules.campaign import Campaign
-from bot.rules.confirming import Beside
 from bot.rules.decision import NeedRun
 from bot.rules.events import Event
 from bot.rules.schedule import MeasureIncumbent, Wait, incumbent_step, next_experiment, title_of
@@ -123,8 +122,9 @@ def _measure_incumbent(context: Context) -> None:
         if isinstance(step, MeasureIncumbent):
             measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
             continue
-        side = confirming.before(next_experiment(campaign), campaign, stands, context.config.seed)
-        if step is not None or not isinstance(side, Beside):
+        scale, due_now = (stands.runner, stands.fingerprint), confirming.pairs_due(campaign, at_end=False)
+        side = confirming.next_run(campaign, scale, due_now, context.config.seed)
+        if step is not None or side is None:
             return
         measure_beside(context, side)
 

@@ -37,6 +37,7 @@ from bot.rules.events import (
 )
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change, Idea, Proposal
+from bot.tell.words import doubt_words
 
 _LOG = 4_000  # characters of the log's end, where the traceback is
 
@@ -154,13 +155,20 @@ def _reverting(
     return Proposal(
         hypothesis=f"Revert experiment {number}: {merged.title}"[:100],
         category="revert",
-        reason=f"A human asked to take experiment {number} out. What came after it stays.",
+        reason=_why_out(campaign, number),
         expected_effect="the opposite of what it gained",
         risk="low",
         files=restored,
         changes=changes_between({path: files[path] for path in restored}, restored),
-        proposer="human",
+        proposer="human" if number not in campaign.doubted else "nocturne",
     )
+
+
+def _why_out(campaign: Campaign, number: int) -> str:
+    doubt = campaign.doubted.get(number)
+    why = "A human asked to take experiment {} out" if doubt is None else "Experiment {} does not hold"
+    said = why.format(number) + ("" if doubt is None else f": {doubt_words(campaign, doubt)}")
+    return f"{said}. What came after it stays."
 
 
 def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[str, str]) -> Proposal | None:

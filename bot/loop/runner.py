@@ -17,7 +17,7 @@ from bot.loop.asking import ask_after_stop, ask_for_reader, thank
 from bot.loop.choosing import Until as Until
 from bot.loop.choosing import step_of
 from bot.loop.commits import build, rebase
-from bot.loop.confirming import measure_beside
+from bot.loop.confirming import measure_beside, take_out
 from bot.loop.context import Context, Done
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
@@ -42,6 +42,7 @@ from bot.rules.events import (
     LoopStopped,
 )
 from bot.rules.experiment import Experiment
+from bot.rules.halving import Doubt
 from bot.rules.reasons import REQUESTED
 from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait, title_of
 from bot.rules.stages import STAGES, Stage, stage_of
@@ -84,6 +85,9 @@ def run_loop(context: Context, until: Until) -> Stop:
             return record_stop(context, campaign, step)
         if isinstance(step, Beside):
             measure_beside(context, step)
+            continue
+        if isinstance(step, Doubt):
+            take_out(context, step)
             continue
         if isinstance(step, Begin | MeasureIncumbent):
             before = campaign.incumbent

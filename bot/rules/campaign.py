@@ -50,6 +50,8 @@ class Campaign:
     resumed_at_runs: int = 0
     reverts_waiting: list[int] = field(default_factory=list)
     retries_waiting: list[int] = field(default_factory=list)
+    doubted: dict[int, ev.MergeDoubted] = field(default_factory=dict)
+    """Merges that did not hold when the head was measured side by side with its baseline."""
     read: set[int] = field(default_factory=set)
     """Experiments that a human has read: merged ones, and those that may be merged for that."""
     refused: dict[int, str] = field(default_factory=dict)

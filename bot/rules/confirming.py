@@ -15,9 +15,8 @@ from statistics import fmean, median
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, is_lost
-from bot.rules.schedule import Begin, Standing, Step
 from bot.rules.statistics import Noise, t_quantile
-from bot.rules.stopping import Limits, Stop
+from bot.rules.stopping import Limits
 
 CONFIDENCE = 0.90  # one-sided, of the bound above which a gain holds
 LEAST = 2  # pairs of runs
@@ -28,8 +27,6 @@ _SHORTEST = 20  # runs of verdicts in a night that is worth its own measurement
 FAILURES = 2
 _RECENT = 5
 _SPARE = 1.2  # of the time that the runs should take
-_ENDS = frozenset({"goal", "experiments", "exhausted", "plateau", "requested"})
-"""Reasons for which a night ends with time left."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,10 @@ def confirmation_of(campaign: Campaign, scale: tuple[str, str | None], noise: No
     if not campaign.incumbents:
         return None
     baseline, head = baseline_of(campaign), campaign.incumbent
-    before, after = _scores(campaign, baseline, head, scale), _scores(campaign, head, baseline, scale)
+    before, after = (
+        scores_beside(campaign, baseline, head, scale),
+        scores_beside(campaign, head, baseline, scale),
+    )
     pairs = tuple((before[seed], after[seed]) for seed in before if seed in after)
     if baseline == head or not pairs:
         return None
@@ -97,7 +97,10 @@ def next_run(campaign: Campaign, scale: tuple[str, str | None], pairs: int, seed
     baseline, head = baseline_of(campaign), campaign.incumbent
     if baseline == head or not campaign.landed_as or _fails(campaign, baseline, head, scale):
         return None
-    before, after = _scores(campaign, baseline, head, scale), _scores(campaign, head, baseline, scale)
+    before, after = (
+        scores_beside(campaign, baseline, head, scale),
+        scores_beside(campaign, head, baseline, scale),
+    )
     made = [seed for seed in before if seed in after]
     if len(made) >= pairs:
         return None
@@ -114,34 +117,26 @@ def pairs_due(campaign: Campaign, *, at_end: bool) -> int:
     """Return how many pairs the present head should have by now.
 
     A tenth of the runs goes into them: after 40 runs of verdicts two pairs are paid for. At the end of a night of 20
-    they are made all the same; a shorter night says that its gain is not confirmed.
+    they are made all the same; a shorter night says that its gain is not confirmed. A head is measured at once if what
+    did not hold was taken out of it.
     """
-    since = _verdict_runs(campaign)
-    least = LEAST if at_end and since >= _SHORTEST else 0
+    since, made = _verdict_runs(campaign), campaign.experiment_of(campaign.incumbent)
+    repaired = made is not None and made.reverts in campaign.doubted
+    least = LEAST if repaired or (at_end and since >= _SHORTEST) else 0
     paid = since // _SHARE
     return min(MOST, max(least, paid if paid >= LEAST else 0))
 
 
-def before(step: Step, campaign: Campaign, standing: Standing, seed: int) -> Step | Beside:
-    """Return the run side by side that is due before `step` is done, else `step`. `seed` is the campaign's."""
-    at_end = isinstance(step, Stop) and step.reason in _ENDS
-    at_end |= isinstance(step, Begin) and _is_closing(campaign, standing.limits, standing.now)
-    if not at_end and not isinstance(step, Begin):
-        return step
-    scale = standing.runner, standing.fingerprint
-    wanted = pairs_due(campaign, at_end=at_end)
-    return next_run(campaign, scale, wanted, seed) or step
-
-
 def is_side_by_side(campaign: Campaign, run: RunFinished, seed: int) -> bool:
-    """Whether a run is one of the present head and its baseline beside each other, as this module asks for them.
+    """Whether a run is one of head and baseline beside each other, or of a merge between them, as they are asked for.
     `seed` is the campaign's."""
-    ours = {baseline_of(campaign), campaign.incumbent}
+    baseline = baseline_of(campaign)
+    ours = run.beside in (baseline, campaign.incumbent) and run.commit in campaign.incumbents
     seeds = range(_seed(seed, 1), _seed(seed, len(campaign.side_by_side) + MOST) + 1)
-    return run.experiment is None and {run.commit, run.beside} == ours and run.seed in seeds
+    return run.experiment is None and ours and run.commit != run.beside and run.seed in seeds
 
 
-def _is_closing(campaign: Campaign, limits: Limits, now: datetime) -> bool:
+def is_closing(campaign: Campaign, limits: Limits, now: datetime) -> bool:
     """Whether what is left until the deadline or of the GPU-hours is about what the measurement takes."""
     newest = (
         run.seconds for run in reversed(campaign.runs.values()) if run.is_full and run.score is not None
@@ -160,7 +155,9 @@ def _seed(campaign_seed: int, number: int) -> int:
     return campaign_seed * 1000 + SEEDS + number
 
 
-def _scores(campaign: Campaign, commit: str, beside: str, scale: tuple[str, str | None]) -> dict[int, float]:
+def scores_beside(
+    campaign: Campaign, commit: str, beside: str, scale: tuple[str, str | None]
+) -> dict[int, float]:
     """Return the scores of a commit's runs beside another, by their seed."""
     return {
         run.seed: run.score

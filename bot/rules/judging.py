@@ -149,7 +149,7 @@ def _breaches(
     """Return which guards stand between a candidate and its place: those that it breaks however often it is
     measured, or, if its score is good enough, those that it breaks on the whole."""
     if experiment.reverts is not None:
-        return []  # a human asked
+        return []  # it was asked for
     metrics = [run.metrics for run in mine], [run.metrics for run in theirs]
     if isinstance(outcome, NeedRun):
         return clearly_broken(guards, *metrics)
@@ -165,12 +165,17 @@ def _breached(
     return replace(decision, effect=None, half_width=None)
 
 
+def _who_asked(experiment: Experiment) -> str:
+    ours = experiment.proposal is not None and experiment.proposal.proposer == "nocturne"
+    return "it did not hold side by side" if ours else "a human asked"
+
+
 def _verdict(experiment: Experiment, outcome: Decided) -> ExperimentDecided:
     asked = experiment.reverts is not None
     return decision_of(
         experiment,
         outcome.verdict,
-        reason=f"{outcome.reason}; taken out because a human asked" if asked else outcome.reason,
+        reason=f"{outcome.reason}; taken out because {_who_asked(experiment)}" if asked else outcome.reason,
         lesson="",
         land=outcome.verdict == "improved" or asked,
         comparison=outcome.comparison,

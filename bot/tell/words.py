@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
+from bot.rules.events import MergeDoubted
 from bot.rules.self_reported import FIX, WORD
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money
+from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money, places
 from bot.tell.sentences import ENOUGH_CUTS
 
 _WISHES = 5
@@ -215,6 +217,13 @@ def confirmation_words(figures: Figures, found: Confirmation) -> str:
     if not found.is_whole:
         return f"{said}: one pair of runs confirms nothing."
     return f"{said}: the gain is confirmed." if found.holds else f"{said}: that is not beyond the noise."
+
+
+def doubt_words(campaign: Campaign, doubt: MergeDoubted) -> str:
+    """Return what was claimed for a merge, and what it was worth when it was measured side by side."""
+    digits = places(abs(doubt.claimed - doubt.worth) or 1.0)
+    claimed, worth = (decimals(value, digits) for value in (doubt.claimed, doubt.worth))
+    return f"a gain of {claimed} {campaign.metric} was measured when it was merged, {worth} side by side"
 
 
 def corrected_words(figures: Figures) -> str:

@@ -10,11 +10,12 @@ import pytest
 
 from bot.errors import UserError
 from bot.loop.confirming import confirm, require_confirmed
-from bot.rules import confirming
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import SEEDS, Beside, Confirmation, baseline_of, confirmation_of, next_run
+from bot.rules.halving import Doubt
 from bot.rules.lost_runs import INFRASTRUCTURE
+from bot.rules.measuring import before
 from bot.rules.schedule import Begin, Standing
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits, Stop
@@ -22,8 +23,8 @@ from bot.tell.figures.campaign import figures, status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.promotion import promotion_title
 from bot.tell.words import confirmation_words, corrected_words
-from tests.bot.campaigns import NOW, SIGMA, Night
-from tests.bot.repositories import make_repository, nocturne
+from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
+from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.bot.scripted import WINS, Loop, recorded
 
 SCALE = ("1x H100", "f1")
@@ -32,6 +33,10 @@ STANDING = Standing(
     remeasure_every=10, is_dead=lambda holder: False,
 )  # fmt: skip
 END = Stop("experiments", "all are done")
+
+
+def noise() -> Noise:
+    return Noise(SIGMA, 30, 30)
 
 
 def night_of(runs: int) -> Night:
@@ -43,7 +48,7 @@ def night_of(runs: int) -> Night:
     return night
 
 
-def beside(night: Night, side: Beside, score: float | None, *, failure: str = "oom") -> None:
+def record(night: Night, side: Beside, score: float | None, *, failure: str = "oom") -> None:
     """Record the run that was asked for."""
     night.run(side.commit, None, score=score, fails=score is None)
     last = night.recorded[-1]
@@ -59,7 +64,7 @@ def played(night: Night, pairs: int, *, gain: float) -> list[Beside]:
     while (side := next_run(night.campaign(), SCALE, pairs, 1)) is not None:
         made.append(side)
         is_head = side.commit == night.incumbent
-        beside(night, side, 0.99 - (gain if is_head else 0.0))
+        record(night, side, 0.99 - (gain if is_head else 0.0))
     return made
 
 
@@ -103,7 +108,7 @@ def test_a_tenth_of_the_runs_goes_into_it() -> None:
     def due(runs: int, step: object = Begin(2), **changed: object) -> bool:
         campaign = night_of(runs).campaign()
         stands = replace(STANDING, **changed)  # type: ignore[arg-type]
-        return isinstance(confirming.before(step, campaign, stands, 1), Beside)  # type: ignore[arg-type]
+        return isinstance(before(step, campaign, stands, 1, noise), Beside)  # type: ignore[arg-type]
 
     assert not due(39) and due(40)
     assert not due(19, END) and due(20, END), "a short night says that nothing is confirmed"
@@ -116,8 +121,8 @@ def test_a_tenth_of_the_runs_goes_into_it() -> None:
     assert due(30, limits=Limits(gpu_hours=30 * 300 / 3600 + 0.2))
     for pairs, runs in ((2, 45), (3, 60), (10, 400)):
         night = night_of(runs)
-        while isinstance(side := confirming.before(END, night.campaign(), STANDING, 1), Beside):
-            beside(night, side, 0.99)
+        while isinstance(side := before(END, night.campaign(), STANDING, 1, noise), Beside):
+            record(night, side, 0.99)
         assert len(found(night.campaign()).pairs) == pairs
 
 
@@ -126,7 +131,7 @@ def test_runs_that_fail_end_it() -> None:
     for _ in range(2):
         side = next_run(night.campaign(), SCALE, 2, 1)
         assert side is not None
-        beside(night, side, None)
+        record(night, side, None)
     assert next_run(night.campaign(), SCALE, 2, 1) is None
 
 
@@ -136,7 +141,7 @@ def test_runs_that_the_machine_loses_for_ever_end_it_too() -> None:
         side = next_run(night.campaign(), SCALE, 2, 1)
         if side is None:
             return
-        beside(night, side, None, failure=INFRASTRUCTURE)
+        record(night, side, None, failure=INFRASTRUCTURE)
     pytest.fail("a machine that loses every run is asked for ever")
 
 
@@ -150,6 +155,56 @@ def test_after_a_promotion_the_head_is_measured_beside_what_was_promoted() -> No
     night.experiment(2, "improved", "Cool down")
     side = next_run(night.campaign(), SCALE, 2, 1)
     assert side is not None and (side.commit, side.beside) == (promoted, night.incumbent)
+
+
+def stack(worth: dict[int, float]) -> tuple[Night, dict[str, float]]:
+    """Return a night of 40 runs with four merges that claim 0.01 each, and the level of each incumbent: what a merge
+    was worth is 0.01 if it isn't named."""
+    night = Night()
+    night.baseline(24)
+    level = {night.incumbent: 1.0}
+    for number in range(1, 5):
+        before_it = level[night.incumbent]
+        night.experiment(number, "improved", f"Change {number}")
+        level[night.incumbent] = before_it - worth.get(number, 0.01)
+        made = next(
+            i for i, r in enumerate(night.recorded[::-1], 1) if isinstance(r.event, ev.ExperimentDecided)
+        )
+        decided = night.recorded[-made]
+        assert isinstance(decided.event, ev.ExperimentDecided)
+        claims = replace(decided.event, effect=-0.01)
+        night.recorded[-made] = ev.Recorded(claims, decided.at, decided.by)
+    return night, level
+
+
+@pytest.mark.parametrize(("worth", "out"), [
+    ({}, None), ({1: 0.0, 2: 0.003}, None), ({1: -0.02}, 1), ({2: -0.03}, 2), ({3: -0.03}, 3), ({4: -0.02}, 4),
+])  # fmt: skip
+def test_what_does_not_hold_is_found_by_halving_and_taken_out(
+    worth: dict[int, float], out: int | None
+) -> None:
+    night, level = stack(worth)
+    runs, step = 0, before(END, night.campaign(), STANDING, 1, noise)
+    while isinstance(step, Beside):
+        record(night, step, level[step.commit])
+        runs, step = runs + 1, before(END, night.campaign(), STANDING, 1, noise)
+    if out is None:
+        assert step == END and runs == 4
+        return
+    assert isinstance(step, Doubt) and step.experiment == out and runs <= 4 + 2 * 2
+    assert step.claimed == pytest.approx(0.01) and step.worth == pytest.approx(worth[out])
+    night.add(ev.MergeDoubted(step.experiment, step.claimed, step.worth))
+    assert before(END, night.campaign(), STANDING, 1, noise) == Begin(5, reverts=out)
+    # Once it is out, the new head is measured at once; nobody is doubted twice.
+    night.add(ev.ExperimentClaimed(5, night.incumbent, reverts=out))
+    night.add(ev.CandidateBuilt(5, 1, night.incumbent, commit_of("out"), 1, 1))
+    night.add(
+        ev.ExperimentDecided(5, 1, "discarded", True, 0.0, 0.1, SIGMA, 1.0, 1.0, 2, 2, "it did not hold", ".")
+    )
+    night.add(ev.ExperimentLanded(5, commit_of("out"), night.incumbent))
+    night.add(ev.ExperimentFinished(5))
+    side = before(END, night.campaign(), STANDING, 1, noise)
+    assert isinstance(side, Beside) and commit_of("out") in (side.commit, side.beside)
 
 
 def test_what_people_read() -> None:
@@ -198,3 +253,32 @@ def test_the_bot_promotes_only_what_is_confirmed_and_the_command_confirms(tmp_pa
     assert "Run side by side with 2 new seeds" in nocturne(top, "confirm", "--pairs", "2").stdout
     assert len(recorded(top, ev.RunFinished)) == before + 4, "what is measured is not measured again"
     require_confirmed(loop.context, confirm(loop.context, loop.campaign, pairs=2))
+
+
+def test_the_loop_takes_out_what_does_not_hold_before_it_ends(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 2}}\n")
+    loop = Loop(top, ({"LEARNING_RATE": "0.002"}, {"BATCH_SIZE": "32"}))
+    loop.run(2)
+    campaign = loop.campaign
+    base, first, head = campaign.incumbents
+    newest = campaign.runs_of(head)[-1]
+
+    def made(commit: str, number: int, score: float, seed: int, other: str = "") -> ev.RunFinished:
+        run = f"{commit[:12]}-{number}"
+        return replace(newest, run=run, commit=commit, replicate=number, experiment=None, score=score, seed=seed,
+                       beside=other)  # fmt: skip
+
+    level = {base: 1.08, first: 1.04, head: 1.07}
+    runs = [made(base, 20 + n, 1.08, 2000 + n) for n in range(20)]
+    runs += [made(c, 50 + n, level[c], 901 + n, head if c == base else base) for n in (0, 1) for c in level]
+    loop.context.ledger.append(lambda _: runs)
+    loop.run(None)
+    assert "experiment 2 does not hold: a gain of " in loop.said
+    campaign = loop.campaign
+    revert = campaign.experiments[3]
+    assert revert.reverts == 2 and revert.landed is not None and revert.proposal is not None
+    assert revert.proposal.reason.startswith("Experiment 2 does not hold: a gain of ")
+    assert revert.decision is not None and "because it did not hold side by side" in revert.decision.reason
+    assert git(top, "diff", "--name-only", first, "nocturne/main") == "", "what came before is as it was"
+    beside = [run for run in campaign.side_by_side if campaign.incumbent in (run.commit, run.beside)]
+    assert len(beside) == 4, "and what is left is measured side by side anew"

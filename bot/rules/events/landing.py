@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bot.rules.events.registry import Event, event
 from bot.rules.experiment import Promotion
@@ -51,6 +51,22 @@ class ExperimentLanded(Event):
         campaign.change(self.experiment, landed=self)
         campaign.landed_as[self.commit] = self.experiment
         campaign.incumbents.append(self.commit)
+
+
+@event("merge_doubted", "doubted:{experiment}")
+@dataclass(frozen=True)
+class MergeDoubted(Event):
+    """A merge is to be taken out: side by side it is `worth` less than what was `claimed` for it, in score units."""
+
+    figures: ClassVar = ("claimed", "worth")
+    experiment: int
+    claimed: float
+    worth: float
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        campaign.doubted[self.experiment] = self
+        if self.experiment not in campaign.reverts_waiting:
+            campaign.reverts_waiting.append(self.experiment)
 
 
 @event("experiment_finished", "finished:{experiment}")

@@ -1,0 +1,34 @@
+"""What is measured of the head before a step: side by side with its baseline, and, if that falls short, its merges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside, is_closing, next_run, pairs_due
+from bot.rules.halving import Doubt, next_cut
+from bot.rules.schedule import Begin, Standing, Step, next_experiment
+from bot.rules.statistics import Noise
+from bot.rules.stopping import Stop
+
+_ENDS = frozenset({"goal", "experiments", "exhausted", "plateau", "requested"})
+"""Reasons for which a night ends with time left."""
+
+
+def before(
+    step: Step, campaign: Campaign, standing: Standing, seed: int, noise: Callable[[], Noise]
+) -> Step | Beside | Doubt:
+    """Return what is due before `step` is done: a run side by side, a merge that does not hold and is to be taken out,
+    or the experiment that takes it out; else `step`. `seed` is the campaign's, `noise` that of a run."""
+    at_end = isinstance(step, Stop) and step.reason in _ENDS
+    at_end |= isinstance(step, Begin) and is_closing(campaign, standing.limits, standing.now)
+    if not at_end and not isinstance(step, Begin):
+        return step
+    if campaign.reverts_waiting:  # the head will be another one
+        ours = campaign.reverts_waiting[0] in campaign.doubted
+        return next_experiment(campaign) if isinstance(step, Stop) and ours else step
+    scale = standing.runner, standing.fingerprint
+    side = next_run(campaign, scale, pairs_due(campaign, at_end=at_end), seed)
+    if side is None and campaign.side_by_side:
+        return next_cut(campaign, scale, noise()) or step
+    return side or step
