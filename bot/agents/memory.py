@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from bot.agents.claims import claim_line, claims_told
 from bot.agents.novelty import most_alike, words_of
 from bot.agents.quoting import quoted
 from bot.base.text import one_line
@@ -54,7 +55,9 @@ def memory_of(campaign: Campaign, number: int, *, budget: int = BUDGET) -> Memor
     finished = campaign.finished()
     whole = len(finished) - len(finished) % CHAPTER
     return Memory(
-        chapter=_chapter(campaign, finished[:whole], budget),
+        chapter="\n\n".join(
+            part for part in (claims_told(campaign), _chapter(campaign, finished[:whole], budget)) if part
+        ),
         recent=tuple(_quoted_line(campaign, experiment) for experiment in finished[whole:]),
         now=_now(campaign, finished[-_IN_FULL:], number),
     )
@@ -63,7 +66,9 @@ def memory_of(campaign: Campaign, number: int, *, budget: int = BUDGET) -> Memor
 def search(campaign: Campaign, words: str) -> str:
     """Return the experiments whose words, names of constants or verdicts meet those of the query, best first."""
     wanted = words_of(words)
+    claims = {-claim.claim: claim for claim in campaign.claims.known.values()}
     texts = {e.number: words_of(_searched(e)) for e in campaign.experiments.values() if e.proposal}
+    texts |= {number: words_of(f"{claim.status} {claim.description}") for number, claim in claims.items()}
     holding = Counter(word for found in texts.values() for word in wanted if word in found)
     worth = {
         number: sum(math.log(1 + len(texts) / holding[word]) for word in wanted if word in found)
@@ -72,7 +77,12 @@ def search(campaign: Campaign, words: str) -> str:
     best = sorted((n for n in worth if worth[n] > 0), key=lambda n: (-worth[n], -n))[:_FOUND]
     if not best:
         return f"No experiment among {len(texts)} speaks of that."
-    lines = [line_of(campaign, campaign.experiments[number], _RECENT) for number in best]
+    lines = [
+        claim_line(campaign, claims[number], _RECENT)
+        if number in claims
+        else line_of(campaign, campaign.experiments[number], _RECENT)
+        for number in best
+    ]
     found = sum(1 for value in worth.values() if value > 0)
     more = [f"({found - len(best)} more, less alike)"] if found > len(best) else []
     return quoted("\n".join([*lines, *more]), "a search over the experiments")

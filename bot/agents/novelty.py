@@ -53,7 +53,11 @@ def repeats(
     """
     if proposal.category == "revert":
         return None
-    past = [p for p in sorted(history, key=lambda p: p.number, reverse=True) if p.category != "revert"]
+    past = [
+        p
+        for p in sorted(history, key=lambda p: p.number, reverse=True)
+        if p.category != "revert" and not p.may_come_again
+    ]
     edit = "" if files is None else edit_beside(files, proposal.files, proposal.changes)
     found = twin(proposal.changes, edit, past)
     if found is not None:
@@ -140,7 +144,7 @@ def _worn_out(proposal: Proposal, past: Sequence[PastExperiment], failures: int)
     streak = [p for p in same[:failures] if _ways(p.changes) == way and _failed(p)]
     if len(streak) < failures:
         return None
-    steps = ", ".join(str(p.number) for p in reversed(streak))
+    steps = ", ".join(str(p.number) if p.claim is None else p.called for p in reversed(streak))
     why = f"It goes on in the direction in which experiments {steps} failed, one after another."
     return Repeat(streak[0], "direction", why)
 
@@ -163,7 +167,7 @@ def _failed(past: PastExperiment) -> bool:
 
 
 def _repeat(past: PastExperiment, kind: Kind, what: str) -> Repeat:
-    return Repeat(past, kind, f"It {what} as experiment {past.number}, {_outcome(past)}.")
+    return Repeat(past, kind, f"It {what} as {past.called}, {_outcome(past)}.")
 
 
 def _outcome(past: PastExperiment) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 LONGEST = 2_000_000  # characters
 DEEPEST = 150  # levels of the tree; readers that recurse spend up to three frames of a thousand on each
@@ -82,6 +82,21 @@ def needed_modules(source: str) -> set[str]:
     """Return the top-level names that Python `source` can't run without; none if it does not parse."""
     tree, _ = tree_of(source)
     return set() if tree is None else set(_needed(tree))
+
+
+def imported_at_once(source: str) -> set[str]:
+    """Return the top-level names that Python `source` imports whatever it does: outside functions, conditions and
+    attempts."""
+    tree, _ = tree_of(source)
+    return set() if tree is None else {name for node in _plain(tree.body) for name in _needed(node)}
+
+
+def _plain(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        if isinstance(node, ast.With):
+            yield from _plain(node.body)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
 
 
 def _needed(node: ast.AST) -> Iterator[str]:

@@ -123,7 +123,15 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
         ),
         _verb(
             "doctor", "doctor:run", "Say whether a loop would earn its cost here, and what to fix.",
-            _flag("--quick", "train nothing"), json=_JSON,
+            _flag("--quick", "train nothing"),
+            _option("--run", action="store_true", dest="train", help="train the incumbent, however long it takes"),
+            json=_JSON,
+        ),
+        _verb(
+            "import", "importing:run", "Take over another tool's campaign as history: results.tsv, autoresearch.jsonl.",
+            _option("file", type=Path, metavar="FILE", help="its log"),
+            _option("--metric", metavar="NAME", help="what the log calls this campaign's metric"),
+            _option("--verify", type=_count, default=0, metavar="N", help="measure its N best claims first"),
         ),
         _verb(
             "uninstall", "uninstall:run", "Remove what Nocturne keeps in this clone; with --remote there too.",

@@ -20,7 +20,7 @@ from bot.loop.evaluation import call_evaluator
 from bot.loop.render import figures_of
 from bot.loop.runner import Until, run_loop
 from bot.rules.campaign import Campaign
-from bot.tell.figures.campaign import status_json
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview

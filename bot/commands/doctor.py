@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from pathlib import Path
 from bot.agents.proposers.offline import OfflineProposer
 from bot.doctor.examination import examination
 from bot.doctor.finding import Colour, Finding
+from bot.errors import UserError
 from bot.github.files import harmless
 from bot.loop.context import open_context
 from bot.tell.display import PlainDisplay
@@ -23,16 +25,25 @@ MARKS: dict[Colour, tuple[str, str]] = {
 }
 
 
-def run(*, repo: Path, campaign: str | None, quick: bool, as_json: bool) -> int:
+PATIENCE = 120.0  # seconds that the incumbent's runs may take unless they are asked for
+
+
+def run(*, repo: Path, campaign: str | None, quick: bool, train: bool, as_json: bool) -> int:
     display = PlainDisplay(sys.stderr)
-    if not quick:
-        display.note(
-            "looking around; if the incumbent lacks runs, it is trained twice, `--quick` leaves that out"
+    if quick and train:
+        raise UserError(
+            "--quick and --run: the one trains nothing, the other whatever it takes: leave one out"
         )
+    patience = 0.0 if quick else math.inf if train else PATIENCE
+    if not quick:
+        how = (
+            "" if train else " if that takes under two minutes (`--run`: in any case; `--quick`: not at all)"
+        )
+        display.note(f"looking around; if the incumbent lacks runs, it is trained twice{how}")
     findings = examination(
         lambda: open_context(repo.absolute(), campaign, display, os.environ, OfflineProposer()),
         os.environ,
-        train=not quick,
+        patience=patience,
     )
     ill = any(finding.colour == "red" for finding in findings)
     if as_json:

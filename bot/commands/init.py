@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bot.commands.ask import ask, ask_for
-from bot.commands.next_steps import next_steps
-from bot.commands.proposal import may_claude, propose, reader
+from bot.commands.setup.ask import ask, ask_for
+from bot.commands.setup.next_steps import next_steps
+from bot.commands.setup.proposal import may_claude, propose, reader
 from bot.commands.uninstall import note_written
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example

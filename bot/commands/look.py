@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import date
@@ -17,6 +18,7 @@ from bot.github.files import add_summary
 from bot.ledger import now
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
+from bot.loop.files import uncommitted
 from bot.loop.pulls import on_github
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of, why_self_reported
@@ -24,8 +26,9 @@ from bot.loop.telling import morning as tell_morning
 from bot.notify.file import FileNotifier
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
+from bot.tell.display import PlainDisplay
 from bot.tell.document import Code, Document, Part, heading, paragraph, say, table
-from bot.tell.figures.campaign import experiment_json, status_json
+from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
@@ -41,6 +44,7 @@ def status(*, repo: Path, campaign: str | None, as_json: bool) -> int:
     """Where the campaign stands."""
     with campaign_session(repo, campaign, quiet=as_json) as session:
         known = figures_of(session.context, session.context.ledger.refresh())
+        say_uncommitted(session)
         if as_json:
             print(json.dumps(status_json(known), indent=2))
             return 0
@@ -50,6 +54,13 @@ def status(*, repo: Path, campaign: str | None, as_json: bool) -> int:
         console.print(terminal.panel(title(known), overview(known)))
         terminal.show(latest_experiments(known, width=console.width), console)
     return 0
+
+
+def say_uncommitted(session: Session) -> None:
+    """Say on standard error that the user's files differ from what is shown and run, if they do."""
+    said = uncommitted(session.context)
+    if said is not None:
+        PlainDisplay(sys.stderr).note(said)
 
 
 def show(
@@ -129,6 +140,7 @@ def report(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | N
     """Markdown to the terminal, or one self-contained page."""
     with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
+        say_uncommitted(session)
         known = figures_of(session.context, state, details=html is not None)
         if html is not None:
             write_text(html, report_html(known))

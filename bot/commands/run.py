@@ -25,7 +25,7 @@ from bot.loop.jobs import (
 )
 from bot.loop.render import figures_of
 from bot.loop.runner import Until, deadline_today, run_loop
-from bot.rules.reasons import REQUESTED
+from bot.rules.reasons import BASELINE, REQUESTED
 from bot.tell.words import confirmation_words
 
 
@@ -33,7 +33,10 @@ def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str
     """The loop, until a stop condition says why not."""
     deadline = deadline_today(until, now()) if until else None
     with campaign_session(repo, campaign, thinks=True) as session:
-        session.say_end(run_loop(session.context, Until(experiments, deadline)))
+        stop = run_loop(session.context, Until(experiments, deadline))
+        if stop.reason == BASELINE.name:
+            raise UserError(stop.detail)
+        session.say_end(stop)
     return 0
 
 

@@ -6,14 +6,13 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.agents.claude.disclosure import disclosure
 from bot.agents.proposers.offline import OfflineProposer
-from bot.agents.registry import Setup, make_proposer, make_reviewer
 from bot.base.process import in_actions
 from bot.config import CONFIG_PATH, campaigns
 from bot.errors import NotAllowed, UserError
@@ -23,10 +22,10 @@ from bot.git.remote import where_it_goes
 from bot.git.user_state import default_branch
 from bot.github.cuts import SECRET, cuts_of_job
 from bot.github.display import ActionsDisplay
+from bot.loop.agents import with_agents
 from bot.loop.asking import ask_for_permission
 from bot.loop.context import Context, open_context
 from bot.loop.evaluation import RunFolder
-from bot.loop.library import project_skills
 from bot.rules.stopping import Stop
 from bot.tell import sentences
 from bot.tell.display import Display, PlainDisplay, TerminalDisplay
@@ -95,20 +94,3 @@ def campaign_names(repo: Path) -> list[str | None]:
     git = Git.open(repo.absolute())
     content = git.read_blob(default_branch(git), CONFIG_PATH)
     return [None] if content is None else [*campaigns(content.decode(errors="replace"))]
-
-
-def with_agents(context: Context, environ: Mapping[str, str]) -> Context:
-    """Return `context` with the agents of its configuration. Raises UserError if one of them can't work here."""
-    config, ledger = context.config, context.ledger
-    setup = Setup(
-        campaign=context.name,
-        config=config,
-        environ=environ,
-        folder=context.git.common_dir,
-        state=ledger.refresh,
-        record=lambda called: ledger.append(lambda _: [called]),
-        note=context.display.note,
-        skills=lambda: project_skills(context),
-    )
-    reviewer = make_reviewer(config.reviewer, setup)
-    return replace(context, proposer=make_proposer(config.proposer, setup), reviewer=reviewer)

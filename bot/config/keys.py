@@ -215,17 +215,25 @@ class Config(Section):
     models: Models = Models()
     """Which models think, what they may cost, and what they never see."""
     max_unreviewed_merges: Annotated[int, Field(ge=0)] = 10
-    """So many merges may be unread by a human; then further improvements are held until one has read some. 0: no
-    limit. Read is what somebody reviewed, approved by `/nocturne approve`, or merged to the base branch."""
-    when_unreviewed: Literal["hold", "pause"] = "hold"
-    """What then happens. `hold`: the loop goes on, and what is confirmed waits and lands later. `pause`: the loop
-    ends."""
+    """So many merges may be unread by a human. Read is what somebody reviewed, approved by `/nocturne approve`, or
+    merged to the base branch. 0: any number."""
+    when_unreviewed: Literal["tell", "hold", "pause"] | None = None
+    """What happens if more are unread. `tell`: the campaign's branch goes on, everybody is told, and the bot does not
+    merge the promotion by itself. `hold`: further improvements wait until some are read. `pause`: the loop ends. null
+    is `hold` if max_unreviewed_merges is given, else `tell`."""
     promotion: PromotionRule = PromotionRule()
     """How confirmed gains reach the base branch: one pull request, kept up to date."""
     github: GitHubSettings = GitHubSettings()
     """What is special on GitHub."""
     slack: NotifySettings = NotifySettings()
     """Where and when Slack is told."""
+
+    @property
+    def most_unread(self) -> int | None:
+        """How many merges may be unread before improvements are held or the loop pauses; None: any number."""
+        if self.when_unreviewed is None and "max_unreviewed_merges" not in self.model_fields_set:
+            return None
+        return None if self.when_unreviewed == "tell" else self.max_unreviewed_merges or None
 
     @field_validator("stop")
     @classmethod

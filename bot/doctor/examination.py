@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping
 
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
+from bot.doctor.beginning import GUARDS, beginning, guards
 from bot.doctor.finding import Finding, amber, attempt, examine, red
 from bot.doctor.github_checks import github
-from bot.doctor.incumbent import Draws, draws
-from bot.doctor.local_checks import FILES, SEARCH, files, search, tools
+from bot.doctor.incumbent import NEEDED, Draws, draws
+from bot.doctor.local_checks import tools
 from bot.doctor.loop_conditions import (
     HOURS,
     REPEATS,
-    TRUSTED,
     VERIFIED,
     affordable,
-    plan_of,
     repeats,
-    trusted,
     verified,
 )
 from bot.doctor.slack_checks import SLACK, slack
@@ -28,61 +26,71 @@ from bot.git import Damaged
 from bot.git.remote import github_token, is_github
 from bot.ledger import now
 from bot.loop.context import Context
+from bot.loop.plan import budget_of, plan_of
 from bot.loop.settings import can_have_cuts, evaluator_settings, limits
 from bot.rules.campaign import Campaign
-from bot.rules.stopping import Limits, why_stop
-from bot.tell.figures.campaign import cuts_of_newest
+from bot.rules.stopping import why_stop
+from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.sentences import what_is_cut
 
 SETUP, LEDGER, TOOLS, GITHUB = "repository and configuration", "ledger", "real tools", "GitHub"
 
 
 def examination(
-    open_context: Callable[[], Context], environ: Mapping[str, str], *, train: bool
+    open_context: Callable[[], Context], environ: Mapping[str, str], *, patience: float
 ) -> list[Finding]:
-    """Return all findings; what can't be looked at is a finding too. `train` makes runs that are missing."""
-    try:
-        context = open_context()
-        stops = limits(context.config)
-    except (UserError, Damaged, ProcessFailed, OSError) as error:
-        missing = red(SETUP, " ".join(str(error).split()))
-        return [missing, *examine(TOOLS, lambda: tools(Evaluator(), None, {}))]
-    campaign, findings = attempt(LEDGER, context.ledger.refresh)
+    """Return all findings; what can't be looked at is a finding too. Runs of the incumbent that are missing are made
+    if they take less than `patience` seconds."""
+    context, campaign, findings = repository(open_context, environ)
+    if context is None:
+        return [*findings, *examine(TOOLS, lambda: tools(Evaluator(), None, {}))]
     local = examine(
         TOOLS, lambda: tools(context.config.evaluator, context.git.top, evaluator_settings(context))
     )
-    able = all(finding.colour != "red" for finding in local)
     if campaign is not None:
-        begins = examine(FILES, lambda: files(context, campaign))
-        if all(finding.colour != "red" for finding in begins):
-            begins += examine(SEARCH, lambda: search(context, campaign))
-        findings += begins
-        ready = able and all(finding.colour != "red" for finding in begins)
-        findings += _conditions(context, campaign, stops, train=train and ready, able=able)
+        able = all(finding.colour != "red" for finding in (*local, *findings))
+        findings += _conditions(context, campaign, patience=patience if able else 0.0, able=able)
     told = examine(SLACK, lambda: slack(context.config.slack, environ))
     return [*findings, *local, *_github(context, campaign, environ), *told]
 
 
-def _conditions(
-    context: Context, campaign: Campaign, stops: Limits, *, train: bool, able: bool
-) -> list[Finding]:
+def repository(
+    open_context: Callable[[], Context], environ: Mapping[str, str]
+) -> tuple[Context | None, Campaign | None, list[Finding]]:
+    """Look at what `run` looks at before it begins: repository, configuration, ledger, and all of
+    `bot.doctor.beginning`. Nothing is trained, and no jail is entered."""
+    try:
+        context = open_context()
+    except (UserError, Damaged, ProcessFailed, OSError) as error:
+        return None, None, [red(SETUP, " ".join(str(error).split()))]
+    campaign, findings = attempt(LEDGER, context.ledger.refresh)
+    if campaign is not None:
+        findings += beginning(context, campaign, environ)
+    return context, campaign, findings
+
+
+def _conditions(context: Context, campaign: Campaign, *, patience: float, able: bool) -> list[Finding]:
     """Judge whether the task repeats, can be verified, and can be paid."""
 
     def draw() -> tuple[Draws, Campaign]:
-        made = draws(context, campaign, train=train)
+        made = draws(context, campaign, patience=patience)
         return made, context.ledger.refresh() if made.fresh else campaign
 
+    stops = limits(context.config)
     looked, checked = attempt(VERIFIED, draw)
     drawn, known = looked or (None, campaign)
-    if drawn is not None and not able and len(drawn.runs) < 2:
-        checked += [amber(VERIFIED, "not measured: the tools are not ready", "fix what is red below")]
+    budget = None
+    if drawn is not None and not able and len(drawn.runs) < NEEDED:
+        checked += [amber(VERIFIED, "not measured: what is red comes first", "fix what is red")]
     elif drawn is not None:
         checked += examine(VERIFIED, lambda: [verified(drawn, campaign, context.config)])
+        budget = budget_of(context, drawn.commit)
+        reported = {name for run in drawn.runs for name in run.reported}
+        checked += examine(GUARDS, lambda: guards(context, known, reported))
     seconds = drawn.seconds if drawn is not None else None
-    plan = plan_of(known, context.config, stops, now=now(), run_seconds=seconds)
+    plan = plan_of(known, context.config, stops, now=now(), run_seconds=seconds, budget=budget)
     stop = why_stop(known, stops, now=now())
     planned = examine(REPEATS, lambda: [repeats(plan, stop, context.config)])
-    checked += examine(TRUSTED, lambda: trusted(context, drawn.commit) if drawn is not None else [])
     return [*planned, *checked, *examine(HOURS, lambda: affordable(plan, known, context.config))]
 
 

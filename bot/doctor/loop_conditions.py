@@ -5,24 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from statistics import fmean
 
 from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
-from bot.loop.context import Context
-from bot.loop.settings import why_self_reported
+from bot.loop.plan import Plan, duration, night
 from bot.rules.campaign import Campaign
 from bot.rules.noise import PRIOR_DEGREES, PRIOR_SHARE
-from bot.rules.self_reported import FIX
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
-from bot.rules.stopping import Limits, Stop
+from bot.rules.stopping import Stop
 from bot.tell import numbers
 
 REPEATS = "the task repeats"
 VERIFIED = "verification is automatic"
-TRUSTED = "the score is measured apart"
 HOURS = "the budget absorbs the waste: machine time"
 MONEY = "the budget absorbs the waste: money"
 FEW = 10  # experiments; at the keep rates that others report, two of them improve something at best
@@ -55,12 +50,6 @@ def repeats(plan: Plan, stop: Stop | None, config: Config) -> Finding:
     return green(REPEATS, said)
 
 
-def trusted(context: Context, commit: str) -> list[Finding]:
-    """Say if candidates' code runs where its score is measured; nothing if a wall is between them."""
-    why = why_self_reported(context, commit)
-    return [] if why is None else [amber(TRUSTED, f"the score is {why}", FIX)]
-
-
 def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     """Judge whether two runs of the incumbent agree within the noise, so that a machine can tell what is better."""
     where = f"{config.evaluator.metric.name} of {drawn.commit[:12]} on {drawn.runner}"
@@ -68,11 +57,14 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
     if failed:
         fix = "fix it until `nocturne-evaluator score .` ends with a score"
         return red(
-            VERIFIED, f"the incumbent itself fails with seed {failed[0].seed}: {failed[0].failure}", fix
+            VERIFIED, f"the incumbent itself fails ({failed[0].failure}) with seed {failed[0].seed}", fix
         )
     if len(drawn.scores) < NEEDED:
         said = f"not measured: {where} has {len(drawn.scores)} of {NEEDED} runs"
         fix = "run `nocturne doctor` without --quick, while no loop measures the incumbent"
+        if drawn.too_long is not None:
+            said += f", and one takes more than {duration(drawn.too_long)}"
+            fix = "`nocturne doctor --run` makes them; the loop takes them up"
         return amber(VERIFIED, said, fix)
     first, second = drawn.scores[-NEEDED:]
     noise = _others_noise(campaign, config, drawn)
@@ -101,7 +93,7 @@ def affordable(plan: Plan, campaign: Campaign, config: Config) -> list[Finding]:
     stop = config.stop
     hours = None if stop.gpu_hours is None else stop.gpu_hours * 3600
     time = _against(
-        HOURS, plan, Price("stop.gpu_hours", plan.seconds_each, campaign.gpu_seconds(), hours, _duration)
+        HOURS, plan, Price("stop.gpu_hours", plan.seconds_each, campaign.gpu_seconds(), hours, duration)
     )
     if plan.usd_each == 0.0 and stop.cost_usd is None:
         return [time, green(MONEY, "0 USD an experiment: the offline search asks no paid model")]
@@ -170,77 +162,6 @@ def _cost(plan: Plan) -> str:
     if plan.seconds_per_run is None:
         return "what a run takes is not measured"
     how = "counted" if plan.runs_known else "assumed"
-    said = (
-        f"a run takes {_duration(plan.seconds_per_run)} and an experiment {plan.runs_each:.1f} runs ({how})"
-    )
-    return said if plan.gpu_hours is None else f"{said}: {_duration(plan.gpu_hours * 3600)} in all"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-ASSUMED_RUNS = 2.5  # of one experiment, its incumbent's and its merge included, until the ledger tells
-ENOUGH = 5  # finished experiments from which the ledger tells
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Experiments still to come, and the cost of one: None if nothing tells.
-
-    `bound` names the key that limits their number, "" if none does. `runs_known` says whether
-    `runs_each` was counted or assumed; seconds are of the training device.
-    """
-
-    experiments: int | None
-    bound: str
-    runs_each: float
-    runs_known: bool
-    seconds_per_run: float | None
-    usd_each: float | None
-
-    @property
-    def seconds_each(self) -> float | None:
-        return None if self.seconds_per_run is None else self.seconds_per_run * self.runs_each
-
-    @property
-    def gpu_hours(self) -> float | None:
-        """Hours that all experiments still to come take."""
-        if self.experiments is None or self.seconds_each is None:
-            return None
-        return self.experiments * self.seconds_each / 3600
-
-
-def plan_of(
-    campaign: Campaign, config: Config, limits: Limits, *, now: datetime, run_seconds: float | None
-) -> Plan:
-    """Return the plan; `run_seconds` is what a run takes that was measured just now, if any was."""
-    done = len(campaign.order)
-    runs_known = done >= ENOUGH
-    seconds = fmean(run.gpu_seconds for run in campaign.runs.values()) if campaign.runs else run_seconds
-    each = len(campaign.runs) / done if runs_known else ASSUMED_RUNS
-    count: int | None = None
-    bound = ""
-    if limits.experiments is not None:
-        count, bound = max(limits.experiments - done, 0), "stop.experiments"
-    if limits.end is not None:
-        left = max((limits.end - now).total_seconds(), 0.0)
-        fit = int(left / (seconds * each)) if seconds else None
-        if fit is not None and (count is None or fit < count):
-            count, bound = fit, "stop.deadline"
-        bound = bound or "stop.deadline"
-    return Plan(count, bound, each, runs_known, seconds, _usd_each(campaign, config))
-
-
-def _usd_each(campaign: Campaign, config: Config) -> float | None:
-    """Return what the models cost for one experiment; without a model it costs nothing."""
-    spent = [
-        e.proposal.cost_usd + campaign.bills.of_experiment(e.number).usd
-        for e in campaign.experiments.values()
-        if e.proposal is not None
-    ]
-    if (config.proposer, config.reviewer) == ("offline", "rules") and not campaign.bills.total.calls:
-        return 0.0
-    return fmean(spent) if spent else None
+    said = f"a run takes {plan.run_words} and an experiment {plan.runs_each:.1f} runs ({how})"
+    said = said if plan.gpu_hours is None else f"{said}: {duration(plan.gpu_hours * 3600)} in all"
+    return f"{said}; {night(plan)}"

@@ -87,10 +87,19 @@ def read_config(git: Git, campaign: str | None) -> tuple[str, Config, str]:
     return name, config, base
 
 
+# Where people put the file who have not looked where it belongs.
+_MISPLACED = (".github/nocturne.yaml", "nocturne.yml", "nocturne.yaml", ".nocturne.yml", ".nocturne.yaml")
+
+
 def _text(git: Git, commit: str, path: str) -> str:
     content = git.read_blob(commit, path)
     if content is None and (git.top / path).exists():
         raise UserError(f"{path} is not committed: run `git add {path} && git commit`")
+    misplaced = next((each for each in _MISPLACED if content is None and git.read_blob(commit, each)), None)
+    if misplaced is not None:
+        raise UserError(
+            f"{misplaced} is not read: `mkdir -p .github && git mv {misplaced} {path}`, and commit"
+        )
     try:
         return (content or b"").decode()
     except UnicodeDecodeError:

@@ -21,10 +21,9 @@ from typing import Any
 
 from bot.base.process import scrubbed_environment
 from bot.base.redact import is_credential
-from bot.base.text import clean, one_line
 from bot.errors import UserError
 from bot.loop.cuts import Cuts, CutsOfClone
-from bot.rules.bounds import LONGEST, audit_figures, is_number, measurable, too_large
+from bot.loop.outcome import RunOutcome, outcome_of
 
 PROTOCOL = 1
 KEPT_RUNS = 20
@@ -54,24 +53,6 @@ class RunOrder:
     reference: Mapping[str, Any] | None = None
     cuts: Mapping[str, Sequence[str]] | None = None
     share: float = 1.0
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What came back. `score` is None if the candidate failed; `failure` then says class and reason. `gaps` says what
-    the jail could not close on its machine, `reference` what a run of the reference took, `audit` what it found."""
-
-    score: float | None
-    failure: dict[str, str] | None
-    metrics: dict[str, float]
-    fingerprint: str | None
-    jail: str
-    seconds: float
-    curve: tuple[tuple[float, float, float], ...]
-    log_tail: str
-    gaps: tuple[str, ...] = ()
-    reference: dict[str, Any] | None = None
-    audit: dict[str, float] | None = None
 
 
 OnEvent = Callable[[Mapping[str, Any]], object]
@@ -122,7 +103,7 @@ class RunFolder:
             raise UserError(
                 f"the evaluator gave run {order.run} another share of its budget: install both from one release"
             )
-        return _outcome(last, seconds=time.monotonic() - started)
+        return outcome_of(last, seconds=time.monotonic() - started)
 
     def smoke(self, order: RunOrder, seconds: float, on_event: OnEvent) -> Mapping[str, Any]:
         """Only try the tree: a few steps, at most `seconds` of them, and no score. Return the evaluator's last event,
@@ -292,48 +273,6 @@ def _parse_line(line: bytes) -> dict[str, Any]:
     return event
 
 
-def _outcome(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
-    """Return what a final event says. The words in it are a candidate's, and so is what was measured: cleaned, and
-    within bounds."""
-    failed = event.get("event") == "failed"
-    failure = {
-        "class": one_line(str(event.get("class", "error")), 40),
-        "reason": one_line(str(event.get("reason", "")), 500),
-    }
-    if event.get("defence"):
-        failure["defence"] = one_line(str(event["defence"]), 40)
-    score = event.get("score")
-    if not failed and not measurable(score):
-        failed, failure = (
-            True,
-            {"class": "nan", "reason": too_large(score) if is_number(score) else "no number"},
-        )
-    metrics = {
-        one_line(name, 200): float(value)
-        for name, value in dict(event.get("metrics") or {}).items()
-        if measurable(value)
-    }
-    return RunOutcome(
-        score=float(score) if not failed and is_number(score) else None,
-        failure=failure if failed else None,
-        metrics=metrics,
-        fingerprint=event.get("fingerprint"),
-        jail=one_line(str(event.get("jail", "none")), 80),
-        seconds=min(LONGEST, max(0.0, metrics.get("total_seconds", seconds))),
-        curve=_points(event),
-        log_tail=clean(str(event.get("log_tail") or "")),
-        gaps=tuple(one_line(str(each), 300) for each in list(event.get("gaps") or ())[:8]),
-        reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
-        audit=audit_figures(event.get("audit")),
-    )
-
-
-def _points(event: Mapping[str, Any]) -> tuple[tuple[float, float, float], ...]:
-    """Return the learning curve: step, training seconds, loss; without points that are no measurement."""
-    points = event.get("curve") or ()
-    return tuple((float(a), float(b), float(c)) for a, b, c in points if all(map(measurable, (a, b, c))))
-
-
 def _order_digest(order: RunOrder) -> dict[str, Any]:
     digest = {"run": order.run, "seed": order.seed, "settings": dict(order.settings)}
     return digest if order.share == 1 else digest | {"share": order.share}
@@ -349,7 +288,7 @@ def _read_result(path: Path, order: RunOrder) -> RunOutcome | None:
     wanted = json.loads(json.dumps(_order_digest(order)))
     usable = isinstance(event, dict) and event.get("event") in ("score", "failed") and ordered == wanted
     usable = usable and event.get("class") != "infrastructure"  # that shall not be the last word
-    return _outcome(event, seconds=0.0) if usable else None
+    return outcome_of(event, seconds=0.0) if usable else None
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from bot.agents import memory
 from bot.agents.memory import Memory
 from bot.agents.quoting import quoted, shortened
 from bot.agents.skills import FOLDER, Skill, read_skills, skill_paths
-from bot.agents.sources import missing_modules
 from bot.base.text import clean_diff, one_line
 from bot.errors import UserError
 from bot.loop.context import Context
-from bot.loop.evaluation import ask_python
-from bot.loop.settings import evaluator_settings, noise_of
+from bot.loop.packages import unmet, wished_of, wishes
+from bot.loop.settings import noise_of
 from bot.rules.campaign import Campaign
-from bot.rules.events import PackageWished, RunFinished
+from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.tell.figures.rows import row_of
 from bot.tell.numbers import number as written
@@ -201,56 +199,3 @@ def _curve(run: RunFinished) -> str:
     if not points:
         return ""
     return "training loss (step: loss): " + ", ".join(f"{step:.0f}: {loss:.4g}" for step, _, loss in points)
-
-
-def wished_of(
-    context: Context, experiment: Experiment, base: Mapping[str, str], proposed: Mapping[str, str]
-) -> dict[str, str]:
-    """Return {module: file} of what `proposed` newly imports and can't have here.
-
-    Nothing if this process does not train, or the task is no Python: the crash will tell then.
-    """
-    if not context.may_run or not _is_python(context):
-        return {}
-    own = _own_modules(context, experiment)
-    needed = missing_modules(base, proposed, own=own, is_there=lambda module: False)
-    there = _has(context, sorted(needed)) if needed else {}
-    return {module: path for module, path in needed.items() if not there.get(module, True)}
-
-
-def wishes(experiment: Experiment, wished: Mapping[str, str]) -> list[PackageWished]:
-    """Return the events that keep them for the human."""
-    return [PackageWished(experiment.number, module) for module in sorted(wished)]
-
-
-def unmet(wished: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each."""
-    return [
-        f"{path} imports {module}, which is not installed where candidates run: use what is there; the wish is noted"
-        " for the human."
-        for module, path in sorted(wished.items())
-    ]
-
-
-def _is_python(context: Context) -> bool:
-    """Whether candidates run by the task's Python, which the evaluator puts first on PATH."""
-    evaluator = context.config.evaluator
-    if evaluator.kind == "train" or evaluator.call:
-        return True
-    return (evaluator.produce or evaluator.command)[0] in ("python", "python3")
-
-
-def _own_modules(context: Context, experiment: Experiment) -> set[str]:
-    """Return whatever the repository's files and folders could be imported as, from wherever."""
-    paths = [PurePosixPath(entry.path) for entry in context.git.list_tree(experiment.parent)]
-    folders = {part for path in paths for part in path.parent.parts}
-    return folders | {path.name.partition(".")[0] for path in paths if path.suffix in (".py", ".pyi", ".so")}
-
-
-def _has(context: Context, modules: list[str]) -> Mapping[str, bool]:
-    """Return which modules the task's Python has; nothing if it can't be asked."""
-    try:
-        found = ask_python(context.git.top, evaluator_settings(context), modules)["modules"]
-    except UserError:
-        return {}
-    return {str(name): bool(there) for name, there in found.items()}

@@ -9,8 +9,9 @@ from typing import Any
 from bot.ledger import now
 from bot.loop.commits import objections, require_commit
 from bot.loop.context import Context
-from bot.loop.evaluation import RunOrder, RunOutcome
+from bot.loop.evaluation import RunOrder
 from bot.loop.leases import take_lease
+from bot.loop.outcome import RunOutcome
 from bot.loop.settings import (
     audit_settings,
     cuts_of,

@@ -18,6 +18,7 @@ from bot.git.own_branch import move_own_branch
 from bot.loop.auditing import audit_head, lineage, require_clean_audits
 from bot.loop.confirming import confirm_head, require_confirmed
 from bot.loop.context import Context
+from bot.loop.pulls import hear_reviews
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
 from bot.loop.taking_in import held_by_content, on_own_base
@@ -25,6 +26,7 @@ from bot.rules.audits import Lineage
 from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
+from bot.rules.human import unread
 from bot.rules.stopping import Stop, reason_of
 from bot.tell.document import Document
 from bot.tell.figures.promotion import promotion_figures
@@ -111,13 +113,29 @@ def _without_fail(context: Context, campaign: Campaign, *, merge: bool) -> None:
             campaign = confirm_head(context, campaign)
         done = _bring_up(context, campaign, asked=merge)
         if merge and done.pull is not None:
-            require_confirmed(context, context.ledger.refresh())
+            campaign = context.ledger.refresh()
+            require_clean_audits(context, campaign)
+            require_read(context, campaign)
+            require_confirmed(context, campaign)
             done = _merge(context, context.ledger.refresh(), done, by="bot")
     except UserError as error:
         context.display.note(f"the promotion waits: {error}; `nocturne promote` tries again")
         return
     if done.did in ("opened", "merged"):
         context.display.note(done.text)
+
+
+def require_read(context: Context, campaign: Campaign) -> None:
+    """Raise UserError if more merges are unread than may be: the bot promotes nothing by itself then."""
+    limit = context.config.max_unreviewed_merges
+    if not limit or len(unread(campaign)) <= limit:
+        return
+    waiting = len(unread(hear_reviews(context, campaign)))
+    if waiting > limit:
+        raise UserError(
+            f"{waiting} merges are unread, max_unreviewed_merges is {limit}: `nocturne status` names the shortest"
+            " reading, `nocturne approve N` says that one is read"
+        )
 
 
 def _is_behind(context: Context, campaign: Campaign) -> bool:

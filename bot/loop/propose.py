@@ -22,10 +22,12 @@ from bot.loop.commits import (
 from bot.loop.context import Context, Done
 from bot.loop.drafts import try_out_of
 from bot.loop.ideas import tell_of_passed
+from bot.loop.importing import claimed_proposal
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
 from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
+from bot.rules.claims import claims_as_past
 from bot.rules.decision import decision_of
 from bot.rules.events import (
     Event,
@@ -85,12 +87,15 @@ def ask(
     if experiment.retries is not None:
         return _retrying(context, campaign, experiment.retries, files)
     program = context.git.read_blob(experiment.claimed_on, context.config.program) or b""
+    claimed = claimed_proposal(context, campaign, files, ideas)
+    if claimed is not None:
+        return claimed
     others = [past for past in campaign.history() if past.number != experiment.number]
     return context.proposer.propose(
         Question(
             files=files,
             program=program.decode(errors="replace"),
-            history=others,
+            history=[*claims_as_past(campaign), *others],
             seed=context.config.seed,
             number=experiment.number,
             library=CampaignLibrary(context, campaign, experiment, look_at=ensure_commit),

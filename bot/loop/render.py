@@ -37,7 +37,7 @@ def figures_of(
             campaign, context.config.verdict.prior_sigma, campaign.scale[1] if campaign.scale else None
         ),
         prior_degrees=PRIOR_DEGREES,
-        max_unread=context.config.max_unreviewed_merges or None,
+        max_unread=context.config.most_unread,
         pauses=context.config.when_unreviewed == "pause",
     )
     audits = lineage(context, campaign)

@@ -13,7 +13,8 @@ from bot.errors import UserError
 from bot.loop.commits import editable_files, ensure_commit, objections
 from bot.loop.context import Context, Done
 from bot.loop.ideas import tries_of_its_idea
-from bot.loop.library import CampaignLibrary, unmet, wished_of, wishes
+from bot.loop.library import CampaignLibrary
+from bot.loop.packages import unmet, wished_of, wishes
 from bot.loop.pulls import comment, on_github, renew, state
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign

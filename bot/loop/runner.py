@@ -29,7 +29,7 @@ from bot.loop.pulls import hear_at_intervals, heed, publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits
-from bot.loop.start import ensure_started, require_space
+from bot.loop.start import check_guards, ensure_started, require_space
 from bot.loop.taking_in import awaited, take_in, why_moved
 from bot.loop.telling import notify
 from bot.rules.campaign import Campaign
@@ -102,6 +102,7 @@ def run_loop(context: Context, until: Until) -> Stop:
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):
             measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
+            check_guards(context, context.ledger.known())
         else:
             if isinstance(step, Continue):
                 number: int | None = step.experiment

@@ -201,7 +201,7 @@ def limits(config: Config, *, until: datetime | None = None) -> Limits:
     """Return the stop conditions of `config`, with an earlier deadline where one is given."""
     stop = Limits(
         **vars(config.stop),
-        unread=config.max_unreviewed_merges or None,
+        unread=config.most_unread,
         pauses=config.when_unreviewed == "pause",
     )
     if until is None or (stop.end is not None and stop.end <= until):

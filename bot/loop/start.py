@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
 
 from bot.agents.offline.space import (
     Rules,
@@ -18,28 +16,46 @@ from bot.agents.offline.space import (
     unread_names,
 )
 from bot.agents.protocol import Searcher
-from bot.agents.skills import FOLDER
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.mentions import mentioned
-from bot.git.user_state import changed_files
 from bot.loop.commits import editable_files
 from bot.loop.context import Context
-from bot.loop.settings import default_effect
+from bot.loop.files import check_files, check_tree, check_working_tree
+from bot.loop.packages import lacking
+from bot.loop.settings import default_effect, guards_of, why_self_reported
 from bot.rules.campaign import Campaign
 from bot.rules.events import CampaignStarted, IncumbentMoved
+from bot.rules.guards import unreported
+from bot.rules.self_reported import FIX
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What stops no run and should be known before one is paid for, and the fix."""
+
+    said: str
+    fix: str
+
+
+Check = Callable[[Context, Campaign, str], Iterable[Remark]]
+"""Looks at a campaign that would begin on a commit. Raises UserError if it can't."""
 
 
 def ensure_started(context: Context) -> Campaign:
-    """Return the campaign, begun if it is new. Raises UserError if the repository isn't ready for one."""
+    """Return the campaign, begun if it is new. Raises UserError if the repository isn't ready for one.
+
+    Until a run has a score, what is remarkable is told.
+    """
     check_working_tree(context)
     campaign = context.ledger.refresh()
     base = context.git.resolve(context.base)
     if base is None:
         raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
+    remarks: list[Remark] | None = None
     if campaign.started is None:
-        check_begin(context, campaign, base)
+        remarks = look(context, campaign, base)
         event = CampaignStarted(
             campaign=context.name,
             base_branch=context.base,
@@ -54,81 +70,72 @@ def ensure_started(context: Context) -> Campaign:
     _check_metric(context, campaign)
     campaign = _follow_base_before_first_experiment(context, campaign, base)
     check_tree(context, campaign.incumbent)
+    check_guards(context, campaign)
+    if remarks is None and not campaign.scored_runs:
+        remarks = look(context, campaign, campaign.incumbent)
+    for remark in remarks or ():
+        context.display.note(f"{remark.said} -> {remark.fix}")
     return campaign
 
 
-def check_begin(context: Context, campaign: Campaign, base: str) -> None:
-    """Check that a campaign can begin on the commit `base`: its files are there, and there is something to try."""
-    check_files(context, base)
-    check_names(context, base, editable_files(context, base))
-    require_space(context, campaign, base)
+def look(context: Context, campaign: Campaign, commit: str) -> list[Remark]:
+    """Make all of `CHECKS`: return what is remarkable. Raises UserError for the first reason not to begin."""
+    return [remark for check in CHECKS.values() for remark in check(context, campaign, commit)]
 
 
-def check_files(context: Context, base: str) -> None:
-    """Check that a commit has all that a new campaign needs: what `check_tree` looks for, and the program."""
-    check_tree(context, base)
-    if context.git.read_blob(base, context.config.program) is None:
-        raise UserError(_missing(context, context.config.program, "write into it what shall be explored"))
+def _files(context: Context, campaign: Campaign, commit: str) -> Iterable[Remark]:
+    check_files(context, commit)
+    return ()
 
 
-def check_tree(context: Context, commit: str) -> None:
-    """Check that a commit has what a campaign needs, and that its editable Python files parse."""
-    config = context.config
-    needed = list(config.editable)
-    if config.evaluator.kind == "train":
-        needed += needed_to_train(context, commit)
-    for path in dict.fromkeys(needed):
-        content = context.git.read_blob(commit, path)
-        if content is None:
-            raise UserError(_missing(context, path))
-        if path.endswith(".py"):
-            try:
-                ast.parse(content)
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-                what = error.msg if isinstance(error, SyntaxError) else str(error)
-                raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None
+def _packages(context: Context, campaign: Campaign, commit: str) -> Iterable[Remark]:
+    found = lacking(context, commit)
+    if found and found[0].surely:
+        raise UserError(f"{found[0].said}: {found[0].fix}")
+    return [Remark(lack.said, lack.fix) for lack in found]
 
 
-def needed_to_train(context: Context, commit: str) -> list[str]:
-    """Return the files that `kind: train` runs: the script, and the prepare.py beside it or in a folder above it."""
-    script = context.config.script or "train.py"
-    places = [str(folder / "prepare.py") for folder in PurePosixPath(script).parents]
-    there = (path for path in places if context.git.read_blob(commit, path) is not None)
-    return [script, next(there, places[0])]
+def _search(context: Context, campaign: Campaign, commit: str) -> Iterable[Remark]:
+    if not campaign.order:
+        check_names(context, commit, editable_files(context, commit))
+    require_space(context, campaign, commit)
+    return ()
 
 
-def _missing(context: Context, path: str, mend: str = "") -> str:
-    if (context.git.top / path).is_file():
-        return f"{path} is not committed on {context.base}: run `git add {path} && git commit`"
-    return (
-        f"{path} is missing in {context.git.top}: add it, or name the files to edit under `editable:` in"
-        f" {CONFIG_PATH}, or write a starter with `nocturne init --starter`"
-        if not mend
-        else f"{path} is missing in {context.git.top}: {mend}, or name another file under `program:` in {CONFIG_PATH}"
-    )
+def _apart(context: Context, campaign: Campaign, commit: str) -> Iterable[Remark]:
+    why = why_self_reported(context, commit)
+    if why is not None:
+        yield Remark(f"the score is {why}", FIX)
 
 
-def check_working_tree(context: Context) -> None:
-    """What runs is what is committed: refuse while the campaign's files differ from it."""
-    script = PurePosixPath(context.config.script or "train.py")
-    prepare = [str(folder / "prepare.py") for folder in script.parents]
-    paths = [*context.config.editable, str(script), *prepare, context.config.program, CONFIG_PATH, FOLDER]
-    words = (*context.config.evaluator.produce, *context.config.evaluator.command)
-    paths += [path for word in words if (path := _own_file(context.git.top, word)) is not None]
-    dirty = changed_files(context.git, paths)
-    if dirty:
-        names = ", ".join(dirty[:3])
-        raise UserError(f"{names}: changes are not committed; commit or stash them, runs use commits only")
+def _locked(context: Context, campaign: Campaign, commit: str) -> Iterable[Remark]:
+    if context.config.evaluator.jail == "none":
+        yield Remark(
+            "evaluator.jail is none: candidates run with all that you may do, every score is marked",
+            f"take `jail: none` out of {CONFIG_PATH}",
+        )
 
 
-def _own_file(top: Path, word: str) -> str | None:
-    """Return the path below `top` of the file that a word of a command names; None if it names none there."""
-    if "\0" in word:
-        return None
-    place = Path(os.path.normpath(top / os.path.expanduser(word)))  # noqa: PTH111  (which never raises)
-    own = place.is_relative_to(top) and os.path.isfile(place)  # noqa: PTH113  (never raises, however long)
-    return place.relative_to(top).as_posix() if own else None
+FILES, PACKAGES, SEARCH = "the campaign's files", "packages of the task", "what the search may turn"
+APART, LOCKED = "the score is measured apart", "candidates are locked in"
+CHECKS: Mapping[str, Check] = {
+    FILES: _files,
+    PACKAGES: _packages,
+    SEARCH: _search,
+    APART: _apart,
+    LOCKED: _locked,
+}
+"""What is looked at before a campaign's first run, by `run` and by `doctor`, in this order."""
+
+
+def check_guards(context: Context, campaign: Campaign, also: Collection[str] = ()) -> None:
+    """Raise UserError if a guard names what no run with a score has reported, nor is among `also`."""
+    guards = guards_of(context.config)
+    scored = [run.metrics for run in campaign.runs.values() if run.score is not None] if guards else []
+    reported = {*also, *(name for metrics in scored for name in metrics)}
+    said = unreported(guards, reported) if reported else None
+    if said is not None:
+        raise UserError(f"{CONFIG_PATH}: evaluator.guards: {said}")
 
 
 def _check_metric(context: Context, campaign: Campaign) -> None:

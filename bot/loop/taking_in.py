@@ -15,8 +15,8 @@ from bot.git import Git, RemoteUnreachable
 from bot.git.merging import merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
 from bot.loop.context import Context
+from bot.loop.files import check_tree
 from bot.loop.settings import limits
-from bot.loop.start import check_tree
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
 from bot.rules.human import in_hand

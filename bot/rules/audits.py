@@ -145,14 +145,14 @@ def allowed_gain(least: float, claimed: float = 0.0) -> float:
 
 def said(found: Pooled) -> str:
     """Return what several audits together hold against a model, as evidence."""
-    far = f", far apart at {found.far:,} of them" if found.far else ""
+    far = f"; at {found.far:,} of them its answer was quite another one" if found.far else ""
     made = f"{found.audits:,} audit{'' if found.audits == 1 else 's'}"
     gain, lower, upper = (
         f"{each:+.5f}".replace("-", "\u2212") for each in (found.gain, found.lower, found.upper)
     )
     return (
-        f"asked again at {found.probes:,} positions in {made} without what comes after, the model's advantage is gone:"
-        f" {gain} bits per byte (surely between {lower} and {upper}){far}"
+        f"asked again at {found.probes:,} positions in {made}, without the text that follows them, the model predicts"
+        f" worse, by {gain} bits per byte (between {lower} and {upper}){far}"
     )
 
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from bot.rules.bills import Bills, Drafts
+from bot.rules.claims import Claims
 from bot.rules.experiment import Asked, Experiment, Lease, Promotion
 from bot.rules.ideas import Ideas, Wishes
 from bot.rules.messages import Messages
@@ -68,6 +69,8 @@ class Campaign:
     wishes: Wishes = field(default_factory=Wishes)
     mended: list[str] = field(default_factory=list)
     ideas: Ideas = field(default_factory=Ideas)
+    claims: Claims = field(default_factory=Claims)
+    """What other tools' logs say, which nobody has measured here."""
     asked: Asked | None = None
     """What a human is needed for now."""
     asks: int = 0

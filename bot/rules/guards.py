@@ -7,14 +7,16 @@ is as uncertain as the metric varies from run to run: it is broken by what lies 
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 Metrics = Mapping[str, float]
+_MOST_NAMED = 20
 _ERRORS = 2.0  # standard errors that a limit made from the incumbent gives way
 _NORMAL = 1.4826  # deviations of a normal variable to its median absolute one
 
@@ -81,6 +83,21 @@ def parse_guard(text: str) -> Guard:
             offset=0.0 if relative else amount,
         )
     raise ValueError(FIX)
+
+
+def unreported(guards: Sequence[Guard], reported: Collection[str]) -> str | None:
+    """Return a sentence on the first guard whose metric is not among those that runs have `reported`; None if all are
+    there."""
+    missing = next((guard.name for guard in guards if guard.name not in reported), None)
+    if missing is None:
+        return None
+    close = difflib.get_close_matches(missing, reported, n=1)
+    fix = (
+        f"did you mean `{close[0]}`?"
+        if close
+        else f"a run reports {', '.join(sorted(reported)[:_MOST_NAMED])}"
+    )
+    return f"no run reports {missing!r}: {fix}"
 
 
 def broken(guards: Sequence[Guard], candidate: Sequence[Metrics], incumbent: Sequence[Metrics]) -> list[str]:

@@ -7,8 +7,12 @@ from bot.rules.events import RunFinished
 
 INFRASTRUCTURE = "infrastructure"
 """The class of such a failure, in the evaluator's word."""
-REPAIRABLE = frozenset({"syntax", "import", "out_of_memory", "nan", "error", "killed", "unportable"})
+REPAIRABLE = frozenset(
+    {"syntax", "import", "out_of_memory", "nan", "error", "killed", "unportable", "no_metric"}
+)
 """Failure classes that a small fix may cure. What was refused, or ran out of its time, says no to the change."""
+CERTAIN = frozenset({"syntax", "import", "no_metric"})
+"""Failure classes that no second run of the same commit would cure."""
 AGAIN = 2
 """How often in a row a commit runs again for that."""
 

@@ -66,7 +66,8 @@ class PastExperiment:
     loop still works on it. `effect` is candidate minus incumbent in score units, its sign set so that
     negative is better whatever the metric; `sigma` is its standard error. `parent_values` gives the
     literals of the incumbent it was tried on, by constant name; it may be empty. `edit` is a digest of what it
-    changed beside its `changes`, empty if that was all.
+    changed beside its `changes`, empty if that was all. `claim` is the number of an imported claim, which nobody has
+    measured here; its `number` is below 1.
     """
 
     number: int
@@ -80,6 +81,19 @@ class PastExperiment:
     parent_values: Mapping[str, str]
     reason: str = ""
     edit: str = ""
+    claim: int | None = None
+
+    @property
+    def called(self) -> str:
+        """What to call it in a sentence."""
+        if self.claim is not None:
+            return f"imported claim {self.claim} (unverified)"
+        return f"experiment {self.number}"
+
+    @property
+    def may_come_again(self) -> bool:
+        """Whether trying it is no repeat: a success that another tool claims, and nobody has measured here."""
+        return self.claim is not None and self.verdict == "improved"
 
 
 @dataclass(frozen=True)

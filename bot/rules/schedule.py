@@ -12,7 +12,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import UNCERTAIN
 from bot.rules.experiment import Lease
 from bot.rules.human import in_hand
-from bot.rules.lost_runs import is_lost, lost_for_good
+from bot.rules.lost_runs import CERTAIN, is_lost, lost_for_good
 from bot.rules.reasons import BASELINE, MACHINE
 from bot.rules.stopping import Limits, Stop, why_stop
 from bot.rules.tracking import track
@@ -215,14 +215,16 @@ def _measured_twice(campaign: Campaign, commit: str, runner: str) -> bool:
 
 
 def _failed_baseline(campaign: Campaign, standing: Standing) -> Stop | None:
-    """An incumbent that fails twice and never scored can't be beaten: a human must look."""
+    """An incumbent that never scored and fails twice, or once for what stays, can't be beaten: a human must look."""
     runs = campaign.runs_of(campaign.incumbent, runner=standing.runner)
     runs = [run for run in runs if not is_lost(run)]
     failures = [run.failure for run in runs if run.failure is not None]
-    if len(failures) < 2 or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
+    enough = 1 if failures and failures[-1].get("class") in CERTAIN else 2
+    if len(failures) < enough or len(failures) < len(runs) or campaign.resumed_at_runs >= len(campaign.runs):
         return None
     reason = failures[-1].get("reason", "")
-    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); fix it on the campaign's branch")
+    where = "on the campaign's branch" if campaign.experiments else "and commit it"
+    return Stop(BASELINE.name, f"the incumbent itself fails ({reason}); fix it {where}")
 
 
 def _first_free(campaign: Campaign, commit: str, missing: int, standing: Standing) -> int | None:

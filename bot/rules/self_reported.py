@@ -80,8 +80,7 @@ def local_files(script: str, read: Read) -> list[str]:
         places += [posixpath.normpath(word) for word in _literals(tree) if word.endswith(".py")]
         for place in places:
             if place not in seen and read(place) is not None:
-                seen.append(place)
-                waiting.append(place)
+                seen, waiting = [*seen, place], [*waiting, place]
     return seen[1:]
 
 

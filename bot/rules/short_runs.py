@@ -31,6 +31,7 @@ INCUMBENT_RUNS = 2
 """What a candidate is compared with at a rung: so many short runs of its incumbent."""
 REMEASURED = 10
 """After so many short runs of candidates the incumbent's are made anew: machines drift."""
+Scale = tuple[str, str | None, float]  # kind of runner, fingerprint, share
 TRIES = 2
 """Short runs of an incumbent that may fail before candidates run in full at once."""
 
@@ -72,24 +73,47 @@ def next_run(
             return None
         if wanted:
             return NeedRun("incumbent", wanted, share)
-        found = standing(campaign, experiment, scored[-1], prior)
+        found = Scales(campaign, prior).standing(experiment, scored[-1])
         if found is not None and found.gain < found.bar and not is_audited(campaign, number):
             return _given_up(campaign, experiment, share, found)
     return None
 
 
-def standing(
-    campaign: Campaign, experiment: Experiment, run: RunFinished, prior: float | None = None
-) -> Standing | None:
-    """Return how a short run stands beside those of its incumbent; None if there are none on its scale."""
-    theirs = _short_runs(campaign, experiment.parent, run)[-2 * INCUMBENT_RUNS :]
-    if run.score is None or not theirs:
-        return None
-    sign = -1.0 if campaign.direction == "minimize" else 1.0
-    against = fmean(theirs)
-    sigma = _noise(campaign, run, prior)
-    bar = -CLEARLY * sigma * math.sqrt(1 + 1 / len(theirs))
-    return Standing(run.score, against, sign * (run.score - against), bar, sigma)
+class Scales:
+    """The scores of a campaign's short runs by their scale, looked through once. `prior` is as for `next_run`."""
+
+    def __init__(self, campaign: Campaign, prior: float | None) -> None:
+        self._campaign, self._prior = campaign, prior
+        self._scores: dict[Scale, dict[str, list[float]]] = {}
+        self._noise: dict[Scale, float] = {}
+        for run in campaign.runs.values():
+            if run.score is not None and not run.is_full:
+                self._scores.setdefault(_scale(run), {}).setdefault(run.commit, []).append(run.score)
+
+    def standing(self, experiment: Experiment, run: RunFinished) -> Standing | None:
+        """Return how a short run stands beside those of its incumbent; None if there are none on its scale."""
+        scale = _scale(run)
+        theirs = self._scores.get(scale, {}).get(experiment.parent, [])[-2 * INCUMBENT_RUNS :]
+        if run.score is None or not theirs:
+            return None
+        sign = -1.0 if self._campaign.direction == "minimize" else 1.0
+        against, sigma = fmean(theirs), self._sigma(scale, run.score)
+        bar = -CLEARLY * sigma * math.sqrt(1 + 1 / len(theirs))
+        return Standing(run.score, against, sign * (run.score - against), bar, sigma)
+
+    def _sigma(self, scale: Scale, score: float) -> float:
+        """Return the deviation of short runs on a scale: as replicates tell, and no smaller than that of whole runs."""
+        if scale not in self._noise:
+            assumed = abs(score) * PRIOR_SHARE or PRIOR_SHARE
+            sigma = pooled_noise(
+                self._scores[scale].values(),
+                prior_sigma=assumed if self._prior is None else self._prior,
+                prior_degrees=PRIOR_DEGREES,
+            ).sigma
+            whole = self._campaign.scale
+            known = 0.0 if whole is None else campaign_noise(self._campaign, self._prior, *whole).sigma
+            self._noise[scale] = max(sigma, known)
+        return self._noise[scale]
 
 
 def is_audited(campaign: Campaign, number: int) -> bool:
@@ -100,19 +124,7 @@ def is_audited(campaign: Campaign, number: int) -> bool:
     return int.from_bytes(digest[:8], "big") < AUDITED * 2**64
 
 
-def _noise(campaign: Campaign, run: RunFinished, prior: float | None) -> float:
-    """Return the deviation of short runs on one scale: as replicates tell, and no smaller than that of whole runs."""
-    groups: dict[str, list[float]] = {}
-    for each in campaign.runs.values():
-        if each.score is not None and _scale(each) == _scale(run):
-            groups.setdefault(each.commit, []).append(each.score)
-    assumed = prior if prior is not None else abs(run.score or 0.0) * PRIOR_SHARE or PRIOR_SHARE
-    sigma = pooled_noise(groups.values(), prior_sigma=assumed, prior_degrees=PRIOR_DEGREES).sigma
-    whole = campaign.scale
-    return sigma if whole is None else max(sigma, campaign_noise(campaign, prior, *whole).sigma)
-
-
-def _scale(run: RunFinished) -> tuple[str, str | None, float]:
+def _scale(run: RunFinished) -> Scale:
     return run.runner, run.fingerprint, run.share
 
 

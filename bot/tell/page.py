@@ -10,10 +10,12 @@ from string import Template
 from typing import Any
 
 from bot.base.text import clean, clean_diff, one_line, web_address
+from bot.rules.shares import run_words
 from bot.tell.charts.svg import UNITS, chart_css, progress_svg
 from bot.tell.document import bullets, cut, linked, say
-from bot.tell.figures.campaign import Figures, status_json
+from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.rows import Curve, Dot, Row, RunLine
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import count, decimals, duration, margin, memory, moment
@@ -146,7 +148,8 @@ def _words(row: Row, digits: int) -> list[tuple[str, str]]:
 def _run_line(line: RunLine, digits: int) -> list[str]:
     outcome = one_line(line.failure, 200) if line.failure else decimals(line.score, digits)
     peak = "" if line.memory_mb is None else memory(line.memory_mb)
-    return [line.run, str(line.seed), outcome, duration(line.seconds), peak, one_line(line.jail)]
+    name = line.run if line.share == 1 else f"{line.run} ({run_words(line.share)})"
+    return [name, str(line.seed), outcome, duration(line.seconds), peak, one_line(line.jail)]
 
 
 def _dot(dot: Dot, digits: int) -> list[Any]:

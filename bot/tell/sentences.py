@@ -163,14 +163,14 @@ def lineage_refused(known: Lineage) -> str:
     evidence = (known.head.failure or {}).get("reason", "") if known.head and known.head_refused else ""
     if not evidence and known.pooled is not None:
         evidence = audits.said(known.pooled)
-    named = ", ".join(str(number) for number in known.doubted[-_NAMED:]) or "none"
-    said = f"the audits of the head stop the promotion: {evidence}; in question: merged experiments {named}"
+    named = ", ".join(str(number) for number in known.doubted[-_NAMED:])
+    suspects = [f"merged experiments {named}"] if named else []
     if known.from_start:
-        said += ", and what the branch held before them"
+        suspects.append("what the branch held before them" if named else "what the branch began with")
+    said = f"the audits of the head stop the promotion: {evidence}"
+    said += f"; it may have come with {' or '.join(suspects)}" if suspects else ""
     if known.doubted:
-        said += (
-            f"; `nocturne revert {known.doubted[-1]}` takes the last of them out, and audits count anew then"
-        )
+        said += f"; `nocturne revert {known.doubted[-1]}` takes the last of them out, and what is left is audited anew"
     return said
 
 

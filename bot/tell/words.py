@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.events import MergeDoubted
+from bot.rules.rung_record import RungRecord
 from bot.rules.self_reported import FIX, WORD
+from bot.rules.shares import run_words
 from bot.tell.figures.campaign import Figures
+from bot.tell.figures.claims import ClaimFigures
 from bot.tell.figures.debt import debt_warning, debt_words
 from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
 from bot.tell.figures.rows import Row
@@ -97,9 +100,27 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("GPU-hours", gpu_hours(figures.gpu_seconds)),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
+        *((f"{_rung(each.share)} runs", rung_words(each)) for each in figures.rungs),
         *([("Cuts", cut_words(figures.cut))] if figures.cut else []),
         ("Unread", debt_words(figures.debt)),
     ]
+
+
+def _rung(share: float) -> str:
+    return run_words(share).removesuffix(" run").capitalize()
+
+
+def rung_words(record: RungRecord) -> str:
+    """Return what came of the runs with a share of the budget, in few words: how many experiments they ended, how they
+    agree in rank with whole runs, and how many winners they may have cost."""
+    said = f"{record.given_up:,} of {record.tried:,} given up"
+    if record.agreement is not None:
+        said += f"; rank agreement {decimals(record.agreement, 2)}"
+    if not record.given_up:
+        return said
+    if record.lost is None:
+        return f"{said}; none ran in full to check yet"
+    return f"{said}; lost about {record.lost:.2g} winners (at most {record.lost_at_most:.2g})"
 
 
 def cut_words(cut: Mapping[str, float]) -> str:
@@ -146,10 +167,21 @@ def warnings(figures: Figures) -> list[str]:
         )
     if (waiting := debt_warning(figures.debt)) is not None:
         said.append(waiting)
+    if figures.claims.total:
+        said.append(claims_words(figures.claims))
     if figures.wished:
         said.append(wished_words(figures.wished))
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said
+
+
+def claims_words(claims: ClaimFigures) -> str:
+    """Return what was imported, and that nothing rests on it."""
+    tried = f"{claims.tried} of them were tried here since" if claims.tried else "none of them was tried here"
+    return (
+        f"Unverified: {count(claims.total, 'experiment')} of another tool, imported from {', '.join(claims.sources)};"
+        f" {tried}. They steer the search, and no verdict and no gain rests on them."
+    )
 
 
 def wished_words(wished: Mapping[str, int]) -> str:

@@ -14,8 +14,10 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from evaluator.command.nearness import NUMBER, Meant, cut
 from evaluator.log import clean
 from evaluator.settings import Metric
 
@@ -24,11 +26,11 @@ LONGEST = 1 << 20
 """Bytes of a line, or characters of an object of several lines, beyond which it is passed over."""
 _LONGEST_TEXT = 10_000  # characters of a line in which a pattern is looked for
 _LONGEST_NEAR = 400  # characters of a line that may have been meant as a metric
-_SHOWN = 100
+_MOST_PLACES = 2_000
+_FIRST = 3  # members of a list that are looked into
 _NAME = r"[A-Za-z_][\w.\-/]{0,79}"
 NAME = re.compile(_NAME)
 _METRIC = re.compile(rf"(?<![A-Za-z_])METRIC\s+({_NAME})\s*=\s*(\S{{1,40}})\s*$")
-_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # An entry of a dictionary as `print` shows it; numbers of libraries may be wrapped: np.float64(0.5), tensor(0.5).
 _ENTRY = re.compile(rf"'({_NAME})'\s*:\s*(?:[a-z][\w.]{{0,30}}\()?([-+.\w]{{1,40}})\)?\s*[,}}]")
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -44,6 +46,7 @@ class Reader:
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._pattern = re.compile(metric.pattern) if metric.pattern else None
+        self._meant = Meant(metric.name)
         self._found: dict[str, float] = {}
         self._behind: dict[str, float] = {}  # stated behind other text on the line
         self._not_finite = False
@@ -84,7 +87,12 @@ class Reader:
         plain = clean(text)
         if self._pattern is not None:
             for match in self._pattern.finditer(plain[:_LONGEST_TEXT]):
-                self._take(self._metric.name, _worth(match[1] or ""), first=True)
+                worth = _worth(match[1] or "")
+                self._take(self._metric.name, worth, first=True)
+                if worth is None:
+                    self._note(
+                        0, plain, f"the pattern finds {cut(match[1] or '')!r} there, which is no number"
+                    )
         if "METRIC" in plain:
             stated = _METRIC.search(plain[-_LONGEST_NEAR:])
             if stated:
@@ -107,7 +115,7 @@ class Reader:
                 f"the command printed no finite metric {name!r} (as METRIC {name}=1.5, or in a JSON object)"
             )
         if self._near is not None:
-            return f"{wanted}; nearest: {_cut(self._near[1])!r}: {self._near[2]}"
+            return f"{wanted}; nearest: {cut(self._near[1])!r}: {self._near[2]}"
         close = difflib.get_close_matches(name, self.found, n=3, cutoff=0.5) or list(self.found)[:3]
         return f"{wanted}; it printed {', '.join(close)}" if close else wanted
 
@@ -119,7 +127,9 @@ class Reader:
     def _end_line(self) -> None:
         if self._too_long:
             self._note(
-                9, self._rest[:_SHOWN].decode(errors="replace"), f"a line of more than {LONGEST:,} bytes"
+                9,
+                self._rest[:_LONGEST_NEAR].decode(errors="replace"),
+                f"a line of more than {LONGEST:,} bytes",
             )
         elif self._rest:
             self.line(self._rest.decode(errors="replace"))
@@ -157,6 +167,11 @@ class Reader:
             return
         first, whole = not plain[:start].strip(), plain[start:]
         closed = plain.rstrip().endswith("}")  # to try what isn't would cost more than all the rest
+        if not closed and plain.rstrip().endswith("}]") and plain[:start].rstrip().endswith("["):
+            first, closed = plain[:start].strip() == "[", True  # a list of objects: what it holds counts
+            whole = whole.rstrip()[:-1]
+            if self._read_list(f"[{whole}]", first=first):
+                return
         if closed and (self._read(whole, first=first) or self._printed(whole, first=first)):
             return
         if first or plain.rstrip().endswith("{"):
@@ -180,14 +195,23 @@ class Reader:
             if line.lstrip().startswith("{") and line.rstrip().endswith("}"):
                 self._read(line, first=True)
 
+    def _read_list(self, text: str, *, first: bool) -> bool:
+        """Take up the numbers of a list of objects; return whether `text` is one."""
+        value = _loaded(text)
+        objects = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        for each in objects:
+            self._take_object(each, text, first=first)
+        return bool(objects)
+
     def _read(self, text: str, *, first: bool) -> bool:
         """Take up the numbers of an object; return whether `text` is one."""
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return False
+        value = _loaded(text)
         if not isinstance(value, dict):
             return False
+        self._take_object(value, text, first=first)
+        return True
+
+    def _take_object(self, value: dict[str, Any], text: str, *, first: bool) -> None:
         for name, each in value.items():
             if _is_number(each):
                 self._state(name, _float(each), first=first)
@@ -195,9 +219,12 @@ class Reader:
         if inner is not None and self._metric.name not in value:
             self._state(self._metric.name, inner, first=first)
         given = value.get(self._metric.name)
-        if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
+        if isinstance(given, str) and NUMBER.fullmatch(given.strip()):
             self._note(1, text, "the value is a text: print it as a number, without quotes")
-        return True
+        elif given is None and inner is None and f'"{self._metric.name}"' in text:
+            place = _place_of(value, self._metric.name)
+            if place is not None:
+                self._note(1, text, f"set evaluator.metric.name to {place}")
 
     def _printed(self, text: str, *, first: bool) -> bool:
         """Take up the numbers of a dictionary as Python prints it; return whether there are any."""
@@ -210,9 +237,12 @@ class Reader:
     # -- what nearly states it -------------------------------------------------------------------------
 
     def _look_near(self, plain: str) -> None:
-        if self._pattern is not None or self._metric.name.lower() not in plain.lower():
+        if not self._meant.may_be_in(plain):
             return
-        for rank, lacks in _lacks(plain[:_LONGEST_NEAR], self._metric.name):
+        if self._pattern is not None:
+            self._note(3, plain, "the pattern does not fit it")
+            return
+        for rank, lacks in self._meant.lacks(plain[:_LONGEST_NEAR]):
             self._note(rank, plain, lacks)
 
     def _note(self, rank: int, line: str, lacks: str) -> None:
@@ -226,43 +256,30 @@ def medians(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: statistics.median(each[name] for each in repeats) for name in names}
 
 
-def _lacks(line: str, name: str) -> Iterator[tuple[int, str]]:
-    """Yield what a line lacks that may have been meant to state `name`, and how near it is."""
-    said = re.search(
-        rf"(?i)\b(metrics?)(\s*[:=]?)\s+(['\"]?{re.escape(name)}['\"]?)(?![\w.])\s*([:=]*)\s*(\S.{{0,60}})?$",
-        line,
-    )
-    if said:
-        word, written, sign, rest = said[1], said[3], said[4], (said[5] or "").strip()
-        if word != "METRIC":
-            yield 1, f"write METRIC for {word}"
-        elif written != name:
-            yield 1, f"write {name} for {written}"
-        elif sign != "=" or said[2].strip():
-            yield 1, f"write METRIC {name}={rest or '1.5'}"
-        else:
-            yield 0, _lacking_number(rest)
-        return
-    if re.search(rf"'{re.escape(name)}'\s*:", line) and line.strip().endswith("}"):
-        yield 2, "the value is no number: print it as one, without quotes"
-        return
-    plain = re.search(rf"(?i)(?<![\w.]){re.escape(name)}\s*(?:[:=]|is|\s)\s*({_NUMBER.pattern})", line)
-    if plain:
-        yield (
-            3,
-            f"print METRIC {name}={plain[1]}, or set evaluator.metric.pattern to what stands before the number",
-        )
+def _loaded(text: str) -> object:
+    """Return what a text of JSON says, None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _lacking_number(rest: str) -> str:
-    if not rest:
-        return "there is no number"
-    if "," in rest and _NUMBER.fullmatch(rest.replace(",", "")):
-        return f"print the number without a comma: {rest.replace(',', '')}"
-    number = _NUMBER.match(rest)
-    if number:
-        return f"print the number alone, without {_cut(rest[number.end() :].strip())!r}: {number[0]}"
-    return f"{_cut(rest)!r} is no number"
+def _place_of(value: object, name: str) -> str | None:
+    """Return the dotted name of the first number called `name` inside of an object: `results.0.mean`."""
+    waiting: list[tuple[str, object]] = [("", value)]
+    for _ in range(_MOST_PLACES):
+        if not waiting:
+            return None
+        place, each = waiting.pop(0)
+        inner: Iterable[tuple[object, object]] = ()
+        if isinstance(each, dict):
+            if place and _is_number(each.get(name)):
+                return f"{place}{name}"
+            inner = each.items()
+        elif isinstance(each, list):
+            inner = enumerate(each[:_FIRST])
+        waiting += [(f"{place}{key}.", below) for key, below in inner if isinstance(below, dict | list)]
+    return None
 
 
 def _opened(line: str) -> int:
@@ -300,7 +317,3 @@ def _float(value: int | float) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

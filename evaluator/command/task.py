@@ -191,7 +191,8 @@ def _measure(
             if reader.is_not_finite or name in stated:
                 said = f"the metric {name!r} is not a finite number{which}"
                 raise CandidateFailed("nan", said, defence="scoring")
-            raise diagnosed(0, part, log, f"{reader.missing()}{which}")
+            why = diagnosed(0, part, log, f"{reader.missing()}{which}")
+            raise why if why.kind != "error" else CandidateFailed("no_metric", why.reason)
     return metrics.medians(found)
 
 

@@ -73,10 +73,10 @@ class Finding:
         """Return why a candidate is refused, whose gain `over` something does not hold."""
         return CandidateFailed(
             "refused",
-            f"the score gained {self.told:.4f} bits per byte on {over}, but at {self.cuts:,} places whose"
-            f" next token no run is ever shown {self.held:.4f}: {self.shortfall:.4f} are missing,"
-            f" {self.allowed:.4f} may be (standard error {self.error:.4f}). One honest candidate in 10,000 ends"
-            " like this: if you think that this is one, `nocturne retry` measures it again",
+            f"its gain over {over} is {self.told:.4f} bits per byte by the score, but {self.held:.4f} at {self.cuts:,}"
+            f" targets that no run is ever shown; the two may differ by {self.allowed:.4f} (standard error"
+            f" {self.error:.4f}). One honest candidate in 10,000 is refused like this: if you think that this is one,"
+            " `nocturne retry` measures it again",
             defence="cuts",
         )
 

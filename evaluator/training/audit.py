@@ -192,12 +192,14 @@ class Audit:
     def refusal(self, finding: Finding) -> CandidateFailed:
         """Return why a model was refused."""
         what = (
-            "its answers scatter too much to tell" if finding.is_scatter else "the model's advantage is gone"
+            "the model's answers differ too much to say whether it looks ahead"
+            if finding.is_scatter
+            else "the model predicts worse"
         )
         told = (
-            f"asked again at {finding.probes:,} positions without what comes after them, {what}:"
+            f"asked again at {finding.probes:,} positions, without the text that follows them, {what}:"
             f" {finding.gain:+.4f} bits per byte (at most {max(finding.upper, finding.early_upper):.4f} with 99 %"
-            f" confidence; {self.bound:.5f} are allowed), {finding.rms:.3f} nats apart"
+            f" confidence; {self.bound:.5f} are allowed), its losses {finding.rms:.3f} nats apart"
         )
         hint = "it looks ahead, remembers other rows, learns while measured, or answers at random (dropout?)"
         return CandidateFailed("refused", f"{told}: {hint}", defence="audit", audit=finding.metrics())

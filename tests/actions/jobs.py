@@ -66,6 +66,8 @@ class Workplace:
     files: Mapping[str, str] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     """Further variables of every process."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Actions secrets of the repository."""
     logs: list[str] = field(default_factory=list)
     used: list[str] = field(default_factory=list, repr=False)
     """The tokens of all jobs so far."""
@@ -151,7 +153,8 @@ class Workplace:
         """Return the jobs of a run in their order; `needs` takes in what they put out."""
         (about,) = self.caller["jobs"].values()
         granted = about["permissions"]
-        outer = {"inputs": run.inputs, "github": {"run_id": str(run.id), "run_attempt": "1"}, "run": run}
+        github = {"run_id": str(run.id), "run_attempt": "1"}
+        outer = {"inputs": run.inputs, "github": github, "run": run, "secrets": self.secrets}
         if self.form == "one":
             action = yaml.safe_load((PROJECT / "action.yml").read_text())
             job = self._job("one", about | action["runs"], outer, granted)
@@ -159,7 +162,8 @@ class Workplace:
             return [replace(job, contexts=job.contexts | {"inputs": _inputs(action, given, job.contexts)})]
         ours = yaml.safe_load((PROJECT / ".github/workflows/iterate.yml").read_text())
         called = ours.get("on", ours.get(True))["workflow_call"]
-        inner = outer | {"inputs": _inputs(called, about["with"], outer), "needs": needs}
+        passed = {name: filled(text, outer) for name, text in about["secrets"].items()}
+        inner = outer | {"inputs": _inputs(called, about["with"], outer), "needs": needs, "secrets": passed}
         return [self._job(name, job, inner, granted) for name, job in ours["jobs"].items()]
 
     def _job(

@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask

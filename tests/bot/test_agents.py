@@ -9,10 +9,10 @@ import pytest
 
 import bot
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
 from bot.config import Config, parse
 from bot.config.docs import schema
 from bot.errors import UserError
+from bot.loop.agents import with_agents
 from bot.loop.context import Context, open_context
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, make_repository

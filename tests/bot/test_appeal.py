@@ -12,8 +12,8 @@ import pytest
 from bot.agents.constants import rewrite
 from bot.commands.steer import give_about
 from bot.config import parse
-from bot.loop.evaluation import _outcome
 from bot.loop.judge import judge
+from bot.loop.outcome import outcome_of
 from bot.loop.settings import audit_settings, evaluator_settings, least_effect, rule_of
 from bot.loop.start import ensure_started
 from bot.rules import events as ev
@@ -165,16 +165,16 @@ def test_the_proposal_of_an_appeal_says_so(loop: Loop) -> None:
 
 def test_the_figures_of_an_audit_come_with_scores_and_with_refusals() -> None:
     event: dict[str, Any] = {"event": "score", "score": 1.0, "audit": {**PEEK, "later": 1}}
-    assert _outcome(event, seconds=1.0).audit == PEEK
+    assert outcome_of(event, seconds=1.0).audit == PEEK
     failed = {"event": "failed", "class": "refused", "reason": "r", "defence": "audit", "audit": PEEK}
-    outcome = _outcome(failed, seconds=1.0)
+    outcome = outcome_of(failed, seconds=1.0)
     assert outcome.audit == PEEK and outcome.failure == {
         "class": "refused",
         "reason": "r",
         "defence": "audit",
     }
     for absurd in ({}, {**PEEK, "far": -1}, {**PEEK, "gain_bpb": 1e40}, "none", None):
-        assert _outcome(event | {"audit": absurd}, seconds=1.0).audit is None
+        assert outcome_of(event | {"audit": absurd}, seconds=1.0).audit is None
 
 
 # The smallest effect that counts

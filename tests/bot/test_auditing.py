@@ -143,7 +143,7 @@ def test_an_open_promotion_is_stopped_says_so_everywhere_and_goes_on_after_the_r
     assert said(_audited, loop) == ""
     found = warnings(figures_of(loop.context, campaign, at=datetime(2026, 3, 2, tzinfo=timezone.utc)))
     assert any(each.startswith("The audits of the head stop the promotion") for each in found)
-    with pytest.raises(UserError, match="in question: merged experiments 2"):
+    with pytest.raises(UserError, match="may have come with merged experiments 2"):
         promote(loop.context, merge=True)
     bot = loop.context.config.model_copy(
         update={"promotion": loop.context.config.promotion.model_copy(update={"merge": "bot"})}

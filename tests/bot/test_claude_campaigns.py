@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import open_context
 from bot.loop.runner import Until, run_loop
 from bot.rules.campaign import Campaign

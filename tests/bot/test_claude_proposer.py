@@ -15,9 +15,9 @@ import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Revision
-from bot.commands.session import with_agents
 from bot.config import Stop
 from bot.errors import UserError
+from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask

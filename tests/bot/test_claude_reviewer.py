@@ -11,7 +11,7 @@ import pytest
 
 from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import open_context
 from bot.loop.runner import begin, reconcile, work_on
 from bot.loop.start import ensure_started

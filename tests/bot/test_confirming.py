@@ -19,7 +19,8 @@ from bot.rules.measuring import before
 from bot.rules.schedule import Begin, Standing
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits, Stop
-from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.promotion import promotion_title
 from bot.tell.words import confirmation_words, corrected_words

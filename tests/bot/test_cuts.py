@@ -9,7 +9,7 @@ import pytest
 
 from bot.rules import events as ev
 from bot.tell import sentences
-from bot.tell.figures.campaign import status_json
+from bot.tell.figures.plain import status_json
 from evaluator.cuts import drawing
 from tests.bot.campaigns import Night
 from tests.bot.repositories import events, make_repository, nocturne

@@ -21,8 +21,9 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.config import Evaluator, parse
 from bot.doctor.local_checks import gpu, logs
-from bot.doctor.loop_conditions import ASSUMED_RUNS, Plan, affordable, plan_of, repeats
+from bot.doctor.loop_conditions import affordable, repeats
 from bot.loop.context import open_context
+from bot.loop.plan import ASSUMED_RUNS, Plan, plan_of
 from bot.loop.settings import limits
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
@@ -38,6 +39,7 @@ HOURS, MONEY = (f"the budget absorbs the waste: {what}" for what in ("machine ti
 JAIL, LOGS, GPU, PYTHON = (f"real tools: {what}" for what in ("jail", "logs", "GPU", "Python"))
 TRUSTED = "the score is measured apart"
 FILES, SEARCH = "the campaign's files", "what the search may turn"
+PACKAGES, AGENTS = "packages of the task", "who proposes and reviews"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 STEADY = Plan(40, "stop.experiments", 2.5, True, 360.0, 0.0)  # 15 minutes an experiment, 10 hours in all
 
@@ -74,7 +76,8 @@ def test_a_healthy_repository_is_green_and_its_runs_are_not_lost(tmp_path: Path)
     found = doctor(top)
     # What measures imports what is edited here, and that is all there is to say against it.
     assert {name for name, colour in colours(found).items() if colour != "green"} == {TRUSTED}
-    assert set(found) == {REPEATS, VERIFIED, TRUSTED, HOURS, MONEY, PYTHON, JAIL, LOGS, GPU, FILES, SEARCH}
+    machine, campaign = {PYTHON, JAIL, LOGS, GPU}, {FILES, PACKAGES, SEARCH, TRUSTED, AGENTS}
+    assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY} | machine | campaign
     assert (
         "with seeds 1 and 2" in found[VERIFIED]["measured"]
         and "2 runs made now" in found[VERIFIED]["measured"]
@@ -164,7 +167,7 @@ def test_a_remote_that_is_gone_is_red_and_nothing_is_trained(tmp_path: Path) -> 
 def test_lines_for_people(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=CONFIG + "stop: {experiments: 3}\n")
     lines = nocturne(top, "doctor", "--quick").stdout.splitlines()
-    assert len(lines) == 11 and {line.split()[0] for line in lines} == {"green", "amber"}
+    assert len(lines) == 13 and {line.split()[0] for line in lines} == {"green", "amber"}
     (repeats,) = (line for line in lines if line.startswith(f"amber  {REPEATS}"))
     assert "3 experiments to come" in repeats and " -> raise stop.experiments" in repeats
 

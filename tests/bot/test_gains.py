@@ -10,7 +10,8 @@ from bot.forge import BODY_LIMIT
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
-from bot.tell.figures.campaign import Figures, figures, status_json
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.change import FileLines
 from bot.tell.views.promotion import promotion_title

@@ -332,8 +332,8 @@ def test_baseline_that_fails_stops_with_its_reason_and_a_mend_goes_on(tmp_path: 
     folder = make_repository(
         tmp_path / "repo", files={"train.py": "LEARNING_RATE = 1\nraise OSError('no data')\n"}
     )
-    said = nocturne(folder, "run").stdout
-    assert "(baseline)" in said and "the incumbent itself fails" in said
+    assert "the incumbent itself fails (OSError: no data); fix it" in nocturne(folder, "run", code=2).stderr
+    assert status(folder)["stop_reason"] == "baseline"
     (folder / "train.py").write_text(TRAIN)
     git(folder, "commit", "--quiet", "--all", "--message", "Mend")
     nocturne(folder, "run", "-n", "1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.loop.start import _own_file
+from bot.loop.files import _own_file
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import decide_experiment, propose_next, train_apart
 from bot.loop.render import figures_of
@@ -21,7 +21,7 @@ from bot.rules.proposal import Opinion
 from bot.rules.rejections import is_drawn, outcome_of
 from bot.rules.statistics import Comparison
 from bot.tell.display import PlainDisplay
-from bot.tell.figures.campaign import status_json
+from bot.tell.figures.plain import status_json
 from bot.tell.page import report_html
 from bot.tell.words import rejections_note
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne

@@ -15,7 +15,7 @@ import pytest
 
 from bot.agents.claude.settings import MAX_TOKENS
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import decide_experiment, propose_next, train_apart
 from bot.loop.judge import sent_back

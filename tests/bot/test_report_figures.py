@@ -16,7 +16,8 @@ import pytest
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import t_quantile
-from bot.tell.figures.campaign import Figures, figures, status_json
+from bot.tell.figures.campaign import Figures, figures
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.numbers import decimals
 from bot.tell.page import page_data, report_html

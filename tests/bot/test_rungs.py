@@ -19,9 +19,18 @@ from bot.rules import shares, short_runs
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun, Rule
 from bot.rules.judging import Settings, judge
-from tests.bot.campaigns import Night, commit_of
+from bot.rules.rung_record import rung_records, spearman, upper_share
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.plain import status_json
+from bot.tell.figures.results import results_tsv
+from bot.tell.views.runs import runs_section
+from bot.tell.views.status import train_status
+from bot.tell.words import facts
+from bot.tell.writers import markdown
+from tests.bot.campaigns import NOW, Night, commit_of
 from tests.bot.repositories import CONFIG, SCORE, make_repository
 from tests.bot.scripted import LOSS, WINS, Loop
+from tests.bot.telling import report_markdown
 
 READS = (
     SCORE
@@ -243,3 +252,102 @@ def test_a_short_run_of_an_incumbent_has_a_number_and_a_seed_of_its_own(top: Pat
     assert made.run not in whole and made.seed not in {
         run.seed for run in context.ledger.known().runs_of(head)
     }
+
+
+def decided(number: int, verdict: ev.Verdict) -> list[ev.Event]:
+    said = ev.ExperimentDecided(
+        number,
+        1,
+        verdict,
+        False,
+        None,
+        None,
+        None,
+        None,
+        None,
+        0,
+        0,
+        "a quarter-budget run stands worse",
+        "Lesson.",
+    )
+    return [said, ev.ExperimentFinished(number)]
+
+
+def many(outcomes: dict[int, tuple[float, float | None, ev.Verdict]]) -> Campaign:
+    """Return a campaign of experiments on one incumbent: by number the short score, the whole one, the verdict."""
+    made = Night()
+    made.baseline(2)
+    for run in THEIRS:
+        made.add(run)
+    for number, (part, whole, verdict) in outcomes.items():
+        commit = commit_of(f"candidate {number}")
+        made.add(ev.ExperimentClaimed(number, made.incumbent))
+        made.add(
+            ev.ExperimentProposed(number, f"Change {number}", "other", "Because", "small", "low", "offline")
+        )
+        made.add(ev.CandidateBuilt(number, 1, made.incumbent, commit, 1, 1))
+        made.add(short(commit, 1, part, number))
+        if whole is not None:
+            made.replicates[commit] = 1
+            made.run(commit, number, score=whole)
+        for event in decided(number, verdict):
+            made.add(event)
+    return made.campaign()
+
+
+def test_what_came_of_short_runs_is_counted_and_told() -> None:
+    drawn = [number for number in range(1, 200) if short_runs.is_audited(night(), number)]
+    kept = [number for number in range(1, 200) if number not in drawn]
+    outcomes: dict[int, tuple[float, float | None, ev.Verdict]] = dict.fromkeys(
+        kept[:8], (1.2, None, "discarded")
+    )
+    outcomes |= {
+        n: (1.1 - 0.001 * place, 0.99 - 0.001 * place, "improved") for place, n in enumerate(kept[8:13])
+    }
+    outcomes |= {drawn[0]: (1.3, 1.1, "discarded"), drawn[1]: (1.25, 0.98, "improved")}
+    (found,) = rung_records(many(outcomes), None)
+    assert (found.tried, found.given_up, found.audited, found.winners, found.pairs) == (15, 8, 2, 1, 7)
+    assert found.lost == 4 and 4 < found.lost_at_most < 8
+    assert found.agreement == pytest.approx(0.464, abs=0.001)
+    known = figures(many(outcomes), now=NOW)
+    said = dict(facts(known))["Quarter-budget runs"]
+    assert said.startswith("8 of 15 given up; rank agreement 0.") and "lost about 4 winners" in said
+    assert status_json(known)["rungs"][0]["given_up"] == 8
+    assert known.runs == 2 + 2 + 15 + 7 and len(known.dots) == 2 + 7, "no short run is a dot among whole ones"
+
+
+def test_what_was_given_up_says_so_everywhere_and_states_no_score() -> None:
+    campaign = many({1: (1.2, None, "discarded")})
+    experiment = campaign.experiments[1]
+    table = markdown.write(runs_section(campaign, experiment))
+    assert "candidate, quarter-budget run, 1" in table and "incumbent, quarter-budget run, 4" in table
+    assert "with those of the same share only" in table
+    row = results_tsv(campaign).splitlines()[-1].split("\t")
+    assert (
+        row[1] == "0.000000"
+        and row[3] == "crash"
+        and row[4].endswith("(given up after a quarter-budget run)")
+    )
+    shown = figures(campaign, now=NOW).rows[0]
+    assert shown.score is None and shown.runs == 1 and shown.run_lines[0].share == 0.25
+    assert train_status(campaign, experiment, experiment.decision) == ("success", "1 run finished")  # type: ignore[arg-type]
+    assert "1.2" not in report_markdown(figures(campaign, now=NOW)), "a score of another scale"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "is_"),
+    [
+        ([(1, 1), (2, 2), (3, 3)], 1.0),
+        ([(1, 3), (2, 2), (3, 1)], -1.0),
+        ([(1, 1), (1, 2)], None),
+        ([(1, 1)], None),
+    ],
+)
+def test_rank_agreement(pairs: list[tuple[float, float]], is_: float | None) -> None:
+    assert spearman(pairs) == is_
+
+
+def test_the_upper_bound_of_a_share() -> None:
+    assert upper_share(0, 0, 0.9) == 1
+    assert upper_share(0, 22, 0.9) == pytest.approx(1 - 0.1 ** (1 / 22), abs=1e-6)
+    assert 0.3 < upper_share(1, 10, 0.9) < 0.35

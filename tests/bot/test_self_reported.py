@@ -11,7 +11,8 @@ from bot.rules import events as ev
 from bot.rules.campaign import fold
 from bot.rules.decision import Rule
 from bot.rules.self_reported import WORD, reached, self_reported
-from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
 from bot.tell.views.promotion import promotion_title

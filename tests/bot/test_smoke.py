@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import open_context
 from bot.loop.jobs import propose_next
 from bot.loop.runner import begin, reconcile, work_on

@@ -12,6 +12,7 @@ from bot.agents.offline.search import propose
 from bot.agents.offline.space import Rules, everything_tried, nothing_to_turn, space_of, unknown_names
 from bot.agents.review import fingerprint, review
 from bot.rules.proposal import Change, PastExperiment
+from tests.bot.settings_shapes import SHAPES, Shape
 
 
 def turned(files: dict[str, str], rules: Rules | None = None) -> list[str]:
@@ -216,3 +217,17 @@ def test_the_review_knows_seeds_and_mere_comments_in_every_format() -> None:
         editable=["a.yaml"], base={"a.yaml": "lr: 1\n"}, proposed={"a.yaml": "# x\nlr: 1\n"}, tried={}
     )
     assert formatted.reasons == ("Only comments or format change.",)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_in_each_of_thirty_real_shapes_what_may_be_turned_is_found_and_nothing_that_measures(
+    shape: Shape,
+) -> None:
+    rules = Rules(words=shape.words, outside=shape.outside)
+    assert turned(dict(shape.files), rules) == list(shape.turned)
+    proposal = propose(shape.files, (), seed=0, number=1, rules=rules)
+    assert (proposal is None) == (not shape.turned)
+    if proposal is not None:
+        assert {change.name for change in proposal.changes} <= set(shape.turned)
+        assert constant_values({**shape.files, **proposal.files}) != constant_values(shape.files)
+        assert all(text.count("\r") == shape.files[path].count("\r") for path, text in proposal.files.items())

@@ -13,7 +13,8 @@ import pytest
 from bot.agents.constants import rewrite
 from bot.config import Evaluator
 from bot.doctor.local_checks import JAIL, tools
-from bot.loop.evaluation import RunFolder, RunOrder, RunOutcome, Scratch
+from bot.loop.evaluation import RunFolder, RunOrder, Scratch
+from bot.loop.outcome import RunOutcome
 from bot.loop.settings import evaluator_settings
 from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository

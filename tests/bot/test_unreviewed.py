@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.agents.constants import changes_between, rewrite
 from bot.commands.steer import give_about
-from bot.config import NotifySettings
+from bot.config import Config, NotifySettings
 from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
@@ -30,9 +31,10 @@ from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin, Continue, Standing, next_step
 from bot.rules.stages import STAGES
 from bot.rules.stopping import Limits, Stop, is_fixed
-from bot.tell.figures.campaign import figures, status_json
+from bot.tell.figures.campaign import figures
 from bot.tell.figures.debt import debt_words, minutes_of
 from bot.tell.figures.period import period
+from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
 from bot.tell.views.morning import morning_message
@@ -170,6 +172,30 @@ def test_the_last_experiments_of_a_campaign_may_be_held() -> None:
     step = next_step(night.campaign(), standing_with(unread=2, experiments=3))
     assert isinstance(step, Stop) and step.reason == "experiments"
     assert step.detail == "2 done, and 1 improvement waits for a reader, stop.experiments is 3"
+
+
+@pytest.mark.parametrize(("given", "most"), [
+    ({}, None), ({"max_unreviewed_merges": 3}, 3), ({"max_unreviewed_merges": 0}, None),
+    ({"when_unreviewed": "hold"}, 10), ({"when_unreviewed": "pause"}, 10),
+    ({"when_unreviewed": "tell", "max_unreviewed_merges": 3}, None),
+])  # fmt: skip
+def test_nothing_is_held_unless_the_configuration_says_so(given: dict[str, Any], most: int | None) -> None:
+    assert Config(**given).most_unread == most
+
+
+def test_the_bot_promotes_nothing_that_nobody_has_read(tmp_path: Path) -> None:
+    more = "promotion: {merge: bot}\nmax_unreviewed_merges: 1\nwhen_unreviewed: tell\n"
+    home = Home(tmp_path, make_repository(tmp_path / "repo", config=CONFIG + more), {})
+    base = home.base()
+    home.win(1, 0.002, score=1.0)
+    home.win(2, 0.004, score=0.9)
+    running = replace(home.loop.context, may_run=True)
+    end = Stop("experiments", "2 are done")
+    promote_at_stop(running, home.loop.campaign, end)
+    assert home.base() == base and "2 merges are unread, max_unreviewed_merges is 1" in home.loop.said
+    home.loop.context.ledger.append(lambda _: [ev.ExperimentRead(1, "approve:1")])
+    promote_at_stop(running, home.loop.campaign, end)
+    assert home.base() == home.loop.campaign.incumbent
 
 
 def test_it_pauses_where_the_configuration_says_so() -> None:
@@ -424,7 +450,8 @@ def test_a_promotion_merged_by_the_bot_is_read_by_nobody(tmp_path: Path) -> None
     loop = with_limit(home.again(), 1, promotion=rule)
     promote_at_stop(loop.context, loop.campaign, Stop("unreviewed", "1 merge waits"))
     assert loop.campaign.promotions[-1].state == "open", "a budget that is spent promotes nothing"
-    promote_at_stop(loop.context, loop.campaign, Stop("experiments", "1 is done"))
+    running = replace(loop.context, may_run=True)
+    promote_at_stop(running, loop.campaign, Stop("experiments", "1 is done"))
     assert [each.state for each in loop.campaign.promotions] == ["merged"] and numbers(loop.campaign) == [1]
     home.win(2, 0.004, score=0.9)
     promote(home.again().context, merge=True)

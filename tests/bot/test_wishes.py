@@ -11,10 +11,10 @@ import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.sources import missing_modules, needed_modules
-from bot.commands.session import with_agents
+from bot.loop.agents import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import advance, decide_experiment, propose_next
-from bot.loop.library import wished_of
+from bot.loop.packages import wished_of
 from bot.loop.runner import Until, begin, reconcile, run_loop, work_on
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign

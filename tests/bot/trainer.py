@@ -25,7 +25,8 @@ from unittest import mock
 import bot.doctor.local_checks
 import bot.loop.evaluation
 import evaluator.command.task
-from bot.loop.evaluation import OnEvent, RunOrder, RunOutcome
+from bot.loop.evaluation import OnEvent, RunOrder
+from bot.loop.outcome import RunOutcome
 from evaluator import score, settings
 from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError

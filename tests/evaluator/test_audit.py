@@ -139,7 +139,7 @@ def test_what_goes_out_is_enough_to_add_audits_up() -> None:
     assert (
         refused.audit == told
         and "5,120 positions" in refused.reason
-        and "advantage is gone" in refused.reason
+        and "the model predicts worse" in refused.reason
     )
 
 
@@ -147,7 +147,7 @@ def test_who_is_refused_for_scatter_alone_is_told_so() -> None:
     audit, truth = exam(np.zeros(ROWS * COLUMNS), noise=0.05)
     holds, finding = ask(audit, truth)
     assert not holds and finding.rms < 0.1 and finding.far == 0
-    assert "scatter too much to tell" in audit.refusal(finding).reason
+    assert "answers differ too much" in audit.refusal(finding).reason
 
 
 def test_what_is_learned_during_the_exam_is_found_although_the_audit_learns_as_well() -> None:
@@ -158,7 +158,10 @@ def test_what_is_learned_during_the_exam_is_found_although_the_audit_learns_as_w
     learned = np.linspace(0, 0.06, len(probes))
     finding = audit.judge(probes, np.maximum(truth[probes.places] - learned, 0))
     assert finding.early_upper > audit.bound and not audit.holds(finding)
-    assert "advantage is gone" in audit.refusal(finding).reason and audit.refusal(finding).defence == "audit"
+    assert (
+        "the model predicts worse" in audit.refusal(finding).reason
+        and audit.refusal(finding).defence == "audit"
+    )
 
 
 def test_answers_at_random_are_refused_for_that() -> None:

@@ -120,7 +120,7 @@ def test_a_measurement_that_fails_once_fails_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
     [
-        ("print('METRIC other=1')\n", "error", "no finite metric 'accuracy'"),
+        ("print('METRIC other=1')\n", "no_metric", "no finite metric 'accuracy'"),
         ("print('METRIC accuracy=nan')\n", "nan", "'accuracy' is not a finite number"),
         ("print('{\"accuracy\": -Infinity}')\n", "nan", "'accuracy' is not a finite number"),
         ("print('METRIC accuracy=-1e155')\n", "nan", "the accuracy of -1e+155 is beyond 1e+30 in magnitude"),

@@ -45,6 +45,8 @@ def heard(output: bytes, metric: Metric = M, size: int = 7) -> Reader:
         json.dumps({"folds": [0.123456] * 300, "m": 2.5, "more": {"m": 9}}, indent=4).encode(),
         json.dumps({"m": 2.5}, indent=2).encode().replace(b"\n", b"\r\n"),
         b"{'m': 2.5, 'epoch': 1.0}\n",
+        b"[{'m': 2.5, 'epoch': 1.0}]\n",
+        b'[{"m": 1}, {"m": 2.5}]\n',
         b"INFO:trainer:{'loss': 0.1, 'note': 'm, 3', 'm': np.float64(2.5)}\n{'m': '3'}\n",
         b"{'m': nan}\n{'m': tensor(2.5)}\n",
         b"{ not json [\n" + b'{"m": 2.5}\n',
@@ -90,7 +92,9 @@ def test_a_pattern_reads_what_scripts_print_today(take: str, value: float) -> No
         ("METRIC m=", "there is no number"),
         ("METRIC M=2.5", "write m for M"),
         ("METRIC m=2.5 (best)", "without '(best)': 2.5"),
-        ("m: 2.5", "print METRIC m=2.5, or set evaluator.metric.pattern"),
+        ("METRIC m=1.234,5", "write it with a dot for its fraction"),
+        ("METRIC m=tensor(2.5, device='cuda:0')", "print the number alone, as float(...) gives it: 2.5"),
+        ("m: 2.5", "print METRIC m=2.5, or set evaluator.metric.pattern: 'm:\\s+([-+0-9.eE]+)'"),
         ("{'m': '2.5'}", "print it as one, without quotes"),
         ('{"m": "2.5"}', "the value is a text"),
         ("METRIC mm=3", "it printed mm"),
@@ -101,6 +105,51 @@ def test_what_nearly_was_one_is_shown_with_what_it_lacks(line: str, said: str) -
     assert "m" not in reader.found
     assert said in reader.missing()
     assert not reader.is_not_finite
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "pattern"),
+    [
+        ("val_loss", "step 250: train loss 1.9, val loss 2.5", r"val\s+loss\s+"),  # nanoGPT
+        ("test_acc", "│         test_acc          │    2.5    │", r"test_acc\s+│\s+"),  # Lightning, by rich
+        ("test_acc", "        test_acc            2.5", r"test_acc\s+"),  # Lightning
+        ("val_loss", "313/313 ━━━━━ 1s 1ms/step - loss: 0.09 - val_loss: 2.5", r"val_loss:\s+"),  # Keras
+        ("test_accuracy", "Test accuracy: 2.5", r"Test\s+accuracy:\s+"),
+        ("val_loss", "Epoch 4: 100%|██| 9/9 [00:01<00:00, train_loss=0.2, val_loss=2.5]", "val_loss="),
+        ("eval_loss", "  eval_loss               =     2.5", r"eval_loss\s+=\s+"),  # transformers
+        ("val_loss", "wandb:   val_loss 2.5", r"val_loss\s+"),
+        ("m", "| **m** | 2.5 |", r"m\*\*\s+\|\s+"),
+    ],
+)
+def test_what_peoples_scripts_print_is_answered_with_a_pattern_that_reads_it(
+    name: str, line: str, pattern: str
+) -> None:
+    log = f"epoch 1\n{line}\n".encode()
+    wanted = f"print METRIC {name}=2.5, or set evaluator.metric.pattern: '{pattern}([-+0-9.eE]+)'"
+    assert wanted in heard(log, Metric(name=name)).missing()
+    assert heard(log, Metric(name=name, pattern=f"{pattern}([-+0-9.eE]+)")).found == {name: 2.5}
+
+
+def test_a_name_that_stands_deeper_in_an_object_is_told_with_its_place() -> None:
+    hyperfine = {"results": [{"command": "./a", "mean": 0.25, "times": [0.2, 0.3], "exit_codes": [0, 0]}]}
+    benchmark = {
+        "machine_info": {},
+        "benchmarks": [{"name": "test_sort", "stats": {"mean": 0.25, "ops": 4.0}}],
+    }
+    for said, place in ((hyperfine, "results.0.mean"), (benchmark, "benchmarks.0.stats.mean")):
+        for indent in (None, 4):
+            output = json.dumps(said, indent=indent).encode()
+            assert f"set evaluator.metric.name to {place}" in heard(output, Metric(name="mean")).missing()
+            assert heard(output, Metric(name=place)).found[place] == 0.25
+
+
+def test_a_pattern_that_finds_no_number_is_told_with_what_it_finds() -> None:
+    best = heard(b"val loss 2.5 (best)\n", Metric(name="val_loss", pattern="loss (.*)"))
+    assert (
+        "nearest: 'val loss 2.5 (best)': the pattern finds '2.5 (best)' there, which is no" in best.missing()
+    )
+    other = heard(b"val_loss: 2.5\n", Metric(name="val_loss", pattern="validation loss ([0-9.]+)"))
+    assert "nearest: 'val_loss: 2.5': the pattern does not fit it" in other.missing()
 
 
 def test_numbers_that_are_not_finite_are_told_apart_from_none() -> None:
@@ -181,7 +230,7 @@ def test_a_run_with_a_pattern_and_one_without_any_number(tmp_path: Path) -> None
     by_pattern = {**COMMAND, "metric": {"name": "m", "pattern": "val loss ([0-9.]+)", "take": "min"}}
     assert score(repo, by_pattern).last["score"] == 3.5
     last = score(repository(tmp_path / "other", "print('metric m=3')\n"), COMMAND).last
-    assert (last["event"], last["class"]) == ("failed", "error")
+    assert (last["event"], last["class"]) == ("failed", "no_metric")
     assert "nearest: 'metric m=3': write METRIC for metric" in last["reason"]
 
 

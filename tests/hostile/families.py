@@ -27,7 +27,8 @@ from bot.rules.decision import Rule
 from bot.rules.events import Reviewed
 from bot.tell.display import PlainDisplay
 from bot.tell.document import Message
-from bot.tell.figures.campaign import experiment_json, figures, status_json
+from bot.tell.figures.campaign import figures
+from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.sentences import commit_message, effect_line
 from bot.tell.views.campaign import report_of

@@ -242,9 +242,13 @@ class _Reader:
     # -- options of a command line ---------------------------------------------------------------------
 
     def option(self, call: ast.Call) -> None:
-        """Take up the default of an option if `call` declares one."""
+        """Take up the default of an option if `call` declares one, or the settings that a run is begun with."""
         called = last_name(call.func) or ""
         given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        if called == "init" and "config" in given:  # of wandb and its kin, which hand the settings back
+            whole = given["config"]
+            self._settings("config", whole, ast.Expr(whole), "", only_built=isinstance(whole, ast.Call))
+            return
         if _DEFINES.match(called) and len(call.args) >= 2:
             name, default = text_of(call.args[0]), call.args[1]
             more = literals(call.args[2]) if "enum" in called.lower() and len(call.args) > 2 else ()

@@ -128,6 +128,7 @@ def _number(value: Value | None) -> Number | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+@lru_cache(maxsize=16384)
 def canonical(text: str) -> tuple[str, Value | str]:
     """Return a key that equal literals share: `6e-4` and `0.0006`, but not `1` and `True`."""
     value = literal_value(text)

@@ -13,12 +13,12 @@ from bot.rules.proposal import Change, Idea, Proposal
 _LONGEST = 100  # characters of a literal
 _NUMBER = r"[-+]?(?:\d[\d_]*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 # What follows must not turn the number into something else: `6 * x`, `6k`, `6.5.1`, `6 %`.
-_LITERAL = (
+LITERAL = (
     rf"(?:{_NUMBER}(?:\s*(?:\*\*|\*|//|/|<<)\s*{_NUMBER})*(?![\w%]|\.\d|\s*(?:[*/+%]|<<|-\s*\d))"
     r"|(?:True|False)(?!\w)|\"[^\"\\\n]{0,80}\"|'[^'\\\n]{0,80}')"
 )
 # `NAME = 6`, `NAME: 6`, `NAME to 6`, `NAME from 4 to 6`, each part in backticks or not.
-_SET = rf"`?(?:\s+from\s+`?{_LITERAL}`?)?\s*(?::=|=(?!=)|:|->|→|\bto\b)\s*`?(?P<value>{_LITERAL})"
+_SET = rf"`?(?:\s+from\s+`?{LITERAL}`?)?\s*(?::=|=(?!=)|:|->|→|\bto\b)\s*`?(?P<value>{LITERAL})"
 
 
 def follow(files: Mapping[str, str], ideas: Sequence[Idea]) -> Proposal | None:
@@ -29,13 +29,14 @@ def follow(files: Mapping[str, str], ideas: Sequence[Idea]) -> Proposal | None:
     """
     constants = constants_of(files)
     for idea in ideas:
-        changes = _changes(idea.text, constants)
+        changes = changes_named(idea.text, constants)
         if changes:
             return _proposal(files, idea, changes)
     return None
 
 
-def _changes(text: str, constants: Sequence[Constant]) -> tuple[Change, ...]:
+def changes_named(text: str, constants: Sequence[Constant]) -> tuple[Change, ...]:
+    """Return the constants that `text` sets to new values by name, as in `NAME = 6` or `NAME from 4 to 6`."""
     found = []
     for constant in constants:
         wanted = None

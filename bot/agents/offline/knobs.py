@@ -13,15 +13,16 @@ from bot.agents.offline.name_use import NameUse, name_use_of
 
 # Never ours to turn: seeds, what measures, where and how it runs, what is only shown. Parts of names.
 _MEASURES = (
-    r"seeds?|evals?|evaluat\w+|val|valid|validation|test|tests|testing|bench|benchmarks?|scores?|scoring|metrics?"
-    r"|repeats?|trials?|n_runs|num_runs|expected|golden|tol|tolerances?|atol|rtol"
+    r"seeds?|evals?|evaluat\w+|(?!(?:(?<=clip_)|(?<=max_)|(?<=min_)|(?<=init_))val$)val|valid|validation|test|tests"
+    r"|testing|bench|benchmarks?|scores?|scoring|metrics?|repeats?|trials?|deterministic|n_runs|num_runs|expected"
+    r"|golden|tol|tolerances?|atol|rtol"
 )
 _TIMES = (
     r"time|times|timeouts?|budget|seconds|secs|minutes|hours|ms|deadline|clock|duration|runtime|wall|walltime"
 )
 _SHOWS = (
     r"log|logs|logg\w+|print|prints|verbose|debug|report|reporting|snapshots?|display|show|plots?|plotting|monitor"
-    r"|tensorboard|wandb|mlflow|progress|checkpoint|checkpoints|checkpointing|ckpt|ckpts|save|saves|saving|resume"
+    r"|tensorboard|wandb|mlflow|videos?|progress|checkpoint|checkpoints|checkpointing|ckpts?|save|saves|saving|resume"
 )
 _FIXED = (
     r"seq|sequence|vocab|dtype|precision|version|versions|flops|tokenizer|bos|eos|pad|ignore_index|exclude|startup"
@@ -34,7 +35,8 @@ _FORBIDDEN = re.compile(
 )
 # These name a place if they end a name or are worth a text; `dir_depth = 2` is a number of something.
 _PLACES = re.compile(
-    r"(?:^|_)(?:path|paths|dir|dirs|file|files|folder|folders|url|urls|host|hosts|name|names|device|devices|gpus?|nodes)$"
+    r"(?:^|_)(?:path|paths|dir|dirs|file|files|folder|folders|url|urls|host|hosts|name|names"
+    r"|(?<!per_)(?:device|devices|gpus?|nodes))$"
 )
 _PLACE_TEXTS = re.compile(
     r"(?:^|_)(?:path|paths|dir|dirs|file|files|folder|url|host|name|names|device)(?:_|$)"
@@ -89,6 +91,7 @@ _CLASSES = (
     ),
     Class(r"mlp|ffn?|expan|ratio|mult", 0.4, "architecture", "log"),
     Class(r"act|window|norm|rope|rotary|softcap|bias|tie|residual|value_embed", 0.35, "architecture", "log"),
+    Class(r"gamma|discount|(^|_)(decay|rho)(_|$)", 0.3, "optimization", "momentum"),
     Class(r"init|scale|std|gain", 0.3, "architecture", "log"),
     Class(r"iters?|(^|_)(max_|num_)?steps", 0.35, "schedule", "log"),
     Class(r"optim|muon|adam|sched", 0.4, "optimization", "log"),

@@ -61,8 +61,12 @@ def lessons_of(
     return Lessons(
         names=names,
         current=current,
-        tried=_tried(names, current, ordered),
-        sets=frozenset(frozenset((c.name, canonical(c.new)) for c in past.changes) for past in ordered),
+        tried=_tried(names, current, [past for past in ordered if not past.may_come_again]),
+        sets=frozenset(
+            frozenset((c.name, canonical(c.new)) for c in past.changes)
+            for past in ordered
+            if not past.may_come_again
+        ),
         singles={
             name: {key: tuple(found) for key, found in tried.items()} for name, tried in singles.items()
         },
@@ -72,10 +76,10 @@ def lessons_of(
             for past in ordered
             if past.verdict == "crashed" and len(past.changes) == 1
         ),
-        near=_near(current, ordered),
+        near=_near(current, [past for past in ordered if past.claim is None]),
         pending=frozenset(c.name for past in ordered if past.verdict is None for c in past.changes),
         won=frozenset(c.name for past in ordered if past.landed for c in past.changes),
-        rested=frozenset(_rested(ordered)),
+        rested=frozenset(_rested([past for past in ordered if past.claim is None])),
     )
 
 

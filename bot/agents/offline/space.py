@@ -7,6 +7,7 @@ import fnmatch
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.agents.constants import Constant, constants_of
 from bot.agents.formats import LONGEST_FILE, format_of
@@ -51,7 +52,12 @@ class Space:
 
 def space_of(files: Mapping[str, str], rules: Rules | None = None) -> Space:
     """Return what may be turned in `files` under `rules`."""
-    rules = rules or Rules()
+    return _space_of(tuple(sorted(files.items())), rules or Rules())
+
+
+@lru_cache(maxsize=8)
+def _space_of(texts: tuple[tuple[str, str], ...], rules: Rules) -> Space:
+    files = dict(texts)
     usage = name_use_of(files, rules.outside)
     constants = constants_of(files)
     knobs: list[Knob] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from bot.agents.constants import Number, Value, constants_of
 from bot.agents.offline.knobs import Knob, bare
@@ -80,12 +81,17 @@ def divisions(knobs: Sequence[Knob], files: Mapping[str, str]) -> tuple[tuple[st
 
     From asserts in the source, and guessed from names; only pairs that hold at present count.
     """
+    return _divisions(frozenset(knob.name for knob in knobs), tuple(sorted(files.items())))
+
+
+@lru_cache(maxsize=8)
+def _divisions(turned: frozenset[str], texts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    files = dict(texts)
     whole = {c.name: c for c in constants_of(files) if type(c.value) is int and c.value > 0}
     guessed = {("total_batch", "device_batch"), ("n_head", "n_kv_head"), ("heads", "kv_heads")}
     usage = name_use_of(files)
     widths, parts = ("n_embd", "d_model", "model_dim", "embed_dim", "hidden", "width"), ("head",)
     guessed |= {(width, part) for width in widths for part in parts}
-    turned = {knob.name for knob in knobs}
     pairs = []
     for big, one in whole.items():
         for small, other in whole.items():

@@ -70,7 +70,7 @@ def _told(change: Change, lessons: Lessons, told: set[int], combined: bool) -> l
     if not found:
         return [] if combined else [f"No experiment has turned {change.name} yet, and its kind often pays."]
     said = [
-        f"experiment {past.number} went from {readable(past.changes[0].old)}"
+        f"{past.called} went from {readable(past.changes[0].old)}"
         f" to {readable(past.changes[0].new)} ({past.verdict}, {effect_of(past)})"
         for past in found
     ]

@@ -9,6 +9,7 @@ subject, and importing them here registers them: a new class in one of them is a
 from bot.rules.events.campaign import *
 from bot.rules.events.experiment import *
 from bot.rules.events.human import *
+from bot.rules.events.imported import *
 from bot.rules.events.landing import *
 from bot.rules.events.message import *
 from bot.rules.events.registry import *

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from bot.base.text import clean_data
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
 from bot.rules.rejections import OUTCOMES, Rejections
+from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
+from bot.tell.figures.claims import ClaimFigures, claim_figures
+from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import (
     Gain,
@@ -89,6 +91,8 @@ class Figures:
     failed_runs: int
     unjailed: int
     gaps: tuple[str, ...]
+    rungs: tuple[RungRecord, ...]
+    """What came of the runs with each share of the budget."""
     cut: Mapping[str, float]
     """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`); `cuts` is 0 if it was asked at none."""
     self_reported: bool
@@ -112,6 +116,8 @@ class Figures:
     started_at: str
     last_at: str
     now: datetime
+    claims: ClaimFigures
+    """What other tools' logs claim."""
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
 
@@ -177,6 +183,7 @@ def figures(
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
         wished=campaign.wishes.counts(),
+        claims=claim_figures(campaign),
         verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
         total=len(rows),
         open=len(rows) - len(done),
@@ -185,6 +192,7 @@ def figures(
         failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
+        rungs=rung_records(campaign, prior_sigma),
         cut=cuts_of_newest(campaign),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
@@ -206,69 +214,6 @@ def figures(
         last_at=campaign.last_at,
         now=now,
     )
-
-
-def status_json(figures: Figures) -> dict[str, Any]:
-    """Return the figures that scripts ask for, ready for `json.dumps` and for whoever prints it."""
-
-    def plain(of: Measured | None) -> dict[str, Any] | None:
-        return None if of is None else {"commit": of.commit, "score": of.score, "runs": of.runs}
-
-    gain = figures.gain
-    made: dict[str, Any] = {
-        "campaign": figures.name,
-        "metric": figures.metric,
-        "direction": figures.direction,
-        "state": figures.state,
-        "stop_reason": figures.stop_reason,
-        "stop_detail": figures.stop_detail,
-        "baseline": plain(figures.baseline),
-        "incumbent": plain(figures.incumbent),
-        "best": plain(figures.best),
-        "gain": None if gain is None else {"value": gain.value, "half_width": gain.half_width},
-        "corrected_gain": None
-        if figures.corrected is None
-        else {"value": figures.corrected.value, "half_width": figures.corrected.half_width},
-        "confirmation": confirmation_json(figures.confirmation),
-        "base_taken_in": figures.taken_in,
-        "base_left_out": None if figures.left_out is None else figures.left_out.reason,
-        "experiments": {**figures.verdicts, "total": figures.total, "open": figures.open},
-        "landed": figures.landed,
-        "runs": figures.runs,
-        "failed_runs": figures.failed_runs,
-        "unjailed": figures.unjailed,
-        "gaps": list(figures.gaps),
-        "cuts": dict(figures.cut),
-        "self_reported": figures.self_reported,
-        "gpu_seconds": figures.gpu_seconds,
-        "cost_usd": figures.cost_usd,
-        "rejections": {
-            "by_model": figures.rejections.rejected,
-            "trained": figures.rejections.trained,
-            **dict(figures.rejections.outcomes),
-        },
-        "noise": {"sigma": figures.noise.sigma, "runs": figures.noise.runs},
-        "unreviewed": {
-            "merges": figures.debt.merges,
-            "lines": figures.debt.lines,
-            "limit": figures.debt.limit,
-            "held": list(figures.debt.held),
-            "reading": [row.number for row in figures.debt.reading],
-            "minutes": figures.debt.minutes,
-        },
-        "wished": dict(figures.wished),
-        "mended": list(figures.mended),
-    }
-    said: dict[str, Any] = clean_data(made)
-    return said
-
-
-def confirmation_json(found: Confirmation | None) -> dict[str, Any] | None:
-    """Return what head and baseline showed side by side, as scripts read it."""
-    if found is None:
-        return None
-    made = {"baseline": [one for one, _ in found.pairs], "head": [other for _, other in found.pairs]}
-    return {**made, "gain": found.gain, "half_width": found.half_width, "holds": found.holds}
 
 
 def confirmation_on(campaign: Campaign, yardstick: Yardstick | None, noise: NoiseSeen) -> Confirmation | None:
@@ -298,21 +243,6 @@ def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:
         return None
     best = (min if lower else max)(staircase, key=lambda stair: stair.score)
     return Measured(best.commit, best.score, best.runs)
-
-
-def cuts_of_newest(campaign: Campaign | None) -> Mapping[str, float]:
-    """Return how many `cuts` the newest run on validation text was asked at (0 if at none), and what `cuts_caught_bpb`
-    of that many is; empty if there is no such run."""
-    runs = reversed(campaign.runs.values() if campaign is not None else ())
-    cuts = None
-    for metrics in (run.metrics for run in runs if "eval_tokens" in run.metrics):
-        if cuts is None:
-            cuts = metrics.get("cuts", 0.0)
-        if not cuts:
-            break
-        if "cuts_caught_bpb" in metrics and metrics.get("cuts") == cuts:
-            return {"cuts": cuts, "cuts_caught_bpb": metrics["cuts_caught_bpb"]}
-    return {} if cuts is None else {"cuts": cuts}
 
 
 def _noise(
@@ -366,10 +296,3 @@ def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:
         return "new", None, ""
     held = any(datetime.fromisoformat(lease.until) > now for lease in campaign.leases.values())
     return ("running" if held else "idle"), None, ""
-
-
-def experiment_json(row: Row) -> dict[str, Any]:
-    """Return an experiment's facts, as `status_json` does a campaign's; its curve and conversations are left out."""
-    apart = ("curve", "curve_against", "talks")
-    made: dict[str, Any] = clean_data({key: value for key, value in asdict(row).items() if key not in apart})
-    return made

@@ -9,6 +9,7 @@ from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
+from bot.rules.shares import run_words
 from bot.tell.figures.gains import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
 
@@ -19,9 +20,9 @@ COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 def results_tsv(campaign: Campaign) -> str:
     """Return the baseline and every finished experiment, in the order in which they ended.
 
-    `status` is keep (merged), discard or crash. An experiment without a score (refused, lost) counts as a
-    crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that of
-    https://github.com/karpathy/autoresearch (program.md, "Logging results").
+    `status` is keep (merged), discard or crash. An experiment without a score (refused, lost, given up after a short
+    run) counts as a crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that
+    of https://github.com/karpathy/autoresearch (program.md, "Logging results").
     """
     lines = ["\t".join(COLUMNS)]
     if campaign.incumbents and (campaign.order or campaign.runs_by_commit.get(campaign.baseline)):
@@ -45,7 +46,9 @@ def _line(campaign: Campaign, experiment: Experiment) -> str:
     else:
         status = "crash" if value is None else "discard"
     commit = experiment.candidate.commit if experiment.candidate else experiment.parent
-    return _join(commit, value, own, status, experiment.title)
+    short = [run.share for run in own if not run.is_full and run.score is not None] if value is None else []
+    title = f"{experiment.title} (given up after a {run_words(short[-1])})" if short else experiment.title
+    return _join(commit, value, own, status, title)
 
 
 def _join(

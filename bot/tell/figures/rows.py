@@ -22,7 +22,8 @@ RunKind = Literal["baseline", "incumbent", "candidate"]
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run as a row's details show it. `memory_mb` is its peak; `failure` is class and reason in words."""
+    """One run as a row's details show it. `memory_mb` is its peak; `failure` is class and reason in words. The score
+    of a run with a `share` of the budget compares with those of the same share only."""
 
     run: str
     seed: int
@@ -31,6 +32,7 @@ class RunLine:
     memory_mb: float | None
     jail: str
     failure: str | None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -255,4 +257,5 @@ def _line(run: RunFinished) -> RunLine:
         memory_mb=peak_memory_mb(run),
         jail=run.jail,
         failure=failure_words(run),
+        share=run.share,
     )

@@ -72,6 +72,7 @@ def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead
         *_wins(figures),
         *_latest(figures, latest),
         *_dead_ends(figures, dead_ends),
+        *_claims(figures),
         Paragraph(say("Written {}.", moment(figures.now.isoformat())), "small"),
     )
 
@@ -210,6 +211,21 @@ def _dead_ends(figures: Figures, limit: int) -> Document:
         return ()
     more = (paragraph("And {} more.", f"{len(dead) - limit:,}"),) if len(dead) > limit else ()
     return (heading("Dead ends", 2), *bullets(lines), *more)
+
+
+def _claims(figures: Figures) -> Document:
+    """Return what was imported and claims to have gained most, with the experiments that tried it."""
+    lines = [
+        say(
+            "claim {}: {} says it gained {}{}",
+            claim.number,
+            cut(claim.description, 140),
+            f"{claim.gain:.3g}",
+            f", tried as experiment {', '.join(map(str, claim.experiments))}" if claim.experiments else "",
+        )
+        for claim in figures.claims.best
+    ]
+    return (heading("Imported, unverified", 2), *bullets(lines)) if lines else ()
 
 
 def _lesson(row: Row) -> Line:

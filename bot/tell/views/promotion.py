@@ -142,8 +142,8 @@ def _stopped(audits: Lineage | None) -> Document:
     return (
         paragraph("**Don't merge this.** {}.", cut(lineage_refused(audits), 900)),
         paragraph(
-            "An honest lineage is stopped so in fewer than 1 of 10,000 campaigns. If you have read these changes and"
-            " know better, merge by hand."
+            "Fewer than 1 of 10,000 honest campaigns is stopped like this. If you have read these changes and know"
+            " better, merge by hand."
         ),
     )
 

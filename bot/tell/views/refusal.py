@@ -29,9 +29,7 @@ DEFENCES = {
         ),
     ),
     "cuts": Defence(
-        say(
-            "It asks at places whose target no run is ever shown whether what was gained on the incumbent holds there."
-        ),
+        say("It looks whether the gain over the incumbent holds at targets that no run is ever shown."),
         say("An honest change is refused by it in about 1 of 10,000 runs."),
     ),
     "clock": Defence(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
+from bot.rules.shares import run_words
 from bot.tell.document import (
     Curves,
     Document,
@@ -32,7 +33,9 @@ _SHOWN = 12  # of each side; an incumbent of a long night has many
 
 def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
     """Return the section on the runs."""
-    mine, theirs = own_runs(campaign, experiment), campaign.runs_of(experiment.parent)
+    mine = own_runs(campaign, experiment)
+    shares = {1.0, *(run.share for run in mine)}
+    theirs = [run for run in campaign.tries_of(experiment.parent) if run.share in shares]
     if not mine and not theirs:
         return heading("Runs"), paragraph("None.")
     trained = any(_trained(run) for run in (*mine, *theirs))
@@ -59,6 +62,8 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
     held = next((told for run in reversed(mine) if (told := held_at_cuts(run.metrics))), "")
     if held:
         notes += say("{}. ", held)
+    if any(not run.is_full for run in (*mine, *theirs)):
+        notes += say("Scores of runs with a share of the budget compare with those of the same share only. ")
     if any(run.jail == "none" for run in mine):
         notes += say("**Some of these runs were made without a jail.** ")
     if any(run.self_reported for run in mine):
@@ -67,10 +72,10 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
 
 
 def own_runs(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
-    """Return the runs of the commit under test that were made for this experiment."""
+    """Return the runs of the commit under test that were made for this experiment, short ones too."""
     if experiment.candidate is None:
         return []
-    found = campaign.runs_of(experiment.candidate.commit)
+    found = campaign.tries_of(experiment.candidate.commit)
     return [run for run in found if run.experiment == experiment.number]
 
 
@@ -83,8 +88,9 @@ def _row(who: str, run: RunFinished, experiment: Experiment, trained: bool) -> l
         said = decimals(score, decision_places(decision))
     else:
         said = number(score)
+    name = who if run.is_full else f"{who}, {run_words(run.share)},"
     return [
-        say("{} {} `{}`", who, run.replicate, run.commit[:7]), run.seed, said, duration(run.seconds),
+        say("{} {} `{}`", name, run.replicate, run.commit[:7]), run.seed, said, duration(run.seconds),
         *([_trained(run) or NOTHING] if trained else []),
         memory(peak_memory_mb(run)), cut(run.runner, 60), cut(run.jail, 40),
     ]  # fmt: skip

@@ -51,7 +51,7 @@ def verdict_statuses(campaign: Campaign, experiment: Experiment) -> dict[str, St
     """Return what nocturne/train and nocturne/score say of a verdict: nothing of what was refused before training."""
     decision, candidate, review = experiment.decision, experiment.candidate, experiment.review
     assert candidate is not None and decision is not None
-    trained = bool(campaign.runs_of(candidate.commit)) and not experiment.drawn
+    trained = bool(campaign.tries_of(candidate.commit)) and not experiment.drawn
     if decision.verdict == "rejected" and not trained and not (review is not None and review.approved):
         return {}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.agents.claude.disclosure import disclosure
-from bot.commands.ask import ask
+from bot.commands.setup.ask import ask
 from bot.config import CONFIG_PATH, parse
 from bot.git import Git
 from bot.loop.machine import gpu_names

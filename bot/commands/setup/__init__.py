@@ -1,0 +1,1 @@
+"""What `nocturne init` sees, asks and says."""
