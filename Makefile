@@ -102,6 +102,9 @@ bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded tr
 bench-truth: $(READY) ## True gain and false merges of every decision rule, at equal GPU time: ROWS="..." CAMPAIGNS=200 RUNS=100,300
 	$(BIN)/python -m tests.benchmarks.truth $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(RUNS),--runs $(RUNS)) $(if $(ROWS),--rows $(ROWS))
 
+bench-rungs-real: $(READY) ## Short trusted runs against whole ones on variants of the starter: ARGS="--run" makes more
+	$(BIN)/python -m tests.benchmarks.rungs_real $(ARGS)
+
 bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with minds that go wrong
 	$(BIN)/python -m tests.benchmarks.agents
 
