@@ -16,6 +16,7 @@ from bot.rules.short_runs import Scales, is_audited
 CONFIDENCE = 0.9
 LEAST_PAIRS = 5
 """With fewer a rank agreement says nothing."""
+_ENOUGH_PAIRS = 8  # of one category, for a negative agreement to count
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class RungRecord:
 
     `tried` experiments had one; `given_up` ended by it; `audited` ran in full though they were below the bar, and
     `winners` of them were merged. `agreement` is Spearman's between the gains over the incumbent in short and in whole
-    runs, of the `pairs` that had both; None if these are too few.
+    runs, of the `pairs` that had both; None if these are too few. Short runs mislead for the categories `distrusted`.
     """
 
     share: float
@@ -34,6 +35,7 @@ class RungRecord:
     winners: int
     pairs: int
     agreement: float | None
+    distrusted: tuple[str, ...] = ()
 
     @property
     def lost(self) -> float | None:
@@ -58,26 +60,68 @@ def rung_records(campaign: Campaign, prior: float | None) -> tuple[RungRecord, .
     return tuple(_record(campaign, share, scales) for share in tried)
 
 
+def distrusted(campaign: Campaign, prior: float | None) -> frozenset[str]:
+    """Return the categories of changes whose short runs mislead in this campaign: one below the bar won when it ran in
+    full all the same, or short and whole runs order them the other way round. They run in full at once."""
+    return frozenset(name for record in rung_records(campaign, prior) for name in record.distrusted)
+
+
+@dataclass(frozen=True)
+class _Fate:
+    """What came of one experiment with a short run; `pair` is its gain in short and in whole runs."""
+
+    category: str
+    given_up: bool
+    audited: bool
+    won: bool
+    pair: tuple[float, float] | None
+
+
 def _record(campaign: Campaign, share: float, scales: Scales) -> RungRecord:
-    tried = given_up = audited = winners = 0
-    pairs: list[tuple[float, float]] = []
-    for experiment in campaign.experiments.values():
-        own = [run for run in _tries(campaign, experiment) if run.share == share and run.score is not None]
-        if not own:
-            continue
-        tried += 1
-        longer = any(run.share > share for run in _tries(campaign, experiment))
-        found = scales.standing(experiment, own[-1])
-        if not longer and experiment.verdict == "discarded":
-            given_up += 1
-        elif longer and found is not None:
-            if found.gain < found.bar and is_audited(campaign, experiment.number):
-                audited += 1
-                winners += experiment.verdict == "improved"
-            gain = _whole_gain(campaign, experiment)
-            pairs += [] if gain is None else [(found.gain, gain)]
-    agreement = spearman(pairs) if len(pairs) >= LEAST_PAIRS else None
-    return RungRecord(share, tried, given_up, audited, winners, len(pairs), agreement)
+    seen = [
+        found for each in campaign.experiments.values() if (found := _fate(campaign, each, share, scales))
+    ]
+    pairs = [fate.pair for fate in seen if fate.pair is not None]
+    by_category: dict[str, list[_Fate]] = {}
+    for fate in seen:
+        by_category.setdefault(fate.category, []).append(fate)
+    return RungRecord(
+        share,
+        tried=len(seen),
+        given_up=sum(fate.given_up for fate in seen),
+        audited=sum(fate.audited for fate in seen),
+        winners=sum(fate.audited and fate.won for fate in seen),
+        pairs=len(pairs),
+        agreement=spearman(pairs) if len(pairs) >= LEAST_PAIRS else None,
+        distrusted=tuple(name for name, fates in sorted(by_category.items()) if _mislead(fates)),
+    )
+
+
+def _mislead(fates: Sequence[_Fate]) -> bool:
+    if any(fate.audited and fate.won for fate in fates):
+        return True
+    pairs = [fate.pair for fate in fates if fate.pair is not None]
+    agreement = spearman(pairs) if len(pairs) >= _ENOUGH_PAIRS else None
+    return agreement is not None and agreement < 0
+
+
+def _fate(campaign: Campaign, experiment: Experiment, share: float, scales: Scales) -> _Fate | None:
+    """Return what came of an experiment with a scored run of this share; None if it had none."""
+    tries = _tries(campaign, experiment)
+    own = [run for run in tries if run.share == share and run.score is not None]
+    if not own:
+        return None
+    longer = any(run.share > share for run in tries)
+    found = scales.standing(experiment, own[-1])
+    below = found is not None and found.gain < found.bar
+    gain = _whole_gain(campaign, experiment) if longer else None
+    return _Fate(
+        category=experiment.proposal.category if experiment.proposal is not None else "",
+        given_up=not longer and experiment.verdict == "discarded",
+        audited=longer and below and is_audited(campaign, experiment.number),
+        won=experiment.verdict == "improved",
+        pair=(found.gain, gain) if found is not None and gain is not None else None,
+    )
 
 
 def _tries(campaign: Campaign, experiment: Experiment) -> Sequence[RunFinished]:

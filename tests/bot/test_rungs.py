@@ -56,11 +56,18 @@ def night(*runs: ev.RunFinished, direction: ev.Direction = "minimize", number: i
     """Return a campaign whose experiment has a candidate, and these runs besides the incumbent's whole ones."""
     made = Night(direction=direction)
     made.baseline(3)
-    made.add(ev.ExperimentClaimed(number, made.incumbent))
-    made.add(ev.CandidateBuilt(number, 1, made.incumbent, CANDIDATE, 1, 1))
+    begin(made, number, CANDIDATE)
     for run in runs:
         made.add(run)
     return made.campaign()
+
+
+def begin(made: Night, number: int, commit: str, category: str = "other") -> None:
+    made.add(ev.ExperimentClaimed(number, made.incumbent))
+    made.add(
+        ev.ExperimentProposed(number, f"Change {number}", category, "Because", "small", "low", "offline")
+    )
+    made.add(ev.CandidateBuilt(number, 1, made.incumbent, commit, 1, 1))
 
 
 BASE = commit_of("base")
@@ -281,11 +288,7 @@ def many(outcomes: dict[int, tuple[float, float | None, ev.Verdict]]) -> Campaig
         made.add(run)
     for number, (part, whole, verdict) in outcomes.items():
         commit = commit_of(f"candidate {number}")
-        made.add(ev.ExperimentClaimed(number, made.incumbent))
-        made.add(
-            ev.ExperimentProposed(number, f"Change {number}", "other", "Because", "small", "low", "offline")
-        )
-        made.add(ev.CandidateBuilt(number, 1, made.incumbent, commit, 1, 1))
+        begin(made, number, commit)
         made.add(short(commit, 1, part, number))
         if whole is not None:
             made.replicates[commit] = 1
@@ -307,6 +310,7 @@ def test_what_came_of_short_runs_is_counted_and_told() -> None:
     outcomes |= {drawn[0]: (1.3, 1.1, "discarded"), drawn[1]: (1.25, 0.98, "improved")}
     (found,) = rung_records(many(outcomes), None)
     assert (found.tried, found.given_up, found.audited, found.winners, found.pairs) == (15, 8, 2, 1, 7)
+    assert found.distrusted == ("other",)
     assert found.lost == 4 and 4 < found.lost_at_most < 8
     assert found.agreement == pytest.approx(0.464, abs=0.001)
     known = figures(many(outcomes), now=NOW)
@@ -314,6 +318,19 @@ def test_what_came_of_short_runs_is_counted_and_told() -> None:
     assert said.startswith("8 of 15 given up; rank agreement 0.") and "lost about 4 winners" in said
     assert status_json(known)["rungs"][0]["given_up"] == 8
     assert known.runs == 2 + 2 + 15 + 7 and len(known.dots) == 2 + 7, "no short run is a dot among whole ones"
+
+
+def test_a_category_whose_short_runs_mislead_runs_in_full_at_once() -> None:
+    drawn = next(number for number in range(1, 200) if short_runs.is_audited(night(), number))
+    misled = many({drawn: (1.25, 0.98, "improved")})
+    for number, category, share in ((900, "other", 1.0), (901, "width", 0.25)):
+        fresh = Night()
+        fresh.recorded = []
+        begin(fresh, number, commit_of(f"new {number}"), category)
+        for recorded in fresh.recorded:
+            misled.apply(recorded)
+        need = asked(misled, number)
+        assert isinstance(need, NeedRun) and need.share == share, category
 
 
 def test_what_was_given_up_says_so_everywhere_and_states_no_score() -> None:
