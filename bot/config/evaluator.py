@@ -191,6 +191,8 @@ class Evaluator(Section):
     def _goes_together(self) -> Evaluator:
         if self.kind == "command" and not self.command:
             raise ValueError("kind: command needs the key `command`")
+        if self.kind == "train" and self.command:
+            raise ValueError("`command` goes with kind: command: write that too, or take the command out")
         if self.kind == "train" and (self.metric.pattern or self.metric.take != "last"):
             raise ValueError(
                 "`metric.pattern` and `metric.take` go with kind: command; train measures val_bpb"

@@ -13,6 +13,7 @@ from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files, require_commit
 from bot.loop.context import Context
 from bot.loop.files import check_tree, check_working_tree
+from bot.loop.settings import reference_settings
 from bot.loop.start import (
     APART,
     CHECKS,
@@ -24,8 +25,9 @@ from bot.loop.start import (
     rules_of,
 )
 from bot.rules.campaign import Campaign
+from bot.rules.reference import is_missing
 
-AGENTS, GUARDS = "who proposes and reviews", "guards"
+AGENTS, GUARDS, CHARGED = "who proposes and reviews", "guards", "what time is charged by"
 _NAMED = 8
 _LEFT = 5
 
@@ -67,6 +69,18 @@ def _files(context: Context, campaign: Campaign) -> list[Finding]:
     count = len(context.config.editable)
     named = "the editable file" if count == 1 else f"all {count} editable files"
     return found or [green(FILES, f"{named} and what goes with them are committed, and their Python parses")]
+
+
+def charged(context: Context, campaign: Campaign, commit: str) -> list[Finding]:
+    """Say by which commit's measure time is charged, and whether that is known here; nothing if no time counts."""
+    settings = reference_settings(context)
+    if not settings:
+        return []
+    reference = campaign.reference if campaign.started is not None else commit
+    known = campaign.started is not None and not is_missing(campaign, context.runner, settings)
+    here = "measured on this kind of machine" if known else "not measured here yet: the first run does it"
+    said = f"by {reference[:12]}, the last commit that a human wrote, {here} ({context.runner})"
+    return [green(CHARGED, said)]
 
 
 def _packages(context: Context, campaign: Campaign) -> list[Finding]:

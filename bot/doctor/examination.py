@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
-from bot.doctor.beginning import GUARDS, beginning, guards
+from bot.doctor.beginning import CHARGED, GUARDS, beginning, charged, guards
 from bot.doctor.finding import Finding, amber, attempt, examine, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import NEEDED, Draws, draws
@@ -85,6 +85,8 @@ def _conditions(context: Context, campaign: Campaign, *, patience: float, able: 
     elif drawn is not None:
         checked += examine(VERIFIED, lambda: [verified(drawn, campaign, context.config)])
         budget = budget_of(context, drawn.commit)
+        commit = drawn.commit
+        checked += examine(CHARGED, lambda: charged(context, known, commit))
         reported = {name for run in drawn.runs for name in run.reported}
         checked += examine(GUARDS, lambda: guards(context, known, reported))
     seconds = drawn.seconds if drawn is not None else None

@@ -75,6 +75,8 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
         f"{where}: {numbers.number(first)} and {numbers.number(second)} with seeds {seeds}, {apart:.2g} apart"
         f" where noise allows {allowed:.2g}{_origin(drawn)}"
     )
+    if apart == 0:
+        said += "; nothing depends on the seed ($NOCTURNE_SEED)"
     tokens = drawn.runs[-1].tokens
     said += f"; {tokens}" if tokens else ""
     if apart <= allowed:

@@ -10,6 +10,7 @@ from statistics import fmean
 from bot.config import Config
 from bot.loop.context import Context
 from bot.loop.files import needed_to_train
+from bot.loop.settings import limits
 from bot.rules.campaign import Campaign
 from bot.rules.stopping import Limits
 from bot.tell import numbers
@@ -93,15 +94,22 @@ def _usd_each(campaign: Campaign, config: Config) -> float | None:
 
 
 def night(plan: Plan) -> str:
-    """Say how many trainings and experiments a night holds at this rate and price; "" if nothing tells."""
+    """Say how many trainings and experiments a night holds at this rate and price."""
     if not plan.seconds_per_run or not plan.seconds_each:
-        return ""
+        return "what a night holds is not known"
     trainings, experiments = (int(NIGHT * 3600 / each) for each in (plan.seconds_per_run, plan.seconds_each))
     said = (
         f"a night of {NIGHT:g} hours holds about {numbers.count(trainings, 'training')}, that is"
         f" {numbers.count(experiments, 'experiment')}"
     )
     return f"{said}, for {numbers.money(plan.usd_each * experiments)}" if plan.usd_each else said
+
+
+def outlook(context: Context, campaign: Campaign, now: datetime) -> str:
+    """Say after a campaign's first run what a night holds, and the number of experiments that is its end, if one is."""
+    plan = plan_of(campaign, context.config, limits(context.config), now=now, run_seconds=None)
+    said = f"a run takes {plan.run_words} here: {night(plan)}"
+    return said if plan.experiments is None else f"{said}; {plan.bound} leaves {plan.experiments}"
 
 
 def budget_of(context: Context, commit: str) -> float | None:

@@ -23,6 +23,7 @@ from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
 from bot.loop.leases import giving_back, holds, is_ours, lease_until, take_lease
 from bot.loop.measure import measure
+from bot.loop.plan import outlook
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
 from bot.loop.pulls import hear_at_intervals, heed, publish
@@ -101,8 +102,12 @@ def run_loop(context: Context, until: Until) -> Stop:
             context.ledger.flush()
             time.sleep(random.uniform(0.5, 1.5))
         elif isinstance(step, MeasureIncumbent):
+            is_first = not campaign.scored_runs
             measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
-            check_guards(context, context.ledger.known())
+            measured = context.ledger.known()
+            check_guards(context, measured)
+            if is_first and measured.scored_runs:
+                context.display.note(outlook(context, measured, now()))
         else:
             if isinstance(step, Continue):
                 number: int | None = step.experiment

@@ -142,7 +142,7 @@ def test_a_streak_of_crashes_asks_and_is_answered(tmp_path: Path) -> None:
 
 def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"score.py": BROKEN})
-    assert "baseline" in nocturne(folder, "run").stdout
+    assert "the incumbent itself fails" in nocturne(folder, "run", code=2).stderr
     (opened,) = told(folder, "human_told")
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
     body = readable(context.forge).get_issue(opened["issue"]).body

@@ -47,6 +47,10 @@ RED: Mapping[str, tuple[Files, str]] = {
     "nothing to read": (task("read: [~/nowhere-at-all]"), "add it, or take it out of .github/nocturne.yml"),
     "no guard": (task("guards: [loss small]"), "write NAME <= LIMIT"),
     "a metric of its own": ({CONFIG_FILE: "evaluator: {metric: {name: accuracy}}\n"}, "train measures val_bpb"),
+    "a command and no kind": (
+        {CONFIG_FILE: CONFIG.replace("  kind: command\n", "").replace("  metric: {name: loss}\n", "")},
+        "`command` goes with kind: command",
+    ),
     "no command": ({CONFIG_FILE: "evaluator: {kind: command}\n"}, "needs the key `command`"),
     "words in one": ({CONFIG_FILE: CONFIG.replace("[python3, score.py]", "python3 score.py")}, "[python3, score.py]"),
     "not UTF-8": ({CONFIG_FILE: CONFIG.encode("utf-16")}, ".github/nocturne.yml: is not UTF-8 text: save it"),
@@ -93,6 +97,11 @@ AMBER: Mapping[str, tuple[Files, str, str]] = {
         {},
         "the score is self-reported: score.py runs train.py",
         "under `evaluator.call`",
+    ),
+    "a script that prints its own": (
+        {CONFIG_FILE: CONFIG.replace("score.py", "train.py"), "train.py": f"{TRAIN}print('METRIC loss=1')\n"},
+        "the score is self-reported: the command runs train.py, which candidates change",
+        "let `evaluator.produce` run the candidate's side",
     ),
     "no jail": (
         task("jail: none"),
