@@ -74,6 +74,15 @@ class VerdictRule(Section):
         warn_once(f"{keys}: read for this release only: write `verdict: {{aim: {aim}}}` (docs/verdict.md)")
         return {**given, "aim": aim}
 
+    @model_validator(mode="after")
+    def _in_order(self) -> VerdictRule:
+        if self.min_runs is not None and self.max_runs is not None and self.min_runs > self.max_runs:
+            raise ValueError(
+                f"min_runs ({self.min_runs}) is above max_runs ({self.max_runs}), so that no candidate could ever"
+                f" merge: write `verdict: {{aim: {self.aim}}}` instead of both"
+            )
+        return self
+
 
 if TYPE_CHECKING:
     Stop = Limits

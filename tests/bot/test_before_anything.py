@@ -40,7 +40,7 @@ RED: Mapping[str, tuple[Files, str]] = {
     "a tab": (config("stop:\n\tplateau: 3\n"), "line 7: not valid YAML: "),
     "no group": ({CONFIG_FILE: CONFIG.replace("loss}", "loss, pattern: loss}")}, "one group"),
     "no time of a day": (config("stop: {deadline: 25:00}\n"), "not '25:00': Local date and time"),
-    "more runs than there may be": (config("verdict: {min_runs: 9, max_runs: 8}\n"), "raise max_runs or lower"),
+    "too many runs": (config("verdict: {min_runs: 9, max_runs: 8}\n"), "write `verdict: {aim: balanced}`"),
     "the system as data": (task("data: [/etc]"), "name the files that only the locked side may read"),
     "data that candidates change": (task("data: [train.py]"), "take it out of one of them"),
     "data that is not there": (task("data: [scroe.py]"), "evaluator.data: scroe.py: there is no such file or folder"),
