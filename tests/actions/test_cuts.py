@@ -111,6 +111,7 @@ def test_losses_travel_from_one_runner_to_the_next_sealed(work: Workplace) -> No
     assert asked(work, before) == ["artifacts", str(run.id), "zip"]  # once for all runs
     assert second.said.getvalue() == ""
     second.end()
+    artifact.expired = True
     third = Job(work, run, secret)
     _, found = third.measure("candidate-4", "incumbent-1", "candidate-1", "candidate-2", "candidate-3")
     assert len(found) == 4, "each artifact has all that was in the one before"

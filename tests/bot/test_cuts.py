@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.loop import measure
 from bot.rules import events as ev
 from bot.tell import sentences
 from bot.tell.figures.plain import status_json
 from evaluator.cuts import drawing
+from evaluator.training import sheet
 from tests.bot.campaigns import Night
 from tests.bot.repositories import events, make_repository, nocturne
 from tests.bot.telling import status_text
@@ -77,6 +79,14 @@ def test_a_sentence_says_what_is_missing_and_what_is_not_known() -> None:
         "At 2,731 targets that no run is ever shown the gain over the incumbent is 0.0021 bits per byte smaller than by"
         " the score (standard error 0.0019); a gain of 0.014 by cheating would show 99 times in 100"
     )
+
+
+def test_a_gain_that_was_compared_with_nothing_is_known_by_its_figures() -> None:
+    """As after another key, or with other validation data: then a note says so."""
+    assert measure.LEAST_CUTS == sheet.LEAST
+    assert measure._is_not_compared({"cuts": 2_731.0})
+    assert not measure._is_not_compared(FIGURES)
+    assert not measure._is_not_compared({"cuts": 31.0}) and not measure._is_not_compared({})
 
 
 @pytest.mark.long
