@@ -93,8 +93,8 @@ bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time
 
-bench-proposer: $(READY) ## The offline search against random search
-	$(BIN)/python -m tests.benchmarks.proposer
+bench-search: $(READY) ## The offline search beside blind mutation, Optuna's TPE and cmaes: SEEDS=60, LIBRARIES=1 runs these too
+	$(BIN)/python -m tests.benchmarks.search $(if $(SEEDS),--seeds $(SEEDS)) $(if $(LIBRARIES),--record)
 
 bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"

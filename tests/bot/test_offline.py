@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from bot.agents.constants import canonical, constant_values, rewrite
+from bot.agents.constants import canonical, constant_values, rewrite, rewritten
 from bot.agents.offline.search import propose
 from bot.rules.proposal import Change, PastExperiment, Proposal
-from tests.benchmarks import proposer as benchmark
+from tests.benchmarks.search.landscapes import SOURCE, landscape
+from tests.benchmarks.search.searchers import Blind, Offline, campaign
 
-FILES = {"train.py": benchmark.SOURCE}
+FILES = {"train.py": SOURCE}
 
 
 def past(
@@ -204,43 +205,40 @@ def test_a_width_keeps_the_heads_dividing() -> None:
     assert turned == {"N_EMBD", "N_HEAD", "LR"}
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-def test_a_long_campaign_never_repeats_and_always_parses(seed: int) -> None:
-    ground = benchmark.landscape(random.Random(seed), "uniform")
-    checked: list[str] = []
+class Watched(Offline):
+    """The search in a campaign, each proposal looked at; `blindfolded`: without the values of the incumbents."""
 
-    def watched(
-        files: dict[str, str], history: Sequence[PastExperiment], seed: int, number: int
-    ) -> Proposal | None:
-        proposal = propose(files, history, seed=seed, number=number)
-        if proposal is not None:
-            ast.parse(proposal.files["train.py"])
-            assert len(proposal.hypothesis) <= 100
-            checked.append(proposal.hypothesis)
-        return proposal
+    blindfolded = False
 
-    gains, repeats, history = benchmark.campaign(ground, watched, experiments=120, seed=seed)
-    assert repeats == 0
-    assert len(checked) == len(history) >= 60
-    assert gains[-1] > 0.4
+    def ask(self, number: int) -> Mapping[str, str] | None:
+        if self.blindfolded:
+            self.history = [replace(item, parent_values={}) for item in self.history]
+        values = super().ask(number)
+        if values is not None:
+            ast.parse(rewritten(self.files, self.changes)[self.ground.path])
+            assert {change.name for change in self.changes} <= set(self.values)
+        return values
 
 
-def test_without_parent_values_it_does_not_repeat_either() -> None:
-    ground = benchmark.landscape(random.Random(9), "typical")
+class Blindfolded(Watched):
+    blindfolded = True
 
-    def blindfolded(
-        files: dict[str, str], history: Sequence[PastExperiment], seed: int, number: int
-    ) -> Proposal | None:
-        return propose(files, [replace(item, parent_values={}) for item in history], seed=seed, number=number)
 
-    assert benchmark.campaign(ground, blindfolded, experiments=60, seed=9)[1] == 0
+@pytest.mark.parametrize("make", [Watched, Blindfolded])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
+def test_a_long_campaign_never_repeats_and_always_parses(make: type[Watched], seed: int) -> None:
+    experiments = 60 if seed else 40
+    found = campaign(landscape("uniform", f"test/{seed}"), make, experiments=experiments, seed=seed)
+    assert found.repeats == 0
+    assert found.gains[-1] > 0.4
 
 
 def test_it_beats_blind_mutation_clearly() -> None:
-    blind = benchmark.measure(benchmark.blind, experiments=12, seeds=16, matter="typical")
-    ours = benchmark.measure(benchmark.offline, experiments=12, seeds=16, matter="typical")
-    assert ours["gain at 12"] >= 1.5 * blind["gain at 12"]
-    assert ours["repeats"] == 0
+    grounds = [landscape("own", f"test/{seed}") for seed in range(8)]
+    ours = [campaign(ground, Offline, experiments=12, seed=seed) for seed, ground in enumerate(grounds)]
+    blind = [campaign(ground, Blind, experiments=12, seed=seed) for seed, ground in enumerate(grounds)]
+    assert sum(each.gains[-1] for each in ours) >= 1.5 * sum(each.gains[-1] for each in blind)
+    assert sum(each.repeats for each in ours) == 0
 
 
 def test_a_history_of_thousands_costs_in_proportion() -> None:

@@ -37,10 +37,11 @@ class Search:
     def singles(self) -> Iterator[Candidate]:
         """Yield the next steps of every knob: bold first, further if it won, finer between losses."""
         for name, knob in self.knobs.items():
-            for value in self._steps(knob):
+            for value in self.steps(knob):
                 yield Candidate({name: value})
 
-    def _steps(self, knob: Knob) -> Iterator[Value]:
+    def steps(self, knob: Knob) -> Iterator[Value]:
+        """Yield the next values of one knob."""
         here = knob.constant.value
         if knob.kind == "choice":
             yield from (choice for choice in knob.choices if choice != here)
@@ -49,9 +50,7 @@ class Search:
         if here == 0:
             start = 0.0 if knob.kind != "unit" else None
             if start is not None:
-                yield from self._fitting(
-                    knob, [math.log2(knob.zero_start or 1.0) + k for k in (0, -2, 1, -4)]
-                )
+                yield from self.fitting(knob, [math.log2(knob.zero_start or 1.0) + k for k in (0, -2, 1, -4)])
                 return
         down, up = self._nearest(knob, place)
         for sign, side, other in ((1, up, down), (-1, down, up)):
@@ -64,9 +63,10 @@ class Search:
                 steps = [side[0] / 2 if not math.isinf(side[0]) else 0.5]
                 steps += [] if side[1] else [side[0] + 1.0]
             reach = [place + sign * step for step in steps if step >= _FINEST]
-            yield from itertools.islice(self._fitting(knob, reach), 1 if side is None else len(reach))
+            yield from itertools.islice(self.fitting(knob, reach), 1 if side is None else len(reach))
 
-    def _fitting(self, knob: Knob, places: Iterable[float]) -> Iterator[Value]:
+    def fitting(self, knob: Knob, places: Iterable[float]) -> Iterator[Value]:
+        """Yield the tidy values near `places` that keep every division and change something."""
         for place in places:
             value = value_at(knob, place)
             if value is not None and (knob.kind == "power" or isinstance(value, int)):
@@ -133,7 +133,7 @@ class Search:
             for value in (
                 [choice for choice in knob.choices if choice != knob.constant.value]
                 if knob.kind == "choice"
-                else self._fitting(
+                else self.fitting(
                     knob, [coordinate(knob, knob.constant.value) + step for step in (1, -1, 0.5, -0.5)]
                 )
             )
@@ -153,17 +153,18 @@ class Search:
             vector = self.lessons.vector(keys)
             # What did not land comes back only with something else, on whatever incumbent.
             again = frozenset(keys.items()) in self.lessons.sets
-            if vector in seen or again or self._crashes(candidate.values, keys):
+            if vector in seen or again or self.crashes(candidate.values):
                 continue
             if divisions_hold({**self.values, **candidate.values}, self.pairs):
                 seen.add(vector)
                 kept.append(candidate)
         return kept
 
-    def _crashes(self, values: Mapping[str, Value], keys: Mapping[str, Key]) -> bool:
+    def crashes(self, values: Mapping[str, Value]) -> bool:
+        """Say whether one of `values` crashed alone before, or lies beyond one that did."""
         for name, value in values.items():
             knob = self.knobs[name]
-            if (name, keys[name]) in self.lessons.crashed:
+            if (name, canonical(literal(knob, value))) in self.lessons.crashed:
                 return True
             if knob.kind != "choice":
                 place, here = coordinate(knob, value), coordinate(knob, knob.constant.value)

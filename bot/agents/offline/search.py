@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.agents.constants import Constant, rewritten
+from bot.agents.constants import Constant, Value, rewritten
 from bot.agents.offline.belief import Belief, believe, expected_gain
 from bot.agents.offline.follow import follow
+from bot.agents.offline.joint import joint_moves, reach_of, some_of, values_within
 from bot.agents.offline.knobs import Knob
 from bot.agents.offline.lessons import Lessons, lessons_of
 from bot.agents.offline.moves import Candidate, Search
 from bot.agents.offline.space import Rules, space_of
 from bot.agents.offline.steps import divisions, literal
+from bot.agents.offline.surface import surface_of
 from bot.agents.offline.wording import words_for
 from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
 
 _EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet
+_JOINT_KNOBS = 5  # from which several are turned at once; fewer are understood one by one
+_JOINT_FROM = 6  # experiments, each a first look at one knob
+_LOOKED_AT = 400  # of the best joint moves: most that are no news are among the very best
 _JITTER = 0.1  # so that two loops with different seeds do not walk in step
+
+_Found = tuple[Candidate, Callable[[Mapping[str, Value]], tuple[float, float]]]
 
 
 def propose(
@@ -49,22 +56,20 @@ def propose(
         return None
     history = _in_present_names(history, constants)
     rng = random.Random(f"{seed}/{number}")
-    lessons = lessons_of(constants, tuple(knobs.values()), history)
+    turned = tuple(knobs.values())
+    lessons = lessons_of(constants, turned, history)
     values = {constant.name: constant.value for constant in constants}
-    search = Search(knobs, lessons, values, divisions(tuple(knobs.values()), files))
-    singles = search.allowed(search.singles())
-    candidates = singles + search.allowed(search.combinations(singles))
-    candidates = candidates or search.allowed(search.any_pairs())
-    if not candidates:
+    search = Search(knobs, lessons, values, divisions(turned, files))
+    found = _jointly(search, history, rng) or _stepwise(search, history, rng)
+    if found is None:
         return None
-    belief = believe(tuple(knobs.values()), lessons, history)
-    chosen = _choose(candidates, knobs, lessons, belief, history, rng)
+    chosen, effect_of = found
     changes = tuple(
         Change(knobs[name].constant.file, name, knobs[name].constant.literal, literal(knobs[name], value))
         for name, value in chosen.values.items()
     )
     hypothesis, reason, effect, risk = words_for(
-        changes, knobs, chosen.parents, lessons, belief.effect(chosen.values), bool(history)
+        changes, knobs, chosen.parents, lessons, effect_of(chosen.values), bool(history)
     )
     return Proposal(
         hypothesis=hypothesis,
@@ -97,6 +102,38 @@ def _in_present_names(
         )
         for past in history
     ]
+
+
+def _jointly(search: Search, history: Sequence[PastExperiment], rng: random.Random) -> _Found | None:
+    """Return the best move of any number of knobs, None if it is too early for that, or nothing of it is new."""
+    lessons = search.lessons
+    decided = sum(past.verdict is not None for past in history)
+    if len(search.knobs) < _JOINT_KNOBS or decided < _JOINT_FROM:
+        return None
+    surface = surface_of(tuple(search.knobs.values()), history, rng)
+    free = {name: knob for name, knob in search.knobs.items() if name not in lessons.pending}
+    free = {name: knob for name, knob in free.items() if knob.category not in lessons.rested} or free
+    within = [
+        (name, value)
+        for name, value in values_within(search, reach_of(history), some_of(free, rng))
+        if not search.crashes({name: value})
+    ]
+    for _, move in joint_moves(surface, within, rng)[:_LOOKED_AT]:
+        allowed = search.allowed([Candidate(move)])
+        if allowed:
+            return allowed[0], surface.effect
+    return None
+
+
+def _stepwise(search: Search, history: Sequence[PastExperiment], rng: random.Random) -> _Found | None:
+    """Return the best of the next steps of single knobs and of near misses together, None if all were tried."""
+    singles = search.allowed(search.singles())
+    candidates = singles + search.allowed(search.combinations(singles))
+    candidates = candidates or search.allowed(search.any_pairs())
+    if not candidates:
+        return None
+    belief = believe(tuple(search.knobs.values()), search.lessons, history)
+    return _choose(candidates, search.knobs, search.lessons, belief, history, rng), belief.effect
 
 
 def _choose(

@@ -47,7 +47,7 @@ def words_for(
     for change in changes:
         reasons += _told(change, lessons, told, bool(parents))
     if len(changes) > 1 and not parents:
-        reasons.append("Every single step from here was tried, so two constants move together.")
+        reasons.append("They move together, because no single step from here promises as much.")
     if measured:
         expected = (
             f"{effect[0]:+.2g} +/- {effect[1]:.1g} in score units by the fitted model (negative is better)."

@@ -1,0 +1,206 @@
+"""A Gaussian process over all settings at once, fitted to measured differences between pairs of settings.
+
+Each knob has a relevance; slopes, curvatures, products of two knobs and a smooth rest scale with it. A handful of
+experiments can't settle relevances, so they are sampled, and every prediction is a mean over the samples. All is seen
+from the incumbent, which is the origin; places are in bold steps. See C. E. Rasmussen and C. K. I. Williams, Gaussian
+Processes for Machine Learning (2006), chapters 2 and 5, and R. M. Neal, Monte Carlo Implementation of Gaussian Process
+Models (1997).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Ids: TypeAlias = NDArray[np.int64]
+
+# Of a knob of relevance 1: the deviation of its slope is 1, and a good default is some 1.25 bold steps from its best.
+_CURVE = 0.4
+_CURVE_SPREAD = 0.12
+_PRODUCT = 0.3
+_REST = 0.2
+_REST_LENGTH = 1.5
+_LEAN = 0.5
+_CHOICE = 0.3  # what another choice is thought to cost
+_AGREE = 0.7  # how far what a number does under one choice tells of it under another
+# Relevances: most knobs hardly matter, and a name tells a little of which.
+_MATTERS, _MATTERS_BY_NAME = 0.15, 0.4
+_STRONG_SPREAD, _WEAK, _WEAK_SPREAD = 0.7, 0.12, 0.6
+_FEW = 25  # experiments up to which relevances are drawn from more chains, each shorter
+
+
+@dataclass(frozen=True)
+class Points:
+    """Settings seen from the incumbent: `places` (m, numbers) in bold steps, `picks` (m, choices) as indices."""
+
+    places: Array
+    picks: Ids
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def at(self, rows: Sequence[int]) -> Points:
+        """Return the points of these rows."""
+        chosen = np.array(rows, dtype=np.int64)
+        return Points(self.places[chosen], self.picks[chosen])
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is thought before anything is measured: what each number's and each choice's name promises (0 to 1), the
+    lean of each number, the incumbent's picks, and the effect of one bold step of what matters, in score units."""
+
+    numbers: Array
+    choices: Array
+    leans: Array
+    here: Ids
+    scale: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """Differences measured: `effect` (n,) of going from `points[before]` to `points[after]`, with its variance."""
+
+    points: Points
+    before: Ids
+    after: Ids
+    effect: Array
+    variance: Array
+
+
+class Kernel:
+    """Covariance and mean of scores under given relevances (in score units)."""
+
+    def __init__(self, prior: Prior, numbers: Array, choices: Array) -> None:
+        self.prior, self.numbers, self.choices = prior, numbers, choices
+        largest = max(numbers.max(initial=0.0), choices.max(initial=0.0), 1e-300)
+        self.narrow = np.sqrt(numbers / largest) / _REST_LENGTH
+        self.rest = _REST * _REST * float((numbers**2).sum() + (choices**2).sum())
+
+    def covariance(self, left: Points, right: Points) -> Array:
+        """Return the covariance (left, right) of scores."""
+        x, y, w = left.places, right.places, self.numbers
+        linear = (x * w) @ y.T
+        square = (x * x * w * w) @ (y * y).T
+        found = (x * w * w) @ y.T + _CURVE_SPREAD**2 * square
+        found += 0.5 * _PRODUCT**2 * (linear * linear - square)
+        u, v = x * self.narrow, y * self.narrow
+        apart = (u * u).sum(1)[:, None] + (v * v).sum(1)[None, :] - 2 * (u @ v.T)
+        found += self.rest * np.exp(-0.5 * np.maximum(apart, 0.0))
+        if self.choices.size:
+            same = left.picks[:, None, :] == right.picks[None, :, :]
+            found *= _AGREE ** (~same).sum(2)
+            found += same @ (self.choices**2)
+        return np.asarray(found, dtype=np.float64)
+
+    def variance(self, points: Points) -> Array:
+        """Return the variance of each point's score."""
+        x2, w2 = points.places**2, self.numbers**2
+        linear, square = x2 @ self.numbers, (x2 * x2) @ w2
+        found = x2 @ w2 + _CURVE_SPREAD**2 * square + 0.5 * _PRODUCT**2 * (linear * linear - square)
+        return np.asarray(found + self.rest + float((self.choices**2).sum()), dtype=np.float64)
+
+    def mean(self, points: Points) -> Array:
+        """Return what each point's score is thought to be beyond the incumbent's."""
+        x = points.places
+        found = (x * x) @ (_CURVE * self.numbers) - x @ (_LEAN * self.prior.leans * self.numbers)
+        changed = (points.picks != self.prior.here).astype(np.float64)
+        return np.asarray(found + changed @ (_CHOICE * self.choices), dtype=np.float64)
+
+
+class Fit:
+    """One sample of relevances with its posterior; raises `numpy.linalg.LinAlgError` if they explain nothing."""
+
+    def __init__(self, kernel: Kernel, data: Data) -> None:
+        self.kernel, self.data = kernel, data
+        covariance = kernel.covariance(data.points, data.points)
+        rows = covariance[data.after] - covariance[data.before]
+        mean = kernel.mean(data.points)
+        away = data.effect - (mean[data.after] - mean[data.before])
+        # The last row of the factor of the matrix bordered by `away` is what solves for it.
+        count = len(away)
+        gram = np.empty((count + 1, count + 1))
+        gram[:count, :count] = rows[:, data.after] - rows[:, data.before]
+        gram[np.arange(count), np.arange(count)] += data.variance
+        gram[count, :count] = gram[:count, count] = away
+        gram[count, count] = 1.0 + float(away @ away) / float(data.variance.min(initial=1.0))
+        lower = np.linalg.cholesky(gram)
+        self.lower, self.solved = lower[:count, :count], lower[count, :count]
+        self.evidence = float(-0.5 * self.solved @ self.solved - np.log(np.diag(self.lower)).sum())
+
+
+class Posterior:
+    """What one fit predicts of any point."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.kernel, self.data = fit.kernel, fit.data
+        prior = fit.kernel.prior
+        self.origin = Points(np.zeros((1, prior.numbers.size)), prior.here[None, :])
+        self.inverse = np.linalg.inv(fit.lower)
+        self.weights = self.inverse.T @ fit.solved
+        self.known = self.kernel.covariance(self.origin, self.data.points)
+
+    def effect(self, points: Points) -> tuple[Array, Array]:
+        """Return mean and deviation of each point's score less the incumbent's."""
+        kernel, data = self.kernel, self.data
+        known = kernel.covariance(points, data.points) - self.known
+        cross = known[:, data.after] - known[:, data.before]
+        mean = kernel.mean(points) + cross @ self.weights
+        apart = kernel.variance(points) + kernel.variance(self.origin)
+        apart = apart - 2 * kernel.covariance(points, self.origin)[:, 0]
+        told = ((cross @ self.inverse.T) ** 2).sum(1)
+        return mean, np.sqrt(np.maximum(apart - told, 1e-24))
+
+
+def posteriors(prior: Prior, data: Data, turned: Sequence[int], rng: random.Random) -> list[Posterior]:
+    """Return what is believed under relevances that the data make likely, one for each chain.
+
+    `turned` are the columns (numbers, then choices) that the data speak of; others keep what was drawn for them.
+    """
+    few = len(data.effect) < _FEW
+    chains, rounds = (4, 2) if few else (2, 3)
+    return [Posterior(_chain(prior, data, turned, rounds, rng)) for _ in range(chains)]
+
+
+def _chain(prior: Prior, data: Data, turned: Sequence[int], rounds: int, rng: random.Random) -> Fit:
+    """Return the last fit of a chain that draws one relevance, or the size of all, anew at a time."""
+    names = np.concatenate([prior.numbers, prior.choices])
+    split = prior.numbers.size
+
+    def fitted(relevance: Array, size: float) -> Fit:
+        scaled = prior.scale * math.exp(size) * relevance
+        return Fit(Kernel(prior, scaled[:split], scaled[split:]), data)
+
+    at = np.array([_drawn(name, rng) for name in names])
+    size, now = 0.0, fitted(at, 0.0)
+    steps: list[int | None] = [None, None, *turned]
+    for _ in range(rounds if len(data.effect) else 0):
+        rng.shuffle(steps)
+        for column in steps:
+            new, other = at.copy(), size
+            if column is None:
+                other += rng.gauss(0, 0.5)
+            else:
+                new[column] = _drawn(names[column], rng)
+            try:
+                tried = fitted(new, other)
+            except np.linalg.LinAlgError:
+                continue
+            better = tried.evidence - now.evidence - 0.5 * (other * other - size * size)
+            if better > math.log(1.0 - rng.random()):
+                at, size, now = new, other, tried
+    return now
+
+
+def _drawn(name: float, rng: random.Random) -> float:
+    """Return a relevance as it is before anything is measured; `name` is what the name promises."""
+    if rng.random() < _MATTERS + _MATTERS_BY_NAME * name:
+        return math.exp(_STRONG_SPREAD * rng.gauss(0, 1))
+    return _WEAK * math.exp(_WEAK_SPREAD * rng.gauss(0, 1))

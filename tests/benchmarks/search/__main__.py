@@ -1,0 +1,134 @@
+"""The offline search beside blind mutation, Optuna's TPE and cmaes, on synthetic campaigns; no training, no torch.
+
+    make bench-search
+    python -m tests.benchmarks.search [--seeds 60] [--experiments 100] [--family curved ...] [--only offline ...]
+
+Prints the share of the possible gain after 12, 30, 60 and 100 experiments with its standard error, and the ratio of
+the offline search's to that of the best library in the cell, with a paired interval of 95 % (bootstrap over seeds).
+What the libraries reach stays the same and takes long: `--record` (`make bench-search LIBRARIES=1`) runs them and keeps
+it in `libraries.json` beside this file, of seeds that the search was not tuned on; `--only` runs one without that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.search.landscapes import FAMILIES, landscape
+from tests.benchmarks.search.searchers import LIBRARIES, SEARCHERS, campaign
+
+MARKS = (12, 30, 60, 100)
+RECORD = Path(__file__).with_name("libraries.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One campaign: the share gained at each mark, what was tried before, what crashed, CPU milliseconds for one."""
+
+    gains: tuple[float, ...]
+    repeats: int
+    crashes: int
+    cost: float
+
+
+def run(family: str, name: str, experiments: int, seed: str) -> Run:
+    """Return one campaign of the searcher `name` on the landscape that `seed` draws, such as `final/7`."""
+    began = time.process_time()
+    number = int(seed.rpartition("/")[2])
+    found = campaign(landscape(family, seed), SEARCHERS[name], experiments=experiments, seed=number)
+    cost = 1000 * (time.process_time() - began) / experiments
+    marks = tuple(round(found.gains[mark - 1], 4) for mark in MARKS if mark <= experiments)
+    return Run(marks, found.repeats, found.crashes, cost)
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """Return the ratio of the means of paired shares, and its 95 % interval by bootstrap over the pairs."""
+    pairs = np.array([ours, theirs])
+    drawn = np.random.default_rng(0).integers(0, pairs.shape[1], (4000, pairs.shape[1]))
+    means = pairs[:, drawn].mean(2)
+    low, high = np.quantile(means[0] / np.maximum(means[1], 1e-9), (0.025, 0.975))
+    return float(pairs[0].mean() / max(pairs[1].mean(), 1e-9)), float(low), float(high)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table; exit code 1 if the offline search repeats itself."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=60, metavar="N")
+    parser.add_argument("--experiments", type=int, default=100, choices=MARKS)
+    parser.add_argument("--family", nargs="+", choices=FAMILIES, default=FAMILIES)
+    parser.add_argument("--only", nargs="+", choices=tuple(SEARCHERS), default=("offline", "blind"))
+    parser.add_argument("--purpose", default="final", help="which seeds: tune, or final (the default)")
+    parser.add_argument(
+        "--record", action="store_true", help="run the libraries too and keep what they reach"
+    )
+    args = parser.parse_args(argv)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small, and processes many
+    seeds = [f"{args.purpose}/{seed}" for seed in range(args.seeds)]
+    kept = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    names = (*args.only, *LIBRARIES) if args.record else tuple(args.only)
+    print(f"{args.seeds} landscapes of each family, {args.experiments} experiments, seeds {args.purpose}/N")
+    repeated = 0
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for family in args.family:
+            shares: dict[str, Sequence[Sequence[float]]] = {}
+            for name in names:
+                runs = list(pool.map(partial(run, family, name, args.experiments), seeds, chunksize=2))
+                shares[name] = [each.gains for each in runs]
+                repeated += sum(each.repeats for each in runs) if name == "offline" else 0
+                _print_row(family, name, shares[name], runs)
+            if args.record:
+                kept[family] = {name: shares[name] for name in LIBRARIES}
+            for name in LIBRARIES:
+                known = kept.get(family, {}).get(name, []) if args.purpose == "final" or args.record else []
+                if name not in shares and len(known) >= args.seeds:
+                    shares[name] = known[: args.seeds]
+                    _print_row(family, name, shares[name], ())
+            _print_ratio(family, shares)
+    if args.record:
+        kept["versions"] = {name: version(name) for name in ("optuna", "cmaes", "numpy")}
+        RECORD.write_text(_compact(kept), "utf-8")
+    return 1 if repeated else 0
+
+
+def _print_row(family: str, name: str, shares: Sequence[Sequence[float]], runs: Sequence[Run]) -> None:
+    columns = zip(*shares, strict=False)
+    cells = "  ".join(f"{np.mean(each):.2f} ± {np.std(each) / len(each) ** 0.5:.2f}" for each in columns)
+    said = "  kept"
+    if runs:
+        crashes, cost = np.mean([each.crashes for each in runs]), np.mean([each.cost for each in runs])
+        repeats = sum(each.repeats for each in runs)
+        said = f"  crashes {crashes:.1f}, repeats {repeats}, {cost:.0f} ms of CPU a proposal"
+    print(f"{family:12} {name:10} {cells}{said}", flush=True)
+
+
+def _print_ratio(family: str, shares: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    libraries = [name for name in LIBRARIES if name in shares]
+    if "offline" not in shares or not libraries:
+        return
+    cells = []
+    for place in range(len(shares["offline"][0])):
+        column = {name: [each[place] for each in rows if len(each) > place] for name, rows in shares.items()}
+        best = max(libraries, key=lambda name, now=column: float(np.mean(now[name] or [0.0])))  # type: ignore[misc]
+        middle, low, high = ratio(column["offline"], column[best])
+        cells.append(f"{middle:.2f} [{low:.2f}, {high:.2f}] {best}")
+    print(f"{family:12} {'ratio':10} {'  '.join(cells)}", flush=True)
+
+
+def _compact(kept: Mapping[str, object]) -> str:
+    """Return JSON with a line for each campaign."""
+    return json.dumps(kept, indent=1).replace("[\n    ", "[").replace(",\n    ", ", ").replace("\n   ]", "]")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
