@@ -65,7 +65,8 @@ def _tell(session: Session, file: Path, made: Imported, verify: int) -> None:
         return
     if made.to_verify:
         numbers = ", ".join(str(claim.claim) for claim in made.to_verify)
-        session.say(f"claims {numbers} are measured first, as experiments like others: `nocturne run`")
+        named = f"claims {numbers} are" if len(made.to_verify) > 1 else f"claim {numbers} is"
+        session.say(f"{named} measured first, as experiments like others: `nocturne run`")
     if len(made.to_verify) < verify and made.unclear:
         session.say(
             f"{count(made.unclear, 'kept claim')} can't be measured: the log has no diff, their commits are not in this"

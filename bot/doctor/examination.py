@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from bot.base.process import ProcessFailed
 from bot.config import Evaluator
 from bot.doctor.beginning import CHARGED, GUARDS, beginning, charged, guards
-from bot.doctor.finding import Finding, amber, attempt, examine, red
+from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.github_checks import github
 from bot.doctor.incumbent import NEEDED, Draws, draws
 from bot.doctor.local_checks import tools
@@ -112,6 +112,5 @@ def _github(context: Context, campaign: Campaign | None, environ: Mapping[str, s
         and origin
         and is_github(origin, environ)
     ):
-        said = "origin is on GitHub and there is no token: everything stays in this clone"
-        return [amber(GITHUB, said, "set GITHUB_TOKEN, or run this in the workflow")]
+        return [green(GITHUB, "not asked: everything stays in this clone; `remote: origin` would share it")]
     return []

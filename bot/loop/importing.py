@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from bot.agents.claims import changes_in_words
 from bot.agents.constants import Constant, changes_between, constants_of, rewritten
 from bot.agents.novelty import edit_beside
-from bot.agents.offline.knobs import knobs_of
+from bot.agents.offline.space import space_of
 from bot.base.text import one_line
 from bot.git import Git
 from bot.loop.commits import carry, editable_files
 from bot.loop.context import Context
+from bot.loop.start import rules_of
 from bot.rules.campaign import Campaign
 from bot.rules.claims import SOURCE, gain_of
 from bot.rules.events import ClaimImported, Event, IdeaGiven
@@ -40,7 +41,9 @@ def import_log(context: Context, campaign: Campaign, log: PastLog, source: str, 
     The campaign must have begun.
     """
     files = editable_files(context, campaign.incumbent)
-    drafted = _claims(context.git, files, log, source, campaign.direction)
+    space = space_of(files, rules_of(context, campaign.incumbent, files))
+    categories = {knob.name: knob.category for knob in space.knobs}
+    drafted = _claims(context.git, files, log, source, campaign.direction, categories)
     before = set(campaign.claims.known)
 
     def claims(fresh: Campaign) -> list[Event]:
@@ -107,11 +110,15 @@ def claimed_proposal(
 
 
 def _claims(
-    git: Git, files: Mapping[str, str], log: PastLog, source: str, direction: str
+    git: Git,
+    files: Mapping[str, str],
+    log: PastLog,
+    source: str,
+    direction: str,
+    categories: Mapping[str, str],
 ) -> dict[str, ClaimImported]:
     """Return the event of each claim, by digest; its number is not known yet."""
     constants = constants_of(files)
-    categories = {knob.name: knob.category for knob in knobs_of(files)}
     reached: dict[str, str] = {}
     seen: set[str] = set()
     drafted: dict[str, ClaimImported] = {}

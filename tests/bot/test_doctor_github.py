@@ -21,6 +21,7 @@ from bot.github.workflows import Form, caller
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.github.server import GitHub, Repository, serve
 
+SHARED = "remote: origin\n"
 ACTION = "nocturne/nocturne@" + "1" * 40
 NEEDED = ("contents", "pull-requests", "issues", "statuses", "actions")
 ENOUGH = dict.fromkeys((*NEEDED, "checks"), "write")
@@ -271,7 +272,7 @@ def test_the_command_examines_github_too(home: Home) -> None:
     assert doctor(home, home.owner, code=1)[VISIBILITY]["colour"] == "red"
     git(home.top, "config", "user.name", "Ann")
     git(home.top, "config", "user.email", "ann@example.org")
-    (home.top / CONFIG_PATH).write_text(CONFIG + "github: {allow_public_runner: true}\n")
+    (home.top / CONFIG_PATH).write_text(SHARED + CONFIG + "github: {allow_public_runner: true}\n")
     git(home.top, "commit", "--quiet", "--all", "--message", "Allow it")
     assert doctor(home, home.owner)[VISIBILITY]["colour"] == "amber"
 
@@ -279,7 +280,9 @@ def test_the_command_examines_github_too(home: Home) -> None:
 def test_the_command_says_whether_jobs_have_the_secret_of_the_cuts(home: Home) -> None:
     git(home.top, "config", "user.name", "Ann")
     git(home.top, "config", "user.email", "ann@example.org")
-    (home.top / CONFIG_PATH).write_text("evaluator: {budget: {kind: steps, amount: 3}}\nrunner: test\n")
+    (home.top / CONFIG_PATH).write_text(
+        SHARED + "evaluator: {budget: {kind: steps, amount: 3}}\nrunner: test\n"
+    )
     (home.top / "prepare.py").write_text("MAX_SEQ_LEN = 4\n")
     git(home.top, "add", "--all")
     git(home.top, "commit", "--quiet", "--all", "--message", "Train")
@@ -304,9 +307,14 @@ def test_cuts_are_in_force_if_the_workflow_passes_the_secret_and_it_is_there(hom
     assert (told.colour, told.measured) == ("green", "12,000 targets are never shown")
 
 
-def test_the_command_without_a_token_says_that_all_stays_here(home: Home) -> None:
-    found = doctor(home, "")
-    assert found["GitHub"]["colour"] == "amber" and "GITHUB_TOKEN" in found["GitHub"]["mend"]
+def test_the_command_without_a_token_says_what_needs_one(home: Home) -> None:
+    assert any("there is no token" in each["measured"] for each in doctor(home, "", code=1).values())
+    git(home.top, "config", "user.name", "Ann")
+    git(home.top, "config", "user.email", "ann@example.org")
+    (home.top / CONFIG_PATH).write_text(CONFIG)
+    git(home.top, "commit", "--quiet", "--all", "--message", "Stay here")
+    found = doctor(home, "")["GitHub"]
+    assert found["colour"] == "green" and "everything stays in this clone" in found["measured"]
 
 
 def test_the_command_with_a_dead_token_goes_on_as_far_as_it_can(home: Home) -> None:

@@ -15,7 +15,7 @@ from tests.remarks.conftest import MERGED, Night, Speech
 
 pytestmark = pytest.mark.long
 
-TWO = CONFIG + "seed: 1\ncampaigns:\n  main: {}\n  other: {}\n"
+TWO = "remote: origin\n" + CONFIG + "seed: 1\ncampaigns:\n  main: {}\n  other: {}\n"
 
 
 @pytest.fixture

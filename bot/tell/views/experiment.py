@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.base.text import one_line
 from bot.rules.campaign import Campaign
+from bot.rules.claims import SOURCE
 from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
@@ -90,7 +91,8 @@ def idea_line(campaign: Campaign, number: int) -> Line:
     given = campaign.ideas.known[number].given
     issue = say("from {}", Words(f"#{given.issue}", "issue")) if given.issue is not None else None
     by = say(" by {}", cut(given.giver, 40)) if given.giver else ()
-    return say("idea {} {}{}: {}", number, issue or "from the command line", by, cut(given.text, 300))
+    home = "from an imported log" if given.source.startswith(SOURCE) else "from the command line"
+    return say("idea {} {}{}: {}", number, issue or home, by, cut(given.text, 300))
 
 
 def _in_plain_words(said: Explanation) -> Document:
