@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,7 +34,10 @@ class OtherMetric(Exception):
 
 @dataclass(frozen=True)
 class PastClaim:
-    """What one line says: how a change scored, and what became of it. `score` is None if it crashed."""
+    """What one line says: how a change scored, and what became of it. `score` is None if it crashed.
+
+    `segment` counts the log's beginnings: scores of different ones may be of different tasks, whatever their metric.
+    """
 
     line: int
     status: Status
@@ -41,6 +45,7 @@ class PastClaim:
     description: str
     commit: str = ""
     number: int | None = None
+    segment: int = 0
 
     @property
     def digest(self) -> str:
@@ -56,6 +61,7 @@ class PastLog:
     claims: list[PastClaim] = field(default_factory=list)
     damaged: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    segments: int = 0
 
 
 def read_log(text: str, *, metric: str, direction: str, mapped: str | None = None) -> PastLog:
@@ -116,8 +122,10 @@ def _of_json_lines(lines: list[tuple[int, str]], metric: str, direction: str, ma
             log.damaged[number] = "no JSON object"
             continue
         if record.get("type") == "config":
-            measured = one_line(str(record.get("metricName", "")), 80)
-            better = "maximize" if record.get("bestDirection") == "higher" else "minimize"
+            measured = one_line(str(record.get("metricName", record.get("metric_name", ""))), 80)
+            higher = record.get("bestDirection", record.get("direction")) == "higher"
+            better = "maximize" if higher else "minimize"
+            log.segments += 1
             if measured == (mapped or metric) and better != direction:
                 raise OtherMetric(
                     f"line {number}: {measured} is to {better} there and to {direction} here: one of the two is wrong"
@@ -174,7 +182,9 @@ def _take(
     description = one_line(clean(str(row.get("description", ""))), _DESCRIPTION)
     known = commit.strip().lower()
     named = known if 7 <= len(known) <= 40 and all(c in "0123456789abcdef" for c in known) else ""
-    log.claims.append(PastClaim(line, status, score, description, named, number))
+    if status == "kept" and "baseline" in re.findall(r"\w+", description.lower())[:3]:
+        log.segments += 1
+    log.claims.append(PastClaim(line, status, score, description, named, number, log.segments))
 
 
 def _number(value: object) -> float | None:
@@ -186,9 +196,13 @@ def _number(value: object) -> float | None:
 
 
 def gains(claims: list[PastClaim], direction: str) -> Iterator[tuple[PastClaim, float | None]]:
-    """Yield each claim with the score that it had to beat: the best that was kept before it; None for the first."""
+    """Yield each claim with the score that it had to beat: the best that was kept before it in its segment, None for
+    the first."""
     best: float | None = None
+    segment = 0
     for claim in claims:
+        if claim.segment != segment:
+            best, segment = None, claim.segment
         yield claim, best
         if claim.status == "kept" and claim.score is not None:
             better = best is None or (claim.score < best if direction == "minimize" else claim.score > best)

@@ -93,6 +93,16 @@ def test_a_log_that_changed_its_metric_is_taken_in_part() -> None:
     assert len(log.claims) == 2 and log.notes == ["1 experiments that measure rss are left out"]
 
 
+def test_scores_of_another_beginning_are_not_compared() -> None:
+    """Real logs begin anew on a larger task under the same metric: 97 of 100 after 50 of 50 is no gain of 47."""
+    config = json.dumps({"type": "config", "metricName": "wins", "bestDirection": "higher"})
+    text = "\n".join([config, run(1, 50, "keep"), config, run(2, 97, "keep"), run(3, 99, "keep")])
+    claims = read(text, "wins", "maximize")
+    assert [against for _, against in gains(claims, "maximize")] == [None, None, 97.0]
+    again = TABLE + "eeeeeee\t5.0\t4.0\tkeep\tLong text baseline\n" + "fffffff\t4.0\t4.0\tkeep\tx\n"
+    assert [against for _, against in gains(read(again), "minimize")][-2:] == [None, 5.0]
+
+
 def test_the_same_line_is_the_same_claim_wherever_it_stands() -> None:
     first, second = read(TABLE), read(TABLE.replace("aaaaaaa\t1.25\t4.0\tkeep\tbaseline\n", ""))
     assert [c.digest for c in first[1:]] == [c.digest for c in second]
