@@ -26,9 +26,11 @@ def changes_in_words(
     A name counts in whatever case, with spaces for underscores. `before` are the literals (by name) that the campaign
     had reached; what is not there had its present value. A change to the value that was there is none.
     """
-    for constant in constants:
+    said = text.lower()
+    named = [each for each in constants if all(part.lower() in said for part in _parts(each))]
+    for constant in named:
         text = _in_plain_form(text, constant)
-    found = changes_named(text, constants)
+    found = changes_named(text, named)
     old = {change.name: _said_before(text, change) or before.get(change.name, change.old) for change in found}
     return tuple(
         Change(change.file, change.name, old[change.name], change.new)
@@ -43,13 +45,18 @@ def _said_before(text: str, change: Change) -> str | None:
     return found[1] if found else None
 
 
+def _parts(constant: Constant) -> list[str]:
+    """Return the words of a constant's own name: `matrix` and `lr` of `Settings.matrix_lr` or `--matrix-lr`."""
+    own = constant.local.rpartition(".")[2].lstrip("-")
+    return [part for part in re.split(r"[_-]", own) if part]
+
+
 def _in_plain_form(text: str, constant: Constant) -> str:
     """Write what `text` says of a constant as `NAME from OLD to NEW` or `NAME = NEW`."""
-    own = constant.local.rpartition(".")[2].lstrip("-")
-    parts = [re.escape(part) for part in re.split(r"[_-]", own) if part]
-    if not parts or len(own) < 2:
+    parts = _parts(constant)
+    if len("".join(parts)) < 2:
         return text
-    name = rf"(?<![\w.]){'[ _-]'.join(parts)}(?![\w.\[])"
+    name = rf"(?<![\w.]){'[ _-]'.join(map(re.escape, parts))}(?![\w.\[])"
     moved = rf"(?i:{name})\s+({LITERAL})\s*(?:->|→|\bto\b)\s*({LITERAL})"
     text = re.sub(moved, lambda m: f"{constant.name} from {m[1]} to {m[2]}", text)
     text = re.sub(rf"(?i:{name})(?=\s*(?:=(?!=)|:|->|→|\bto\b|\bfrom\b))", lambda _: constant.name, text)
