@@ -19,6 +19,7 @@ from bot.rules.decision import Rule
 from bot.rules.guards import Guard, parse_guard
 from bot.rules.judging import Settings
 from bot.rules.noise import campaign_noise
+from bot.rules.rung_record import paying
 from bot.rules.self_reported import self_reported
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits
@@ -82,12 +83,14 @@ def guards_of(config: Config) -> list[Guard]:
 
 def rungs_of(context: Context, campaign: Campaign) -> tuple[float, ...]:
     """Return the shares of the budget with which a candidate runs before it runs in full, rising; none if it does at
-    once. `auto` takes those that are worth it on this kind of runner."""
+    once. `auto` takes those that are worth it on this kind of runner, and pay in this campaign."""
     known = known_rungs(context.config, campaign)
     if isinstance(context.config.evaluator.rungs, list):
         return known
     found = shares.worthwhile(campaign, context.runner, known)
-    return found if found and can_take_part(context, campaign.incumbent) else ()
+    if not found or not can_take_part(context, campaign.incumbent):
+        return ()
+    return paying(campaign, found, context.config.verdict.prior_sigma)
 
 
 def known_rungs(config: Config, campaign: Campaign) -> tuple[float, ...]:

@@ -11,11 +11,14 @@ from statistics import fmean
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
+from bot.rules.shares import relative_cost
 from bot.rules.short_runs import Scales, is_audited
 
 CONFIDENCE = 0.9
 LEAST_PAIRS = 5
 """With fewer a rank agreement says nothing."""
+TRIAL = 12
+"""After so many experiments a rung must pay."""
 _ENOUGH_PAIRS = 8  # of one category, for a negative agreement to count
 
 
@@ -26,6 +29,7 @@ class RungRecord:
     `tried` experiments had one; `given_up` ended by it; `audited` ran in full though they were below the bar, and
     `winners` of them were merged. `agreement` is Spearman's between the gains over the incumbent in short and in whole
     runs, of the `pairs` that had both; None if these are too few. Short runs mislead for the categories `distrusted`.
+    The rung `pays` if it ends a larger part of the experiments than it costs of a whole run, or too few have told.
     """
 
     share: float
@@ -36,6 +40,7 @@ class RungRecord:
     pairs: int
     agreement: float | None
     distrusted: tuple[str, ...] = ()
+    pays: bool = True
 
     @property
     def lost(self) -> float | None:
@@ -94,7 +99,21 @@ def _record(campaign: Campaign, share: float, scales: Scales) -> RungRecord:
         pairs=len(pairs),
         agreement=spearman(pairs) if len(pairs) >= LEAST_PAIRS else None,
         distrusted=tuple(name for name, fates in sorted(by_category.items()) if _mislead(fates)),
+        pays=_pays(campaign, share, len(seen), sum(fate.given_up for fate in seen)),
     )
+
+
+def paying(campaign: Campaign, rungs: Sequence[float], prior: float | None) -> tuple[float, ...]:
+    """Return those of the `rungs` that pay in this campaign, or may."""
+    costly = {record.share for record in rung_records(campaign, prior) if not record.pays}
+    return tuple(share for share in rungs if share not in costly)
+
+
+def _pays(campaign: Campaign, share: float, tried: int, given_up: int) -> bool:
+    if tried < TRIAL or campaign.scale is None:
+        return True
+    cost = relative_cost(campaign, campaign.scale[0], share)
+    return cost is None or given_up / tried > cost
 
 
 def _mislead(fates: Sequence[_Fate]) -> bool:

@@ -116,6 +116,8 @@ def rung_words(record: RungRecord) -> str:
     said = f"{record.given_up:,} of {record.tried:,} given up"
     if record.agreement is not None:
         said += f"; rank agreement {decimals(record.agreement, 2)}"
+    if not record.pays:
+        said += "; costs more than it saves, so `rungs: auto` ends it"
     if record.distrusted:
         said += f"; misleads for {', '.join(record.distrusted)}"
     if not record.given_up:
