@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
@@ -99,8 +100,7 @@ def pool(audits: Iterable[Audit], error: float = ERROR) -> Pooled | None:
     return _together([_Sum.of(each) for each in audits]).pooled(error)
 
 
-@dataclass(frozen=True)
-class _Sum:
+class _Sum(NamedTuple):
     """What is added up: `gain` and `square` (of the error) are multiplied by the probes, and by their square."""
 
     audits: int = 0
@@ -123,7 +123,7 @@ class _Sum:
 
 
 def _together(sums: Iterable[_Sum]) -> _Sum:
-    found = [astuple(each) for each in sums]
+    found = list(sums)
     return _Sum(*(sum(column) for column in zip(*found, strict=True))) if found else _Sum()
 
 

@@ -104,8 +104,8 @@ def test_held_out_text_is_seen_in_any_disguise_and_training_text_in_none(how: st
     said = copied({"train.py": source}, small_index(), ROWS)
     assert said and all(line.startswith("train.py") and "\n" not in line for line in said)
     assert not any(COPY[at : at + 12].decode() in line for line in said for at in range(len(COPY) - 12))
-    for innocent in (SHARED[100:700], TRAINING[:600], prose(50, 600)):
-        assert copied({"train.py": TRAIN + TEXTS[how](innocent)}, small_index(), ROWS) == []
+    innocent = b"".join(map(TEXTS[how], (SHARED[100:700], TRAINING[:600], prose(50, 600))))
+    assert copied({"train.py": TRAIN + innocent}, small_index(), ROWS) == []
 
 
 NUMBERS: dict[str, Callable[[list[int]], bytes]] = {
