@@ -43,8 +43,8 @@ class VerdictRule(Section):
     """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 1 %
     (`balanced`) or 2.5 % (`fast`). The surer, the fewer small gains are found."""
     min_effect: Annotated[float, Field(ge=0)] | None = None
-    """Smallest gain that counts, in score units; null takes 0.0005 for `kind: train` in bits per byte, above what the
-    audits let through, and 0 for other scores. A campaign keeps what it began with, unless it is set here."""
+    """Smallest gain that counts, in score units: if it is set, nothing merges by less. null asks for none at a merge;
+    audits then allow for 0.0005 bits per byte with `kind: train`, and a campaign keeps what it began with."""
     baseline_runs: Annotated[int, Field(ge=2, le=20)] = 3
     """Runs of the first incumbent, from which the noise is learned."""
     remeasure_every: Annotated[int, Field(ge=1)] = 25

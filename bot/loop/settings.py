@@ -45,13 +45,14 @@ _TIMELESS = (
 def rule_of(config: Config, campaign: Campaign) -> Rule:
     """Return the rule by which the campaign's verdicts are reached."""
     verdict = config.verdict
-    rule = Rule(verdict.aim, least_effect(config, campaign))
+    rule = Rule(verdict.aim, verdict.min_effect or 0.0)
     least = verdict.min_runs or rule.min_runs
     return replace(rule, min_runs=least, max_runs=max(least, verdict.max_runs or rule.max_runs))
 
 
 def least_effect(config: Config, campaign: Campaign) -> float:
-    """Return the smallest gain that counts, in score units: as configured, else as it was when the campaign began."""
+    """Return the smallest gain that audits must tell from none, in score units: as configured, else as it was when the
+    campaign began."""
     if config.verdict.min_effect is not None:
         return config.verdict.min_effect
     return default_effect(config) if campaign.started is None else campaign.started.min_effect
@@ -121,9 +122,14 @@ def can_take_part(context: Context, commit: str) -> bool:
 def judging_settings(context: Context, campaign: Campaign) -> Settings:
     """Return what a verdict depends on besides the campaign."""
     config = context.config
-    guards = tuple(guards_of(config))
-    rungs = rungs_of(context, campaign)
-    return Settings(rule_of(config, campaign), config.verdict.prior_sigma, guards, context.runner, rungs)
+    return Settings(
+        rule_of(config, campaign),
+        prior_sigma=config.verdict.prior_sigma,
+        guards=tuple(guards_of(config)),
+        runner=context.runner,
+        least_effect=least_effect(config, campaign),
+        rungs=rungs_of(context, campaign),
+    )
 
 
 def evaluator_settings(context: Context) -> dict[str, Any]:

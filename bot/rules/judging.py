@@ -31,6 +31,8 @@ class Settings:
     prior_sigma: float | None = None
     guards: tuple[Guard, ...] = ()
     runner: str = ""
+    least_effect: float = 0.0
+    """The smallest gain that audits must tell from none, in score units (`bot.rules.audits.allowed_gain`)."""
     rungs: tuple[float, ...] = ()
     """Shares of the budget with which a candidate runs before it runs in full, rising."""
 
@@ -90,7 +92,7 @@ def _by_scores(
             return NeedRun("candidate", f"this runner is another kind than {runner}")
         return outcome
     found = audits.pool(audits.audits_of(runs))
-    claimed = audits.allowed_gain(rule.min_effect, outcome.comparison.effect)
+    claimed = audits.allowed_gain(settings.least_effect, outcome.comparison.effect)
     asked = experiment.reverts is not None
     if outcome.verdict == "improved" and not asked and found is not None and found.shows_more_than(claimed):
         return _refused(experiment, audits.said(found))

@@ -76,7 +76,10 @@ def state(campaign: Campaign) -> dict[str, Any]:
         "best": c.best(),
         "costs": [c.gpu_seconds(), c.cost_usd(), dataclasses.asdict(c.bills.total)],
         "drafts": [c.drafts.turns, c.drafts.seconds],
-        "history": [dataclasses.asdict(past) for past in c.history()],
+        # nothing was taken over from elsewhere then
+        "history": [
+            {name: value for name, value in dataclasses.asdict(past).items() if name != "claim"} for past in c.history()
+        ],
         # nobody audited a head then
         "promotions": [
             {name: value for name, value in dataclasses.asdict(p).items() if name != "audit"} for p in c.promotions

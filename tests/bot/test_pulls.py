@@ -188,7 +188,7 @@ def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) ->
         REFUSED: [good, bad, None, None],
     }[number]
     said = {
-        MERGED: ("**Merged** as", "**improved**: better with 95% confidence."),
+        MERGED: ("**Merged** as", "**improved**: better by "),
         WORSE: ("**Closed: discarded.**", "**discarded**: no better than the incumbent."),
         CRASHED: ("**Closed: crashed.**", "**crashed**: "),
         REFUSED: ("**Refused before training:**", "**rejected**: "),
