@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
+from bot.agents.sources import imported_at_once
 from bot.doctor.examination import repository
 from bot.doctor.finding import Finding
 from bot.loop.context import open_context
@@ -154,6 +155,12 @@ def test_doctor_is_red_and_run_ends_in_the_same_words_before_it_trains(
     assert said in red
     assert nocturne(top, "run", "-n", "1", code=2).stderr == f"nocturne: {red}\n"
     assert not list(top.glob(".git/nocturne/*/runs/*"))
+
+
+def test_only_what_is_imported_whatever_happens_surely_fails() -> None:
+    source = "import a.b\nif x:\n    import c\ntry:\n    import d\nexcept ImportError:\n    pass\n"
+    source += "with e():\n    from f import g\ndef h():\n    import i\n"
+    assert imported_at_once(source) == {"a", "f"}
 
 
 @pytest.mark.parametrize("name", AMBER)

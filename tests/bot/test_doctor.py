@@ -20,10 +20,11 @@ import pytest
 
 from bot.agents.proposers.offline import OfflineProposer
 from bot.config import Evaluator, parse
+from bot.doctor.incumbent import draws
 from bot.doctor.local_checks import gpu, logs
-from bot.doctor.loop_conditions import affordable, repeats
+from bot.doctor.loop_conditions import affordable, repeats, verified
 from bot.loop.context import open_context
-from bot.loop.plan import ASSUMED_RUNS, Plan, plan_of
+from bot.loop.plan import ASSUMED_RUNS, Plan, night, plan_of
 from bot.loop.settings import limits
 from bot.loop.start import ensure_started
 from bot.rules.campaign import Campaign
@@ -239,7 +240,38 @@ def test_the_plan_counts_what_is_left_of_number_and_time() -> None:
     assert fresh.seconds_each == 60 * ASSUMED_RUNS and not fresh.runs_known
 
 
+def test_what_a_night_holds() -> None:
+    said = "a night of 10 hours holds about 100 trainings, that is 40 experiments"
+    assert night(STEADY) == said
+    assert night(replace(STEADY, usd_each=0.25)) == f"{said}, for 10.00 USD"
+    assert night(replace(STEADY, seconds_per_run=None)) == "what a night holds is not known"
+    assert said in repeats(STEADY, None, config_of("")).measured
+
+
 # Verification is automatic
+
+
+@pytest.mark.long
+def test_a_run_that_takes_too_long_is_given_up_and_one_that_is_known_to_is_not_begun(tmp_path: Path) -> None:
+    top = make_repository(
+        tmp_path / "repo", config=PLANNED, files={"score.py": "import time\ntime.sleep(60)\n"}
+    )
+    context = open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+    made = draws(context, context.ledger.refresh(), patience=1.0)
+    assert (made.runs, made.too_long) == ((), 1.0) and results(top) == {}
+    found = verified(made, Campaign(), context.config)
+    assert found.colour == "amber" and "takes more than 1.0 s" in found.measured and "--run" in found.mend
+    config = "evaluator: {budget: {kind: cpu, amount: 300}}\n"
+    files = {"prepare.py": "TIME_BUDGET = 5\n", "train.py": "LR = 1\nlr = LR\n"}
+    trained = make_repository(tmp_path / "trained", config=config, files=files)
+    context = open_context(trained, None, PlainDisplay(io.StringIO()), {}, OfflineProposer())
+    assert draws(context, context.ledger.refresh(), patience=120.0).too_long == 300
+    assert not (trained / ".git/nocturne/main/runs").exists()
+
+
+def test_quick_and_run_contradict_each_other(tmp_path: Path) -> None:
+    said = nocturne(tmp_path, "doctor", "--quick", "--run", code=2).stderr
+    assert "leave one out" in said
 
 
 @pytest.mark.parametrize(
