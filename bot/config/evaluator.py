@@ -163,7 +163,7 @@ class Evaluator(Section):
     hold there is refused, with fewer only told. 0 asks none. On GitHub they need the secret
     NOCTURNE_CUTS_KEY."""
     rungs: _Rungs = None
-    """Whether a candidate runs first with a share of the budget, and in full only if it is not clearly worse there:
+    """Whether a candidate runs first with a share of the budget, and in full only if it is among the best there:
     `auto` a quarter, if that costs at most half of a whole run with start-up, compiling and exam; `off` never; or the
     shares, such as `[0.25]`. null is `auto`, but `off` in a campaign that began before there were rungs. A command
     takes part if its script reads NOCTURNE_BUDGET_SHARE. Scores are compared with those of the same share only."""

@@ -91,7 +91,7 @@ def rungs_of(context: Context, campaign: Campaign) -> tuple[float, ...]:
     found = shares.worthwhile(campaign, context.runner, known)
     if not found or not can_take_part(context, campaign.incumbent):
         return ()
-    return paying(campaign, found, context.config.verdict.prior_sigma)
+    return paying(campaign, found)
 
 
 def known_rungs(config: Config, campaign: Campaign) -> tuple[float, ...]:

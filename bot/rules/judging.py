@@ -15,7 +15,7 @@ from bot.rules.events import ExperimentDecided, RunFinished, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.guards import Guard, broken, clearly_broken
 from bot.rules.lost_runs import is_lost, lost_for_good
-from bot.rules.rung_record import distrusted
+from bot.rules.rung_record import misleads
 from bot.rules.statistics import Comparison
 from bot.rules.tracking import track
 
@@ -53,10 +53,10 @@ def judge(campaign: Campaign, number: int, settings: Settings) -> ExperimentDeci
         return _lost(experiment, lost)
     runs = campaign.runs_of(candidate.commit)
     if not runs:
-        rungs, prior = settings.rungs, settings.prior_sigma
+        rungs = settings.rungs
         if rungs and experiment.proposal is not None:
-            rungs = () if experiment.proposal.category in distrusted(campaign, prior) else rungs
-        short = short_runs.next_run(campaign, number, rungs, prior=prior, runner=settings.runner)
+            rungs = () if misleads(campaign, experiment.proposal.category) else rungs
+        short = short_runs.next_run(campaign, number, rungs, runner=settings.runner)
         return short or NeedRun("candidate", "the first run")
     return _by_scores(campaign, experiment, runs, settings)
 

@@ -12,14 +12,14 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.shares import relative_cost
-from bot.rules.short_runs import Scales, is_audited
+from bot.rules.short_runs import Scales, is_audited, passing
 
 CONFIDENCE = 0.9
 LEAST_PAIRS = 5
 """With fewer a rank agreement says nothing."""
 TRIAL = 12
 """After so many experiments a rung must pay."""
-_ENOUGH_PAIRS = 8  # of one category, for a negative agreement to count
+_WINNERS, _WINNING = 2, 0.2  # of one category below the bar, for its short runs to mislead
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,30 @@ class RungRecord:
         return {**asdict(self), "lost": self.lost, "lost_at_most": self.lost_at_most}
 
 
-def rung_records(campaign: Campaign, prior: float | None) -> tuple[RungRecord, ...]:
-    """Return what came of the short runs with each share of the budget, rising; none if there were none. `prior` is as
-    for `bot.rules.short_runs.next_run`."""
+def rung_records(campaign: Campaign) -> tuple[RungRecord, ...]:
+    """Return what came of the short runs with each share of the budget, rising; none if there were none."""
     tried = sorted({run.share for run in campaign.runs.values() if not run.is_full and run.experiment})
-    scales = Scales(campaign, prior)
-    return tuple(_record(campaign, share, scales) for share in tried)
+    scales = Scales(campaign)
+    return tuple(_record(campaign, share, scales, len(tried)) for share in tried)
 
 
-def distrusted(campaign: Campaign, prior: float | None) -> frozenset[str]:
-    """Return the categories of changes whose short runs mislead in this campaign: one below the bar won when it ran in
-    full all the same, or short and whole runs order them the other way round. They run in full at once."""
-    return frozenset(name for record in rung_records(campaign, prior) for name in record.distrusted)
+def misleads(campaign: Campaign, category: str) -> bool:
+    """Whether short runs of this category of changes mislead in this campaign: of those below the bar that ran in full
+    all the same, `_WINNERS` won, and `_WINNING` of all. Such changes run in full at once."""
+    numbers = (number for number in campaign.order if is_audited(campaign, number))
+    audited = [
+        each
+        for each in (campaign.experiments[number] for number in numbers)
+        if each.proposal is not None and each.proposal.category == category
+    ]
+    if sum(each.verdict == "improved" for each in audited) < _WINNERS:
+        return False
+    tried = sorted({run.share for each in audited for run in _tries(campaign, each) if not run.is_full})
+    scales = Scales(campaign)
+    return any(
+        _mislead([fate for each in audited if (fate := _fate(campaign, each, share, scales, len(tried)))])
+        for share in tried
+    )
 
 
 @dataclass(frozen=True)
@@ -82,9 +94,11 @@ class _Fate:
     pair: tuple[float, float] | None
 
 
-def _record(campaign: Campaign, share: float, scales: Scales) -> RungRecord:
+def _record(campaign: Campaign, share: float, scales: Scales, rungs: int) -> RungRecord:
     seen = [
-        found for each in campaign.experiments.values() if (found := _fate(campaign, each, share, scales))
+        found
+        for each in campaign.experiments.values()
+        if (found := _fate(campaign, each, share, scales, rungs))
     ]
     pairs = [fate.pair for fate in seen if fate.pair is not None]
     by_category: dict[str, list[_Fate]] = {}
@@ -103,9 +117,9 @@ def _record(campaign: Campaign, share: float, scales: Scales) -> RungRecord:
     )
 
 
-def paying(campaign: Campaign, rungs: Sequence[float], prior: float | None) -> tuple[float, ...]:
+def paying(campaign: Campaign, rungs: Sequence[float]) -> tuple[float, ...]:
     """Return those of the `rungs` that pay in this campaign, or may."""
-    costly = {record.share for record in rung_records(campaign, prior) if not record.pays}
+    costly = {record.share for record in rung_records(campaign) if not record.pays}
     return tuple(share for share in rungs if share not in costly)
 
 
@@ -117,21 +131,21 @@ def _pays(campaign: Campaign, share: float, tried: int, given_up: int) -> bool:
 
 
 def _mislead(fates: Sequence[_Fate]) -> bool:
-    if any(fate.audited and fate.won for fate in fates):
-        return True
-    pairs = [fate.pair for fate in fates if fate.pair is not None]
-    agreement = spearman(pairs) if len(pairs) >= _ENOUGH_PAIRS else None
-    return agreement is not None and agreement < 0
+    audited = [fate for fate in fates if fate.audited]
+    won = sum(fate.won for fate in audited)
+    return won >= max(_WINNERS, _WINNING * len(audited))
 
 
-def _fate(campaign: Campaign, experiment: Experiment, share: float, scales: Scales) -> _Fate | None:
+def _fate(
+    campaign: Campaign, experiment: Experiment, share: float, scales: Scales, rungs: int
+) -> _Fate | None:
     """Return what came of an experiment with a scored run of this share; None if it had none."""
     tries = _tries(campaign, experiment)
     own = [run for run in tries if run.share == share and run.score is not None]
     if not own:
         return None
     longer = any(run.share > share for run in tries)
-    found = scales.standing(experiment, own[-1])
+    found = scales.standing(experiment, own[-1], passing(experiment.number) ** (1 / rungs))
     below = found is not None and found.gain < found.bar
     gain = _whole_gain(campaign, experiment) if longer else None
     return _Fate(

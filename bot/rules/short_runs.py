@@ -1,16 +1,18 @@
 """What runs with a share of the budget (rungs) allow: to end an experiment early, or to go on. They win it nothing.
 
-A candidate that is clearly worse than its incumbent with a quarter of the budget is given up there (successive
-halving: Li et al. 2020, https://arxiv.org/abs/1810.05934); a tenth of those, drawn by number, runs in full all the same
-and tells how many winners the others may have been. Both sides are measured with the same share of the budget.
+Of candidates that ran with a quarter of the budget only the best go on (successive halving as new ones come in, ASHA:
+Li et al. 2020, https://arxiv.org/abs/1810.05934): those that gain more on their incumbent there than most of the newest
+ones did. A few of the others, drawn by number, run in full all the same and tell how many winners there may have been
+among them. Both sides are measured with the same share of the budget.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import fmean
 
 from bot.rules import shares
@@ -19,17 +21,20 @@ from bot.rules.decision import NeedRun, decision_of
 from bot.rules.events import ExperimentDecided, RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
-from bot.rules.noise import PRIOR_DEGREES, PRIOR_SHARE, campaign_noise
-from bot.rules.statistics import pooled_noise
 
-CLEARLY = 2.0
-"""So many deviations of the difference a candidate must be worse by to be given up: of a winner whose short run stands
-where its incumbent's does, one in 44 is lost."""
-AUDITED = 0.1
-"""Share of those below the bar that run in full all the same."""
+PASSING, LOOSER, MOST_PASSING = 0.12, 0.0004, 0.3
+"""Share of the candidates that go on, what it grows by with each experiment, and the most that it comes to: with few
+experiments it pays to look at many proposals, and later, when useful ones are rare, to lose none of them. With these
+shares most is found in the same time, by simulation (`make bench-truth`). With several rungs each has its part."""
+COMPARED = 60
+"""So many of the newest candidates each one is compared with."""
+FEW = 6
+"""Before so many are known, what is better than its incumbent goes on."""
+AUDITED = 0.02
+"""Share of those given up that run in full all the same."""
 INCUMBENT_RUNS = 2
 """What a candidate is compared with at a rung: so many short runs of its incumbent."""
-REMEASURED = 10
+REMEASURED = 20
 """After so many short runs of candidates the incumbent's are made anew: machines drift."""
 Scale = tuple[str, str | None, float]  # kind of runner, fingerprint, share
 TRIES = 2
@@ -39,22 +44,22 @@ TRIES = 2
 @dataclass(frozen=True)
 class Standing:
     """A short run beside its incumbent's: `gain` is positive if it is better, `bar` what it is given up below; both in
-    score units."""
+    score units. `others` is how many candidates' short runs set the bar, 0 if there were too few."""
 
     score: float
     against: float
     gain: float
     bar: float
-    sigma: float
+    others: int
 
 
 def next_run(
-    campaign: Campaign, number: int, rungs: Sequence[float], *, prior: float | None, runner: str
+    campaign: Campaign, number: int, rungs: Sequence[float], *, runner: str
 ) -> NeedRun | ExperimentDecided | None:
     """Say what the short runs of an experiment ask for: another short run, or its end. None if it is to run in full.
 
-    `rungs` are shares of the budget, rising; `prior` is the noise to assume, None for the usual share of the score;
-    `runner` is the kind of machine that asks. What a human asked for runs in full at once.
+    `rungs` are shares of the budget, rising; `runner` is the kind of machine that asks. What a human asked for runs in
+    full at once.
     """
     experiment = campaign.experiments[number]
     candidate = experiment.candidate
@@ -73,47 +78,75 @@ def next_run(
             return None
         if wanted:
             return NeedRun("incumbent", wanted, share)
-        found = Scales(campaign, prior).standing(experiment, scored[-1])
+        found = Scales(campaign).standing(experiment, scored[-1], passing(number) ** (1 / len(rungs)))
         if found is not None and found.gain < found.bar and not is_audited(campaign, number):
             return _given_up(campaign, experiment, share, found)
     return None
 
 
-class Scales:
-    """The scores of a campaign's short runs by their scale, looked through once. `prior` is as for `next_run`."""
+def passing(number: int) -> float:
+    """Return the share of the candidates that goes on when it is an experiment's turn."""
+    return min(MOST_PASSING, PASSING + LOOSER * (number - 1))
 
-    def __init__(self, campaign: Campaign, prior: float | None) -> None:
-        self._campaign, self._prior = campaign, prior
+
+class Scales:
+    """A campaign's short runs by their scale, looked through once."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign = campaign
+        self._sign = -1.0 if campaign.direction == "minimize" else 1.0
         self._scores: dict[Scale, dict[str, list[float]]] = {}
-        self._noise: dict[Scale, float] = {}
+        self._tried: dict[Scale, list[RunFinished]] = {}
+        self._levels: dict[tuple[Scale, str], float | None] = {}
         for run in campaign.runs.values():
             if run.score is not None and not run.is_full:
                 self._scores.setdefault(_scale(run), {}).setdefault(run.commit, []).append(run.score)
+                if run.experiment is not None:
+                    self._tried.setdefault(_scale(run), []).append(run)
 
-    def standing(self, experiment: Experiment, run: RunFinished) -> Standing | None:
-        """Return how a short run stands beside those of its incumbent; None if there are none on its scale."""
-        scale = _scale(run)
-        theirs = self._scores.get(scale, {}).get(experiment.parent, [])[-2 * INCUMBENT_RUNS :]
-        if run.score is None or not theirs:
+    def standing(self, experiment: Experiment, run: RunFinished, share: float) -> Standing | None:
+        """Return how a short run stands beside those of its incumbent, if this share of the candidates goes on; None if
+        there are none on its scale.
+
+        What removes lines need not be better than most, for it counts at an equal score too.
+        """
+        level, scale = self._level(_scale(run), experiment.parent), _scale(run)
+        if run.score is None or level is None:
             return None
-        sign = -1.0 if self._campaign.direction == "minimize" else 1.0
-        against, sigma = fmean(theirs), self._sigma(scale, run.score)
-        bar = -CLEARLY * sigma * math.sqrt(1 + 1 / len(theirs))
-        return Standing(run.score, against, sign * (run.score - against), bar, sigma)
+        gain, others = self._sign * (run.score - level), self._before(run, scale)
+        bar = 0.0
+        if len(others) >= FEW:
+            ranked = sorted([gain, *others], reverse=True)
+            bar = ranked[int(share * len(ranked))]
+        else:
+            others = []
+        candidate = experiment.candidate
+        if candidate is not None and candidate.removed > candidate.added:
+            bar = min(bar, 0.0)
+        return Standing(run.score, level, gain, bar, len(others))
 
-    def _sigma(self, scale: Scale, score: float) -> float:
-        """Return the deviation of short runs on a scale: as replicates tell, and no smaller than that of whole runs."""
-        if scale not in self._noise:
-            assumed = abs(score) * PRIOR_SHARE or PRIOR_SHARE
-            sigma = pooled_noise(
-                self._scores[scale].values(),
-                prior_sigma=assumed if self._prior is None else self._prior,
-                prior_degrees=PRIOR_DEGREES,
-            ).sigma
-            whole = self._campaign.scale
-            known = 0.0 if whole is None else campaign_noise(self._campaign, self._prior, *whole).sigma
-            self._noise[scale] = max(sigma, known)
-        return self._noise[scale]
+    def _before(self, run: RunFinished, scale: Scale) -> list[float]:
+        """Return what the newest other candidates before a run gained on their incumbents on its scale."""
+        places, tried = self._campaign.run_places, self._tried.get(scale, [])
+        end = bisect_left(tried, places[run.run], key=lambda each: places[each.run])
+        others = (
+            each for each in reversed(tried[max(0, end - 2 * COMPARED) : end]) if each.commit != run.commit
+        )
+        return list(
+            islice((gain for each in others if (gain := self._gain(each, scale)) is not None), COMPARED)
+        )
+
+    def _gain(self, run: RunFinished, scale: Scale) -> float | None:
+        assert run.experiment is not None and run.score is not None
+        level = self._level(scale, self._campaign.experiments[run.experiment].parent)
+        return None if level is None else self._sign * (run.score - level)
+
+    def _level(self, scale: Scale, incumbent: str) -> float | None:
+        """Return the mean of an incumbent's newest short runs on a scale; None if there are none."""
+        if (scale, incumbent) not in self._levels:
+            scores = self._scores.get(scale, {}).get(incumbent, [])[-2 * INCUMBENT_RUNS :]
+            self._levels[scale, incumbent] = fmean(scores) if scores else None
+        return self._levels[scale, incumbent]
 
 
 def is_audited(campaign: Campaign, number: int) -> bool:
@@ -152,8 +185,13 @@ def _incumbent_lacks(campaign: Campaign, commit: str, like: RunFinished) -> str:
 
 def _given_up(campaign: Campaign, experiment: Experiment, share: float, found: Standing) -> ExperimentDecided:
     """End an experiment by its short run. Its score stands on another scale: the verdict states no effect."""
+    sign = -1.0 if campaign.direction == "minimize" else 1.0
     said = (
         f"a {shares.run_words(share)} stands at {found.score:.6g} {campaign.metric}, its incumbent's at"
-        f" {found.against:.6g}: worse by {-found.gain:.2g}, clearly more than the noise of {found.sigma:.2g}"
+        f" {found.against:.6g}: {sign * found.gain:+.2g}, "
     )
+    if found.others:
+        said += f"and the best of the {found.others} before it gain {found.bar:.2g} or more"
+    else:
+        said += "no better"
     return decision_of(experiment, "discarded", reason=said, lesson="")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from bot.rules.rung_record import CONFIDENCE, spearman, upper_share
-from bot.rules.short_runs import CLEARLY, INCUMBENT_RUNS
+from bot.rules.short_runs import PASSING
 
 NONE = "none"  # the unchanged starter
 Scores = Mapping[tuple[str, float], Mapping[int, float]]
@@ -43,11 +43,17 @@ def sigma_of(scores: Scores, share: float) -> float | None:
     return math.sqrt(fmean((a - b) ** 2 / 2 for a, b in pairs)) if pairs else None
 
 
-def fates(scores: Scores, share: float, sigma: float, sigma_whole: float) -> Iterator[tuple[str, bool, bool]]:
+def fates(scores: Scores, share: float, sigma_whole: float) -> Iterator[tuple[str, bool, bool]]:
     """Yield for each short run of a variant its name, whether the variant is a winner (its whole runs are better than
-    the starter's by two deviations), and whether it is given up by the project's bar."""
-    base, base_short = scores[NONE, 1.0], scores[NONE, share]
-    bar = CLEARLY * sigma * math.sqrt(1 + 1 / INCUMBENT_RUNS)
+    the starter's by two deviations), and whether it is given up, as all are but the best at a campaign's beginning."""
+    base = scores[NONE, 1.0]
+    ranked = sorted(
+        score
+        for (name, of), short in scores.items()
+        if name != NONE and of == share
+        for score in short.values()
+    )
+    bar = ranked[int(PASSING * len(ranked))] if ranked else 0.0
     for (name, of), short in scores.items():
         whole = scores.get((name, 1.0), {})
         if name == NONE or of != share or not whole:
@@ -55,7 +61,7 @@ def fates(scores: Scores, share: float, sigma: float, sigma_whole: float) -> Ite
         error = sigma_whole * math.sqrt(1 / len(whole) + 1 / len(base))
         wins = fmean(base.values()) - fmean(whole.values()) > 2 * error
         for score in short.values():
-            yield name, wins, score > fmean(base_short.values()) + bar
+            yield name, wins, score > bar
 
 
 def cost_of(rows: Sequence[Mapping[str, str]], share: float) -> float:
@@ -94,7 +100,7 @@ def _lost(rows: Sequence[Mapping[str, str]], scores: Scores, share: float) -> li
     sigma, whole = sigma_of(scores, share), sigma_of(scores, 1.0)
     if sigma is None or whole is None or (NONE, share) not in scores:
         return [f"at {share:g} of the budget: no deviation known yet, for no variant has both seeds"]
-    found = list(fates(scores, share, sigma, whole))
+    found = list(fates(scores, share, whole))
     winners = [given_up for _, wins, given_up in found if wins]
     if not found:
         return [f"at {share:g} of the budget: no variant has a short and a whole run yet"]
@@ -103,8 +109,8 @@ def _lost(rows: Sequence[Mapping[str, str]], scores: Scores, share: float) -> li
     short, full = cost_of(rows, share), cost_of(rows, 1.0)
     faster, ideal = full / (short + (1 - given_up) * full), 1 / (share + 1 - given_up)
     return [
-        f"at {share:g} of the budget, sigma {sigma:.4f} (whole {whole:.4f}), given up if clearly worse: {given_up:.0%}"
-        f" of {len(found)} short runs",
+        f"at {share:g} of the budget, sigma {sigma:.4f} (whole {whole:.4f}), given up if not among the best:"
+        f" {given_up:.0%} of {len(found)} short runs",
         f"  winners lost: {sum(winners)} of {len(winners)} (at most {most:.1%} with {CONFIDENCE:.0%} confidence)",
         f"  experiments per hour against none: {faster:.2f} here, where start-up and exam take most of a run;"
         f" {ideal:.2f} if they took nothing",

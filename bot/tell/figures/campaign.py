@@ -192,7 +192,7 @@ def figures(
         failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
-        rungs=rung_records(campaign, prior_sigma),
+        rungs=rung_records(campaign),
         cut=cuts_of_newest(campaign),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),

@@ -44,6 +44,7 @@ class Ways:
     rule: Rule
     incumbent_runs: int = 3
     remeasure_every: int = 25
+    rungs: tuple[float, ...] = (0.25,)
 
 
 class Driver:
@@ -141,7 +142,9 @@ class Driver:
 
     def _train(self, number: int) -> None:
         guards = (parse_guard(_GUARD),) if self.play.world.guard else ()
-        settings = Settings(self.ways.rule, guards=guards, runner=self.play.machine.kind)
+        settings = Settings(
+            self.ways.rule, guards=guards, runner=self.play.machine.kind, rungs=self.ways.rungs
+        )
         outcome = judge(self.campaign, number, settings)
         if not isinstance(outcome, NeedRun):
             self._append(outcome)
