@@ -57,9 +57,10 @@ def sealed(work: Workplace, secret: str, scratch: Path) -> tuple[bytes, dict[str
         return (folder / "key").read_bytes(), losses
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("form", ["three", "one"])
+@pytest.mark.parametrize(
+    "form", [pytest.param("three", marks=pytest.mark.long), pytest.param("one", marks=pytest.mark.slow)]
+)
 def test_a_cheat_is_refused_on_another_runner_than_its_incumbents(
     github: GitHub, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, form: Form
 ) -> None:
