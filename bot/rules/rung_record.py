@@ -67,14 +67,12 @@ def rung_records(campaign: Campaign) -> tuple[RungRecord, ...]:
 def misleads(campaign: Campaign, category: str) -> bool:
     """Whether short runs of this category of changes mislead in this campaign: of those below the bar that ran in full
     all the same, `_WINNERS` won, and `_WINNING` of all. Such changes run in full at once."""
-    numbers = (number for number in campaign.order if is_audited(campaign, number))
-    audited = [
-        each
-        for each in (campaign.experiments[number] for number in numbers)
-        if each.proposal is not None and each.proposal.category == category
-    ]
-    if sum(each.verdict == "improved" for each in audited) < _WINNERS:
+    done = [campaign.experiments[number] for number in campaign.order]
+    done = [each for each in done if each.proposal is not None and each.proposal.category == category]
+    won = (each for each in done if each.verdict == "improved")
+    if sum(is_audited(campaign, each.number) for each in won) < _WINNERS:
         return False
+    audited = [each for each in done if is_audited(campaign, each.number)]
     tried = sorted({run.share for each in audited for run in _tries(campaign, each) if not run.is_full})
     scales = Scales(campaign)
     return any(
