@@ -80,7 +80,7 @@ def test_a_healthy_repository_is_green_and_its_runs_are_not_lost(tmp_path: Path)
     machine, campaign = {PYTHON, JAIL, LOGS, GPU}, {FILES, PACKAGES, SEARCH, TRUSTED, AGENTS}
     assert set(found) == {REPEATS, VERIFIED, HOURS, MONEY} | machine | campaign
     assert (
-        "with seeds 1 and 2" in found[VERIFIED]["measured"]
+        re.search(r"with seeds \d+ and \d+", found[VERIFIED]["measured"])
         and "2 runs made now" in found[VERIFIED]["measured"]
     )
     assert "40 experiments to come" in found[REPEATS]["measured"]
@@ -278,13 +278,13 @@ def test_quick_and_run_contradict_each_other(tmp_path: Path) -> None:
     ("score", "colour", "said"),
     [
         pytest.param(
-            "1.0 + 0.01 * seed",
+            "1.0 + 0.01 * (seed % 2)",
             "amber",
-            "1.01 and 1.02 with seeds 1 and 2, 0.01 apart",
+            "0.01 apart",
             marks=pytest.mark.long,
         ),
-        ("1.0 + 0.2 * seed", "red", "0.2 apart"),
-        pytest.param("1.0 / (seed - 2)", "red", "fails with seed 2", marks=pytest.mark.long),
+        ("1.0 + 0.2 * (seed % 2)", "red", "0.2 apart"),
+        pytest.param("1.0 / (seed % 2)", "red", "the incumbent itself fails", marks=pytest.mark.long),
     ],
 )
 def test_runs_that_do_not_agree(tmp_path: Path, score: str, colour: str, said: str) -> None:
@@ -292,7 +292,7 @@ def test_runs_that_do_not_agree(tmp_path: Path, score: str, colour: str, said: s
     top = make_repository(tmp_path / "repo", config=PLANNED, files={"score.py": script})
     found = doctor(top, code=0 if colour == "amber" else 1)[VERIFIED]
     assert (found["colour"], said in found["measured"]) == (colour, True), found
-    assert len(results(top)) == (1 if "fails" in said else 2)  # a failure is tried again
+    assert len(results(top)) < 2 if "fails" in said else len(results(top)) == 2  # a failure is tried again
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
