@@ -176,10 +176,6 @@ print("METRIC swings=%d" % (190 if better else 100))
             "swings <= 1.1 * incumbent", "discarded", 1, "swings 190 is above 1.1 * incumbent (110)",
             marks=pytest.mark.long,
         ),
-        pytest.param(
-            "speed >= 1", "discarded", 1, "speed is guarded and the candidate's runs do not report it",
-            marks=pytest.mark.long,
-        ),
         ("loss >= 0.45", "discarded", 1, "loss 0.4 is below 0.45"),
     ],
 )  # fmt: skip
