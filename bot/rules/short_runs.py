@@ -9,6 +9,7 @@ among them. Both sides are measured with the same share of the budget.
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ PASSING, LOOSER, MOST_PASSING = 0.12, 0.0004, 0.3
 """Share of the candidates that go on, what it grows by with each experiment, and the most that it comes to: with few
 experiments it pays to look at many proposals, and later, when useful ones are rare, to lose none of them. With these
 shares most is found in the same time, by simulation (`make bench-truth`). With several rungs each has its part."""
+SURELY = 2.0
+"""So many standard errors above its incumbent a candidate goes on, whatever the others did: on a task that is badly
+tuned every second change is a good one."""
 COMPARED = 60
 """So many of the newest candidates each one is compared with."""
 FEW = 6
@@ -36,6 +40,7 @@ INCUMBENT_RUNS = 2
 """What a candidate is compared with at a rung: so many short runs of its incumbent."""
 REMEASURED = 20
 """After so many short runs of candidates the incumbent's are made anew: machines drift."""
+_REACH = 100  # newest experiments, in which the noise is looked up
 Scale = tuple[str, str | None, float]  # kind of runner, fingerprint, share
 TRIES = 2
 """Short runs of an incumbent that may fail before candidates run in full at once."""
@@ -117,13 +122,22 @@ class Scales:
         bar = 0.0
         if len(others) >= FEW:
             ranked = sorted([gain, *others], reverse=True)
-            bar = ranked[int(share * len(ranked))]
+            bar = min(ranked[int(share * len(ranked))], self._sure_gain(scale, experiment.parent))
         else:
             others = []
         candidate = experiment.candidate
         if candidate is not None and candidate.removed > candidate.added:
             bar = min(bar, 0.0)
         return Standing(run.score, level, gain, bar, len(others))
+
+    def _sure_gain(self, scale: Scale, incumbent: str) -> float:
+        """Return the gain on an incumbent that is no chance any more, by the noise that the newest verdict rests on;
+        infinite before there is one, and if the metric has no noise."""
+        finished = (self._campaign.experiments[number].decision for number in reversed(self._campaign.order))
+        sigmas = (each.sigma for each in islice(finished, _REACH) if each is not None and each.sigma)
+        runs = len(self._scores[scale][incumbent][-2 * INCUMBENT_RUNS :])
+        sigma = next(sigmas, None)
+        return math.inf if sigma is None else SURELY * sigma * math.sqrt(1 + 1 / runs)
 
     def _before(self, run: RunFinished, scale: Scale) -> list[float]:
         """Return what the newest other candidates before a run gained on their incumbents on its scale."""

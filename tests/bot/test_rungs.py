@@ -145,6 +145,18 @@ def test_only_the_best_of_the_newest_go_on() -> None:
     assert isinstance(beside(0.001, old, number), NeedRun), "what is long ago sets no bar"
 
 
+def test_what_is_surely_better_goes_on_whatever_the_others_did() -> None:
+    number = not_audited(night())
+    others = crowd(*[0.1] * 12)
+    verdict = ev.ExperimentDecided(
+        1000, 1, "discarded", False, 0.01, 0.001, 0.001, 1.2, 1.1, 1, 3, "worse", "No."
+    )
+    known = [*others, verdict, ev.ExperimentFinished(1000)]
+    assert isinstance(beside(0.003, others, number), ev.ExperimentDecided), "no noise is known"
+    assert isinstance(beside(0.003, known, number), NeedRun)
+    assert isinstance(beside(0.002, known, number), ev.ExperimentDecided)
+
+
 def test_a_few_of_those_given_up_run_in_full_all_the_same() -> None:
     campaign = night()
     drawn = [number for number in range(1, 3001) if short_runs.is_audited(campaign, number)]
