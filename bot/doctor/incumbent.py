@@ -16,7 +16,7 @@ from bot.loop.measure import measure
 from bot.loop.plan import budget_of
 from bot.loop.settings import cuts_of, evaluator_settings
 from bot.rules.campaign import Campaign
-from bot.rules.schedule import run_id, seed_of
+from bot.rules.schedule import run_id, seed_of, subject_of
 from bot.tell.sentences import what_is_scored
 
 NEEDED = 2
@@ -137,7 +137,7 @@ def _kept_run(context: Context, commit: str, replicate: int, until: float) -> Dr
     A failure is not left there: it may be this machine's, and fixed before the loop begins. Raises _TooLong if the
     monotonic clock passes `until`.
     """
-    seed = seed_of(context.config.seed, commit, replicate)
+    seed = seed_of(context.config.seed, subject_of(Campaign(), commit), replicate)
     heard: list[object] = []  # nothing if the result of an earlier examination is picked up
 
     def hear(event: object) -> None:

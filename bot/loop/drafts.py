@@ -21,7 +21,7 @@ from bot.loop.settings import evaluator_settings
 from bot.rules.campaign import Campaign
 from bot.rules.events import DraftTried
 from bot.rules.experiment import Experiment
-from bot.rules.schedule import seed_of
+from bot.rules.schedule import seed_of, subject_of
 
 MOST = 2  # of one experiment
 SECONDS = 90.0  # of one, by the clock
@@ -78,7 +78,7 @@ def _run(context: Context, experiment: Experiment, commit: str) -> Mapping[str, 
         order = RunOrder(
             f"draft-{commit[:12]}",
             scratch,
-            seed_of(context.config.seed, commit, 1),
+            seed_of(context.config.seed, subject_of(context.ledger.known(), commit, experiment.number), 1),
             evaluator_settings(context),
         )
         return context.runs.smoke(

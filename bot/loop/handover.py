@@ -30,7 +30,7 @@ from bot.rules import confirming
 from bot.rules.bounds import check_run, shown
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished, from_json
-from bot.rules.schedule import run_id, seed_of
+from bot.rules.schedule import run_id, seed_of, subject_of
 
 VERSION = 1
 LARGEST = 1 << 20  # bytes that are read
@@ -176,7 +176,7 @@ def _checked(
         run = from_json(each).event
         if not isinstance(run, RunFinished):
             raise ValueError(f"{shown(each['kind'])} is no run")
-        _check_run(context, commits, run)
+        _check_run(context, commits, run, subject_of(campaign, run.commit, run.experiment))
         if run.share not in rungs:
             raise ValueError(
                 f"run {shown(run.run)} had {shown(run.share)} of its budget, which is no rung here"
@@ -192,13 +192,13 @@ def _checked(
     return number, runs, logs
 
 
-def _check_run(context: Context, commits: Mapping[str, int | None], run: RunFinished) -> None:
+def _check_run(context: Context, commits: Mapping[str, int | None], run: RunFinished, subject: str) -> None:
     """Raise ValueError for a run that `nocturne train` would not have made: `commits` are those of the
-    experiment, the candidate's with its number."""
+    experiment, the candidate's with its number; `subject` names the run's for its seed."""
     check_run(run)
     if run.commit not in commits or run.experiment != commits[run.commit]:
         raise ValueError(f"run {shown(run.run)} is of another experiment")
-    seed = run.seed if run.beside else seed_of(context.config.seed, run.commit, run.replicate)
+    seed = run.seed if run.beside else seed_of(context.config.seed, subject, run.replicate)
     if run.run != run_id(run.commit, run.replicate) or run.seed != seed:
         raise ValueError(f"run {shown(run.run)} has another name or seed than it should")
     if (run.score is None) == (run.failure is None):

@@ -24,7 +24,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
-from bot.rules.schedule import next_replicate, run_id, seed_of
+from bot.rules.schedule import next_replicate, run_id, seed_of, subject_of
 from bot.tell import sentences
 
 LEAST_CUTS = 32  # with fewer the evaluator says nothing
@@ -58,7 +58,8 @@ def measure(
             replicate += 1
             run = run_id(commit, replicate)
             subject = f"run:{run}"
-    seed = side.seed if side is not None else seed_of(context.config.seed, commit, replicate)
+    named = subject_of(campaign, commit, experiment)
+    seed = side.seed if side is not None else seed_of(context.config.seed, named, replicate)
     renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
     def on_event(event: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -249,10 +250,22 @@ def run_id(commit: str, replicate: int) -> str:
 _SEEDS = 899  # of a campaign, from 1 on; 900 and above are for measuring head and baseline again
 
 
-def seed_of(campaign_seed: int, commit: str, replicate: int) -> int:
-    """Return the seed of the `replicate`-th run (1, 2, ...) of a commit.
+def seed_of(campaign_seed: int, subject: str, replicate: int) -> int:
+    """Return the seed of the `replicate`-th run (1, 2, ...) of a commit, which `subject_of` names.
 
     Each commit has seeds of its own, so that what a seed adds to all scores is noise like any other: were they the
     same for all, every candidate would meet a hard first seed and its incumbent the mean of several.
     """
-    return campaign_seed * 1000 + 1 + (int(commit[:8], 16) + replicate - 1) % _SEEDS
+    first = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:4], "big")
+    return campaign_seed * 1000 + 1 + (first + replicate - 1) % _SEEDS
+
+
+def subject_of(campaign: Campaign, commit: str, experiment: int | None = None) -> str:
+    """Name a commit by what it is in its campaign: one that is begun anew makes its runs with the same seeds, though
+    its commits have other ids. `experiment` is the one that it is a candidate of."""
+    number = experiment if experiment is not None else campaign.landed_as.get(commit)
+    if number is not None:
+        return f"experiment {number}"
+    if commit in campaign.incumbents:
+        return f"incumbent {campaign.incumbents.index(commit)}"
+    return "incumbent 0" if not campaign.incumbents else "reference"

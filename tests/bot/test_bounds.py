@@ -33,7 +33,7 @@ from tests.bot.telling import report_markdown
 COMMIT = "a" * 40
 RUN: dict[str, Any] = {
     "kind": "run_finished", "run": run_id(COMMIT, 1), "experiment": 1, "commit": COMMIT, "replicate": 1,
-    "seed": seed_of(0, COMMIT, 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f",
+    "seed": seed_of(0, "experiment 1", 1), "score": 3.0, "failure": None, "metrics": {"x": 1}, "fingerprint": "f",
     "jail": "bubblewrap", "runner": "one H100", "seconds": 1.0, "gpu_seconds": 1.0, "curve": [[1, 2, 3.5]],
 }  # fmt: skip
 CONTEXT: Any = types.SimpleNamespace(
@@ -91,7 +91,7 @@ ABSURD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_run_as_training_leaves_it_is_taken() -> None:
     run = ev.from_json(dict(RUN)).event
     assert isinstance(run, ev.RunFinished)
-    handover._check_run(CONTEXT, {COMMIT: 1}, run)
+    handover._check_run(CONTEXT, {COMMIT: 1}, run, "experiment 1")
 
 
 @pytest.mark.parametrize("name", ABSURD)
@@ -102,7 +102,7 @@ def test_an_absurd_run_is_refused_by_name(name: str) -> None:
     ) as refused:
         run = ev.from_json({**RUN, **change}).event
         assert isinstance(run, ev.RunFinished)
-        handover._check_run(CONTEXT, {COMMIT: 1}, run)
+        handover._check_run(CONTEXT, {COMMIT: 1}, run, "experiment 1")
     said = str(refused.value)
     assert named in said and said.isprintable() and len(said) < 400
 
@@ -201,7 +201,7 @@ def test_an_old_ledger_with_absurd_figures_is_read_as_no_measurement() -> None:
     assert run.score is None and run.failure is not None and run.failure["class"] == "nan"
     assert run.metrics == {"y": 2.0} and run.curve == ((1, 2, 3.0),)
     assert (run.gpu_seconds, run.seconds) == (bounds.LONGEST, 0.0)
-    handover._check_run(CONTEXT, {COMMIT: 1}, run)
+    handover._check_run(CONTEXT, {COMMIT: 1}, run, "experiment 1")
     untouched = {**RUN, "at": "", "by": ""}
     assert ev.read(untouched) == ev.from_json(untouched)
 

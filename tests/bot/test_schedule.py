@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rules import events as ev
-from bot.rules.campaign import fold
+from bot.rules.campaign import Campaign, fold
 from bot.rules.schedule import (
     Begin,
     Continue,
@@ -16,6 +16,7 @@ from bot.rules.schedule import (
     next_step,
     run_id,
     seed_of,
+    subject_of,
 )
 from bot.rules.stopping import Limits, Stop
 from tests.bot.campaigns import NOW, Night
@@ -136,3 +137,16 @@ def test_seeds_differ_between_commits_runs_and_campaigns() -> None:
     one, other = "a" * 40, "b" * 40
     assert len({seed_of(campaign, one, run) for campaign in range(5) for run in range(1, 100)}) == 495
     assert seed_of(0, one, 1) != seed_of(0, other, 1) and seed_of(3, one, 1) < 3900
+
+
+def test_a_campaign_begun_anew_makes_its_runs_with_the_same_seeds() -> None:
+    night = Night()
+    night.baseline()
+    night.experiment(1, "improved", "Warm up")
+    known = night.campaign()
+    assert subject_of(known, known.baseline) == subject_of(Campaign(), "f" * 40) == "incumbent 0"
+    assert subject_of(known, "e" * 40, 2) == "experiment 2"
+    assert subject_of(known, known.incumbent) == "experiment 1", (
+        "landed or not, its runs go on with its seeds"
+    )
+    assert subject_of(known, "d" * 40) == "reference"
