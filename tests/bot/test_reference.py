@@ -12,7 +12,7 @@ import pytest
 from bot.rules import events as ev
 from bot.rules import reference
 from bot.rules.lost_runs import lost_for_good
-from bot.rules.schedule import Begin, MeasureIncumbent, next_step, title_of
+from bot.rules.schedule import Begin, MeasureIncumbent, next_step, seed_of, title_of
 from bot.rules.stopping import Limits, Stop, why_stop
 from tests.bot.campaigns import NOW, Night, commit_of
 from tests.bot.repositories import CONFIG, events, make_repository, nocturne
@@ -188,7 +188,8 @@ print("METRIC loss=%f" % (1.0 + 0.1 * changed))
 
 @pytest.mark.long
 def test_a_run_lost_to_the_machine_is_made_again(tmp_path: Path) -> None:
-    script = BROKEN.format(when='changed and int(os.environ["NOCTURNE_SEED"]) % 1000 < 3')
+    lost = tuple(seed_of(0, "experiment 1", replicate) for replicate in (1, 2))
+    script = BROKEN.format(when=f'changed and int(os.environ["NOCTURNE_SEED"]) in {lost}')
     repo = make_repository(tmp_path / "repo", config=CONFIG, files={"score.py": script})
     nocturne(repo, "run", "-n", "1")
     runs = [e for e in events(repo) if e["kind"] == "run_finished" and e["experiment"] == 1]
