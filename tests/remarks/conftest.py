@@ -204,3 +204,10 @@ def night(campaign: Night, monkeypatch: pytest.MonkeyPatch) -> Night:
 @pytest.fixture
 def speech(night: Night, monkeypatch: pytest.MonkeyPatch) -> Speech:
     return Speech(night, monkeypatch)
+
+
+def verdict_of(night: Night, number: int) -> str:
+    """Return the verdict on an experiment that was not merged: `discarded`, or `inconclusive` if it came near."""
+    (verdict,) = (e["verdict"] for e in night.events("experiment_decided") if e["experiment"] == number)
+    assert verdict in ("discarded", "inconclusive")
+    return str(verdict)

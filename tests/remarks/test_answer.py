@@ -7,7 +7,7 @@ import pytest
 from bot.commands.cli import main
 from bot.github.event import comment_of
 from tests.bot.repositories import git
-from tests.remarks.conftest import DISCARDED, MERGED, NAME, Night, Speech
+from tests.remarks.conftest import DISCARDED, MERGED, NAME, Night, Speech, verdict_of
 
 
 def writes(night: Night) -> list[str]:
@@ -34,7 +34,7 @@ def test_status(night: Night, speech: Speech) -> None:
         assert answer.startswith("> `/nocturne status`\n\n**Campaign main**: loss ")
         assert "better by" in answer and "| Experiments | Merged |" in answer
         assert f"[{MERGED}]({night.github.server_url}/{NAME}/pull/{night.pull_of(MERGED)})" in answer
-        assert "improved" in answer and "discarded" in answer
+        assert "improved" in answer and verdict_of(night, DISCARDED) in answer
         assert not any(path.endswith("git-receive-pack") for path in writes(night))
 
 
@@ -114,7 +114,7 @@ def test_explain(night: Night, speech: Speech) -> None:
     for part in (f"Experiment {MERGED}: ", "**improved**", f"merged as `{landed[:12]}`", "scatter by about"):
         assert part in merged.answers[0], part
     discarded = speech.say(f"/nocturne explain {DISCARDED}", on=night.issue())
-    for part in (f"Experiment {DISCARDED}: ", "**discarded**", "is closed"):
+    for part in (f"Experiment {DISCARDED}: ", f"**{verdict_of(night, DISCARDED)}**", "is closed"):
         assert part in discarded.answers[0], part
 
 

@@ -22,7 +22,7 @@ from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
 from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
-from tests.remarks.conftest import DISCARDED, MERGED, Night, Speech
+from tests.remarks.conftest import DISCARDED, MERGED, Night, Speech, verdict_of
 
 pytestmark = pytest.mark.usefixtures("people_read")
 
@@ -59,7 +59,8 @@ def test_retry(night: Night, speech: Speech) -> None:
 
 
 def test_reject_of_what_is_over(night: Night, speech: Speech) -> None:
-    for place, told in ((MERGED, f"`/nocturne revert {MERGED}`"), (DISCARDED, "closed already (discarded)")):
+    over = f"closed already ({verdict_of(night, DISCARDED)})"
+    for place, told in ((MERGED, f"`/nocturne revert {MERGED}`"), (DISCARDED, over)):
         said = speech.say("/nocturne reject @octocat <b>no</b>", on=night.pull_of(place))
         assert said.commands == [] and said.reactions == ["eyes", "confused"] and told in said.answers[0]
 
