@@ -199,7 +199,7 @@ class Evaluator(Section):
             )
         if self.kind == "train" and (self.metric.name, self.metric.direction) != ("val_bpb", "minimize"):
             raise ValueError(
-                "metric: can be chosen where kind is command; train measures val_bpb, and lower is better: take it out,"
+                "metric: can be chosen if kind is command; train measures val_bpb, and lower is better: take it out,"
                 " or write `kind: command` with the command that prints it"
             )
         if self.kind == "train" and (self.produce or self.repeats > 1):

@@ -8,11 +8,10 @@ from bot.agents.offline.space import Space, reasons, space_of
 from bot.base.text import one_line
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, examine, green
-from bot.errors import UserError
 from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files, require_commit
 from bot.loop.context import Context
-from bot.loop.files import check_tree, check_working_tree
+from bot.loop.files import base_commit, check_tree, check_working_tree
 from bot.loop.settings import reference_settings
 from bot.loop.start import (
     APART,
@@ -141,7 +140,4 @@ def _commit(context: Context, campaign: Campaign) -> str:
     if campaign.started is not None:
         require_commit(context, campaign.incumbent)
         return campaign.incumbent
-    commit = context.git.resolve(context.base)
-    if commit is None:
-        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
-    return commit
+    return base_commit(context)

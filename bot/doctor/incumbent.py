@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from statistics import fmean
 
-from bot.errors import UserError
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
-from bot.loop.files import check_tree
+from bot.loop.files import base_commit, check_tree
 from bot.loop.measure import measure
 from bot.loop.plan import budget_of
 from bot.loop.settings import cuts_of, evaluator_settings
@@ -67,9 +66,7 @@ def draws(context: Context, campaign: Campaign, *, patience: float) -> Draws:
     no run is paid for twice. Raises `UserError` if a run can't be made at all.
     """
     begun = campaign.started is not None
-    commit = campaign.incumbent if begun else context.git.resolve(context.base)
-    if commit is None:
-        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
+    commit = campaign.incumbent if begun else base_commit(context)
     runner, known = _recorded(campaign, commit, context.runner)
     if len(known) >= NEEDED or patience <= 0:
         return Draws(commit, runner, tuple(known[-NEEDED:]), 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.config import CONFIG_PATH, Config
 from bot.doctor.finding import Finding, amber, green, red
 from bot.doctor.incumbent import NEEDED, Draws
-from bot.loop.plan import Plan, duration, night
+from bot.loop.plan import Plan, night
 from bot.rules.campaign import Campaign
 from bot.rules.noise import PRIOR_DEGREES, PRIOR_SHARE
 from bot.rules.statistics import Noise, pooled_noise, t_quantile
@@ -63,7 +63,7 @@ def verified(drawn: Draws, campaign: Campaign, config: Config) -> Finding:
         said = f"not measured: {where} has {len(drawn.scores)} of {NEEDED} runs"
         fix = "run `nocturne doctor` without --quick, while no loop measures the incumbent"
         if drawn.too_long is not None:
-            said += f", and one takes more than {duration(drawn.too_long)}"
+            said += f", and one takes more than {numbers.about(drawn.too_long)}"
             fix = "`nocturne doctor --run` makes them; the loop takes them up"
         return amber(VERIFIED, said, fix)
     first, second = drawn.scores[-NEEDED:]
@@ -95,7 +95,7 @@ def affordable(plan: Plan, campaign: Campaign, config: Config) -> list[Finding]:
     stop = config.stop
     hours = None if stop.gpu_hours is None else stop.gpu_hours * 3600
     time = _against(
-        HOURS, plan, Price("stop.gpu_hours", plan.seconds_each, campaign.gpu_seconds(), hours, duration)
+        HOURS, plan, Price("stop.gpu_hours", plan.seconds_each, campaign.gpu_seconds(), hours, numbers.about)
     )
     if plan.usd_each == 0.0 and stop.cost_usd is None:
         return [time, green(MONEY, "0 USD an experiment: the offline search asks no paid model")]
@@ -165,5 +165,5 @@ def _cost(plan: Plan) -> str:
         return "what a run takes is not measured"
     how = "counted" if plan.runs_known else "assumed"
     said = f"a run takes {plan.run_words} and an experiment {plan.runs_each:.1f} runs ({how})"
-    said = said if plan.gpu_hours is None else f"{said}: {duration(plan.gpu_hours * 3600)} in all"
+    said = said if plan.gpu_hours is None else f"{said}: {numbers.about(plan.gpu_hours * 3600)} in all"
     return f"{said}; {night(plan)}"

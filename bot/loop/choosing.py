@@ -34,7 +34,7 @@ class Until:
 
 def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -> Step | Beside | Doubt:
     """Choose what this call does next; `finished` experiments are done."""
-    wanted = limits(context.config, until=until.deadline)
+    stands = standing(context, campaign, limits(context.config, until=until.deadline))
     step: Step
     if until.experiments is not None and finished >= until.experiments:
         step = Stop(
@@ -43,8 +43,7 @@ def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -
         if not until.is_the_end:
             return step
     else:
-        step = choose(context, campaign, wanted)
-    stands = standing(context, campaign, wanted)
+        step = choose(context, campaign, stands)
 
     def noise() -> Noise:
         return noise_of(campaign, context.config, stands.runner, stands.fingerprint)
@@ -52,12 +51,11 @@ def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -
     return before(step, campaign, stands, context.config.seed, noise)
 
 
-def choose(context: Context, campaign: Campaign, until: Limits) -> Step:
+def choose(context: Context, campaign: Campaign, stands: Standing) -> Step:
     """Choose the next step for this process; before it ends for want of a reader, reviews are looked for."""
-    step = next_step(campaign, standing(context, campaign, until))
+    step = next_step(campaign, stands)
     if isinstance(step, Stop) and step.reason == "unreviewed":
-        campaign = hear_reviews(context, campaign)
-        step = next_step(campaign, standing(context, campaign, until))
+        step = next_step(hear_reviews(context, campaign), stands)
     return step
 
 

@@ -29,17 +29,13 @@ def confirm(context: Context, campaign: Campaign, *, pairs: int) -> Campaign:
 
 
 def measure_beside(context: Context, side: Beside) -> None:
-    """Make one run of head or baseline side by side with the other."""
+    """Make one run of head or baseline side by side with the other, or of a merge between them."""
     require_commit(context, side.commit)
-    head = context.ledger.known().incumbent
-    what, other = ("head", "baseline") if side.commit == head else ("baseline", "head")
-    measure(
-        context,
-        side.commit,
-        experiment=None,
-        title=f"{what} (beside the {other}: what was gained?)",
-        side=side,
-    )
+    campaign = context.ledger.known()
+    names = {confirming.baseline_of(campaign): "baseline", campaign.incumbent: "head"}
+    what = names.get(side.commit, "a merge between")
+    title = f"{what} (beside the {names.get(side.beside, 'baseline')}: what was gained?)"
+    measure(context, side.commit, experiment=None, title=title, side=side)
 
 
 def take_out(context: Context, doubt: Doubt) -> None:

@@ -24,6 +24,14 @@ _LONGEST_LINK = 300  # bytes
 _PATTERN = "*?["
 
 
+def base_commit(context: Context) -> str:
+    """Return the commit that a new campaign begins on. Raises UserError if its branch has none."""
+    commit = context.git.resolve(context.base)
+    if commit is None:
+        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
+    return commit
+
+
 def check_files(context: Context, base: str) -> None:
     """Check that a commit has all that a new campaign needs: what `check_tree` looks for, the scripts that the
     configuration names, and the program."""
@@ -82,7 +90,7 @@ def _check_syntax(path: str, content: bytes) -> None:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f" line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         what = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UserError(f"{path}:{line} does not parse ({what}): mend it and commit") from None
+        raise UserError(f"{path}:{line} does not parse ({what}): fix it and commit") from None
 
 
 def _check_source(path: str, content: bytes) -> None:

@@ -47,7 +47,7 @@ def propose_next(
                 if stage in TRAINING and pick_up is not None:
                     pick_up(experiment.number)
                 return experiment.number
-    step = choose(context, campaign, limits(context.config))
+    step = choose(context, campaign, standing(context, campaign, limits(context.config)))
     if isinstance(step, Stop):
         return record_stop(context, campaign, step)
     campaign = prepare(context, campaign)
@@ -95,7 +95,8 @@ def advance(context: Context, number: int | None, *, first_stage: Stage, last_st
 def stop_now(context: Context) -> Stop | None:
     """Return, and write down, why the loop ends here; None if it goes on."""
     campaign = reconcile(context)
-    step = choose(_for_the_trainer(context, campaign), campaign, limits(context.config))
+    trainer = _for_the_trainer(context, campaign)
+    step = choose(trainer, campaign, standing(trainer, campaign, limits(context.config)))
     return record_stop(context, campaign, step) if isinstance(step, Stop) else None
 
 

@@ -48,16 +48,13 @@ def measure(
     campaign = context.ledger.known()
     first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)
+    if experiment is None:
+        leased = _leased(context, commit, replicate)
+        if leased is None:
+            return None
+        campaign, replicate = context.ledger.known(), leased
     run = run_id(commit, replicate)
     subject = f"experiment:{experiment}" if experiment is not None else f"run:{run}"
-    if experiment is None:
-        while not take_lease(context, subject):
-            campaign = context.ledger.refresh()
-            if run in campaign.runs:
-                return None
-            replicate += 1
-            run = run_id(commit, replicate)
-            subject = f"run:{run}"
     named = subject_of(campaign, commit, experiment)
     seed = side.seed if side is not None else seed_of(context.config.seed, named, replicate)
     renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
@@ -117,6 +114,17 @@ def measure(
         context.display.note(tokens)  # with the first score of the campaign
     context.runs.prune()
     return finished
+
+
+def _leased(context: Context, commit: str, first: int) -> int | None:
+    """Take the lease of a commit's run, the `first` that nobody else makes now, and return its number; None if another
+    loop has made it meanwhile."""
+    replicate = first
+    while not take_lease(context, f"run:{run_id(commit, replicate)}"):
+        if run_id(commit, replicate) in context.ledger.refresh().runs:
+            return None
+        replicate += 1
+    return replicate
 
 
 def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:

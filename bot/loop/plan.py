@@ -45,7 +45,7 @@ class Plan:
     @property
     def run_words(self) -> str:
         """What a run takes, for people."""
-        said = duration(self.seconds_per_run or 0.0)
+        said = numbers.about(self.seconds_per_run or 0.0)
         return f"{said} by its budget, besides start and scoring," if self.by_budget else said
 
     @property
@@ -122,10 +122,3 @@ def budget_of(context: Context, commit: str) -> float | None:
     content = context.git.read_blob(commit, needed_to_train(context, commit)[1]) or b""
     found = _BUDGET.search(content.decode(errors="replace"))
     return None if found is None else float(found[1].replace("_", ""))
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people: `6.1 s`, `5 min`, `10.0 h`."""
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

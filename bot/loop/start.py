@@ -22,7 +22,7 @@ from bot.git import Git
 from bot.git.mentions import mentioned
 from bot.loop.commits import editable_files
 from bot.loop.context import Context
-from bot.loop.files import check_files, check_tree, check_working_tree
+from bot.loop.files import base_commit, check_files, check_tree, check_working_tree
 from bot.loop.packages import lacking
 from bot.loop.settings import default_effect, guards_of, why_self_reported
 from bot.rules.campaign import Campaign
@@ -50,9 +50,7 @@ def ensure_started(context: Context) -> Campaign:
     """
     check_working_tree(context)
     campaign = context.ledger.refresh()
-    base = context.git.resolve(context.base)
-    if base is None:
-        raise UserError(f"branch {context.base!r} has no commit yet: run `git add -A && git commit` first")
+    base = base_commit(context)
     remarks: list[Remark] | None = None
     if campaign.started is None:
         remarks = look(context, campaign, base)

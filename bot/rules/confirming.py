@@ -42,13 +42,15 @@ class Beside:
 class Confirmation:
     """What head and baseline showed side by side: `pairs` of scores, baseline first, one for each seed.
 
-    `gain` is positive if the head is better, in score units, with a one-sided half width at `CONFIDENCE`.
+    `gain` is positive if the head is better, in score units, with its standard `error` and a one-sided half width at
+    `CONFIDENCE`.
     """
 
     baseline: str
     head: str
     pairs: tuple[tuple[float, float], ...]
     gain: float
+    error: float
     half_width: float
 
     @property
@@ -71,45 +73,60 @@ def baseline_of(campaign: Campaign) -> str:
     return campaign.incumbents[max([0, *places, *campaign.taken_in])]
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The scores of the baseline (`before`) and of the present head (`after`) beside each other, by seed; `seeds` are
+    those of which there is a pair."""
+
+    baseline: str
+    head: str
+    before: dict[int, float]
+    after: dict[int, float]
+
+    @property
+    def seeds(self) -> list[int]:
+        return [seed for seed in self.before if seed in self.after]
+
+
+def sides_of(campaign: Campaign, scale: tuple[str, str | None]) -> Sides:
+    """Return what baseline and head scored beside each other on one kind of runner and one fingerprint."""
+    baseline, head = baseline_of(campaign), campaign.incumbent
+    before = scores_beside(campaign, baseline, head, scale)
+    return Sides(baseline, head, before, scores_beside(campaign, head, baseline, scale))
+
+
 def confirmation_of(campaign: Campaign, scale: tuple[str, str | None], noise: Noise) -> Confirmation | None:
     """Return what the side-by-side runs of the present head show on one kind of runner and one fingerprint; None
     before there is a pair. `noise` is that of a run."""
     if not campaign.incumbents:
         return None
-    baseline, head = baseline_of(campaign), campaign.incumbent
-    before, after = (
-        scores_beside(campaign, baseline, head, scale),
-        scores_beside(campaign, head, baseline, scale),
-    )
-    pairs = tuple((before[seed], after[seed]) for seed in before if seed in after)
-    if baseline == head or not pairs:
+    sides = sides_of(campaign, scale)
+    pairs = tuple((sides.before[seed], sides.after[seed]) for seed in sides.seeds)
+    if not pairs:
         return None
     sign = 1.0 if campaign.direction == "minimize" else -1.0
     gain = sign * fmean(one - other for one, other in pairs)
     error = noise.sigma * (2 / len(pairs)) ** 0.5
-    return Confirmation(baseline, head, pairs, gain, t_quantile(CONFIDENCE, max(1.0, noise.degrees)) * error)
+    half_width = t_quantile(CONFIDENCE, max(1.0, noise.degrees)) * error
+    return Confirmation(sides.baseline, sides.head, pairs, gain, error, half_width)
 
 
 def next_run(campaign: Campaign, scale: tuple[str, str | None], pairs: int, seed: int) -> Beside | None:
     """Return the run that is lacking to `pairs` pairs of the present head; None if there are as many, or if too many of
     them failed. Every other pair begins with the head, so that a steady drift favours neither. `seed` is the
     campaign's."""
-    baseline, head = baseline_of(campaign), campaign.incumbent
-    if baseline == head or not campaign.landed_as or _fails(campaign, baseline, head, scale):
+    sides = sides_of(campaign, scale)
+    baseline, head = sides.baseline, sides.head
+    if len(sides.seeds) >= pairs or baseline == head or not campaign.landed_as:
         return None
-    before, after = (
-        scores_beside(campaign, baseline, head, scale),
-        scores_beside(campaign, head, baseline, scale),
-    )
-    made = [seed for seed in before if seed in after]
-    if len(made) >= pairs:
+    if _fails(campaign, baseline, head, scale):
         return None
-    half = next((seed for seed in (*before, *after) if seed not in made), None)
+    half = next((seed for seed in (*sides.before, *sides.after) if seed not in sides.seeds), None)
     if half is not None:
-        lacking = (baseline, head) if half in after else (head, baseline)
+        lacking = (baseline, head) if half in sides.after else (head, baseline)
         return Beside(*lacking, half)
     used = len({run.seed for run in campaign.side_by_side})
-    order = (baseline, head) if len(made) % 2 == 0 else (head, baseline)
+    order = (baseline, head) if len(sides.seeds) % 2 == 0 else (head, baseline)
     return Beside(*order, _seed(seed, used + 1))
 
 

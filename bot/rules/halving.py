@@ -6,12 +6,21 @@ and the half that falls short of its claims is cut again, until one merge is lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from bot.rules.campaign import Campaign
-from bot.rules.confirming import FAILURES, Beside, baseline_of, confirmation_of, scores_beside
+from bot.rules.confirming import (
+    FAILURES,
+    LEAST,
+    Beside,
+    Sides,
+    baseline_of,
+    confirmation_of,
+    scores_beside,
+    sides_of,
+)
 from bot.rules.statistics import Noise
 
 _ERRORS = 2.0  # standard errors: a stack that holds half of its claims is cut in 1 of 44 cases
@@ -28,24 +37,25 @@ class Doubt:
     worth: float
 
 
-def next_cut(campaign: Campaign, scale: tuple[str, str | None], noise: Noise) -> Beside | Doubt | None:
+def next_cut(
+    campaign: Campaign, scale: tuple[str, str | None], noise: Callable[[], Noise]
+) -> Beside | Doubt | None:
     """Return the run that the search for what does not hold needs next, or what it found; None if the head holds, or
     is not measured side by side yet, or nothing can be told. `noise` is that of a run."""
-    found = confirmation_of(campaign, scale, noise)
-    if found is None or not found.is_whole:
+    sides = sides_of(campaign, scale)
+    if len(sides.seeds) < LEAST:
         return None
-    path = _path(campaign)
-    error = noise.sigma * (2 / len(found.pairs)) ** 0.5
-    if found.gain + _ERRORS * error >= _SHORT * sum(_claims(campaign, path)):
+    found, path = confirmation_of(campaign, scale, noise()), _path(campaign)
+    if found is None or found.gain + _ERRORS * found.error >= _SHORT * sum(_claims(campaign, path)):
         return None
-    return _cut(campaign, path, scale)
+    return _cut(campaign, path, scale, sides)
 
 
-def _cut(campaign: Campaign, path: Sequence[str], scale: tuple[str, str | None]) -> Beside | Doubt | None:
-    baseline, claims = path[0], _claims(campaign, path)
-    ends = {path[0]: scores_beside(campaign, path[0], path[-1], scale)}
-    ends[path[-1]] = scores_beside(campaign, path[-1], path[0], scale)
-    seeds = [seed for seed in ends[path[0]] if seed in ends[path[-1]]]
+def _cut(
+    campaign: Campaign, path: Sequence[str], scale: tuple[str, str | None], sides: Sides
+) -> Beside | Doubt | None:
+    baseline, seeds, claims = sides.baseline, sides.seeds, _claims(campaign, path)
+    ends = {baseline: sides.before, sides.head: sides.after}
     low, high = 0, len(path) - 1
     while high - low > 1:
         middle = (low + high) // 2

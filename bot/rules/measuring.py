@@ -29,6 +29,4 @@ def before(
         return next_experiment(campaign) if isinstance(step, Stop) and ours else step
     scale = standing.runner, standing.fingerprint
     side = next_run(campaign, scale, pairs_due(campaign, at_end=at_end), seed)
-    if side is None and campaign.side_by_side:
-        return next_cut(campaign, scale, noise()) or step
-    return side or step
+    return side or next_cut(campaign, scale, noise) or step

@@ -111,21 +111,41 @@ def _record(campaign: Campaign, share: float, scales: Scales, rungs: int) -> Run
         pairs=len(pairs),
         agreement=spearman(pairs) if len(pairs) >= LEAST_PAIRS else None,
         distrusted=tuple(name for name, fates in sorted(by_category.items()) if _mislead(fates)),
-        pays=_pays(campaign, share, len(seen), sum(fate.given_up for fate in seen)),
+        pays=_pays(campaign, share),
     )
 
 
 def paying(campaign: Campaign, rungs: Sequence[float]) -> tuple[float, ...]:
     """Return those of the `rungs` that pay in this campaign, or may."""
-    costly = {record.share for record in rung_records(campaign) if not record.pays}
-    return tuple(share for share in rungs if share not in costly)
+    return tuple(share for share in rungs if _pays(campaign, share))
 
 
-def _pays(campaign: Campaign, share: float, tried: int, given_up: int) -> bool:
-    if tried < TRIAL or campaign.scale is None:
+def _pays(campaign: Campaign, share: float) -> bool:
+    found = [(each, _short_run(campaign, each, share)) for each in campaign.experiments.values()]
+    tried = [(each, short) for each, short in found if short is not None]
+    if len(tried) < TRIAL or campaign.scale is None:
         return True
     cost = relative_cost(campaign, campaign.scale[0], share)
-    return cost is None or given_up / tried > cost
+    return cost is None or sum(short.ended(each) for each, short in tried) / len(tried) > cost
+
+
+@dataclass(frozen=True)
+class _ShortRun:
+    """An experiment's newest scored run of one share, and whether it had a longer one."""
+
+    run: RunFinished
+    longer: bool
+
+    def ended(self, experiment: Experiment) -> bool:
+        """Whether the experiment was given up by it."""
+        return not self.longer and experiment.verdict == "discarded"
+
+
+def _short_run(campaign: Campaign, experiment: Experiment, share: float) -> _ShortRun | None:
+    """Return what an experiment ran with this share of the budget, None if nothing has a score."""
+    tries = _tries(campaign, experiment)
+    own = [run for run in tries if run.share == share and run.score is not None]
+    return _ShortRun(own[-1], any(run.share > share for run in tries)) if own else None
 
 
 def _mislead(fates: Sequence[_Fate]) -> bool:
@@ -138,18 +158,16 @@ def _fate(
     campaign: Campaign, experiment: Experiment, share: float, scales: Scales, rungs: int
 ) -> _Fate | None:
     """Return what came of an experiment with a scored run of this share; None if it had none."""
-    tries = _tries(campaign, experiment)
-    own = [run for run in tries if run.share == share and run.score is not None]
-    if not own:
+    short = _short_run(campaign, experiment, share)
+    if short is None:
         return None
-    longer = any(run.share > share for run in tries)
-    found = scales.standing(experiment, own[-1], passing(experiment.number) ** (1 / rungs))
+    found = scales.standing(experiment, short.run, passing(experiment.number) ** (1 / rungs))
     below = found is not None and found.gain < found.bar
-    gain = _whole_gain(campaign, experiment) if longer else None
+    gain = _whole_gain(campaign, experiment) if short.longer else None
     return _Fate(
         category=experiment.proposal.category if experiment.proposal is not None else "",
-        given_up=not longer and experiment.verdict == "discarded",
-        audited=longer and below and is_audited(campaign, experiment.number),
+        given_up=short.ended(experiment),
+        audited=short.longer and below and is_audited(campaign, experiment.number),
         won=experiment.verdict == "improved",
         pair=(found.gain, gain) if found is not None and gain is not None else None,
     )

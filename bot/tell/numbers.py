@@ -57,6 +57,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def about(seconds: float) -> str:
+    """Write an estimate of seconds as `6.1 s`, `5 min` or `10.0 h`."""
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def clock(seconds: float) -> str:
     """Write seconds as `0:42`, `5:30` or `8:05:00`, for a column."""
     minutes, rest = divmod(round(seconds), 60)

@@ -14,7 +14,7 @@ def check(settings: Settings, where: str) -> None:
     if settings.call:
         raise UserError(f"{where}: call: goes with kind command, and not with produce: choose one of them")
     if settings.metric != Metric():
-        raise UserError(f"{where}: metric: can be chosen where kind is command; train measures val_bpb")
+        raise UserError(f"{where}: metric: can be chosen if kind is command; train measures val_bpb")
 
 
 def run(job: Job, space: Workspace, log: Log, say: Say) -> Event:

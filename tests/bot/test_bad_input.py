@@ -126,7 +126,7 @@ def test_turn_and_leave_that_name_nothing(tmp_path: Path) -> None:
 
 def test_train_py_that_does_not_parse(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", files={"train.py": "a = 1\nb = = 2\n"})
-    assert "train.py: line 2 does not parse (invalid syntax): mend it and commit" in refused(folder, "run")
+    assert "train.py: line 2 does not parse (invalid syntax): fix it and commit" in refused(folder, "run")
 
 
 @pytest.mark.parametrize(

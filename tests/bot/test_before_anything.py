@@ -76,7 +76,7 @@ RED: Mapping[str, tuple[Files, str]] = {
     "an editable twice": (config("editable: [train.py, train.py]\n"), "is named twice: leave one of them"),
     "no text": ({"train.py": TRAIN.encode("utf-16")}, "train.py: is not UTF-8 text: save it as UTF-8 and commit"),
     "no UTF-8": ({"train.py": "# Größe\n".encode("latin-1")}, "train.py: is not UTF-8 text"),
-    "no Python": ({"train.py": "a = = 1\n"}, "train.py: line 1 does not parse (invalid syntax): mend it"),
+    "no Python": ({"train.py": "a = = 1\n"}, "train.py: line 1 does not parse (invalid syntax): fix it"),
     "a script not UTF-8": ({"score.py": "# Größe\n".encode("latin-1")}, "score.py: Python can't read it"),
     "a script misspelt": ({CONFIG_FILE: CONFIG.replace("score.py", "scroe.py")}, "did you mean score.py?"),
     "no program": ({"program.md": None}, "program.md is missing"),

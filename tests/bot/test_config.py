@@ -74,7 +74,7 @@ REFUSED = [
     ),
     (
         "evaluator: {metric: {name: acc}}",
-        "evaluator: metric: can be chosen where kind is command; train measures val_bpb",
+        "evaluator: metric: can be chosen if kind is command; train measures val_bpb",
     ),
     (
         "evaluator: {kind: command, command: [a], data: [/etc]}",

@@ -35,7 +35,7 @@ from tests.evaluator.runs import score
         ({"kind": "command", "command": "python x.py"}, "command: must be a list of texts"),
         ({"kind": "command", "command": ["a\0b"]}, "command: must be a text"),
         ({"metric": {"direction": "up"}}, "metric: direction: must be one of minimize, maximize"),
-        ({"metric": {"name": "accuracy"}}, "metric: can be chosen where kind is command"),
+        ({"metric": {"name": "accuracy"}}, "metric: can be chosen if kind is command"),
         ({"editable": "train.py"}, "editable: must be a list"),
     ],
 )

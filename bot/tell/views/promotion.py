@@ -188,13 +188,13 @@ def _gain(figures: Figures, told: PromotionFigures) -> Line:
             if told.is_confirmed
             else say("**Not confirmed.** {} {}", said, picked)
         )
-    known = code("nocturne confirm")
+    command = code("nocturne confirm")
     lacking = (
-        say("Head and baseline were not run side by side since the last merge: {} does it.", known)
+        say("Head and baseline were not run side by side since the last merge: {} does it.", command)
         if figures.self_reported
         else say(
             "**Not confirmed yet:** head and baseline were not run side by side since the last merge. {} does it.",
-            known,
+            command,
         )
     )
     if told.corrected is None:

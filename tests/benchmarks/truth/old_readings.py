@@ -11,8 +11,8 @@ from statistics import fmean, median
 
 import numpy as np
 
+from bot.rules.statistics import Comparison, repeats_exactly, t_quantile
 from tests.benchmarks.truth.effects import Numbers
-from tests.benchmarks.truth.old_statistics import Comparison, repeats_exactly, t_quantile
 
 PRIOR_DEGREES = 3.0
 _WINDOW = 20

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
+from bot.rules.statistics import ROUNDING, disagree, pooled_noise, t_quantile
 from tests.benchmarks.truth.old_readings import PRIOR_DEGREES, Reading, Run, readings
-from tests.benchmarks.truth.old_statistics import ROUNDING, disagree, pooled_noise, t_quantile
 from tests.benchmarks.truth.play import Play
 from tests.benchmarks.truth.world import Commit
 
