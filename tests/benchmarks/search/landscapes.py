@@ -169,10 +169,10 @@ def _parabolas(rng: random.Random, *, typical: bool, sigma: float = SIGMA) -> La
         away = {name: places[name] - best[name] for name in names}
         return sum(bowl[name] * away[name] ** 2 for name in names) + twist * away[one] * away[two]
 
-    return _landscape(SOURCE, "train.py", [_of_knob(knobs[name]) for name in names], height, sigma)
+    return _landscape(SOURCE, "train.py", [of_knob(knobs[name]) for name in names], height, sigma)
 
 
-def _of_knob(knob: Knob) -> Dimension:
+def of_knob(knob: Knob) -> Dimension:
     here = coordinate(knob, knob.constant.value)
 
     def write(place: float) -> str:
