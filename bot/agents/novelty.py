@@ -19,6 +19,7 @@ from typing import Literal
 from bot.agents.constants import literal_value, rewrite
 from bot.agents.formats.plain import plain_text
 from bot.agents.formats.site import Value
+from bot.rules.outer.mechanisms.novel import same_value
 from bot.rules.proposal import Change, PastExperiment, Proposal
 
 Kind = Literal["edit", "constants", "words", "direction"]
@@ -26,7 +27,6 @@ Kind = Literal["edit", "constants", "words", "direction"]
 FAILURES = 6
 """Failures in a row of one category in one direction, after which one more step is sent back."""
 _ALIKE = 0.8  # share of common words from which two texts say the same
-_TOLERANCE = 0.01  # values nearer than this, relative to the larger, are the same
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def twin(changes: Sequence[Change], edit: str, history: Sequence[PastExperiment]
         if one.category == "revert" or edit != one.edit or not (edit or mine):
             continue
         theirs = _values(one.changes)
-        if mine.keys() == theirs.keys() and all(_same_value(mine[name], theirs[name]) for name in mine):
+        if mine.keys() == theirs.keys() and all(same_value(mine[name], theirs[name]) for name in mine):
             did = "makes the same edit" if edit else f"sets {_settings(changes)}"
             return _repeat(one, "edit" if edit else "constants", did)
     return None
@@ -95,19 +95,6 @@ def _value_of(literal: str) -> Value:
     """Return what a source literal is worth; what is none stands for itself."""
     worth = literal_value(literal)
     return literal.strip() if worth is None else worth
-
-
-def _same_value(left: Value, right: Value) -> bool:
-    """Say whether two values are the same within one part in a hundred; words only as they are.
-
-    Between a half and one the distance to one counts as well: 0.99 and 0.999 are worlds apart as decays.
-    """
-    if isinstance(left, str) or isinstance(right, str):
-        return left == right
-    scale = max(abs(left), abs(right))
-    if 0.5 < left < 1 and 0.5 < right < 1:
-        scale = min(scale, 1 - min(left, right))
-    return left == right or abs(left - right) <= _TOLERANCE * scale
 
 
 def edit_beside(before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change]) -> str:

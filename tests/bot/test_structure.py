@@ -50,7 +50,7 @@ def test_only_one_room_talks_to_claude() -> None:
 
 
 def test_rules_import_nothing_but_python() -> None:
-    for path in (ROOT / "bot/rules").glob("*.py"):
+    for path in (ROOT / "bot/rules").rglob("*.py"):
         assert imported(path) <= set(sys.stdlib_module_names) | {"bot"}, path
         text = path.read_text()
         assert "from bot.rules" in text or "from bot" not in text, path

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.constants import Constant, canonical, literal_value
 from bot.agents.offline.knobs import Knob
 from bot.agents.offline.steps import coordinate
+from bot.rules.outer.mechanisms.combine import LARGEST, near_misses
+from bot.rules.outer.mechanisms.rest import rested
 from bot.rules.proposal import Change, PastExperiment
-
-# Failures in a row after which a category rests, and for how many experiments.
-REST_AFTER = 4
-REST_FOR = 3
 
 Key = tuple[str, object]
 Vector = tuple[Key | None, ...]
@@ -79,7 +77,7 @@ def lessons_of(
         near=_near(current, [past for past in ordered if past.claim is None]),
         pending=frozenset(c.name for past in ordered if past.verdict is None for c in past.changes),
         won=frozenset(c.name for past in ordered if past.landed for c in past.changes),
-        rested=frozenset(_rested([past for past in ordered if past.claim is None])),
+        rested=frozenset(category for category, _ in rested(_decided(ordered))),
     )
 
 
@@ -133,32 +131,14 @@ def places_of(knob: Knob, change: Change) -> tuple[float, float] | None:
 
 
 def _near(current: Mapping[str, Key], ordered: Sequence[PastExperiment]) -> tuple[PastExperiment, ...]:
-    """Return experiments that looked better and did not land, and still differ from the incumbent.
-
-    `lost` ones with an effect count too: they were measured, and only their landing failed.
-    """
-    found = [
+    """Return the near misses that still differ from the incumbent, the best first."""
+    return tuple(
         past
-        for past in ordered
-        if not past.landed
-        and past.verdict in ("discarded", "inconclusive", "improved", "lost")
-        and past.effect is not None
-        and past.effect < 0
-        and 1 <= len(past.changes) <= 2
+        for past in near_misses(ordered)
+        if 1 <= len(past.changes) <= LARGEST
         and all(c.name in current and canonical(c.new) != current[c.name] for c in past.changes)
-    ]
-    return tuple(sorted(found, key=lambda past: past.effect or 0.0))
+    )
 
 
-def _rested(ordered: Sequence[PastExperiment]) -> Iterable[str]:
-    streak: dict[str, int] = {}
-    last: dict[str, int] = {}
-    decided = [past for past in ordered if past.verdict is not None]
-    for place, past in enumerate(decided):
-        near = past.effect is not None and past.effect < 0
-        failed = past.verdict in ("discarded", "crashed", "inconclusive", "rejected") and not near
-        streak[past.category] = streak.get(past.category, 0) + 1 if failed else 0
-        last[past.category] = place
-    for category, count in streak.items():
-        if count >= REST_AFTER and len(decided) - 1 - last[category] < REST_FOR:
-            yield category
+def _decided(ordered: Sequence[PastExperiment]) -> list[PastExperiment]:
+    return [past for past in ordered if past.claim is None and past.verdict is not None]

@@ -1,0 +1,1 @@
+"""The built-in mechanisms, one file each: see `bot.rules.outer.registry`."""
