@@ -108,8 +108,10 @@ class Candidate:
         bounds: Bounds,
         fds: Sequence[int] = (),
         threads: int | None = None,
+        alone: bool = False,
     ) -> None:
-        """Start `command` in `folder`, bound to as many cores as `threads` says if it is given.
+        """Start `command` in `folder`, bound to as many cores as `threads` says if it is given. If it is to stay
+        `alone`, it can start neither processes nor threads.
 
         Raises `OSError` if it can't be started.
         """
@@ -117,7 +119,9 @@ class Candidate:
         self.log = log
         self.bounds = bounds
         limits = ProcessLimits(
-            file_bytes=int(bounds.scratch_mb * 2**20), cores=cores.claim(threads) if threads else None
+            file_bytes=int(bounds.scratch_mb * 2**20),
+            cores=cores.claim(threads) if threads else None,
+            alone=alone,
         )
         launch = jail.launch(
             command,

@@ -1,4 +1,4 @@
-"""The command line: nocturne-evaluator prepare | score | python | reader | starter | jail.
+"""The command line: nocturne-evaluator prepare | score | python | reader | starter | jail | host.
 
 What scores is imported where it is needed: it needs Linux, and other systems are to hear so.
 """
@@ -164,6 +164,24 @@ def _jail(args: argparse.Namespace) -> int:
     return 0
 
 
+def _host(args: argparse.Namespace) -> int:
+    from evaluator import hosting
+    from evaluator.jail import choose
+
+    stream = Stream(as_json=True)
+    try:
+        source = args.file.read_text(encoding="utf-8")
+        questions = [hosting.Question(line) for line in sys.stdin.buffer.read().splitlines()]
+        for value in hosting.answers(source, questions, choose(args.jail), together=args.together):
+            stream.say({"event": "answer", "value": value})
+    except hosting.NoAnswer as none:
+        stream.say({"event": "failed", "class": none.kind, "reason": none.reason})
+        return FAILED
+    except UnicodeDecodeError:
+        raise UserError(f"{args.file}: is no text in UTF-8") from None
+    return SCORED
+
+
 def _reader(args: argparse.Namespace) -> int:
     from evaluator.training.trial import try_reader
 
@@ -221,6 +239,20 @@ def _parser() -> argparse.ArgumentParser:
         "--into", type=Path, metavar="DIR", help="unpack bubblewrap there if this machine has none"
     )
     jail.set_defaults(run=_jail)
+
+    host = commands.add_parser(
+        "host",
+        help="ask a mechanism of the outer loop, in a jail of its own: a question a line of standard input",
+    )
+    host.add_argument(
+        "file", type=Path, metavar="FILE", help="Python with steer(view) and screen(view, proposal)"
+    )
+    host.add_argument(
+        "--together", action="store_true", help="ask one process all questions (a fresh one for each)"
+    )
+    host.add_argument("--jail", choices=settings.JAILS, default="auto", help="only take this one")
+    _add_die(host)
+    host.set_defaults(run=_host)
 
     reader = commands.add_parser(
         "reader", help="try whether logits can be read on this machine's GPU, and use that from then on"
@@ -289,6 +321,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="only try it: a few steps in so much time, and no score",
     )
+    _add_die(parser)
+
+
+def _add_die(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started this ends"
     )

@@ -96,7 +96,7 @@ class Bubblewrap:
         own: list[int] = []
         # A folder of the tree is there once that is filled.
         words = [*_ALWAYS, *(self.options - {"--size"}), "--chdir", "/" if fills else str(folder)]
-        rules = program(bound=True) if limits.cores else program()
+        rules = program(bound=bool(limits.cores), alone=limits.alone)
         if rules:
             own.append(memory_file(rules))
             words += ["--seccomp", str(own[-1])]

@@ -115,7 +115,7 @@ class Landlock:
             "proc": list(_of_machine()),
             "own_proc": _OWN_PROC,
             "filters": [
-                seccomp.program(bound=bool(limits.cores)).hex(),
+                seccomp.program(bound=bool(limits.cores), alone=limits.alone).hex(),
                 shared_calls.program(self.abi).hex(),
             ],
             "own": {"process": shared_calls.OWN, "group": shared_calls.OWN_GROUP},

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ProcessLimits:
     """What each process of a jail is held to: open files, bytes of one file, the processor cores that it may run on
-    (None: all of ours), and no core dumps."""
+    (None: all of ours), and no core dumps. `alone`: the jail's filter lets it start neither processes nor threads."""
 
     open_files: int = 4096
     file_bytes: int = 1 << 40
     cores: frozenset[int] | None = None
+    alone: bool = False
 
     def impose(self) -> None:
         """Limit this process and all it will start, for good. Safe between fork and exec.

@@ -37,6 +37,9 @@ _ABOUT_THE_CACHE = (1, 20, 21)  # MADV_RANDOM, MADV_COLD, MADV_PAGEOUT
 _SOCKETS_THEMSELVES = 1  # SOL_SOCKET
 _SIZES_OF_BUFFERS = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and both by force
 
+Numbers = Mapping[str, tuple[int | None, int | None]]
+"""Calls with their numbers on x86_64 and on aarch64; None if there is no such call."""
+
 # Name: number on x86_64, number on aarch64 (asm/unistd_64.h, asm-generic/unistd.h).
 REFUSED = {
     # other processes
@@ -117,6 +120,11 @@ CHECKED = {
     "readahead": (187, 213),
 }
 BINDING = {"sched_setaffinity": (203, 122)}  # not heeded if a jail is bound to some of the cores
+STARTING: Numbers = {
+    "clone": (56, 220),
+    "fork": (57, None),
+    "vfork": (58, None),
+}  # refused to who stays alone
 ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls back to clone
 
 
@@ -130,17 +138,15 @@ class Jump:
 
 
 Line = Jump | tuple[int, int] | str  # a str is a label
-Numbers = Mapping[str, tuple[int | None, int | None]]
-"""Calls with their numbers on x86_64 and on aarch64; None if there is no such call."""
 
 
-def program(machine: str | None = None, *, bound: bool = False) -> bytes:
+def program(machine: str | None = None, *, bound: bool = False, alone: bool = False) -> bytes:
     """Return the filter as an array of struct sock_filter; empty for machines it does not know.
 
-    With `bound` a process stays on the cores that it was given.
+    With `bound` a process stays on the cores that it was given; `alone` it starts neither processes nor threads.
     """
     column = column_of(machine)
-    return b"" if column is None else assemble(_lines(column, bound))
+    return b"" if column is None else assemble(_lines(column, bound, alone))
 
 
 def column_of(machine: str | None = None) -> int | None:
@@ -168,11 +174,12 @@ def jumps(column: int, calls: Numbers, then: str | None = None) -> list[Line]:
     ]
 
 
-def _lines(column: int, bound: bool) -> list[Line]:
+def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
     architecture = (_X86_64, _AARCH64)[column]
     return [
         *beginning(column),
         *([Jump(AT_LEAST, _X32, "kill")] if architecture == _X86_64 else []),
+        *(jumps(column, STARTING, "refuse") if alone else ()),
         *jumps(column, CHECKED),
         *(jumps(column, BINDING, "unheeded") if bound else ()),
         *jumps(column, REFUSED, "refuse"),

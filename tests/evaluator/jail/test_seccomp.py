@@ -133,7 +133,7 @@ def test_without_the_filter_there_are_no_user_namespaces_either(
     found = bubblewrap.find_bubblewrap()
     if found is not None and "--disable-userns" not in found.options:
         pytest.skip("before 0.8 bubblewrap leaves this to the filter")
-    monkeypatch.setattr(bubblewrap, "program", lambda: b"")
+    monkeypatch.setattr(bubblewrap, "program", lambda **_: b"")
     code = (
         "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True)\n"
         "for flag in (0x10000000, 0x00020000, 0x40000000):\n"
