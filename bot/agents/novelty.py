@@ -162,8 +162,7 @@ def _outcome(past: PastExperiment) -> str:
         return "which another loop is trying now"
     if past.effect is None:
         return f"which ended {past.verdict}"
-    sigma = "" if past.sigma is None else f" +/- {past.sigma:.2g}"
-    return f"which ended {past.verdict} (effect {past.effect:+.3g}{sigma}; negative is better)"
+    return f"which ended {past.verdict} ({past.measured})"
 
 
 def _settings(changes: Sequence[Change]) -> str:

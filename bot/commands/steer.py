@@ -10,7 +10,7 @@ from bot.base.text import one_line
 from bot.commands.session import campaign_session
 from bot.errors import UserError
 from bot.loop.context import Context
-from bot.loop.ideas import give_idea, idea_text
+from bot.loop.ideas import give_idea, idea_text, noted_words
 from bot.loop.promoting import promote
 from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
@@ -46,7 +46,7 @@ def _steer(context: Context, name: Steering, number: int, text: str, merge: bool
             return promote(context, merge=merge).text
         case "idea":
             state = give_idea(context, idea_text(text))
-            return f"idea {state.given.number} is noted: the next experiments try it"
+            return f"idea {state.given.number} {noted_words(context, state)}"
         case "approve":
             give_about(context, name, number)
             return f"experiment {number} counts as read"

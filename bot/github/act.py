@@ -16,7 +16,7 @@ from bot.github.event import COMMENT, Comment
 from bot.github.parse import Asked, NotUnderstood, parse, table
 from bot.github.workflows import WORKFLOW_PATH
 from bot.loop.context import Context
-from bot.loop.ideas import give_idea, idea_text
+from bot.loop.ideas import give_idea, idea_text, noted_words
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
@@ -250,4 +250,4 @@ def idea_said(context: Context, campaign: Campaign, text: str, comment: Comment)
     state = give_idea(context, words, source=comment.source, giver=comment.author, issue=comment.issue)
     stopped = campaign.stopped is not None or campaign.paused or campaign.stop_asked
     more = f" The loop has ended; `{CALL} resume` lets it go on." if stopped else ""
-    return f"Idea {state.given.number} is noted: a next experiment tries it.{more}", True
+    return f"Idea {state.given.number} {noted_words(context, state)}.{more}", True

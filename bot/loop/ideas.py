@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Literal
 
+from bot.agents.constants import constants_of
 from bot.base.text import clean
 from bot.errors import UserError
 from bot.forge import NotFound
 from bot.git import RemoteUnreachable
+from bot.loop.commits import editable_files
 from bot.loop.context import Context
 from bot.rules.campaign import Campaign
 from bot.rules.events import IdeaGiven, IdeaPassed, IdeaWithdrawn
 from bot.rules.experiment import Experiment
-from bot.rules.ideas import TEXT_LIMIT, TRIES, IdeaState
+from bot.rules.ideas import READS, TEXT_LIMIT, TRIES, IdeaState
 from bot.rules.proposal import Idea, Proposal
 from bot.tell.views.idea import comment_key, noted, outcome, passed
 from bot.tell.writers import markdown
@@ -62,10 +64,33 @@ def withdraw_idea(context: Context, issue: int, when: str) -> bool:
 
 def tell_of_idea(context: Context, state: IdeaState) -> None:
     """Say on its issue that an idea is noted, as long as nothing has become of it."""
-    if state.given.issue is not None and state.waits and not state.experiments and not state.passed_by:
-        context.forge.upsert_comment(
-            state.given.issue, comment_key(context.name, state.given.number), markdown.write(noted(state))
-        )
+    given = state.given
+    if given.issue is None or not state.waits or state.experiments or state.passed_by:
+        return
+    unread = unread_by(context, given.text)
+    said = noted(state) if unread is None else passed(given.number, unread, READS.get(unread, ""))
+    context.forge.upsert_comment(given.issue, comment_key(context.name, given.number), markdown.write(said))
+
+
+def noted_words(context: Context, state: IdeaState) -> str:
+    """Return what becomes of an idea that was just written down, as the end of a sentence about it."""
+    unread = unread_by(context, state.given.text)
+    if unread is None:
+        return "is noted: the next experiments try it"
+    hint = READS.get(unread, "").rstrip(".")
+    return f"is noted, and waits: the proposer at work, {unread}, can't follow it. {hint}"
+
+
+def unread_by(context: Context, text: str) -> str | None:
+    """Return the configured proposer if it can't follow an idea as it stands, None if it can: only the offline search
+    can't follow everything."""
+    incumbent = context.ledger.known().incumbent
+    if context.config.proposer != "offline" or context.git.resolve(incumbent) is None:
+        return None
+    from bot.agents.offline.follow import changes_named  # half a second of imports
+
+    constants = constants_of(editable_files(context, incumbent))
+    return None if changes_named(text, constants) else "offline"
 
 
 def tell_of_passed(
@@ -77,18 +102,10 @@ def tell_of_passed(
     before = takewhile(lambda idea: idea.number != taken, offered)
     over = [idea for idea in before if proposer not in campaign.ideas.known[idea.number].passed_by]
     for idea in over:
-        said = markdown.write(passed(idea.number, proposer, _HINTS.get(proposer, "")))
+        said = markdown.write(passed(idea.number, proposer, READS.get(proposer, "")))
         _say_on(context, idea.issue, idea.number, said)
     if over:
         context.ledger.append(lambda _: [IdeaPassed(idea.number, proposer) for idea in over])
-
-
-_HINTS = {
-    "offline": (
-        "It sets constants of the editable files that an idea names with a new value, as in"
-        " `LEARNING_RATE = 0.004` or `set DEPTH to 6`; it reads nothing else."
-    )
-}
 
 
 def tries_of_its_idea(campaign: Campaign, experiment: Experiment) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ def figures_of(
         ),
         prior_degrees=PRIOR_DEGREES,
         max_unread=context.config.most_unread,
+        proposer=context.config.proposer,
         pauses=context.config.when_unreviewed == "pause",
     )
     audits = lineage(context, campaign)

@@ -18,11 +18,11 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import MessageIntended
 from bot.rules.messages import Messages
 from bot.tell.charts.raster import progress_png
-from bot.tell.document import Message, bullets, heading
+from bot.tell.document import Message, bullets, heading, small
 from bot.tell.figures.period import period
 from bot.tell.views.morning import is_quiet, morning_message
 from bot.tell.views.news import Notice, noteworthy
-from bot.tell.words import corrected_words, score_words, title
+from bot.tell.words import gain_words, level_note, score_words, title
 
 NIGHT = timedelta(hours=12)  # a night goes from noon to noon and has the date of its evening
 MOST = 10  # notices in one message
@@ -187,6 +187,6 @@ def _night_message(
     return Message(
         key=intended.message,
         title=f"{title(figures)}: the night of {night}",
-        summary=f"{figures.metric} {first} → {last}, {corrected_words(figures)}",
-        body=(heading(said, 2), *bullets(lines[:MOST])),
+        summary=f"{figures.metric} {first} → {last}, {gain_words(figures)}",
+        body=(heading(said, 2), *bullets(lines[:MOST]), *small(level_note(figures))),
     )

@@ -15,10 +15,10 @@ from statistics import fmean, median
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, is_lost
-from bot.rules.statistics import Noise, t_quantile
+from bot.rules.statistics import EACH_END, Noise, t_quantile
 from bot.rules.stopping import Limits
 
-CONFIDENCE = 0.90  # one-sided, of the bound above which a gain holds
+CONFIDENCE = 0.90  # one-sided, of the bound that must be above zero if a gain is to hold
 LEAST = 2  # pairs of runs
 MOST = 10
 SEEDS = 900  # the first of these runs has the next one: no verdict's run gets as far
@@ -42,8 +42,8 @@ class Beside:
 class Confirmation:
     """What head and baseline showed side by side: `pairs` of scores, baseline first, one for each seed.
 
-    `gain` is positive if the head is better, in score units, with its standard `error` and a one-sided half width at
-    `CONFIDENCE`.
+    `gain` is positive if the head is better, in score units, with its standard `error`, the half width of the interval
+    that people are told, and how large it is at least (one-sided, at `CONFIDENCE`).
     """
 
     baseline: str
@@ -52,11 +52,12 @@ class Confirmation:
     gain: float
     error: float
     half_width: float
+    least: float
 
     @property
     def holds(self) -> bool:
         """Whether the head is better beyond the noise."""
-        return self.gain > self.half_width
+        return self.least > 0
 
     @property
     def is_whole(self) -> bool:
@@ -107,8 +108,10 @@ def confirmation_of(campaign: Campaign, scale: tuple[str, str | None], noise: No
     sign = 1.0 if campaign.direction == "minimize" else -1.0
     gain = sign * fmean(one - other for one, other in pairs)
     error = noise.sigma * (2 / len(pairs)) ** 0.5
-    half_width = t_quantile(CONFIDENCE, max(1.0, noise.degrees)) * error
-    return Confirmation(sides.baseline, sides.head, pairs, gain, error, half_width)
+    half_width, below = (
+        t_quantile(level, max(1.0, noise.degrees)) * error for level in (EACH_END, CONFIDENCE)
+    )
+    return Confirmation(sides.baseline, sides.head, pairs, gain, error, half_width, gain - below)
 
 
 def next_run(campaign: Campaign, scale: tuple[str, str | None], pairs: int, seed: int) -> Beside | None:

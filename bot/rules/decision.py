@@ -19,11 +19,11 @@ from typing import Literal, get_args
 
 from bot.rules.events import Direction, ExperimentDecided, Verdict
 from bot.rules.experiment import Experiment
-from bot.rules.statistics import ROUNDING, Comparison, t_quantile
+from bot.rules.statistics import EACH_END, ROUNDING, Comparison, t_quantile
 from bot.rules.tracking import SURPRISE, Track
 
 REPEATS = "the metric repeats exactly"
-CONFIDENCE = 0.95  # one-sided: of the interval that a verdict states
+CONFIDENCE = EACH_END  # one-sided: of the interval that a verdict states
 SIMPLER_LOSS = 0.5  # sigma: what all simplifications of one promotion together may cost, at that confidence
 UNCERTAIN = 0.5  # sigma squared: a level that is less certain is measured before the next candidate
 _UNKNOWN = 1.5  # the same, before a candidate that has run is judged

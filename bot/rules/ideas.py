@@ -12,6 +12,13 @@ from bot.rules.proposal import Idea
 if TYPE_CHECKING:
     from bot.rules.events import IdeaGiven
 
+READS: Mapping[str, str] = {
+    "offline": (
+        "It sets constants of the editable files that an idea names with a new value, as in"
+        " `LEARNING_RATE = 0.004` or `set DEPTH to 6`, and reads nothing else; `proposer: claude` reads any words."
+    )
+}
+"""What a proposer reads of an idea, if not all of it; a text for people."""
 TEXT_LIMIT = 4000  # characters
 TRIES = 2  # an experiment that crashed or was lost says little of the idea, so it is tried once more
 

@@ -91,6 +91,14 @@ class PastExperiment:
         return f"experiment {self.number}"
 
     @property
+    def measured(self) -> str:
+        """Its effect in words: `better by 0.0031, deviation 0.001`."""
+        if self.effect is None:
+            return "no effect measured"
+        said = f"{'better' if self.effect <= 0 else 'worse'} by {abs(self.effect):.2g}"
+        return f"{said}, deviation {self.sigma:.1g}" if self.sigma else said
+
+    @property
     def may_come_again(self) -> bool:
         """Whether trying it is no repeat: a success that another tool claims, and nobody has measured here."""
         return self.claim is not None and self.verdict == "improved"

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist, fmean
 
+EACH_END = 0.95
+"""Confidence at each end of every margin that people are told: what stands after `±` makes a 90 % interval."""
+
 
 @dataclass(frozen=True)
 class Scored:

@@ -166,7 +166,7 @@ def _gpu_hours(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     hours = campaign.gpu_seconds() / 3600
     if limits.gpu_hours is None or hours < limits.gpu_hours:
         return None
-    return f"{hours:.2f} GPU-hours are used, stop.gpu_hours is {limits.gpu_hours:g}"
+    return f"{hours:.2f} hours of the training device are used, stop.gpu_hours is {limits.gpu_hours:g}"
 
 
 @stop_condition(

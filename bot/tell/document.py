@@ -166,6 +166,11 @@ def heading(text: Part, level: int = 3) -> Heading:
     return Heading(line_of(text), level)
 
 
+def small(text: str) -> tuple[Paragraph, ...]:
+    """Return a remark in small letters, nothing if it is empty."""
+    return (Paragraph((Words(text),), "small"),) if text else ()
+
+
 def paragraph(template: str, *parts: Part, **named: Part) -> Paragraph:
     """Return a sentence of ours as a paragraph."""
     return Paragraph(say(template, *parts, **named))

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from bot.rules.statistics import EACH_END
+
+LEVEL = f"{round(100 * (2 * EACH_END - 1))} %"
+"""How sure the interval is that every `±` stands for."""
+LEVEL_NOTE = f"± is a {LEVEL} interval: {round(100 * EACH_END)} % confidence at each end."
 NOTHING = "–"
 MINUS = "\u2212"
 REPEATED = "(repeats exactly)"
@@ -71,7 +76,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def gpu_hours(seconds: float) -> str:
+def device_hours(seconds: float) -> str:
     """Write seconds of the training device as hours."""
     hours = seconds / 3600
     return f"{hours:.1f}" if hours >= 10 else f"{hours:.2f}"

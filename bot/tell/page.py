@@ -18,12 +18,15 @@ from bot.tell.figures.debt import reading_title, size_words
 from bot.tell.figures.plain import status_json
 from bot.tell.figures.rows import Curve, Dot, Row, RunLine
 from bot.tell.figures.talks import Talk
-from bot.tell.numbers import count, decimals, duration, margin, memory, moment
+from bot.tell.numbers import count, decimals, duration, memory, moment
 from bot.tell.page_sections import compared, sections_html
 from bot.tell.views.campaign import headline_facts, notes
+from bot.tell.views.queue import queue
 from bot.tell.words import (
+    effect_words,
     gain_note,
     gain_words,
+    level_note,
     lines_words,
     memory_words,
     rejections_note,
@@ -59,14 +62,14 @@ def report_html(figures: Figures) -> str:
         note=html.escape(" ".join(filter(None, (gain_note(figures), rejections_note(figures))))),
         facts=html.write((headline_facts(figures),)),
         warnings=html.write(notes(figures)),
-        reading=_reading(figures),
+        reading=_reading(figures) + _queue(figures),
         wide=progress_svg(figures, width=1120, height=400, interactive=True),
         narrow=progress_svg(figures, width=400, height=360, interactive=True),
         sections=sections_html(figures),
         total=count(figures.total, "experiment"),
         footer=html.escape(
             f"Started {moment(figures.started_at)}, last event {moment(figures.last_at)}, "
-            f"written {moment(figures.now.isoformat())}."
+            f"written {moment(figures.now.isoformat())}. {level_note(figures)}"
         ),
         data=html.for_script(page_data(figures)),
     )
@@ -74,12 +77,13 @@ def report_html(figures: Figures) -> str:
 
 def page_data(figures: Figures) -> dict[str, Any]:
     """Return what the page's script works on: plain figures, and the same figures as people read them."""
+    digits: dict[int | None, int | None] = {row.number: row.digits for row in figures.rows}
     return {
         "status": _cleaned(status_json(figures)),
         "lowerIsBetter": figures.lower_is_better,
         "verdicts": figures.verdicts,
         "rows": [_row(row, figures.digits) for row in figures.rows],
-        "dots": [_dot(dot, figures.digits) for dot in figures.dots],
+        "dots": [_dot(dot, digits.get(dot.experiment) or figures.digits) for dot in figures.dots],
         "curves": {run: _curve(curve) for run, curve in figures.incumbent_curves.items()},
         "baseline": _curve(figures.baseline_curve),
         "compared": compared(figures),
@@ -87,6 +91,7 @@ def page_data(figures: Figures) -> dict[str, Any]:
 
 
 def _row(row: Row, digits: int) -> dict[str, Any]:
+    digits = row.digits or digits
     return {
         "number": row.number,
         "state": row.state,
@@ -106,7 +111,7 @@ def _row(row: Row, digits: int) -> dict[str, Any]:
         "ended": row.finished_at,
         "shown": {
             "score": decimals(row.score, digits),
-            "effect": margin(row.effect, row.half_width, digits),
+            "effect": effect_words(row, digits),
             "lines": lines_words(row),
             "time": time_words(row),
             "memory": memory_words(row),
@@ -127,7 +132,7 @@ def _words(row: Row, digits: int) -> list[tuple[str, str]]:
     if row.effect is not None:
         evidence = (
             f"{decimals(row.score, digits)} against {decimals(row.against, digits)}, "
-            f"effect {margin(row.effect, row.half_width, digits)}: "
+            f"effect {effect_words(row, digits)}: "
             f"{count(row.candidate_runs, 'run')} of the candidate, {row.incumbent_runs} of the incumbent"
         )
     return [
@@ -203,6 +208,13 @@ def _reading(figures: Figures) -> str:
         return ""
     heading = f'<h2 id="reading-title">{html.escape(reading_title(figures.debt))}</h2>'
     return f'<section class="reading" aria-labelledby="reading-title">{heading}{html.write(bullets(lines))}</section>'
+
+
+def _queue(figures: Figures) -> str:
+    """Return what waits and what comes next."""
+    said = html.write(queue(figures))
+    heading = '<h2 id="queue-title">What waits</h2>'
+    return f'<section class="reading" aria-labelledby="queue-title">{heading}{said}</section>' if said else ""
 
 
 def _policy(style: str, script: str) -> str:

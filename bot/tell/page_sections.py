@@ -7,7 +7,8 @@ from bot.tell.document import Part, Words, cut, say, table
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.insights import Ancestor
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, margin, money
+from bot.tell.numbers import NOTHING, count, decimals, device_hours, money
+from bot.tell.words import device_words, effect_words
 from bot.tell.writers import html
 
 COMPARED = 3  # merged experiments whose curves are drawn to begin with
@@ -45,15 +46,15 @@ def _kinds(figures: Figures) -> str:
         best = rows[kind.best] if kind.best is not None else None
         effect: Part = NOTHING
         if best is not None:
-            effect = say("{} {}", margin(best.effect, best.half_width, figures.digits), _link(best))
+            effect = say("{} {}", effect_words(best, figures.digits), _link(best))
         lines.append(
             [
                 cut(kind.name, 60), f"{kind.tried:,}", f"{kind.merged:,}", f"{kind.share:.0%}", effect,
-                f"{kind.inconclusive:,}", f"{kind.crashed:,}", gpu_hours(kind.gpu_seconds), money(kind.cost_usd),
+                f"{kind.inconclusive:,}", f"{kind.crashed:,}", device_hours(kind.gpu_seconds), money(kind.cost_usd),
             ]
         )  # fmt: skip
     heads = (
-        "Kind", "Tried", "Merged", "Share", "Largest merged effect", "Inconclusive", "Crashed", "GPU-hours",
+        "Kind", "Tried", "Merged", "Share", "Largest merged effect", "Inconclusive", "Crashed", device_words(figures),
         "Spent on agents",
     )  # fmt: skip
     return html.folded("kinds", "What worked", said, html.write((table(heads, lines, "-nnnnnnnn"),)))
@@ -113,20 +114,24 @@ def _cost(figures: Figures) -> str:
     if not figures.spent:
         return ""
     each = figures.cost_per_merge
-    said = f"{gpu_hours(figures.gpu_seconds)} GPU-hours, {money(figures.cost_usd)} for agents"
-    said += "" if each is None else f", {money(each)} for each confirmed improvement"
+    said = (
+        f"{device_hours(figures.gpu_seconds)} {device_words(figures)}, {money(figures.cost_usd)} for agents"
+    )
+    said += "" if each is None else f", {money(each)} for each merge"
     lines: list[list[Part]] = [
         [
             _USES.get(spent.use, spent.use), f"{spent.experiments:,}" if spent.experiments else NOTHING,
-            f"{spent.runs:,}", gpu_hours(spent.gpu_seconds), money(spent.cost_usd),
+            f"{spent.runs:,}", device_hours(spent.gpu_seconds), money(spent.cost_usd),
         ]
         for spent in figures.spent
     ]  # fmt: skip
     lines.append(
-        [Words("all together", "strong"), f"{figures.total:,}", f"{figures.runs:,}", gpu_hours(figures.gpu_seconds),
+        [Words("all together", "strong"), f"{figures.total:,}", f"{figures.runs:,}", device_hours(figures.gpu_seconds),
          money(figures.cost_usd)]
     )  # fmt: skip
-    tables = [table(("Spent on", "Experiments", "Runs", "GPU-hours", "Spent on agents"), lines, "-nnnn")]
+    tables = [
+        table(("Spent on", "Experiments", "Runs", device_words(figures), "Spent on agents"), lines, "-nnnn")
+    ]
     if figures.roles:
         heads = ("Role", "Calls", "Tokens read", "From the cache", "Tokens written", "Cost")
         rows: list[list[Part]] = [

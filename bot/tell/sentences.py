@@ -12,7 +12,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import Direction, ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.rules.stopping import Stop
-from bot.tell.numbers import decimals, margin, places
+from bot.tell.numbers import LEVEL, decimals, margin, places
 from bot.tell.writers.markdown import title
 
 SUBJECT_LIMIT = 120
@@ -112,7 +112,7 @@ def _within(text: str, limit: int) -> str:
 
 
 def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | None = None) -> str:
-    """Return the status line, `val_bpb 0.9721, -0.0016 ± 0.0006 vs 0.9737 (2+3 runs)`; empty if unmeasured.
+    """Return the status line, `val_bpb 0.9721, −0.0016 ± 0.0006 vs 0.9737 (90 %, 2+3 runs)`; empty if unmeasured.
 
     A metric's name is shortened if the line would have more than `limit` characters; no figure is.
     """
@@ -122,7 +122,7 @@ def effect_line(campaign: Campaign, decision: ExperimentDecided, limit: int | No
     figures = (
         f" {decimals(decision.score, digits)}, {margin(decision.effect, decision.half_width, digits)}"
         f" vs {decimals(decision.against, digits)}"
-        f" ({decision.candidate_runs}+{decision.incumbent_runs} runs)"
+        f" ({f'{LEVEL}, ' if decision.half_width else ''}{decision.candidate_runs}+{decision.incumbent_runs} runs)"
     )
     return one_line(campaign.metric, None if limit is None else limit - len(figures)) + figures
 

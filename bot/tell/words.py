@@ -13,9 +13,20 @@ from bot.rules.shares import run_words
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.claims import ClaimFigures
 from bot.tell.figures.debt import debt_warning, debt_words
-from bot.tell.figures.gains import GAIN_CONFIDENCE, Gain
+from bot.tell.figures.gains import Measured, Told, told_of
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import clock, count, decimals, gpu_hours, margin, memory, money, places
+from bot.tell.numbers import (
+    LEVEL,
+    LEVEL_NOTE,
+    clock,
+    count,
+    decimals,
+    device_hours,
+    margin,
+    memory,
+    money,
+    places,
+)
 from bot.tell.sentences import ENOUGH_CUTS
 
 _WISHES = 5
@@ -35,58 +46,98 @@ def state_words(figures: Figures) -> str:
     return f"{words}: {figures.stop_detail}" if figures.stop_detail else words
 
 
+def digits_of(figures: Figures, told: Told | None) -> int:
+    """Return how many decimals a gain and its two scores deserve: as many as its margin bears."""
+    return places(told.half_width) if told is not None and told.half_width else figures.digits
+
+
 def score_words(figures: Figures) -> tuple[str, str]:
-    """Return the baseline's and the incumbent's score as text."""
-    ends = (figures.baseline, figures.incumbent)
-    first, last = (decimals(end.score if end else None, figures.digits) for end in ends)
+    """Return as text from which score to which the campaign has come: the two that its gain is the difference of."""
+    return told_scores(figures, figures.told, figures.baseline, figures.incumbent)
+
+
+def told_scores(
+    figures: Figures, told: Told | None, before: Measured | None, after: Measured | None
+) -> tuple[str, str]:
+    """Return the two scores of a gain as text; without one those of the two commits."""
+    ends = (told.first, told.last) if told else tuple(end.score if end else None for end in (before, after))
+    first, last = (decimals(end, digits_of(figures, told)) for end in ends)
     return first, last
 
 
 def gain_words(figures: Figures) -> str:
-    """Return the gain as a phrase, such as `better by 0.0074 ± 0.0010`."""
-    if (too_early := _too_early(figures)) is not None:
-        return too_early
-    if figures.gain is None:
-        return "not comparable: measured on different machines, or by different tests"
-    return gain_amount(figures, figures.gain)
-
-
-def _too_early(figures: Figures) -> str | None:
-    """Return why a campaign can have no gain yet, None if it can."""
+    """Return the gain as everything tells it, and by which runs:
+    `better by 0.0074 ± 0.0010 (side by side, 3 new seeds each: confirmed)`."""
+    told = figures.told
     if figures.baseline is None or figures.baseline.score is None:
         return NOT_MEASURED
     if figures.incumbent is not None and figures.incumbent.commit == figures.baseline.commit:
         return "no improvement yet"
-    return None
+    if told is None:
+        if figures.gain is not None:
+            return "no improvement yet"
+        return "not comparable: measured on different machines, or by different tests"
+    return f"{gain_amount(figures, told)} ({_by_which_runs(figures, told)})"
 
 
-def gain_amount(figures: Figures, gain: Gain) -> str:
+def _by_which_runs(figures: Figures, told: Told) -> str:
+    found = figures.confirmation
+    if told.how == "beside" and found is not None:
+        sure = "confirmed" if found.holds and found.is_whole else "not confirmed"
+        said = f"side by side, {count(told.runs[1], 'new seed')} each"
+        return f"{said}: {WORD if figures.self_reported else sure}"
+    more = f"; {WORD}" if figures.self_reported else ""
+    if told.how == "fresh":
+        return f"bias-corrected: {count(told.runs[1], 'run')} made after all merges{more}"
+    return f"by the runs that picked the winners, which flatter; not measured anew yet{more}"
+
+
+def gain_amount(figures: Figures, told: Told) -> str:
     """Return a gain with its margin: `better by 0.0074 ± 0.0010`."""
-    word = "better" if gain.value >= 0 else "worse"
-    return f"{word} by {margin(abs(gain.value), gain.half_width, figures.digits, '')}"
+    word = "better" if told.value >= 0 else "worse"
+    return f"{word} by {margin(abs(told.value), told.half_width, digits_of(figures, told), '')}"
 
 
 def gain_note(figures: Figures) -> str:
-    """Return what the gain is and is not, empty if there is none."""
-    gain = figures.gain
-    if gain is None or figures.incumbent == figures.baseline:
+    """Return what the gain and its two scores are made of, empty if there is none."""
+    told = figures.told
+    if told is None:
         return ""
-    said = (
-        f"The difference between the means of {count(gain.baseline_runs, 'run')} of the baseline and "
-        f"{count(gain.incumbent_runs, 'run')} of the incumbent, with a one-sided {GAIN_CONFIDENCE:.0%} "
-        "margin. Winners were picked by their scores, so it flatters them."
-    )
-    if figures.corrected is not None and figures.corrected.half_width is not None:
-        value = margin(figures.corrected.value, figures.corrected.half_width, figures.digits, "")
-        said += f" Runs that picked nothing say {value}."
-    if figures.confirmation is not None:
-        said += f" {confirmation_words(figures, figures.confirmation)}"
+    if told.how == "beside":
+        said = f"The two scores are means of {count(told.runs[0], 'new seed')} each."
+    else:
+        made = "made after all merges" if told.how == "fresh" else "by which it was picked"
+        said = (
+            f"The two scores are means of {count(told.runs[0], 'run')} of the baseline and"
+            f" {count(told.runs[1], 'run')} of the incumbent {made}."
+        )
     if figures.taken_in:
         said += (
-            f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile, and what it brought is not"
-            " counted as a gain."
+            f" The base branch was taken in {count(figures.taken_in, 'time')} meanwhile: what it brought lies between"
+            " them, and is not counted as a gain."
         )
     return said
+
+
+def level_note(figures: Figures) -> str:
+    """Return what `±` stands for, empty if there is none."""
+    told = figures.told is not None and bool(figures.told.half_width)
+    return LEVEL_NOTE if told or any(row.half_width for row in figures.rows) else ""
+
+
+def effect_words(row: Row, digits: int) -> str:
+    """Return the effect of an experiment with its margin; `digits` are the campaign's, for one without any."""
+    return margin(row.effect, row.half_width, row.digits or digits)
+
+
+def row_score(row: Row, digits: int) -> str:
+    """Return the score of an experiment, with as many decimals as its effect."""
+    return decimals(row.score, row.digits or digits)
+
+
+def device_words(figures: Figures) -> str:
+    """Return what hours of the training device are called: `GPU-hours`."""
+    return f"{figures.device}-hours"
 
 
 def facts(figures: Figures) -> list[tuple[str, str]]:
@@ -97,7 +148,7 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("Merged", f"{figures.landed:,}"),
         ("Crashed", f"{figures.verdicts['crashed']:,}"),
         ("Runs", f"{figures.runs:,}" + (f" ({figures.failed_runs} failed)" if figures.failed_runs else "")),
-        ("GPU-hours", gpu_hours(figures.gpu_seconds)),
+        (device_words(figures), device_hours(figures.gpu_seconds)),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
         *((f"{_rung(each.share)} runs", rung_words(each)) for each in figures.rungs),
@@ -236,23 +287,23 @@ def time_words(row: Row) -> str:
     return clock(row.seconds) if row.runs else ""
 
 
-def side_amount(figures: Figures, found: Confirmation) -> str:
-    """Return what head and baseline showed side by side, with its margin: `better by 0.0074 ± 0.0010`."""
-    word = "better" if found.gain >= 0 else "worse"
-    return f"{word} by {margin(abs(found.gain), found.half_width, figures.digits, '')}"
-
-
 def confirmation_words(figures: Figures, found: Confirmation) -> str:
     """Return in a sentence what head and baseline showed side by side, and whether that confirms the gain; by
     self-reported scores nothing is confirmed."""
+    told = told_of(None, None, found, found.baseline)
+    assert told is not None
     seeds = count(len(found.pairs), "new seed")
-    said = f"Run side by side with {seeds} each, the head is {side_amount(figures, found)} than the baseline"
-    said += f" (one-sided {CONFIDENCE:.0%})" if found.half_width else ""
+    said = f"Run side by side with {seeds} each, the head is {gain_amount(figures, told)} than the baseline"
+    said += f" ({LEVEL} interval)" if found.half_width else ""
     if figures.self_reported:
         return f"{said}: {WORD}, by code that candidates may change."
     if not found.is_whole:
         return f"{said}: one pair of runs confirms nothing."
-    return f"{said}: the gain is confirmed." if found.holds else f"{said}: that is not beyond the noise."
+    sure = f"with {CONFIDENCE:.0%} confidence".replace("%", " %")
+    if not found.holds:
+        return f"{said}: that is not beyond the noise."
+    least = decimals(found.least, digits_of(figures, told))
+    return f"{said}: the gain is confirmed" + (f", at least {least} {sure}." if found.half_width else ".")
 
 
 def doubt_words(campaign: Campaign, doubt: MergeDoubted) -> str:
@@ -260,23 +311,3 @@ def doubt_words(campaign: Campaign, doubt: MergeDoubted) -> str:
     digits = places(abs(doubt.claimed - doubt.worth) or 1.0)
     claimed, worth = (decimals(value, digits) for value in (doubt.claimed, doubt.worth))
     return f"a gain of {claimed} {campaign.metric} was measured when it was merged, {worth} side by side"
-
-
-def corrected_words(figures: Figures) -> str:
-    """Return the gain without the winner's bias as a phrase, or why there is none."""
-    gain, found = figures.corrected, figures.confirmation
-    if (too_early := _too_early(figures)) is not None:
-        return too_early
-    if found is not None and figures.baseline is not None and found.baseline == figures.baseline.commit:
-        sure = (
-            WORD
-            if figures.self_reported
-            else "confirmed"
-            if found.holds and found.is_whole
-            else "not confirmed"
-        )
-        return f"{side_amount(figures, found)} (side by side, {count(len(found.pairs), 'new seed')} each: {sure})"
-    if gain is None:
-        return "not yet measured anew"
-    fresh = f"bias-corrected: {count(gain.incumbent_runs, 'run')} made after all merges"
-    return f"{gain_amount(figures, gain)} ({fresh}{f'; {WORD}' if figures.self_reported else ''})"

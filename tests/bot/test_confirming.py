@@ -23,7 +23,7 @@ from bot.tell.figures.campaign import figures
 from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.promotion import promotion_title
-from bot.tell.words import confirmation_words, corrected_words
+from bot.tell.words import confirmation_words, gain_words
 from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.bot.scripted import WINS, Loop, recorded
@@ -94,7 +94,9 @@ def test_only_what_is_beyond_the_noise_holds(gain: float, holds: bool) -> None:
     played(night, 2, gain=gain)
     known = found(night.campaign())
     assert known.holds == holds and known.is_whole
-    assert known.half_width == pytest.approx(1.31 * SIGMA, rel=0.01)  # t at 90 % with 30 degrees, two pairs
+    assert known.gain - known.least == pytest.approx(
+        1.31 * SIGMA, rel=0.01
+    )  # t at 90 % with 30 degrees, two pairs
 
 
 def test_a_larger_score_can_be_the_better_one() -> None:
@@ -216,7 +218,7 @@ def test_what_people_read() -> None:
         of = figures(campaign, now=NOW, prior_sigma=SIGMA)
         promotion = promotion_figures(campaign, of, 0, set(campaign.incumbents))
         said = confirmation_words(of, of.confirmation) if of.confirmation is not None else ""
-        return promotion_title(of, promotion), corrected_words(of), said
+        return promotion_title(of, promotion), gain_words(of), said
 
     title, _, _ = told()
     assert title.endswith("1 change, not confirmed")
@@ -230,7 +232,9 @@ def test_what_people_read() -> None:
         "(side by side, 2 new seeds each: confirmed)"
     )
     assert said.startswith("Run side by side with 2 new seeds each, the head is better by 0.05")
-    assert said.endswith("(one-sided 90%): the gain is confirmed.")
+    assert "(90 % interval): the gain is confirmed, at least 0.0" in said and said.endswith(
+        "with 90 % confidence."
+    )
     told_json = status_json(figures(night.campaign(), now=NOW, prior_sigma=SIGMA))["confirmation"]
     assert told_json["holds"] and len(told_json["head"]) == len(told_json["baseline"]) == 2
 

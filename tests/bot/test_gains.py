@@ -15,7 +15,7 @@ from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.views.change import FileLines
 from bot.tell.views.promotion import promotion_title
-from bot.tell.words import corrected_words
+from bot.tell.words import gain_words
 from tests.bot.campaigns import HOSTILE, NOW, SIGMA, Night, commit_of, night_of
 from tests.bot.telling import promotion_body, report_markdown
 
@@ -103,7 +103,9 @@ def test_the_corrected_gain_counts_no_run_that_picked() -> None:
     assert of.corrected is not None and of.gain is not None and len(own) == 1
     assert of.corrected.value == pytest.approx(1.0 - (own[0].score or 0))
     assert of.corrected.value < of.gain.value and of.corrected.uncounted == 0
-    assert "Runs that picked nothing say" in report_markdown(of)
+    assert of.told is not None and (of.told.how, of.told.value) == ("fresh", of.corrected.value)
+    assert of.told.first - of.told.last == pytest.approx(of.told.value)
+    assert "flatter" not in report_markdown(of)
 
 
 def test_a_corrected_gain_is_told_only_with_all_merges_in_it() -> None:
@@ -117,13 +119,15 @@ def test_a_corrected_gain_is_told_only_with_all_merges_in_it() -> None:
     del night.recorded[dropped]
     of = seen(night.campaign())
     assert of.gain is not None and of.corrected is None and status_json(of)["corrected_gain"] is None
-    assert corrected_words(of) == "not yet measured anew"
+    assert gain_words(of).endswith(
+        "(by the runs that picked the winners, which flatter; not measured anew yet)"
+    )
     assert "not corrected for bias yet" in body_of(night.campaign())
-    assert "Runs that picked nothing" not in report_markdown(of)
+    assert "bias-corrected" not in report_markdown(of)
     night.run(night.incumbent, None, score=0.7)
     known = seen(night.campaign())
-    assert known.corrected is not None and corrected_words(known).startswith("better by 0.3")
-    assert "1 run made after all merges" in corrected_words(known)
+    assert known.corrected is not None and gain_words(known).startswith("better by 0.3")
+    assert "1 run made after all merges" in gain_words(known)
     night = Night()
     night.baseline(2, score=1.0)
     night.experiment(1, "improved", "Warm up", score=0.8)

@@ -103,7 +103,7 @@ def test_no_experiment_is_made_twice(campaign: Path) -> None:
 
 def test_ledger_is_rendered_for_people(campaign: Path) -> None:
     rows = git(campaign, "show", "nocturne/ledger:main/results.tsv").splitlines()
-    assert rows[0].split("\t") == ["commit", "val_bpb", "memory_gb", "status", "description"]
+    assert rows[0].split("\t") == ["commit", "loss", "memory_gb", "status", "description"]
     assert rows[1].split("\t")[3:] == ["keep", "baseline"]
     assert len(rows) == 9
     assert "progress.svg" in git(campaign, "show", "nocturne/ledger:main/README.md")

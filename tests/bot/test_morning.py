@@ -32,10 +32,10 @@ from bot.rules.events import LoopStopped, MessageIntended
 from bot.tell.display import PlainDisplay
 from bot.tell.figures.campaign import figures
 from bot.tell.figures.period import period
-from bot.tell.numbers import decimals, gpu_hours
+from bot.tell.numbers import decimals, device_hours
 from bot.tell.views.morning import dead_ends, morning_message, wins
 from bot.tell.views.news import noteworthy
-from bot.tell.words import corrected_words, score_words
+from bot.tell.words import gain_words, score_words
 from bot.tell.writers.slack import BLOCKS, TOTAL, length
 from tests.bot.campaigns import HOSTILE, NOW, night_of
 from tests.bot.repositories import CONFIG, events, make_repository, nocturne, packed
@@ -114,18 +114,20 @@ def test_its_figures_are_those_of_the_report(top: Path, slack: Slack) -> None:
     assert told.message is not None and told.outcome == "sent"
     known = figures_of(context, context.ledger.refresh())
     first, last = score_words(known)
-    assert told.message.summary == f"loss {first} → {last}, {corrected_words(known)}"
+    assert told.message.summary == f"loss {first} → {last}, {gain_words(known)}"
     facts = facts_of(told.message.body)
-    assert facts["Score"] == f"{first} → {last}" and known.corrected is not None
+    assert known.corrected is not None and known.baseline is not None and known.incumbent is not None
+    ends = (decimals(end.score, known.digits) for end in (known.baseline, known.incumbent))
+    assert facts["Incumbent, mean of its runs"] == " → ".join(ends)
     assert facts["Experiments"] == str(known.total) and facts["Merged"] == str(known.landed) != "0"
     assert facts["Crashed"] == str(known.verdicts["crashed"])
-    assert facts["GPU-hours"] == gpu_hours(known.gpu_seconds)
+    assert facts[f"{known.device}-hours"] == device_hours(known.gpu_seconds)
     body = slack.channel(CHANNEL).messages[0].blocks
     shown = json.dumps(body, ensure_ascii=False)
     for value in facts.values():
         assert value in shown
     page = nocturne(top, "report").stdout
-    assert f"{first} → {last}" in page and gpu_hours(known.gpu_seconds) in page
+    assert f"{first} → {last}" in page and device_hours(known.gpu_seconds) in page
     landed = sorted((row.effect or 0.0, row.number) for row in known.rows if row.landed)[:3]
     lines = lists_of(told.message.body)["Worth reading"]
     wanted = [f"experiment {number}" for _, number in landed]
@@ -414,7 +416,7 @@ def test_the_summary_of_any_night_fits_and_is_escaped(experiments: int) -> None:
     assert len(wins(past, known)) == min(3, known.landed) and len(dead_ends(past)) <= 3
     gains = [-(row.effect or 0.0) for row in wins(past, known)]
     assert gains == sorted(gains, reverse=True)
-    assert decimals(past.score_to, known.digits) in facts_of(message.body)["Score"]
+    assert decimals(past.score_to, known.digits) in facts_of(message.body)["Incumbent, mean of its runs"]
     page = message_text(message)
     for words in HOSTILE:
         assert words not in page and words not in json.dumps(made, ensure_ascii=False)

@@ -63,8 +63,7 @@ def test_the_same_constant_at_the_same_value() -> None:
     )
     assert found is not None and found.kind == "constants" and found.past.number == 3
     assert found.why == (
-        "It sets MATRIX_LR to 4e-2 as experiment 3, which ended discarded"
-        " (effect +0.01 +/- 0.004; negative is better)."
+        "It sets MATRIX_LR to 4e-2 as experiment 3, which ended discarded (worse by 0.01, deviation 0.004)."
     )
 
 

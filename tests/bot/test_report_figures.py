@@ -15,12 +15,12 @@ import pytest
 
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
-from bot.rules.statistics import t_quantile
+from bot.rules.statistics import EACH_END, t_quantile
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.plain import status_json
 from bot.tell.figures.results import results_tsv
-from bot.tell.numbers import decimals
 from bot.tell.page import page_data, report_html
+from bot.tell.words import score_words
 from tests.bot.campaigns import CYCLE, NOW, SIGMA, Night, commit_of, night_of
 from tests.bot.telling import report_markdown, status_text, table_text
 
@@ -53,10 +53,8 @@ def test_figures_agree_in_every_rendering(experiments: int) -> None:
     assert sum(1 for line in lines[1:] if line["status"] == "keep") == status["landed"]
     text = report_markdown(of, latest=experiments)
     said = status_text(of)
-    for end in (of.baseline, of.incumbent):
-        assert end is not None
-        assert decimals(end.score, of.digits) in text
-        assert decimals(end.score, of.digits) in said
+    for end in score_words(of):
+        assert end in text and end in said
     assert len(re.findall(r"(?m)^ *\d+  ", table_text(of))) == experiments
     assert len(re.findall(r"^\| (?:\[?\d)", text, re.MULTILINE)) == experiments + 1  # and the facts' own row
 
@@ -71,7 +69,7 @@ def test_gain_is_the_difference_of_means_with_a_one_sided_margin() -> None:
     assert of.gain.value == pytest.approx(fmean(b for b in base if b) - fmean(won))
     error = of.noise.sigma * math.sqrt(1 / 3 + 1 / len(won))
     # Three degrees from the prior, two and two from the replicates of the commits.
-    assert of.gain.half_width == pytest.approx(t_quantile(0.9, 3 + 2 + len(won) - 1) * error)
+    assert of.gain.half_width == pytest.approx(t_quantile(EACH_END, 3 + 2 + len(won) - 1) * error)
     assert of.noise.runs == 3 + len(won)
 
 

@@ -16,7 +16,7 @@ from bot.tell.figures.plain import status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
 from bot.tell.views.promotion import promotion_title
-from bot.tell.words import corrected_words
+from bot.tell.words import gain_words
 from tests.bot.campaigns import NOW, SIGMA, Night
 from tests.bot.repositories import make_repository, nocturne, status
 from tests.bot.telling import message_text, promotion_body, pull_body, report_markdown, status_text
@@ -110,7 +110,7 @@ def test_every_view_says_it_and_nothing_is_confirmed() -> None:
             "pull request": pull_body(campaign, campaign.experiments[1], "", rule=Rule()),
             "promotion": body,
             "title": promotion_title(of, told),
-            "headline": corrected_words(of),
+            "headline": gain_words(of),
             "slack": message_text(message_of(campaign, of)) if marked else WORD * marked,
         }
         for name, text in views.items():

@@ -38,9 +38,9 @@ def words_for(
     if parents:
         reasons.append(
             "; ".join(
-                f"Experiment {past.number} ({past.hypothesis}) measured {effect_of(past)}" for past in parents
+                f"Experiment {past.number} ({past.hypothesis}) measured: {past.measured}" for past in parents
             )
-            + ": better than the incumbent, but not confirmed alone."
+            + ". Not enough to be sure of it alone."
         )
         reasons.append("The changes touch different constants, so their gains may add up.")
     told = {past.number for past in parents}
@@ -49,9 +49,8 @@ def words_for(
     if len(changes) > 1 and not parents:
         reasons.append("They move together, because no single step from here promises as much.")
     if measured:
-        expected = (
-            f"{effect[0]:+.2g} +/- {effect[1]:.1g} in score units by the fitted model (negative is better)."
-        )
+        way = "better" if effect[0] <= 0 else "worse"
+        expected = f"By the fitted model {way} by {abs(effect[0]):.2g}, with a deviation of {effect[1]:.1g}."
     else:
         expected = "A better score; its size is unknown before anything was measured."
     categories = dict.fromkeys(knobs[change.name].category for change in changes)
@@ -71,7 +70,7 @@ def _told(change: Change, lessons: Lessons, told: set[int], combined: bool) -> l
         return [] if combined else [f"No experiment has turned {change.name} yet, and its kind often pays."]
     said = [
         f"{past.called} went from {readable(past.changes[0].old)}"
-        f" to {readable(past.changes[0].new)} ({past.verdict}, {effect_of(past)})"
+        f" to {readable(past.changes[0].new)} ({past.verdict}, {past.measured})"
         for past in found
     ]
     return [f"What is known of {change.name}: {', '.join(said)}.", _step_reason(change, found)]
@@ -118,13 +117,6 @@ def _move(change: Change) -> str:
     if isinstance(new, int) and 2 * new == old:
         return f"Halve {change.name} from {change.old} to {change.new}"
     return f"{'Raise' if new > old else 'Lower'} {change.name} from {change.old} to {change.new}"
-
-
-def effect_of(past: PastExperiment) -> str:
-    """Return the measured effect in words: `-0.0031 +/- 0.0010`."""
-    if past.effect is None:
-        return "no effect measured"
-    return f"{past.effect:+.2g}" + (f" +/- {past.sigma:.1g}" if past.sigma else "")
 
 
 def readable(text: str) -> str:

@@ -10,7 +10,8 @@ from bot.base.text import one_line
 from bot.tell.charts.scale import Scale, robust_range, tick_digits, ticks
 from bot.tell.figures.campaign import Figures, Stair
 from bot.tell.figures.rows import Dot, Row
-from bot.tell.numbers import count, decimals, margin
+from bot.tell.numbers import LEVEL, count, decimals
+from bot.tell.words import effect_words
 from bot.tell.writers.html import escape
 
 UNITS = {"val_bpb": "bits per byte"}
@@ -129,7 +130,7 @@ def legend_places(figures: Figures, width: int) -> tuple[list[tuple[str, str, fl
     present = {group_of(dot) for dot in figures.dots}
     entries = [(group, label) for group, label in LABELS.items() if group in present]
     if figures.staircase:
-        entries += [("stair", "incumbent"), ("band", "± one sigma of noise")]
+        entries += [("stair", "incumbent"), ("band", "noise of one run (one sigma)")]
     x, line, places = MARGIN, 0, []
     for group, label in entries:
         wide = 24 + 6.6 * len(label) + 14
@@ -270,6 +271,7 @@ def _mark(group: str, x: float, y: float, data: str, size: float = 1.0) -> str:
 
 def dot_title(dot: Dot, row: Row | None, digits: int) -> str:
     """Return the words behind one dot: what was tried, what came out."""
+    digits = digits if row is None or row.digits is None else row.digits
     value = (
         f"failed: {one_line(dot.failure or '', 120)}" if dot.score is None else decimals(dot.score, digits)
     )
@@ -277,5 +279,5 @@ def dot_title(dot: Dot, row: Row | None, digits: int) -> str:
         return f"{dot.kind}: {value}"
     said = f"#{row.number} {one_line(row.hypothesis, 140)}\n{value}, {row.state}"
     if row.effect is not None:
-        said += f", effect {margin(row.effect, row.half_width, digits)} ({count(row.candidate_runs, 'run')})"
+        said += f", effect {effect_words(row, digits)} ({LEVEL}, {count(row.candidate_runs, 'run')})"
     return said

@@ -14,6 +14,7 @@ from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.queue import Waiting, queue_of
 from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
@@ -23,15 +24,17 @@ from bot.tell.figures.debt import Debt, debt_of
 from bot.tell.figures.gains import (
     Gain,
     Measured,
+    Told,
     Yardstick,
     gains_of,
     measured,
     origin_of,
     scores_on,
+    told_of,
     yardstick_of,
 )
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
-from bot.tell.figures.rows import Curve, Dot, Row, dots_of, row_of, usable_score
+from bot.tell.figures.rows import Curve, Dot, Row, device_of, dots_of, row_of, usable_score
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for
 
@@ -77,6 +80,8 @@ class Figures:
     best: Measured | None
     gain: Gain | None
     corrected: Gain | None
+    told: Told | None
+    """The gain that everything tells."""
     confirmation: Confirmation | None
     """What head and baseline showed side by side, None before they were measured so."""
     taken_in: int
@@ -97,11 +102,15 @@ class Figures:
     """What the newest run tells of cuts (`cuts`, `cuts_caught_bpb`); `cuts` is 0 if it was asked at none."""
     self_reported: bool
     """Whether candidates' code runs where the score is measured."""
+    device: str
+    """What trained: "GPU" or "CPU"."""
     gpu_seconds: float
     cost_usd: float
     rejections: Rejections
     noise: NoiseSeen
     debt: Debt
+    queue: tuple[Waiting, ...]
+    proposer: str
     digits: int
     rows: tuple[Row, ...]
     dots: tuple[Dot, ...]
@@ -127,7 +136,7 @@ class Figures:
 
     @property
     def cost_per_merge(self) -> float | None:
-        """Money for each confirmed improvement in US dollars, None before the first."""
+        """Money for each merge in US dollars, None before the first."""
         return self.cost_usd / self.landed if self.landed else None
 
 
@@ -141,6 +150,7 @@ def figures(
     prior_degrees: float = 3.0,
     max_unread: int | None = None,
     pauses: bool = False,
+    proposer: str = "offline",
 ) -> Figures:
     """Compute what there is to show of `campaign`.
 
@@ -164,6 +174,7 @@ def figures(
     baseline = measured(campaign, campaign.incumbents[origin], yardstick) if campaign.incumbents else None
     incumbent = measured(campaign, campaign.incumbent, yardstick) if campaign.incumbents else None
     gain, corrected = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=origin)
+    found = confirmation_on(campaign, yardstick, noise)
     done = [row for row in rows if not row.open]
     drawn = {row.curve_against for row in rows if row.curve_against}
     return Figures(
@@ -178,7 +189,8 @@ def figures(
         best=_best(staircase, lower=campaign.direction == "minimize"),
         gain=gain,
         corrected=corrected,
-        confirmation=confirmation_on(campaign, yardstick, noise),
+        told=told_of(gain, corrected, found, baseline.commit) if baseline is not None else None,
+        confirmation=found,
         self_reported=campaign.self_reported,
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
         left_out=campaign.left_out,
@@ -194,11 +206,14 @@ def figures(
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
         rungs=rung_records(campaign),
         cut=cuts_of_newest(campaign),
+        device=device_of(campaign.runs.values()),
         gpu_seconds=float(campaign.gpu_seconds()),
         cost_usd=float(campaign.cost_usd()),
         rejections=_rejections(campaign),
         noise=noise,
         debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
+        queue=queue_of(campaign, max_unread),
+        proposer=proposer,
         digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
         rows=tuple(rows),
         dots=dots,

@@ -73,13 +73,11 @@ def minutes_of(row: Row) -> int:
 
 
 def debt_words(debt: Debt) -> str:
-    """Return the debt as a phrase: `3 of 10 merges (42 lines)`."""
+    """Return the debt as a phrase: `3 merges (42 lines), 10 may be`."""
     if not debt.merges:
         return "none"
-    merges = (
-        count(debt.merges, "merge") if debt.limit is None else f"{debt.merges:,} of {debt.limit:,} merges"
-    )
-    return f"{merges} ({count(debt.lines, 'line')})"
+    said = f"{count(debt.merges, 'merge')} ({count(debt.lines, 'line')})"
+    return said if debt.limit is None else f"{said}, {debt.limit:,} may be"
 
 
 def debt_warning(debt: Debt) -> str | None:

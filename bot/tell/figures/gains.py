@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal
 
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.events import RunFinished
-from bot.rules.statistics import t_quantile
+from bot.rules.statistics import EACH_END, t_quantile
 from bot.tell.figures.rows import usable_score
-
-GAIN_CONFIDENCE = 0.90
 
 
 @dataclass(frozen=True)
 class Gain:
     """How much better the experiments made the incumbent: positive is better, in score units.
 
-    A difference of means of the runs at hand, with a one-sided half width at `GAIN_CONFIDENCE`; None if
-    the noise is not known yet. If winners were picked by these runs it flatters them: see `gain_of`.
-    `uncounted` is how many of the last winners it leaves out.
+    A difference of means of the runs at hand, with the half width of the interval that people are told and how large
+    it is at least (one-sided, at `CONFIDENCE`); None if the noise is not known yet. If these runs picked the winners,
+    it flatters them: see `gain_of`. `first` and `last` are the means at its ends. `uncounted` is how many of the last
+    winners it leaves out.
     """
 
     value: float
@@ -32,6 +33,11 @@ class Gain:
     baseline_runs: int
     incumbent_runs: int
     uncounted: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    least: float | None = None
+    is_empty: bool = False
+    """Whether nothing was merged between its ends."""
 
 
 def origin_of(campaign: Campaign, yardstick: Yardstick | None) -> int:
@@ -68,6 +74,7 @@ def gain_of(
         return found if fits else None
 
     total, variance, before_runs, after_runs, uncounted = 0.0, 0.0, 0, 0, 0
+    ends_at: list[float] = []
     for stretch in _stretches(campaign, since):
         ends = list(reversed(stretch))
         if unpicked:
@@ -77,15 +84,21 @@ def gain_of(
         after = scores(ends[0], picked=not unpicked or ends[0] == stretch[0])
         if before is None or after is None:
             return None
+        ends_at += [fmean(before), fmean(after)]
         before_runs, after_runs = before_runs + len(before), after_runs + len(after)
         if ends[0] != stretch[0]:
             total += fmean(before) - fmean(after)
             variance += 1 / len(before) + 1 / len(after)
-    half_width = 0.0 if not variance else None
-    if variance and sigma is not None:
-        half_width = t_quantile(GAIN_CONFIDENCE, max(1.0, degrees)) * sigma * variance**0.5
     value = total if campaign.direction == "minimize" or not total else -total
-    return Gain(value, half_width, before_runs, after_runs, uncounted)
+    half_width, least = (0.0, value) if not variance else (None, None)
+    if variance and sigma is not None:
+        half_width, below = (
+            t_quantile(level, max(1.0, degrees)) * sigma * variance**0.5 for level in (EACH_END, CONFIDENCE)
+        )
+        least = value - below
+    return Gain(
+        value, half_width, before_runs, after_runs, uncounted, ends_at[0], ends_at[-1], least, not variance
+    )
 
 
 def gains_of(
@@ -103,6 +116,41 @@ def gains_of(
         for unpicked in (False, True)
     )
     return every, None if fresh is None or fresh.uncounted else fresh
+
+
+How = Literal["beside", "fresh", "picked"]
+"""How a gain was measured: side by side on new seeds, by runs made after all merges, by those that picked winners."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The gain that everything tells: from which score to which, by how much (positive is better), and by which runs.
+
+    What others brought by the base branch lies between the two scores and is not in the gain.
+    """
+
+    how: How
+    first: float
+    last: float
+    value: float
+    half_width: float | None
+    runs: tuple[int, int]
+
+
+def told_of(
+    gain: Gain | None, corrected: Gain | None, found: Confirmation | None, baseline: str
+) -> Told | None:
+    """Return the best that is known of the gain since the incumbent `baseline`; None if nothing was gained, or if no
+    two scores can be laid side by side."""
+    if found is not None and found.baseline == baseline:
+        sides = [fmean(side) for side in zip(*found.pairs, strict=True)]
+        made = len(found.pairs)
+        return Told("beside", sides[0], sides[1], found.gain, found.half_width, (made, made))
+    known, how = (gain, "picked") if corrected is None else (corrected, "fresh")
+    if known is None or gain is None or gain.is_empty:
+        return None
+    runs = known.baseline_runs, known.incumbent_runs
+    return Told(how, known.first, known.last, known.value, known.half_width, runs)  # type: ignore[arg-type]
 
 
 def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:

@@ -25,7 +25,7 @@ class Period:
 
     @property
     def cost_per_merge(self) -> float | None:
-        """Money for each confirmed improvement in US dollars, None if there was none."""
+        """Money for each merge in US dollars, None if there was none."""
         return self.cost_usd / self.merged if self.merged else None
 
 

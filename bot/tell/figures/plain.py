@@ -33,6 +33,8 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "corrected_gain": None
         if figures.corrected is None
         else {"value": figures.corrected.value, "half_width": figures.corrected.half_width},
+        "told": None if figures.told is None else asdict(figures.told),
+        "device": figures.device,
         "confirmation": _confirmation(figures.confirmation),
         "base_taken_in": figures.taken_in,
         "base_left_out": None if figures.left_out is None else figures.left_out.reason,
@@ -61,6 +63,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
             "reading": [row.number for row in figures.debt.reading],
             "minutes": figures.debt.minutes,
         },
+        "queue": [asdict(each) for each in figures.queue],
         "wished": dict(figures.wished),
         "imported": {
             "claims": figures.claims.total,
@@ -85,4 +88,10 @@ def _confirmation(found: Confirmation | None) -> dict[str, Any] | None:
     if found is None:
         return None
     made = {"baseline": [one for one, _ in found.pairs], "head": [other for _, other in found.pairs]}
-    return {**made, "gain": found.gain, "half_width": found.half_width, "holds": found.holds}
+    return {
+        **made,
+        "gain": found.gain,
+        "half_width": found.half_width,
+        "least": found.least,
+        "holds": found.holds,
+    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.gains import Gain, Measured, gains_of, measured, yardstick_of
+from bot.tell.figures.gains import Gain, Measured, Told, gains_of, measured, told_of, yardstick_of
 from bot.tell.figures.rows import Row, peak_of
 
 
@@ -25,6 +25,7 @@ class PromotionFigures:
     after: Measured
     gain: Gain | None
     corrected: Gain | None
+    told: Told | None
     changes: tuple[Row, ...]
     undone: tuple[int, ...]
     tried: int
@@ -63,6 +64,7 @@ def promotion_figures(
         after=measured(campaign, last, yardstick),
         gain=gain,
         corrected=corrected,
+        told=told_of(gain, corrected, found, first),
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),

@@ -14,7 +14,6 @@ from bot.tell.figures.gains import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
 
 DESCRIPTION = 500  # characters
-COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 
 
 def results_tsv(campaign: Campaign) -> str:
@@ -22,9 +21,11 @@ def results_tsv(campaign: Campaign) -> str:
 
     `status` is keep (merged), discard or crash. An experiment without a score (refused, lost, given up after a short
     run) counts as a crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that
-    of https://github.com/karpathy/autoresearch (program.md, "Logging results").
+    of https://github.com/karpathy/autoresearch (program.md, "Logging results"), whose second column is its metric: it
+    is named after ours, which is `val_bpb` for its own task.
     """
-    lines = ["\t".join(COLUMNS)]
+    metric = re.sub(r"\W+", "_", one_line(campaign.metric, 64)).strip("_") or "score"
+    lines = ["\t".join(("commit", metric, "memory_gb", "status", "description"))]
     if campaign.incumbents and (campaign.order or campaign.runs_by_commit.get(campaign.baseline)):
         lines.append(_baseline(campaign))
     lines += [_line(campaign, experiment) for experiment in campaign.finished()]

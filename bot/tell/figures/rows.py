@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
@@ -15,7 +16,9 @@ from bot.rules.lost_runs import is_lost
 from bot.rules.stages import stage_of
 from bot.tell.figures.explanation import Explanation, Numbers, explain
 from bot.tell.figures.talks import Talk
+from bot.tell.sentences import decision_places
 
+_GPUS = re.compile(r"\d+x ")
 Curve = tuple[tuple[float, float, float], ...]
 RunKind = Literal["baseline", "incumbent", "candidate"]
 
@@ -59,6 +62,8 @@ class Row:
     against: float | None
     effect: float | None
     half_width: float | None
+    digits: int | None
+    """How many decimals its figures deserve, None before they have a margin."""
     runs: int
     candidate_runs: int
     incumbent_runs: int
@@ -116,6 +121,14 @@ def peak_memory_mb(run: RunFinished) -> float | None:
     return run.metrics.get("peak_vram_mb") or run.metrics.get("peak_memory_mb")
 
 
+def device_of(runs: Iterable[RunFinished]) -> str:
+    """Return what the runs trained on, "GPU" or "CPU"; "GPU" before the first. One that says nothing of a GPU's memory
+    counts by its runner, which is named "2x ..." after its GPUs (`bot.loop.machine`)."""
+    made = list(runs)
+    on_gpu = (run.metrics.get("peak_vram_mb", bool(_GPUS.match(run.runner))) for run in made)
+    return "GPU" if not made or any(on_gpu) else "CPU"
+
+
 def usable_score(run: RunFinished) -> float | None:
     """Return the run's score, None if it failed or is no number that could be compared."""
     return run.score if run.score is not None and isfinite(run.score) else None
@@ -162,6 +175,7 @@ def row_of(
         against=decision.against if decision else None,
         effect=decision.effect if decision else None,
         half_width=decision.half_width if decision else None,
+        digits=decision_places(decision) if decision and decision.effect is not None else None,
         runs=len(own),
         candidate_runs=decision.candidate_runs if decision else len(scores),
         incumbent_runs=decision.incumbent_runs if decision else 0,

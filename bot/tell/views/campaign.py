@@ -23,21 +23,26 @@ from bot.tell.document import (
     linked,
     paragraph,
     say,
+    small,
     table,
 )
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import count, decimals, margin, moment
+from bot.tell.numbers import count, moment
 from bot.tell.sentences import effect_line
 from bot.tell.views.experiment import evidence
+from bot.tell.views.queue import queue
 from bot.tell.views.verdict import verdict
 from bot.tell.words import (
+    effect_words,
     facts,
     gain_note,
     gain_words,
+    level_note,
     lines_words,
     rejections_note,
+    row_score,
     score_words,
     state_words,
     time_words,
@@ -59,7 +64,6 @@ def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead
     `latest` and `dead_ends` limit how many experiments those two parts name; every win is named.
     """
     first, last = score_words(figures)
-    small = [gain_note(figures), rejections_note(figures)]
     return (
         heading(title(figures), 1),
         paragraph("**{} {} → {}**, {}", cut(figures.metric, 64), first, last, gain_words(figures)),
@@ -67,13 +71,16 @@ def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead
         *notes(figures),
         headline_facts(figures),
         *((Picture("progress", chart),) if chart is not None else ()),
-        *(Paragraph((Words(note),), "small") for note in small if note),
+        *small(gain_note(figures)),
+        *small(rejections_note(figures)),
+        *queue(figures),
         *_reading(figures),
         *_wins(figures),
         *_latest(figures, latest),
         *_dead_ends(figures, dead_ends),
         *_claims(figures),
-        Paragraph(say("Written {}.", moment(figures.now.isoformat())), "small"),
+        *small(level_note(figures)),
+        *small(f"Written {moment(figures.now.isoformat())}."),
     )
 
 
@@ -84,13 +91,15 @@ def standing(figures: Figures) -> Document:
     return (
         paragraph(
             "**Campaign {}**: {} {} → **{}**, {}",
-            cut(figures.name, 80), cut(figures.metric, 64), first, last, cut(gain_words(figures), 120),
+            cut(figures.name, 80), cut(figures.metric, 64), first, last, cut(gain_words(figures), 160),
         ),
         Paragraph((Words(state_words(figures), "soft", limit=400),)),
         headline_facts(figures),
         *((experiments(rows, figures, ("#", "verdict", "effect", "hypothesis")),) if rows else ()),
         *reading(figures, _READING),
+        *queue(figures, _LATEST),
         *notes(figures)[:_LATEST],
+        *small(level_note(figures)),
     )  # fmt: skip
 
 
@@ -101,9 +110,11 @@ def overview(figures: Figures) -> Document:
         paragraph("{} {} → **{}**  {}", Words(figures.metric, limit=40), first, last, gain_words(figures)),
         Paragraph((Words(state_words(figures), "soft"),)),
         headline_facts(figures),
-        *(Paragraph((Words(note),), "small") for note in [rejections_note(figures)] if note),
+        *small(rejections_note(figures)),
+        *small(level_note(figures)),
         *notes(figures),
         *reading(figures),
+        *queue(figures),
     )
 
 
@@ -153,8 +164,8 @@ def _cells(row: Row, digits: int) -> dict[str, Part]:
         "#": name(row),
         "verdict": verdict,
         "hypothesis": cut(row.hypothesis, 140),
-        "score": decimals(row.score, digits),
-        "effect": margin(row.effect, row.half_width, digits),
+        "score": row_score(row, digits),
+        "effect": effect_words(row, digits),
         "runs": row.runs,
         "lines": lines_words(row),
         "time": time_words(row),
@@ -184,7 +195,7 @@ def _wins(figures: Figures) -> Document:
 
 
 def _win(row: Row, digits: int) -> Line:
-    effect, runs = margin(row.effect, row.half_width, digits), count(row.candidate_runs, "run")
+    effect, runs = effect_words(row, digits), count(row.candidate_runs, "run")
     said = cut(row.hypothesis, 140)
     return say("{} {}: **{}** ({}, `{}`)", name(row), said, effect, runs, (row.commit or "")[:7])
 

@@ -29,7 +29,7 @@ def noted(state: IdeaState) -> Document:
 
 def passed(idea: int, proposer: str, hint: str) -> Document:
     """Return the comment on an idea that a proposer can't follow; `hint` says what it could."""
-    said = "**Idea {} waits.** The proposer at work, {}, did not follow it."
+    said = "**Idea {} waits.** The proposer at work, {}, can't follow it."
     waits = " The idea waits for another proposer, and the search goes on."
     return (paragraph(f"{said}{hint and ' '}{hint}{waits}", idea, cut(proposer, 80)),)
 

@@ -6,14 +6,23 @@ from collections.abc import Iterator, Sequence
 
 from bot.config import Stop
 from bot.rules.stopping import reason_of
-from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say
+from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say, small
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title, size_words
 from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import NOTHING, count, decimals, gpu_hours, moment, money
+from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
 from bot.tell.views.news import Notice, experiment, merged, stop_line
-from bot.tell.words import corrected_words, score_words, state_words, title, warnings
+from bot.tell.views.queue import next_words, waiting_lines
+from bot.tell.words import (
+    device_words,
+    gain_words,
+    level_note,
+    score_words,
+    state_words,
+    title,
+    warnings,
+)
 
 WINS, DEAD_ENDS, READING = 3, 3, 5
 
@@ -23,7 +32,7 @@ def morning_message(
 ) -> Message:
     """Return the summary of one date. `untold` are notices of the night that were not told yet."""
     first, last = score_words(figures)
-    said = f"{figures.metric} {first} → {last}, {corrected_words(figures)}"
+    said = f"{figures.metric} {first} → {last}, {gain_words(figures)}"
     parts: list[tuple[str, list[Line]]] = [
         ("Told only now", [notice.line for notice in untold if notice.line]),
         ("Needs you", list(_needs(figures))),
@@ -43,6 +52,7 @@ def morning_message(
             *((Picture(chart),) if figures.dots else ()),
             *(block for name, lines in parts if lines for block in (heading(name, 2), *bullets(lines))),
             Paragraph(foot, "small"),
+            *small(level_note(figures)),
         ),
     )
 
@@ -73,14 +83,14 @@ def dead_ends(past: Period) -> list[Row]:
 
 def _facts(figures: Figures, past: Period) -> Iterator[tuple[str, str]]:
     ends = f"{decimals(past.score_from, figures.digits)} → {decimals(past.score_to, figures.digits)}"
-    yield "Score", ends
+    yield "Incumbent, mean of its runs", ends
     yield "Experiments", f"{past.experiments:,}"
     yield "Merged", f"{past.merged:,}"
     yield "Crashed", f"{past.crashed:,}"
-    yield "GPU-hours", gpu_hours(past.gpu_seconds)
+    yield device_words(figures), device_hours(past.gpu_seconds)
     yield "Spent on agents", money(past.cost_usd)
     each = past.cost_per_merge
-    yield "Per confirmed improvement", NOTHING if each is None else money(each)
+    yield "Per merge", NOTHING if each is None else money(each)
     yield "Unread", debt_words(figures.debt)
 
 
@@ -88,8 +98,8 @@ def _whole(figures: Figures) -> str:
     each = figures.cost_per_merge
     return (
         f"{count(figures.total, 'experiment')}, {figures.landed:,} merged,"
-        f" {gpu_hours(figures.gpu_seconds)} GPU-hours, {money(figures.cost_usd)}"
-        + ("" if each is None else f" ({money(each)} for each confirmed improvement)")
+        f" {device_hours(figures.gpu_seconds)} {device_words(figures)}, {money(figures.cost_usd)}"
+        + ("" if each is None else f" ({money(each)} for each merge)")
     )
 
 
@@ -121,14 +131,15 @@ def _dead(row: Row) -> Line:
 
 def _next(figures: Figures, limits: Stop) -> Iterator[Line]:
     yield say("The campaign is {}.", state_words(figures))
-    for row in [row for row in figures.rows if row.open][:3]:
-        yield say("Open: {} ({}): {}", experiment(row), row.state, row.hypothesis)
+    if figures.queue or figures.state == "running":
+        yield say("Next: {}", next_words(figures))
+    yield from waiting_lines(figures, READING)
     done = figures.total - figures.open
     left = [
         (limits.experiments, f"{done:,} of {limits.experiments or 0:,} experiments are done"),
         (
             limits.gpu_hours,
-            f"{gpu_hours(figures.gpu_seconds)} of {limits.gpu_hours or 0:g} GPU-hours are used",
+            f"{device_hours(figures.gpu_seconds)} of {limits.gpu_hours or 0:g} {device_words(figures)} are used",
         ),
         (limits.cost_usd, f"{money(figures.cost_usd)} of {limits.cost_usd or 0:g} are spent"),
         (limits.deadline, f"no new experiment after {limits.deadline}"),

@@ -7,7 +7,8 @@ from bot.rules.campaign import Campaign
 from bot.rules.experiment import Asked, Experiment
 from bot.rules.stopping import reason_of
 from bot.tell.document import Block, Document, Line, Words, bullets, cut, linked, paragraph, say
-from bot.tell.numbers import gpu_hours, money
+from bot.tell.figures.rows import device_of
+from bot.tell.numbers import device_hours, money
 
 _LATEST = 5
 
@@ -77,10 +78,10 @@ def _tried(campaign: Campaign, reason: str) -> list[Line]:
         ]
     if shows == "costs":
         done, merged = len(campaign.order), len(campaign.landed())
-        hours, paid = gpu_hours(campaign.gpu_seconds()), money(campaign.cost_usd())
+        hours, paid = device_hours(campaign.gpu_seconds()), money(campaign.cost_usd())
         return [
             say("{} experiments, {} of them merged", done, merged),
-            say("{} GPU-hours and {} in all", hours, paid),
+            say("{} {}-hours and {} in all", hours, device_of(campaign.runs.values()), paid),
         ]
     if shows == "held":
         held = [e for e in campaign.open_experiments() if e.is_held]

@@ -13,7 +13,8 @@ from bot.tell.document import Line, Words, linked, say
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import gpu_hours, margin, money
+from bot.tell.numbers import device_hours, money
+from bot.tell.words import device_words, effect_words
 
 STALE = timedelta(days=3)  # older news is for the summary
 SHARES = (80, 100)  # per cent of a budget
@@ -78,13 +79,13 @@ def _crashes(campaign: Campaign, figures: Figures, settings: NotifySettings) -> 
 
 def _budgets(figures: Figures, stop: Stop) -> Iterator[Notice]:
     spent = (
-        ("gpu_hours", "GPU-hours", figures.gpu_seconds / 3600, stop.gpu_hours),
+        ("gpu_hours", device_words(figures), figures.gpu_seconds / 3600, stop.gpu_hours),
         ("cost_usd", "money for models", figures.cost_usd, stop.cost_usd),
     )
     for name, what, used, limit in spent:
         reached = [share for share in SHARES if limit and used >= limit * share / 100]
         if reached and limit:
-            shown = gpu_hours(used * 3600) if name == "gpu_hours" else money(used)
+            shown = device_hours(used * 3600) if name == "gpu_hours" else money(used)
             said = f"{reached[-1]} % of the {what} are used: {shown} of {limit:g}"
             for share in reached[:-1]:  # said together with the higher one
                 yield Notice(f"budget:{name}:{share}:{limit:g}", ())
@@ -115,7 +116,7 @@ def experiment(row: Row) -> Words:
 
 def merged(row: Row, figures: Figures) -> Line:
     """Say what a merged experiment changed, and by how much."""
-    effect = margin(row.effect, row.half_width, figures.digits)
+    effect = effect_words(row, figures.digits)
     return say("{} {}, {}: {}", figures.metric, effect, experiment(row), row.hypothesis)
 
 

@@ -8,6 +8,7 @@ from bot.rules.audits import BEFORE_PROMOTION, Lineage, audit_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NULL_MERGES, Rule
 from bot.rules.human import unread
+from bot.rules.queue import coming_out
 from bot.rules.self_reported import WORD
 from bot.tell.document import (
     Document,
@@ -21,18 +22,25 @@ from bot.tell.document import (
     linked,
     paragraph,
     say,
+    small,
     table,
 )
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import minutes_of, size_words
-from bot.tell.figures.gains import GAIN_CONFIDENCE
 from bot.tell.figures.promotion import PromotionFigures
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import count, decimals, margin
+from bot.tell.numbers import LEVEL, LEVEL_NOTE, NOTHING, count, decimals
 from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import notes
 from bot.tell.views.change import FileLines
-from bot.tell.words import confirmation_words, gain_amount, lines_words
+from bot.tell.words import (
+    confirmation_words,
+    digits_of,
+    effect_words,
+    gain_amount,
+    lines_words,
+    told_scores,
+)
 from bot.tell.writers import markdown
 
 _ROWS = 80  # changes in the table; each is at most 700 characters
@@ -44,8 +52,10 @@ _WARNINGS = 5
 def promotion_title(figures: Figures, told: PromotionFigures) -> str:
     """Return `Nocturne: val_bpb 0.9970 → 0.9721, 5 confirmed changes`."""
     changes = changes_words(figures, told)
-    ends = [decimals(end.score, figures.digits) for end in (told.before, told.after) if end.score is not None]
-    if told.gain is None:  # measured by different tests or machines: no two scores to lay side by side
+    ends = [end for end in told_scores(figures, told.told, told.before, told.after) if end != NOTHING]
+    if (
+        told.gain is None and told.told is None
+    ):  # measured by different tests or machines: no two scores to lay side by side
         ends = ends[-1:]
     return f"Nocturne: {markdown.title(figures.metric, 64)} {' → '.join(ends)}, {changes}"
 
@@ -79,11 +89,13 @@ def promotion_body(
     """
     return (
         *_stopped(audits),
+        *_coming_out(campaign),
         *_headline(figures, told, base),
         *_audited(audits),
         *_changes(figures, told),
         *_explained(told.changes, {e.number for e in unread(campaign)}, explained),
         *_files(files),
+        *small(LEVEL_NOTE),
         *_questions(figures, told, rule),
         *_how(base, branch, on_github=on_github),
     )
@@ -125,7 +137,7 @@ def _change(row: Row, *, is_unread: bool) -> Document:
 
 
 def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
-    first, last = (decimals(end.score, figures.digits) for end in (told.before, told.after))
+    first, last = told_scores(figures, told.told, told.before, told.after)
     said = paragraph(
         "**{} {} → {}** ({} is better): {}, out of {} of campaign {}. {} stays as it is until this is merged.",
         cut(figures.metric, 64), first, last, "lower" if figures.lower_is_better else "higher",
@@ -145,6 +157,17 @@ def _stopped(audits: Lineage | None) -> Document:
             "Fewer than 1 of 10,000 honest campaigns is stopped like this. If you have read these changes and know"
             " better, merge by hand."
         ),
+    )
+
+
+def _coming_out(campaign: Campaign) -> Document:
+    """Say which merges somebody wants taken out before this is merged."""
+    numbers = coming_out(campaign)
+    if not numbers:
+        return ()
+    named = ", ".join(map(str, numbers[:_NAMED]))
+    return (
+        paragraph("**Don't merge this yet.** To be taken out on a human's word, and still in it: {}.", named),
     )
 
 
@@ -172,22 +195,16 @@ def _audited(audits: Lineage | None) -> Document:
 
 
 def _gain(figures: Figures, told: PromotionFigures) -> Line:
-    if told.gain is None:
+    known = told.told
+    if known is None:
         return say(
             "What they gained together can't be said: not all of it was measured on one kind of machine, by one"
             " test."
         )
-    picked = (
-        f"On all runs it is {gain_amount(figures, told.gain)}"
-        f" ({told.gain.baseline_runs}+{told.gain.incumbent_runs} runs), which flatters: winners are picked by them."
-    )
+    amount, (before, after) = gain_amount(figures, known), known.runs
     if told.confirmation is not None:
         said = confirmation_words(figures, told.confirmation)
-        return (
-            say("**{}** {}", said, picked)
-            if told.is_confirmed
-            else say("**Not confirmed.** {} {}", said, picked)
-        )
+        return say("**{}**", said) if told.is_confirmed else say("**Not confirmed.** {}", said)
     command = code("nocturne confirm")
     lacking = (
         say("Head and baseline were not run side by side since the last merge: {} does it.", command)
@@ -197,15 +214,15 @@ def _gain(figures: Figures, told: PromotionFigures) -> Line:
             command,
         )
     )
-    if told.corrected is None:
+    if known.how == "picked":
         return say(
-            "**The gain is not corrected for bias yet**: not all of it was measured again since it won. {} {}",
-            picked, lacking,
+            "**The gain is not corrected for bias yet**: not all of it was measured again since it won. By the runs"
+            " that picked the winners, which flatter, it is {} ({}+{} runs, {} interval). {}",
+            amount, before, after, LEVEL, lacking,
         )  # fmt: skip
     return say(
-        "**Gain, corrected for bias: {}**, on {}+{} runs that picked nothing (one-sided {} margin). {} {}",
-        gain_amount(figures, told.corrected), told.corrected.baseline_runs, told.corrected.incumbent_runs,
-        f"{GAIN_CONFIDENCE:.0%}", picked, lacking,
+        "**Gain, corrected for bias: {}**, on {}+{} runs that picked nothing ({} interval). {}",
+        amount, before, after, LEVEL, lacking,
     )  # fmt: skip
 
 
@@ -229,7 +246,7 @@ def _changes(figures: Figures, told: PromotionFigures) -> Document:
 
 def _row(row: Row, digits: int) -> list[Part]:
     return [
-        linked(row.number, row.url), cut(row.hypothesis, 140), margin(row.effect, row.half_width, digits),
+        linked(row.number, row.url), cut(row.hypothesis, 140), effect_words(row, digits),
         f"{row.candidate_runs}+{row.incumbent_runs}", lines_words(row), code((row.commit or "")[:7]),
     ]  # fmt: skip
 
@@ -250,14 +267,14 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document
     ]
     largest = max(told.changes, key=lambda row: abs(row.effect or 0.0), default=None)
     if largest is not None and largest.effect is not None and len(told.changes) > 1:
-        effect = margin(largest.effect, largest.half_width, figures.digits)
+        effect = effect_words(largest, figures.digits)
         asked.append(
             f"Experiment {largest.number} has the largest effect ({effect}): is it the one you would expect?"
         )
     single = [abs(row.effect) for row in told.changes if row.effect is not None]
-    known = told.gain if told.corrected is None else told.corrected
-    if known is not None and len(single) > 1:
-        apart, together = (decimals(value, figures.digits) for value in (sum(single), known.value))
+    if told.told is not None and len(single) > 1:
+        digits = digits_of(figures, told.told)
+        apart, together = (decimals(value, digits) for value in (sum(single), told.told.value))
         asked.append(
             f"One by one the effects add up to {apart}, together they are {together}: the difference is what picking"
             " and overlap pretend."

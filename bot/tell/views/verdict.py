@@ -8,7 +8,8 @@ from bot.rules.decision import CONFIDENCE, Rule
 from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.tell.document import Document, Heading, Line, Paragraph, bullets, cut, heading, paragraph, say
-from bot.tell.numbers import count, decimals, duration, margin, money
+from bot.tell.figures.rows import device_of
+from bot.tell.numbers import LEVEL, count, decimals, duration, margin, money
 from bot.tell.sentences import better, decision_places, effect_line
 
 
@@ -37,7 +38,9 @@ def measured(campaign: Campaign, experiment: Experiment) -> Line:
     if decision.effect is None or decision.half_width is None:
         return say("nothing: {}", cut(decision.reason, 200))
     effect = margin(decision.effect, decision.half_width, decision_places(decision))
-    return say("{} {}, {}", effect, cut(campaign.metric, 64), _way(campaign, decision.effect))
+    level = f" ({LEVEL} interval)" if decision.half_width else ""
+    way = _way(campaign, decision.effect)
+    return say("{} {}, {}{}", effect, cut(campaign.metric, 64), way, level)
 
 
 def cost(campaign: Campaign, experiment: Experiment) -> Document:
@@ -46,7 +49,7 @@ def cost(campaign: Campaign, experiment: Experiment) -> Document:
     Counted are all runs made for the experiment, those of earlier rounds too; the incumbent's serve others.
     """
     runs = campaign.runs_for(experiment.number)
-    device = "GPU" if any(run.metrics.get("peak_vram_mb") for run in runs) else "CPU"
+    device = device_of(runs)
     drafts, proposal = campaign.drafts, experiment.proposal
     lines: list[str | Line] = []
     if runs:
@@ -101,8 +104,8 @@ def _interval(campaign: Campaign, decision: ExperimentDecided, rule: Rule) -> st
         return f"{said} each commit repeats its score exactly, after {runs}."
     low, high = (decimals(decision.effect + side * half, digits, "+") for side in (-1, 1))
     return (
-        f"{said} the effect lies between {low} and {high}, each end with {CONFIDENCE:.0%} confidence,"
-        f" after {runs}."
+        f"{said} the effect lies between {low} and {high}, each end with {100 * CONFIDENCE:.0f} %"
+        f" confidence, after {runs}."
     )
 
 

@@ -178,8 +178,7 @@ class Driver:
         every, fresh = gains_of(self.campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=0)
         told = fresh or every
         if told is not None:
-            lower = None if told.half_width is None else told.value - told.half_width
-            self.play.tell(told.value, lower)
+            self.play.tell(told.value, told.least)
 
 
 def ours(play: Play, ways: Ways | None = None) -> None:
