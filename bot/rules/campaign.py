@@ -14,6 +14,7 @@ from bot.rules.claims import Claims
 from bot.rules.experiment import Asked, Experiment, Lease, Promotion
 from bot.rules.ideas import Ideas, Wishes
 from bot.rules.messages import Messages
+from bot.rules.outer.record import Record
 from bot.rules.proposal import Change, PastExperiment
 from bot.rules.statistics import Scored, one_per_seed
 
@@ -71,6 +72,7 @@ class Campaign:
     ideas: Ideas = field(default_factory=Ideas)
     claims: Claims = field(default_factory=Claims)
     """What other tools' logs say, which nobody has measured here."""
+    outer: Record = field(default_factory=Record)
     asked: Asked | None = None
     """What a human is needed for now."""
     asks: int = 0

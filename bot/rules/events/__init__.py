@@ -12,5 +12,6 @@ from bot.rules.events.human import *
 from bot.rules.events.imported import *
 from bot.rules.events.landing import *
 from bot.rules.events.message import *
+from bot.rules.events.outer import *
 from bot.rules.events.registry import *
 from bot.rules.events.run import *

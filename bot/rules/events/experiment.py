@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bot.rules.events.registry import Event, Verdict, event
 from bot.rules.experiment import Experiment
+from bot.rules.outer.reading import from_json
+from bot.rules.outer.record import Steered
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
@@ -51,9 +53,11 @@ class ExperimentClaimed(Event):
 class ExperimentProposed(Event):
     """What is to be tried. The new files stand beside the event in the same ledger commit.
 
-    `edit` is a digest of what changes beside the constants in `changes`, empty if that is all.
+    `edit` is a digest of what changes beside the constants in `changes`, empty if that is all. `outer` is what the
+    outer loop made of it (`bot.rules.outer.record.Steered`); without one it is not written down.
     """
 
+    sparse: ClassVar = ("outer",)
     experiment: int
     hypothesis: str
     category: str
@@ -68,8 +72,11 @@ class ExperimentProposed(Event):
     output_tokens: int = 0
     edit: str = ""
     idea: int | None = None
+    outer: dict[str, Any] | None = None
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        if self.outer is not None:
+            from_json(Steered, self.outer, "outer")
         campaign.change(self.experiment, proposal=self)
         campaign.proposals_usd += self.cost_usd
         if self.idea is not None:

@@ -27,6 +27,8 @@ class Event:
     key_form: ClassVar[str]
     figures: ClassVar[tuple[str, ...]] = ()
     """Fields that earlier versions did not bound: if one is beyond every measurement, none of them is read."""
+    sparse: ClassVar[tuple[str, ...]] = ()
+    """Fields that are written down only if they are not None."""
 
     @property
     def key(self) -> str:
@@ -73,7 +75,10 @@ class Recorded:
 
 def to_json(event: Event, *, at: str, by: str) -> dict[str, Any]:
     """Return `event` as the JSON object that the ledger keeps."""
-    return {"kind": event.kind, "key": event.key, "at": at, "by": by, **dataclasses.asdict(event)}
+    body = dataclasses.asdict(event)
+    left_out = {name for name in event.sparse if body[name] is None}
+    body = {name: value for name, value in body.items() if name not in left_out}
+    return {"kind": event.kind, "key": event.key, "at": at, "by": by, **body}
 
 
 def from_json(record: dict[str, Any]) -> Recorded:
