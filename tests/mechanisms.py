@@ -6,7 +6,13 @@ trial's rules. None may say `ESCAPED`, which each says that gets what it must no
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from bot.rules.outer.checks import Ask, NoAnswer
+from bot.rules.outer.view import Constant, Past, View, move
 
 ESCAPED = "ESCAPED"
 _SCREEN = "def screen(view, draft):\n    return None\n"
@@ -36,6 +42,41 @@ def screening(body: str, before: str = "") -> str:
     """Return a mechanism whose `screen` has this body, and whose `steer` does nothing."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     return f"{before}\ndef steer(view):\n    return {{}}\n\ndef screen(view, draft):\n{lines}\n"
+
+
+def history(count: int, *, landed: int = 4) -> View:
+    """Return the view after `count` experiments on a rate and a size; every `landed`-th one landed."""
+    past = tuple(
+        Past(
+            number,
+            (move("LEARNING_RATE", 0.1, 0.1 + number / 100),),
+            "schedule" if number % landed == 0 else "batch",
+            "improved" if number % landed == 0 else "discarded",
+            effect=-0.01 if number % landed == 0 else 0.01,
+            error=0.002,
+            landed=number % landed == 0,
+            title=f"Try {number}",
+        )
+        for number in range(1, count + 1)
+    )
+    constants = (Constant("LEARNING_RATE", 0.1, "optimization"), Constant("BATCH", 32, "batch"))
+    return View(
+        count + 1, count + 1, past, constants, ("claude", "offline"), 10, None, 0.003, {"train.py": "x = 1\n"}
+    )
+
+
+def here(source: str) -> Callable[[Sequence[Ask]], list[Any]]:
+    """Return an `Asking` that runs a mechanism in this process: for those that do no harm."""
+
+    def asking(questions: Sequence[Ask]) -> list[Any]:
+        module: dict[str, Any] = {}
+        exec(source, module)
+        try:
+            return [json.loads(json.dumps(module[ask.function](*ask.given))) for ask in questions]
+        except ValueError as error:
+            raise NoAnswer("raised", f"ValueError: {error}") from None
+
+    return asking
 
 
 GOOD = steering('return {"note": f"{len(view[\'past\'])} experiments"}', "import numpy")
