@@ -102,6 +102,9 @@ bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded tr
 bench-truth: $(READY) ## True gain and false merges of every decision rule, at equal GPU time: ROWS="..." CAMPAIGNS=200 RUNS=100,300
 	$(BIN)/python -m tests.benchmarks.truth $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(RUNS),--runs $(RUNS)) $(if $(ROWS),--rows $(ROWS))
 
+bench-outer: $(READY) ## Mechanisms under trial on campaigns with recorded habits: ARGS="--repeats 2 --experiments 30"
+	$(BIN)/python -m tests.benchmarks.outer $(ARGS)
+
 bench-rungs-real: $(READY) ## Short trusted runs against whole ones on variants of the starter: ARGS="--run" makes more
 	$(BIN)/python -m tests.benchmarks.rungs_real $(ARGS)
 

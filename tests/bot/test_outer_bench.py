@@ -7,9 +7,15 @@ from collections.abc import Mapping
 
 import pytest
 
+from bot.rules.outer.view import Steer, View
+from tests.benchmarks.outer.arms import campaign
 from tests.benchmarks.outer.fit import move_of, shares
 from tests.benchmarks.outer.landscapes import ELSEWHERE, REGIMES, Regime, dimensions, ground, tidied
 from tests.benchmarks.outer.minds import HABITS, Mind, Move, Seen, Told, kind
+from tests.benchmarks.outer.play import Game
+from tests.benchmarks.outer.researcher import Written, writes
+from tests.benchmarks.outer.table import Results, Row, bars, ratio
+from tests.benchmarks.outer.trials import trial
 from tests.benchmarks.outer.verdicts import Bench
 
 
@@ -106,3 +112,52 @@ def test_the_project_s_rule_takes_large_gains_and_leaves_nulls() -> None:
             assert found.cost >= 1 and bench.judge(2, 0.0, None).cost < 1
             landed[effect] += found.landed
     assert landed[-10.0] == 40 and landed[0.0] <= 3
+
+
+def test_all_arms_meet_the_same_edits_and_noise_and_the_same_arm_plays_the_same() -> None:
+    regime = REGIMES[6]
+    played = [campaign(regime, 5, arm, 30, 30) for arm in ("plain", "plain", "restart", "cmaes")]
+    assert [each.gain for each in played[0].events] == [each.gain for each in played[1].events]
+    for one in played:
+        assert (one.ground.edits == played[0].ground.edits).all()
+        assert (one.ground.noise == played[0].ground.noise).all()
+        assert [each.number for each in one.events] == list(range(1, 31))
+    short = campaign(regime, 5, "restart", 15, 30)
+    assert [e.gain for e in short.events] == [e.gain for e in played[2].events[:15]]
+
+
+def test_what_a_mechanism_changed_is_counted_beside_what_would_have_been_proposed() -> None:
+    plain, kicked = (campaign(REGIMES[2], 3, arm, 20, 30) for arm in ("plain", "kick"))
+    assert not any(each.changed for each in plain.events)
+    assert any(each.changed for each in kicked.events)
+    blind = [each.changed for each in kicked.events if (each.number - 1) % 5 >= 2]
+    assert not any(blind[:3])  # a kick is over after two experiments, and nothing has landed yet
+
+
+def test_half_of_what_the_researcher_writes_is_broken_and_costs_the_campaign_no_more_than_its_block() -> None:
+    at_hand = writes(3)(300)
+    assert len(at_hand) == 8 and not writes(3)(30)
+    assert len({"raises", "nobody", "idle", "refuses", "endless"} & set(at_hand)) == 4
+    game = Game(REGIMES[7], 1, 30)
+    blocks = trial(game, 20, written=lambda number: {"raises": Written("raises", raising)})
+    assert len(game.events) == 20 and sum(1 for block in blocks if block.mechanism == "raises") <= 1
+
+
+def raising(view: View, seed: int) -> Steer:
+    raise LookupError("broken")
+
+
+def test_ratios_are_paired_and_the_oracle_is_the_best_single_mechanism() -> None:
+    rows = [
+        Row(regime, seed, arm, (gain * (1 + seed), ), 30.0, {})
+        for regime in ("a", "b")
+        for seed in range(8)
+        for arm, gain in (("plain", 1.0), ("restart", 2.0), ("mix", 3.0 if regime == "a" else 1.0), ("trial", 2.0))
+    ]  # fmt: skip
+    results = Results(rows, ["restart", "mix"])
+    assert [results.oracle(regime, 0) for regime in ("a", "b")] == ["mix", "restart"]
+    assert ratio(results.pairs(["a", "b"], 0, "trial", "plain")) == pytest.approx((2.0, 2.0, 2.0))
+    added = ratio(results.pairs(["a", "b"], 0, "trial", "oracle", "plain"), less=True)
+    assert added[0] == pytest.approx(2 / 3)
+    said = "\n".join(bars(results, (30,), (("trial", 30),)))
+    assert "over restart" in said and "worst regime" in said

@@ -154,8 +154,10 @@ class Mind:
         barred = {move.name for move in told.back} if heeds else set()
         if turned is not None and turned[0] not in barred and last is not None:
             stay = self.kind.stay_kept if last.landed else self.kind.stay_refused
-            if rng.random() < stay and not (heeds and _meant(told, turned[0]) < 0):
-                return self._go_on(rng, turned, places, landed=last.landed)
+            if rng.random() < stay and not (heeds and (told.focus or _meant(told, turned[0]) < 0)):
+                move = self._go_on(rng, turned, places, landed=last.landed)
+                if not (heeds and (move.name, 1 if move.place > places[move.name] else -1) in told.avoid):
+                    return move
         if "" not in barred and rng.random() < self.kind.edits and not (heeds and told.focus):
             return Move()
         return self._begin(rng, places, told, barred, heeds=heeds)
