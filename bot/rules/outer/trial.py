@@ -21,6 +21,7 @@ BLOCK = 5  # experiments
 ROUND = 5  # blocks, of which one is a control's
 DEAD = 3  # blocks of a mechanism that changed no proposal
 LEAST = 3  # blocks on each side before a mechanism may retire
+RECENT = 8  # blocks of a mechanism that are judged by themselves, too
 CONFIDENCE = 0.95  # one-sided, of a mechanism's upper bound
 _PRIOR_BLOCKS = 2.0  # that what is thought of an unknown mechanism weighs
 _MOST_PRIOR = 20  # blocks that other campaigns' experience weighs at most
@@ -175,12 +176,24 @@ def advantage(blocks: Sequence[Block], name: str) -> tuple[float, float] | None:
 
 def retires(blocks: Sequence[Block], name: str) -> bool:
     """Whether the upper bound of what a mechanism adds to the controls lies below nothing."""
-    mine = sum(block.mechanism == name for block in blocks)
+    return retirement(blocks, name) is not None
+
+
+def retirement(blocks: Sequence[Block], name: str) -> tuple[float, float] | None:
+    """Return by how much too little a mechanism adds to the controls, as `advantage` does, None if it may stay.
+
+    Its newest blocks, `RECENT` of them, are judged by themselves too: what was good once may not be now.
+    """
+    mine = [block for block in blocks if block.mechanism == name]
     controls = sum(block.mechanism in CONTROLS for block in blocks)
-    found = advantage(blocks, name)
-    if name in CONTROLS or found is None or min(mine, controls) < LEAST:
-        return False
-    return found[0] + NormalDist().inv_cdf(CONFIDENCE) * found[1] < 0
+    if name in CONTROLS or min(len(mine), controls) < LEAST:
+        return None
+    others = [block for block in blocks if block.mechanism != name]
+    for judged in (blocks, [*others, *mine[-RECENT:]]):
+        found = advantage(judged, name)
+        if found is not None and found[0] + NormalDist().inv_cdf(CONFIDENCE) * found[1] < 0:
+            return found
+    return None
 
 
 def blocks_needed(blocks: Sequence[Block], name: str) -> int | None:
