@@ -91,7 +91,7 @@ def _asked(source: str, questions: Sequence[Question], jail: Jail) -> Iterator[A
                 "source": source,
                 "path": [str(scratch)],
                 "memory_bytes": int(MEMORY_MB * 2**20),
-                "cpu_seconds": int(seconds),
+                "cpu_seconds": int(seconds) + 1,  # for the start
             }
             if talk.ask(json.dumps(order).encode(), _START_SECONDS) != {"ready": True}:
                 raise UserError(f"a mechanism's process does not start: {' '.join(log.lines)[-300:]}")

@@ -9,6 +9,8 @@ said to it. Each line after that names a function of the mechanism and its argum
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import resource
@@ -31,6 +33,9 @@ def main(socket: int) -> None:
         order = json.loads(questions.readline())
         sys.path[:] = [*sys.path[1:], *order["path"]]  # without the folder that this file lies in
         _limit(order["memory_bytes"], order["cpu_seconds"])
+        if "numpy" in order["source"]:  # it takes longer than most answers, and is not the mechanism's fault
+            with contextlib.suppress(ImportError):
+                importlib.import_module("numpy")
         _say(answers, {"ready": True})
         module: ModuleType | None = None
         for line in questions:
