@@ -1,4 +1,4 @@
-"""Bad mechanisms that pass their checks: what the trial makes of them, by its real rules, on proposals from a script."""
+"""Bad mechanisms that pass their checks: what the trial makes of them, on proposals from a script."""
 
 from __future__ import annotations
 
