@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -31,6 +32,8 @@ _ELSEWHERE = (
     "needs Linux, whose namespaces keep a candidate in its jail: on Windows run it in WSL2, on a Mac on a Linux machine"
     " or in a virtual one; init, status, show and report work here"
 )
+# What is cut short goes on if it is said again.
+_GOES_ON = ("demo", "run", "confirm", "iterate", "propose", "train", "decide", "rubric")
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
@@ -285,7 +288,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _annotate(error)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("nocturne: interrupted; nothing is lost, `nocturne run` goes on", file=sys.stderr)
+        again = clean(shlex.join(["nocturne", *given]))
+        goes_on = f"; nothing is lost, `{again}` goes on" if verb in _GOES_ON else ""
+        print(f"nocturne: interrupted{goes_on}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) went away: nothing more to say, and no traceback at exit either.

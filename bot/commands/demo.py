@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bot.base.process import ProcessFailed
@@ -43,9 +46,13 @@ CPU_SECONDS = 4
 
 
 def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
-    directory = directory.absolute()
-    _empty_repository(directory, experiments, seed, jail=_jail())
-    print(f"A new repository with the bundled task: {directory}", flush=True)
+    made = _Made(seed, experiments)
+    directory = _folder(directory.absolute(), made)
+    if _made_in(directory) is None:
+        _new_repository(directory, made, jail=_jail())
+        print(f"A new repository with the bundled task: {directory}", flush=True)
+    else:
+        print(f"Going on with the demo in {directory}", flush=True)
     call_evaluator("prepare", str(directory), timeout=900)  # snapshots the text, once for this machine
     with campaign_session(directory, None) as session:
         context = session.context
@@ -56,7 +63,46 @@ def run(*, directory: Path, experiments: int, seed: int, as_json: bool) -> int:
             campaign = confirm(context, campaign, pairs=3)
         context.display.close()
         _say_result(session, campaign, directory, as_json=as_json)
+    _mark(directory, replace(made, finished=True))
     return 0
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a demo's folder was made for, as it is kept in its `.git`."""
+
+    seed: int
+    experiments: int
+    finished: bool = False
+
+
+def _made_in(folder: Path) -> _Made | None:
+    """Return what the demo in a folder was made for, None if none is there."""
+    try:
+        return _Made(**json.loads((folder / ".git" / MARKER).read_text() or '{"seed": 0, "experiments": 0}'))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder / '.git' / MARKER}: {error}: choose another folder with --dir") from None
+
+
+def _mark(folder: Path, made: _Made) -> None:
+    (folder / ".git" / MARKER).write_text(json.dumps(asdict(made)))
+
+
+def _folder(wanted: Path, made: _Made) -> Path:
+    """Return where the demo goes: on, in the folder of one that was cut short, else into one that is not there yet.
+    What lies in a folder stays: the user may have put something there."""
+    for place in itertools.count(1):
+        folder = wanted if place == 1 else wanted.with_name(f"{wanted.name}-{place}")
+        if not folder.exists() or not any(folder.iterdir()):
+            return folder
+        found = _made_in(folder)
+        if found is None and place == 1:
+            raise UserError(f"{folder} is not empty: choose another folder with --dir DIR")
+        if found == made:
+            return folder
+    raise AssertionError("there is always another number")
 
 
 def _jail() -> str:
@@ -68,30 +114,34 @@ def _jail() -> str:
         return "none"
 
 
-def _empty_repository(directory: Path, experiments: int, seed: int, *, jail: str) -> None:
-    """Make a repository with starter and configuration; an earlier demo in the same place goes."""
-    if directory.exists() and any(directory.iterdir()):
-        if not (directory / ".git" / MARKER).exists():
-            raise UserError(f"{directory} is not empty: choose another folder with --dir DIR")
-        shutil.rmtree(directory)
+def _new_repository(directory: Path, made: _Made, *, jail: str) -> None:
+    """Make a repository with starter and configuration; it has its name only once it is whole."""
+    unfinished = None
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        run_process(["git", "init", "--quiet", "--initial-branch=main", str(directory)])
-        git = Git.open(directory)
-        (directory / ".git" / MARKER).touch()
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        run_process(["git", "init", "--quiet", "--initial-branch=main", str(unfinished)])
+        git = Git.open(unfinished)
         write_starter(git.top)
-        config = directory / CONFIG_PATH
+        config = unfinished / CONFIG_PATH
         config.parent.mkdir(parents=True)
-        config.write_text(_CONFIG.format(seed=seed, budget=CPU_SECONDS, experiments=experiments, jail=jail))
+        text = _CONFIG.format(seed=made.seed, budget=CPU_SECONDS, experiments=made.experiments, jail=jail)
+        config.write_text(text)
         name, _, address = AUTHOR.partition(" <")
         who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": address.rstrip(">")}
         who |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address.rstrip(">")}
         git.run(["add", "--all"])
         git.run(["commit", "--quiet", "--message", "Start from the bundled task"], env=who)
+        _mark(unfinished, made)
+        unfinished.chmod(0o755)
+        unfinished.rename(directory)
     except OSError as error:
         raise UserError(f"{directory}: can't write ({error.strerror}): choose another with --dir") from None
     except ProcessFailed as error:
         raise UserError(f"{directory}: git failed: {error}") from None
+    finally:
+        if unfinished is not None:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _say_result(session: Session, campaign: Campaign, directory: Path, *, as_json: bool) -> None:

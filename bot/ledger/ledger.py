@@ -78,8 +78,8 @@ class Ledger:
         """Append what `make` says of the freshest campaign, with `files` in the same commit.
 
         `make` may be called several times, when somebody else wrote first: it looks again whether its
-        events still make sense, and returns none if they don't. `files` sees the campaign as it was
-        before its events. What is appended `later` is known here at once, and written together with what
+        events still make sense, and returns none if they don't. `files` sees the campaign as it is
+        with its events. What is appended `later` is known here at once, and written together with what
         comes next: for what may be lost with this process, since it would be made again.
         """
         self._waiting.append((make, files))
@@ -120,11 +120,11 @@ class Ledger:
             for make, files in self._waiting[self._asked :]:
                 records = [to_json(event, at=at, by=self.writer) for event in make(self._campaign)]
                 fresh = {key: each for each in records if not self._holds(key := str(each["key"]))}
-                if fresh and files is not None:
-                    self._beside |= files(self._campaign)
                 for record in fresh.values():
                     self._apply(record)
                 self._ahead += fresh.values()
+                if fresh and files is not None:
+                    self._beside |= files(self._campaign)
         except BaseException:
             self._start_over()
             raise

@@ -145,11 +145,17 @@ def _take_in(context: Context, record: dict[str, Any], name: str) -> int:
 def _append(context: Context, runs: Sequence[RunFinished], logs: Mapping[str, str]) -> None:
     """Write the runs that the ledger lacks, all in one go, with the logs of those that failed."""
 
-    def files(campaign: Campaign) -> dict[str, bytes]:
-        told = ((run.run, logs.get(run.run, "")) for run in runs if run.run not in campaign.runs)
+    fresh: list[RunFinished] = []
+
+    def make(campaign: Campaign) -> Sequence[RunFinished]:
+        fresh[:] = [run for run in runs if run.run not in campaign.runs]
+        return runs
+
+    def files(_campaign: Campaign) -> dict[str, bytes]:
+        told = ((run.run, logs.get(run.run, "")) for run in fresh)
         return {_log(name): text.encode()[-8000:] for name, text in told if text}
 
-    context.ledger.append(lambda _: runs, files)
+    context.ledger.append(make, files)
 
 
 def _checked(

@@ -13,11 +13,14 @@ from bot.rules.campaign import Campaign
 from bot.rules.noise import PRIOR_DEGREES, prior_sigma
 from bot.tell.charts.svg import progress_svg
 from bot.tell.figures.campaign import Figures, figures
-from bot.tell.figures.results import results_tsv
+from bot.tell.figures.results import results_files
 from bot.tell.figures.talks import talks_of
 from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import report
 from bot.tell.writers import markdown
+
+RENDER_EVERY = 10  # experiments, for the chart and results.tsv
+LATEST = 50  # experiments on the dashboard
 
 
 def figures_of(
@@ -63,13 +66,17 @@ def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
     }
 
 
-def rendered_files(context: Context, campaign: Campaign) -> dict[str, bytes]:
-    """Return what stands beside the events on the ledger branch: results.tsv, dashboard and chart."""
+def rendered_files(context: Context, campaign: Campaign, *, working: bool = True) -> dict[str, bytes]:
+    """Return what stands beside the events on the ledger branch: the dashboard, written with each verdict, and at
+    intervals the chart and results.tsv. `working`: a loop is at it; else all of it is written."""
     if not campaign.incumbents:
         return {}
     known = figures_of(context, campaign)
-    return {
-        "results.tsv": results_tsv(campaign).encode(),
-        "README.md": markdown.write(report(known, chart="progress.svg")).encode(),
-        "progress.svg": progress_svg(known, width=900, height=420).encode(),
-    }
+    if working and known.state in ("idle", "new"):  # between two leases
+        known = replace(known, state="running")
+    shown = report(known, chart="progress.svg", latest=LATEST, merged=LATEST)
+    files = {"README.md": markdown.write(shown)}
+    done = len(campaign.order)
+    if not working or done <= 1 or done % RENDER_EVERY == 0:
+        files |= {"progress.svg": progress_svg(known, width=900, height=420), **results_files(campaign)}
+    return {name: text.encode() for name, text in files.items()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.agents.protocol import Searcher
 from bot.errors import UserError
@@ -38,6 +39,7 @@ from bot.rules.confirming import Beside
 from bot.rules.events import (
     Event,
     ExperimentClaimed,
+    ExperimentFinished,
     IncumbentMoved,
     LeaseTaken,
     LoopStopped,
@@ -49,7 +51,6 @@ from bot.rules.schedule import Begin, Continue, MeasureIncumbent, Wait, title_of
 from bot.rules.stages import STAGES, Stage, stage_of
 from bot.rules.stopping import Stop, is_fixed
 
-RENDER_EVERY = 10
 STAGES_OF_ONE = 60  # seven rounds take forty; beyond that something goes in circles
 LOOK_BEFORE: tuple[Stage, ...] = ("train", "audit", "rebase", "hold", "land")
 SAME = 5  # times that a stage may be done in a row: others are quicker, or it can't go on
@@ -193,7 +194,10 @@ def begin(context: Context, campaign: Campaign, step: Begin, *, later: bool = Fa
             LeaseTaken(f"experiment:{step.experiment}", 1, context.holder, until),
         ]
 
-    after = context.ledger.append(make, later=later)
+    # The dashboard says "stopped", or is not there yet: a loop is at work again.
+    begun = campaign.stopped is not None or not campaign.experiments
+    render = partial(rendered_files, context) if begun else None
+    after = context.ledger.append(make, render, later=later)
     return step.experiment if holds(context, after, f"experiment:{step.experiment}") else None
 
 
@@ -270,7 +274,10 @@ def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
         return done.events if done.anew is None else done.anew(fresh)
 
     if done.events or done.anew is not None:
-        context.ledger.append(make, lambda _: done.files, later=True)
+        ends = any(isinstance(each, ExperimentFinished) for each in done.events)
+        context.ledger.append(
+            make, lambda after: {**done.files, **(rendered_files(context, after) if ends else {})}, later=True
+        )
 
 
 def _hear_before(context: Context, number: int, stages: Sequence[Stage]) -> None:
@@ -287,13 +294,7 @@ def _end(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     context.display.experiment_finished(campaign, experiment)
     if experiment.landed is not None:
         keep_up(context, campaign)
-    _render_at_intervals(context, campaign)
     notify(context, campaign)
-
-
-def _render_at_intervals(context: Context, campaign: Campaign) -> None:
-    if len(campaign.order) % RENDER_EVERY == 0:
-        context.ledger.write(rendered_files(context, campaign), "Render the ledger")
 
 
 def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
@@ -302,7 +303,7 @@ def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
     if campaign.stopped != event:
         promote_at_stop(context, campaign, stop)
         stopped = context.ledger.append(lambda _: [event], later=True)
-        context.ledger.write(rendered_files(context, stopped), "Render the ledger")
+        context.ledger.write(rendered_files(context, stopped, working=False), "Render the ledger")
         campaign = stopped
     context.ledger.flush()
     notify(context, campaign)

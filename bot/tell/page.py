@@ -12,15 +12,15 @@ from typing import Any
 from bot.base.text import clean, clean_diff, one_line, web_address
 from bot.rules.shares import run_words
 from bot.tell.charts.svg import UNITS, chart_css, progress_svg
-from bot.tell.document import bullets, cut, linked, say
+from bot.tell.document import bullets
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.debt import reading_title, size_words
+from bot.tell.figures.debt import reading_title
 from bot.tell.figures.plain import status_json
 from bot.tell.figures.rows import Curve, Dot, Row, RunLine
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import count, decimals, duration, memory, moment
 from bot.tell.page_sections import compared, sections_html
-from bot.tell.views.campaign import headline_facts, notes
+from bot.tell.views.campaign import headline_facts, notes, reading_lines
 from bot.tell.views.queue import queue
 from bot.tell.words import (
     effect_words,
@@ -196,14 +196,7 @@ def _short(diff: str) -> str:
 
 def _reading(figures: Figures) -> str:
     """Return what a human should read first as a list."""
-    lines = [
-        say(
-            "{}: {} ({}). {}",
-            linked(row.number, row.url, "Experiment {}"), cut(row.hypothesis, 140), size_words(row),
-            cut(row.explanation.changed, 300),
-        )
-        for row in figures.debt.reading
-    ]  # fmt: skip
+    lines = reading_lines(figures)
     if not lines:
         return ""
     heading = f'<h2 id="reading-title">{html.escape(reading_title(figures.debt))}</h2>'

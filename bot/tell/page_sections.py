@@ -38,7 +38,10 @@ def _kinds(figures: Figures) -> str:
     rows = {row.number: row for row in figures.rows}
     won = [kind for kind in figures.kinds if kind.merged]
     if won:
-        said = f"{one_line(won[0].name, 40)} was merged most often: {won[0].merged:,} of {won[0].tried:,}"
+        merged, tried = (
+            sum(of) for of in zip(*((kind.merged, kind.tried) for kind in figures.kinds), strict=True)
+        )
+        said = f"{merged:,} of {count(tried, 'experiment')} merged, in {count(len(figures.kinds), 'kind')} of change"
     else:
         said = f"{count(len(figures.kinds), 'kind')} of change tried, none merged yet"
     lines: list[list[Part]] = []

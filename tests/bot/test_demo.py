@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.commands.demo import MARKER, _folder, _Made, _mark, _new_repository
 from tests.bot.repositories import events, git, nocturne, status
 
 
@@ -49,3 +54,45 @@ def test_demo_does_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) -> Non
     said = nocturne(tmp_path, "demo", "--dir", "work", code=2).stderr
     assert "is not empty: choose another folder with --dir DIR" in said
     assert precious.read_text() == "years\n"
+
+
+def test_a_second_demo_goes_on_or_takes_another_folder_and_deletes_nothing(tmp_path: Path) -> None:
+    wanted, made = tmp_path / "nocturne-demo", _Made(seed=0, experiments=10)
+    assert _folder(wanted, made) == wanted
+    _new_repository(wanted, made, jail="none")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["nocturne-demo"], (
+        "it has its name once it is whole"
+    )
+    assert git(wanted, "status", "--porcelain") == ""
+    (wanted / "mine.txt").write_text("a week of notes\n")
+    assert _folder(wanted, made) == wanted, "it was cut short, and goes on"
+    other = _folder(wanted, replace(made, seed=1))
+    assert other == tmp_path / "nocturne-demo-2", "another one takes another folder"
+    _mark(wanted, replace(made, finished=True))
+    assert _folder(wanted, made) == other
+    _new_repository(other, made, jail="none")
+    assert _folder(wanted, made) == other
+    (wanted / ".git" / MARKER).write_text("")  # as earlier versions left it
+    assert _folder(wanted, made) == other
+    assert (wanted / "mine.txt").read_text() == "a week of notes\n"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_what_an_interrupted_demo_names_goes_on_there(tmp_path: Path) -> None:
+    words = ["demo", "--experiments", "1", "--seed", "4"]
+    command = [sys.executable, "-I", "-m", "bot", *words]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None and demo.stderr is not None
+        for line in demo.stdout:
+            if "scores are made of" in line or " seed " in line:  # the first run has ended
+                break
+        demo.send_signal(signal.SIGINT)
+        said = demo.stderr.read()
+    assert demo.returncode == 130
+    assert "nothing is lost, `nocturne demo --experiments 1 --seed 4` goes on" in said
+    done = nocturne(tmp_path, *words, timeout=1000)
+    assert "Going on with the demo in" in done.stdout
+    assert status(tmp_path / "nocturne-demo")["experiments"]["total"] == 1

@@ -93,7 +93,9 @@ def test_goes_on_where_it_won() -> None:
     proposal = one(source, [won], 2)
     assert proposal is not None
     assert proposal.hypothesis == "Raise MATRIX_LR from 0.04 to 0.08"
-    assert "experiment 1 went from 0.02 to 4e-2 (improved, -0.01 +/- 0.001)" in proposal.reason
+    assert (
+        "experiment 1 went from 0.02 to 4e-2 (improved, better by 0.01, deviation 0.001)" in proposal.reason
+    )
     assert "direction that won" in proposal.reason
 
 
@@ -139,7 +141,7 @@ def test_near_misses_come_back_together_and_name_their_experiments() -> None:
         ("WEIGHT_DECAY", "0.1"),
     }
     assert "near misses: experiments 1 and 2" in proposal.hypothesis
-    assert "-0.0018 +/- 0.001" in proposal.reason
+    assert "better by 0.0018, deviation 0.001" in proposal.reason
 
 
 def test_what_another_loop_works_on_is_taken() -> None:

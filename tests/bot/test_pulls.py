@@ -209,12 +209,12 @@ def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(playe
     assert decision and decision.effect and decision.half_width
     assert "| `LEARNING_RATE` | `0.001` | `0.004` |" in body
     assert "- `train.py`: 1 line added, 1 removed" in body and "+LEARNING_RATE = 0.004\n" in body
-    assert re.search(r"\| measured \| −0\.0[3-6]\d* ± 0\.\d+ loss, better \|", body)
+    assert re.search(r"\| measured \| −0\.0[3-6]\d* ± 0\.\d+ loss, better \(90 % interval\) \|", body)
     assert re.search(
-        r"^loss 1\.\d+, −0\.0[3-6]\d* ± 0\.\d+ vs 1\.\d+ \([12]\+4 runs\)\.$", body, re.MULTILINE
+        r"^loss 1\.\d+, −0\.0[3-6]\d* ± 0\.\d+ vs 1\.\d+ \(90 %, [12]\+4 runs\)\.$", body, re.MULTILINE
     )
     low, high = re.findall(
-        r"between (-[\d.]+) and (-[\d.]+), each end with 95% confidence", body.replace("−", "-")
+        r"between (-[\d.]+) and (-[\d.]+), each end with 95 % confidence", body.replace("−", "-")
     )[0]
     assert float(low) == pytest.approx(decision.effect - decision.half_width, abs=1e-4)
     assert float(high) == pytest.approx(decision.effect + decision.half_width, abs=1e-4)
@@ -278,7 +278,7 @@ def of_metric(name: str) -> Campaign:
 
 
 def test_the_score_in_one_line_keeps_its_figures_however_long_the_metric_is() -> None:
-    line = "val_bpb 0.97210, −0.00160 ± 0.00060 vs 0.97370 (2+3 runs)"
+    line = "val_bpb 0.97210, −0.00160 ± 0.00060 vs 0.97370 (90 %, 2+3 runs)"
     assert score_status(of_metric("val_bpb"), decided()) == ("success", line)
     state, said = score_status(of_metric("m" * 300), decided(verdict="discarded", land=False))
     assert (
@@ -286,7 +286,7 @@ def test_the_score_in_one_line_keeps_its_figures_however_long_the_metric_is() ->
     )
     huge = decided(effect=-1e300, half_width=3e299, score=1e300, against=2e300)
     said = score_status(of_metric("loss"), huge)[1]
-    assert said == "loss 1e+300, −1e+300 ± 3e+299 vs 2e+300 (2+3 runs)"
+    assert said == "loss 1e+300, −1e+300 ± 3e+299 vs 2e+300 (90 %, 2+3 runs)"
     assert score_status(of_metric("loss"), decided(effect=None, reason="r" * 500))[1] == "r" * 139 + "…"
 
 

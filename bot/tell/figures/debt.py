@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -39,7 +39,16 @@ class Debt:
     @property
     def minutes(self) -> int:
         """About how long the reading takes."""
-        return sum(minutes_of(row) for row in self.reading)
+        return sum(max(map(minutes_of, rows)) for rows in self.groups)
+
+    @property
+    def groups(self) -> tuple[tuple[Row, ...], ...]:
+        """What is to be read: steps of the same constants belong together, and are read as one change."""
+        found: dict[object, list[Row]] = {}
+        for row in self.reading:
+            names = tuple(name for name, _, _ in row.constants)
+            found.setdefault(names or row.number, []).append(row)
+        return tuple(map(tuple, found.values()))
 
 
 def debt_of(campaign: Campaign, rows: Mapping[int, Row], *, limit: int | None, pauses: bool = False) -> Debt:
@@ -100,6 +109,14 @@ def reading_title(debt: Debt) -> str:
     if debt.is_spent:
         return f"To read, so that merging goes on: about {count(debt.minutes, 'minute')}"
     return f"Not read by anybody yet: {debt_words(debt)}"
+
+
+def steps_words(rows: Sequence[Row]) -> str:
+    """Return the way of the constants that several changes move: `DEPTH 8 → 4 → 2`."""
+    said = []
+    for place, (name, old, _) in enumerate(rows[0].constants):
+        said.append(f"{name} {' → '.join([old, *(row.constants[place][2] for row in rows)])}")
+    return "; ".join(said)
 
 
 def size_words(row: Row) -> str:

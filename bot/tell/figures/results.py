@@ -13,11 +13,27 @@ from bot.rules.shares import run_words
 from bot.tell.figures.gains import measured, yardstick_of
 from bot.tell.figures.rows import peak_memory_mb
 
+SEGMENT = 200  # rows
 DESCRIPTION = 500  # characters
 
 
 def results_tsv(campaign: Campaign) -> str:
-    """Return the baseline and every finished experiment, in the order in which they ended.
+    """Return the baseline and every finished experiment, in the order in which they ended, in one file."""
+    head, rows = _table(campaign)
+    return "\n".join([head, *rows]) + "\n"
+
+
+def results_files(campaign: Campaign) -> dict[str, str]:
+    """Return the same in files of `SEGMENT` rows, by name: what was written once hardly changes, so that a history of
+    them grows with the campaign and not with its square."""
+    head, rows = _table(campaign)
+    parts = [rows[start : start + SEGMENT] for start in range(0, len(rows), SEGMENT)] or [[]]
+    names = ("results.tsv", *(f"results-{place}.tsv" for place in range(2, len(parts) + 1)))
+    return {name: "\n".join([head, *part]) + "\n" for name, part in zip(names, parts, strict=True)}
+
+
+def _table(campaign: Campaign) -> tuple[str, list[str]]:
+    """Return head and rows.
 
     `status` is keep (merged), discard or crash. An experiment without a score (refused, lost, given up after a short
     run) counts as a crash too: the notebook would read 0.000000 of anything else as a perfect score. The format is that
@@ -25,11 +41,12 @@ def results_tsv(campaign: Campaign) -> str:
     is named after ours, which is `val_bpb` for its own task.
     """
     metric = re.sub(r"\W+", "_", one_line(campaign.metric, 64)).strip("_") or "score"
-    lines = ["\t".join(("commit", metric, "memory_gb", "status", "description"))]
+    head = "\t".join(("commit", metric, "memory_gb", "status", "description"))
+    rows = []
     if campaign.incumbents and (campaign.order or campaign.runs_by_commit.get(campaign.baseline)):
-        lines.append(_baseline(campaign))
-    lines += [_line(campaign, experiment) for experiment in campaign.finished()]
-    return "\n".join(lines) + "\n"
+        rows.append(_baseline(campaign))
+    rows += [_line(campaign, experiment) for experiment in campaign.finished()]
+    return head, rows
 
 
 def _baseline(campaign: Campaign) -> str:

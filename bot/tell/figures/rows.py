@@ -88,8 +88,22 @@ class Row:
     diff: str
     talks: tuple[Talk, ...]
     explanation: Explanation
+    constants: tuple[tuple[str, str, str], ...]
+    """Name, old and new value of each constant, if it changes nothing else; empty otherwise."""
     started_at: str
     finished_at: str | None
+
+    @property
+    def is_dead_end(self) -> bool:
+        """Whether it ended in a way that nobody need try again: no better, can't run, or refused; what is undecided,
+        or was lost, may be."""
+        return not self.open and not self.landed and self.verdict in ("discarded", "crashed", "rejected")
+
+    @property
+    def taught(self) -> str:
+        """Its lesson, without the hypothesis that it begins with: that stands beside it."""
+        said = " ".join(self.lesson.split()).removeprefix(f"{' '.join(self.hypothesis.split())}:").strip()
+        return said[:1].lower() + said[1:]
 
 
 @dataclass(frozen=True)
@@ -200,8 +214,19 @@ def row_of(
         diff=diff,
         talks=talks,
         explanation=explanation_of(campaign, experiment),
+        constants=constants_of(experiment),
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
+    )
+
+
+def constants_of(experiment: Experiment) -> tuple[tuple[str, str, str], ...]:
+    """Return which constants an experiment moves from what to what; nothing if it changes anything else."""
+    proposal = experiment.proposal
+    if proposal is None or proposal.edit:
+        return ()
+    return tuple(
+        (each.get("name", ""), each.get("old", ""), each.get("new", "")) for each in proposal.changes
     )
 
 

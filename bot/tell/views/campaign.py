@@ -27,7 +27,7 @@ from bot.tell.document import (
     table,
 )
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.debt import reading_title, size_words
+from bot.tell.figures.debt import reading_title, size_words, steps_words
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count, moment
 from bot.tell.sentences import effect_line
@@ -58,10 +58,17 @@ _WIDE = ("#", "verdict", "score", "effect", "runs", "lines", "time", "hypothesis
 _NARROW = ("#", "verdict", "effect", "runs", "hypothesis")
 
 
-def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead_ends: int = 20) -> Document:
+def report(
+    figures: Figures,
+    *,
+    chart: str | None = None,
+    latest: int = 20,
+    dead_ends: int = 20,
+    merged: int | None = None,
+) -> Document:
     """Return the report; `chart` is the path of the progress chart beside it, None if there is none.
 
-    `latest` and `dead_ends` limit how many experiments those two parts name; every win is named.
+    `latest` and `dead_ends` limit how many experiments those two parts name, `merged` how many of the last merges.
     """
     first, last = score_words(figures)
     return (
@@ -75,7 +82,7 @@ def report(figures: Figures, *, chart: str | None = None, latest: int = 20, dead
         *small(rejections_note(figures)),
         *queue(figures),
         *_reading(figures),
-        *_wins(figures),
+        *_wins(figures, merged),
         *_latest(figures, latest),
         *_dead_ends(figures, dead_ends),
         *_claims(figures),
@@ -146,8 +153,7 @@ def experiments(rows: Sequence[Row], figures: Figures, columns: Sequence[str] = 
 
 def reading(figures: Figures, most: int | None = None) -> Document:
     """Return what a human should read first, as a list below its title."""
-    rows = figures.debt.reading[:most]
-    lines = [say("{} ({}): {}", name(row), size_words(row), cut(row.hypothesis, 140)) for row in rows]
+    lines = reading_lines(figures, most, explained=False)
     return (paragraph("**{}**", reading_title(figures.debt)), *bullets(lines)) if lines else ()
 
 
@@ -174,24 +180,41 @@ def _cells(row: Row, digits: int) -> dict[str, Part]:
 
 def _reading(figures: Figures) -> Document:
     """Return what a human should read first, with what it is about."""
-    lines = [
-        say(
-            "{} {} ({}). {}",
-            name(row),
-            cut(row.hypothesis, 140),
-            size_words(row),
-            cut(row.explanation.changed, 300),
-        )
-        for row in figures.debt.reading
-    ]
+    lines = reading_lines(figures)
     return (heading(reading_title(figures.debt), 2), *bullets(lines)) if lines else ()
 
 
-def _wins(figures: Figures) -> Document:
+def reading_lines(figures: Figures, most: int | None = None, *, explained: bool = True) -> list[Line]:
+    """Return what a human should read first, one line for each; steps of the same constants are one."""
+    return [_to_read(rows, explained=explained) for rows in figures.debt.groups[:most]]
+
+
+def _to_read(rows: Sequence[Row], *, explained: bool) -> Line:
+    first = rows[0]
+    if len(rows) > 1:
+        names: Line = ()
+        for row in rows:
+            names += say(", {}" if names else "{}", name(row))
+        steps = say(
+            " ({} of one change, {}): {}",
+            f"{len(rows)} steps",
+            size_words(first),
+            cut(steps_words(rows), 200),
+        )
+        return (*names, *steps)
+    if not explained:
+        return say("{} ({}): {}", name(first), size_words(first), cut(first.hypothesis, 140))
+    about, size = cut(first.explanation.changed, 300), size_words(first)
+    return say("{} {} ({}). {}", name(first), cut(first.hypothesis, 140), size, about)
+
+
+def _wins(figures: Figures, most: int | None) -> Document:
     rows = {row.number: row for row in figures.rows}
-    order = [stair.experiment for stair in figures.staircase if stair.experiment is not None]
-    lines = [_win(rows[number], figures.digits) for number in dict.fromkeys(order)]
-    return (heading("What was merged", 2), *bullets(lines, numbered=True)) if lines else ()
+    order = [*dict.fromkeys(stair.experiment for stair in figures.staircase if stair.experiment is not None)]
+    earlier = 0 if most is None else max(0, len(order) - most)
+    lines = [_win(rows[number], figures.digits) for number in order[earlier:]]
+    more = (paragraph("After {}:", count(earlier, "earlier merge")),) if earlier else ()
+    return (heading("What was merged", 2), *more, *bullets(lines, numbered=True)) if lines else ()
 
 
 def _win(row: Row, digits: int) -> Line:
@@ -212,8 +235,8 @@ def _latest(figures: Figures, limit: int) -> Document:
 
 
 def _dead_ends(figures: Figures, limit: int) -> Document:
-    """Return what was tried and did not help, with the lesson: so that nobody tries it again."""
-    dead = [row for row in figures.rows[::-1] if not row.open and not row.landed]
+    """Return what was measured to be no better, or can't run: so that nobody tries it again."""
+    dead = [row for row in figures.rows[::-1] if row.is_dead_end]
     lines = [
         say("{} {} ({}){}", name(row), cut(row.hypothesis, 140), row.state, _lesson(row))
         for row in dead[:limit]
@@ -240,7 +263,7 @@ def _claims(figures: Figures) -> Document:
 
 
 def _lesson(row: Row) -> Line:
-    return say(": {}", cut(row.lesson, 240)) if row.lesson.strip() else ()
+    return say(": {}", cut(row.taught, 240)) if row.taught else ()
 
 
 REPORT = "nocturne/report"

@@ -8,10 +8,11 @@ from bot.config import Stop
 from bot.rules.stopping import reason_of
 from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say, small
 from bot.tell.figures.campaign import Figures
-from bot.tell.figures.debt import debt_words, reading_title, size_words
+from bot.tell.figures.debt import debt_words, reading_title
 from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
+from bot.tell.views.campaign import reading_lines
 from bot.tell.views.news import Notice, experiment, merged, stop_line
 from bot.tell.views.queue import next_words, waiting_lines
 from bot.tell.words import (
@@ -71,7 +72,7 @@ def wins(past: Period, figures: Figures) -> list[Row]:
 
 def dead_ends(past: Period) -> list[Row]:
     """Return failures with a lesson: the clearest measurements first, then crashes."""
-    taught = [row for row in past.rows if not row.landed and row.lesson.strip()]
+    taught = [row for row in past.rows if row.is_dead_end and row.taught]
 
     def clearness(row: Row) -> tuple[bool, float, int]:
         if row.effect is None:
@@ -114,11 +115,9 @@ def _needs(figures: Figures) -> Iterator[Line]:
 
 
 def _reading(figures: Figures) -> Iterator[Line]:
-    for row in figures.debt.reading[:READING]:
-        said = f"{row.hypothesis.rstrip('.')}. {row.explanation.changed}"
-        yield say("{} ({}): {}", experiment(row), size_words(row), said)
-    if len(figures.debt.reading) > READING:
-        yield say("and {} more: `nocturne status` lists them.", len(figures.debt.reading) - READING)
+    yield from reading_lines(figures, READING)
+    if len(figures.debt.groups) > READING:
+        yield say("and {} more: `nocturne status` lists them.", len(figures.debt.groups) - READING)
 
 
 def _win(row: Row, figures: Figures) -> Line:
@@ -126,7 +125,7 @@ def _win(row: Row, figures: Figures) -> Line:
 
 
 def _dead(row: Row) -> Line:
-    return say("{} ({}): {}", experiment(row), row.state, row.lesson)
+    return say("{} ({}): {}: {}", experiment(row), row.state, row.hypothesis, row.taught)
 
 
 def _next(figures: Figures, limits: Stop) -> Iterator[Line]:
