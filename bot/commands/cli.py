@@ -50,6 +50,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _which(text: str) -> int | str:
+    if text in ("best", "baseline"):
+        return text
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no experiment: write its number, best, or baseline")
+    return int(text)
+
+
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -91,6 +99,7 @@ def _flag(name: str, text: str) -> Option:
 
 _JSON, _LAST_LINE = "as JSON", "end with one line of JSON"
 _NUMBER = _option("number", type=int, metavar="N")
+_WHICH = _option("number", type=_which, metavar="N", help="the experiment: its number, or best")
 _OPEN = _option("number", nargs="?", type=int, metavar="N", help="the experiment; default: the first open")
 _STEERED_BY = {
     "idea": _option("words", nargs="+", metavar="TEXT", help='such as "LEARNING_RATE = 0.004"'),
@@ -179,13 +188,24 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
     "look": (
         _verb("status", "look:status", command_of("status").verb, json=_JSON),
         _verb(
-            "show", "look:show", command_of("explain").verb, _NUMBER,
+            "watch", "watch:run", "Watch the campaign as it goes: what runs now, the way so far, what waits, verdicts.",
+            _flag("--once", "show it once"),
+        ),
+        _verb(
+            "show", "look:show", command_of("explain").verb, _WHICH,
             _flag("--conversation", "show what Claude was told and said instead"), json=_JSON,
         ),
         _verb(
             "report", "look:report", "Write the report: Markdown to the terminal, or a page.",
             _option("--html", type=Path, metavar="FILE", help="write one self-contained HTML page"),
+            _option("--serve", nargs="?", const="8765", metavar="[HOST:]PORT",
+                    help="serve the page, updated as it goes, for reading only; default: 127.0.0.1:8765"),
             _option("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it"), json=_JSON,
+        ),
+        _verb(
+            "diff", "look:diff", "Compare two experiments: what they change, what they scored, and the code.",
+            _option("one", type=_which, metavar="A", help="an experiment, best, or baseline"),
+            _option("other", type=_which, metavar="B"),
         ),
         _verb(
             "morning", "look:morning", "Tell what the night has brought: in Slack, or as Markdown.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from bot.commands.session import Session, campaign_names, campaign_session
 from bot.errors import UserError
 from bot.github.files import add_summary
 from bot.ledger import now
-from bot.loop.commits import ensure_commit
+from bot.loop.commits import ensure_commit, require_commit
 from bot.loop.context import Context
 from bot.loop.files import uncommitted
 from bot.loop.pulls import on_github
@@ -33,6 +33,7 @@ from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
 from bot.tell.views.campaign import report as report_of
+from bot.tell.views.comparison import comparison
 from bot.tell.views.experiment import evidence, history, idea_line
 from bot.tell.views.pull import pull_request
 from bot.tell.views.verdict import verdict
@@ -64,24 +65,62 @@ def say_uncommitted(session: Session) -> None:
 
 
 def show(
-    *, repo: Path, campaign: str | None, number: int, conversation: bool = False, as_json: bool = False
+    *, repo: Path, campaign: str | None, number: int | str, conversation: bool = False, as_json: bool = False
 ) -> int:
     """One experiment, whole: proposal, diff, pull request, runs, verdict."""
     with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
-        experiment = state.experiments.get(number)
-        if experiment is None:
-            last = max(state.experiments, default=0)
-            raise UserError(f"there is no experiment {number}: they run from 1 to {last}")
+        experiment = _experiment(state, number)
         if as_json:
             rows = {row.number: row for row in figures_of(session.context, state).rows}
-            runs = [asdict(run) for run in state.runs_for(number)]
-            print(json.dumps({**experiment_json(rows[number]), "all_runs": clean_data(runs)}, indent=2))
+            runs = [asdict(run) for run in state.runs_for(experiment.number)]
+            print(
+                json.dumps(
+                    {**experiment_json(rows[experiment.number]), "all_runs": clean_data(runs)}, indent=2
+                )
+            )
             return 0
         if conversation:
             terminal.show(tuple(Code(text) for text in _conversations(session.context, experiment)))
         else:
             terminal.show(_whole(session.context, state, experiment))
+    return 0
+
+
+def _experiment(campaign: Campaign, which: int | str) -> Experiment:
+    """Return the experiment of that number, or the one that made the best incumbent."""
+    if which == "best":
+        best = campaign.best()
+        found = campaign.experiment_of(best[0]) if best is not None else None
+        if found is None:
+            raise UserError("the best so far is no experiment's: nothing merged is better than the baseline")
+        return found
+    if not isinstance(which, int):
+        raise UserError(f"{which} is no experiment: write its number, or best")
+    if which not in campaign.experiments:
+        last = max(campaign.experiments, default=0)
+        raise UserError(f"there is no experiment {which}: they run from 1 to {last}")
+    return campaign.experiments[which]
+
+
+def diff(*, repo: Path, campaign: str | None, one: int | str, other: int | str) -> int:
+    """Two experiments beside each other, and what changes in the code from the first to the second."""
+    with campaign_session(repo, campaign, quiet=True) as session:
+        state = session.context.ledger.refresh()
+        rows = {row.number: row for row in figures_of(session.context, state).rows}
+        sides = []
+        for which in (one, other):
+            made = None if which == "baseline" else _experiment(state, which)
+            if made is not None and made.candidate is None:
+                raise UserError(f"experiment {made.number} has no commit yet: there is nothing to compare")
+            if made is not None:
+                ensure_commit(session.context, made)
+            commit = made.candidate.commit if made is not None and made.candidate else state.baseline
+            require_commit(session.context, commit)
+            sides.append((rows[made.number] if made is not None else None, commit))
+        (first, before), (second, after) = sides
+        changed = session.context.git.diff(before, after)
+        terminal.show(comparison(figures_of(session.context, state), first, second, changed))
     return 0
 
 
@@ -136,8 +175,12 @@ def _head(campaign: Campaign, experiment: Experiment) -> Document:
     return title, table(("", ""), rows)
 
 
-def report(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, as_json: bool) -> int:
-    """Markdown to the terminal, or one self-contained page."""
+def report(
+    *, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, serve: str | None, as_json: bool
+) -> int:  # fmt: skip
+    """Markdown to the terminal, or one self-contained page, or the page as it goes."""
+    if serve is not None:
+        return _serve(repo, campaign, serve)
     with campaign_session(repo, campaign, quiet=as_json) as session:
         state = session.context.ledger.refresh()
         say_uncommitted(session)
@@ -153,6 +196,37 @@ def report(*, repo: Path, campaign: str | None, html: Path | None, tsv: Path | N
             print(json.dumps({**status_json(known), "rows": rows}, indent=2))
         elif html is None and tsv is None:
             print(markdown.write(report_of(known)))
+    return 0
+
+
+def _serve(repo: Path, campaign: str | None, where: str) -> int:
+    """Serve the page until Ctrl-C, made anew if the ledger has grown."""
+    from bot.base.serving import address_of, server
+
+    try:
+        host, port = address_of(where)
+    except ValueError as error:
+        raise UserError(f"--serve: {error}") from None
+    with campaign_session(repo, campaign, quiet=True) as session:
+        made: dict[str, str] = {}
+
+        def render() -> tuple[str, str]:
+            state = session.context.ledger.look()
+            version = f"{state.event_count}-{state.last_at}"
+            if version not in made:
+                made.clear()
+                made[version] = report_html(figures_of(session.context, state, details=True), version=version)
+            return version, made[version]
+
+        with server(host, port, render) as serving:
+            port = serving.server_port
+            session.say(
+                f"http://{f'[{host}]' if ':' in host else host}:{port}/ shows it as it goes; Ctrl-C ends it"
+            )
+            if host not in ("127.0.0.1", "localhost", "::1"):
+                session.say("whoever reaches this address reads the campaign; nobody can change it there")
+            with suppress(KeyboardInterrupt):
+                serving.serve_forever()
     return 0
 
 

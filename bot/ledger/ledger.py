@@ -57,6 +57,11 @@ class Ledger:
             return self.append(lambda c: [LedgerMended("; ".join(fresh), c.event_count)])
         return campaign
 
+    def look(self) -> Campaign:
+        """Read what others wrote meanwhile, as `refresh` does, and write nothing, whatever state the ledger is in."""
+        self._records(self._store.load())
+        return self._campaign
+
     def as_of(self, moment: str) -> Campaign:
         """Return the campaign as the ledger had it at `moment` (a stamp)."""
         campaign = Campaign()

@@ -12,6 +12,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside
 from bot.rules.events import MergeDoubted
 from bot.rules.halving import Doubt
+from bot.rules.queue import coming_out
 from bot.tell.words import confirmation_words, doubt_words
 
 
@@ -61,3 +62,13 @@ def require_confirmed(context: Context, campaign: Campaign) -> None:
         raise UserError(
             f"{confirmation_words(figures, found)} `nocturne promote --merge` takes it all the same"
         )
+
+
+def require_all_wanted(context: Context, campaign: Campaign, base: str) -> None:
+    """Raise UserError if the base branch would get a merge that somebody wants taken out."""
+    for number in coming_out(campaign):
+        landed = campaign.experiments[number].landed
+        if landed is not None and not context.git.is_ancestor(landed.commit, base):
+            raise UserError(
+                f"experiment {number} is to be taken out before that: `nocturne run -n 1` does it, then promote again"
+            )

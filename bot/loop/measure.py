@@ -12,6 +12,7 @@ from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
 from bot.loop.leases import take_lease
 from bot.loop.outcome import RunOutcome
+from bot.loop.progress import ProgressFile
 from bot.loop.settings import (
     audit_settings,
     cuts_of,
@@ -62,11 +63,13 @@ def measure(
     def on_event(event: Mapping[str, Any]) -> None:
         nonlocal renew_at
         context.display.run_progress(event)
+        progress.take(event)
         if now() >= renew_at:
             take_lease(context, subject)
             renew_at = now() + timedelta(minutes=context.config.lease_minutes / 3)
 
     title = title if share == 1 else f"{title}: {shares.run_words(share)}"
+    progress = ProgressFile(context.runs.folder, run, f"{title} (run {replicate})")
     context.display.run_started(title=title, replicate=replicate, seed=seed)
     outside = objections(context, campaign, commit) if experiment is not None else ()
     cuts = None if outside or share != 1 else cuts_of(context, campaign)
@@ -80,6 +83,7 @@ def measure(
                 asked |= audit_settings(context, campaign, commit, experiment)
             order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit), cuts, share)
             outcome = context.runs.evaluate(order, on_event)
+    progress.end()
     finished = RunFinished(
         run=run,
         commit=commit,

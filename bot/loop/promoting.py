@@ -16,7 +16,7 @@ from bot.forge.labels import LABEL_ALL, LABEL_PROMOTION
 from bot.git.merging import trees_between
 from bot.git.own_branch import move_own_branch
 from bot.loop.auditing import audit_head, lineage, require_clean_audits
-from bot.loop.confirming import confirm_head, require_confirmed
+from bot.loop.confirming import confirm_head, require_all_wanted, require_confirmed
 from bot.loop.context import Context
 from bot.loop.pulls import hear_reviews
 from bot.loop.render import figures_of
@@ -27,7 +27,6 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import PromotionEnded, PromotionOpened, PromotionShown
 from bot.rules.experiment import Promotion
 from bot.rules.human import unread
-from bot.rules.queue import coming_out
 from bot.rules.stopping import Stop, reason_of
 from bot.tell.document import Document
 from bot.tell.figures.promotion import promotion_figures
@@ -328,7 +327,7 @@ def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human
             f"{head[:12]} is not measured yet: `nocturne run -n 1` measures it, then promote again"
         )
     require_clean_audits(context, campaign)
-    _require_all_wanted(context, campaign, base)
+    require_all_wanted(context, campaign, base)
     if context.remote.kind == "embedded":
         move_own_branch(context.git, context.base, head, base)
         context.forge.push_branch(context.base, head)
@@ -338,16 +337,6 @@ def _merge(context: Context, campaign: Campaign, done: Promoted, by: By = "human
     return Promoted(
         "merged", f"{context.base} is at {head[:12]} now: {known.url} is merged", known.pull, known.url
     )
-
-
-def _require_all_wanted(context: Context, campaign: Campaign, base: str) -> None:
-    """Raise UserError if the base branch would get a merge that somebody wants taken out."""
-    for number in coming_out(campaign):
-        landed = campaign.experiments[number].landed
-        if landed is not None and not context.git.is_ancestor(landed.commit, base):
-            raise UserError(
-                f"experiment {number} is to be taken out before that: `nocturne run -n 1` does it, then promote again"
-            )
 
 
 def _land(context: Context, known: Promotion, head: str, base: str) -> None:

@@ -41,15 +41,19 @@ DIFF_LIMIT = 20_000
 """Characters of a diff that the page carries; the pull request has the rest."""
 
 
-def report_html(figures: Figures) -> str:
-    """Return the page. Its policy forbids every load and every script but its own."""
+def report_html(figures: Figures, *, version: str | None = None) -> str:
+    """Return the page. Its policy forbids every load and every script but its own.
+
+    With a `version` it is one that is served: it asks its server for a newer one.
+    """
     style = chart_css() + _asset("page.css")
-    script = _asset("page.js") + _asset("compare.js")
+    script = _asset("page.js") + _asset("compare.js") + (_asset("live.js") if version is not None else "")
     first, last = score_words(figures)
     unit = UNITS.get(figures.metric)
     return Template(_asset("page.html")).substitute(
         title=html.escape(title(figures)),
-        policy=_policy(style, script),
+        policy=_policy(style, script, served=version is not None),
+        version=html.escape(version or ""),
         style=style,
         script=script,
         state=figures.state,
@@ -210,15 +214,16 @@ def _queue(figures: Figures) -> str:
     return f'<section class="reading" aria-labelledby="queue-title">{heading}{said}</section>' if said else ""
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str, *, served: bool) -> str:
     """Return a content security policy (W3C CSP level 3) that allows these two texts and nothing else."""
 
     def source(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
+    asks = "'self'" if served else "'none'"
     return (
         f"default-src 'none'; script-src {source(script)}; style-src {source(style)}; "
-        "base-uri 'none'; form-action 'none'"
+        f"connect-src {asks}; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -37,12 +37,12 @@ def test_what_is_appended_later_is_known_at_once_and_written_with_the_next(place
     mine = ledger(place)
     mine.append(lambda _: [STARTED])
     known = mine.append(claim, lambda c: {"a.txt": b"%d" % len(c.experiments)}, later=True)
-    assert list(known.experiments) == [1] and mine.read_file("a.txt") == b"0"
+    assert list(known.experiments) == [1] and mine.read_file("a.txt") == b"1"
     assert commits(place) == 1 and ledger(place).refresh().experiments == {}
     assert list(mine.append(claim).experiments) == [1, 2]
     assert commits(place) == 2
     other = ledger(place)
-    assert list(other.refresh().experiments) == [1, 2] and other.read_file("a.txt") == b"0"
+    assert list(other.refresh().experiments) == [1, 2] and other.read_file("a.txt") == b"1"
 
 
 def test_what_waits_outlives_a_look_at_the_ledger_and_is_written_with_files(place: tuple[Git, str]) -> None:

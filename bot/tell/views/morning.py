@@ -14,7 +14,7 @@ from bot.tell.figures.rows import Row
 from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
 from bot.tell.views.campaign import reading_lines
 from bot.tell.views.news import Notice, experiment, merged, stop_line
-from bot.tell.views.queue import next_words, waiting_lines
+from bot.tell.views.queue import next_line, waiting_lines
 from bot.tell.words import (
     device_words,
     gain_words,
@@ -131,7 +131,7 @@ def _dead(row: Row) -> Line:
 def _next(figures: Figures, limits: Stop) -> Iterator[Line]:
     yield say("The campaign is {}.", state_words(figures))
     if figures.queue or figures.state == "running":
-        yield say("Next: {}", next_words(figures))
+        yield (*say("Next: "), *next_line(figures))
     yield from waiting_lines(figures, READING)
     done = figures.total - figures.open
     left = [

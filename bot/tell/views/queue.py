@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.rules.ideas import READS
 from bot.rules.queue import Waiting
-from bot.tell.document import Document, Line, bullets, cut, paragraph, say
+from bot.tell.document import Document, Line, Paragraph, bullets, cut, say
 from bot.tell.figures.campaign import Figures
 
 _SHOWN = 10
@@ -15,7 +15,7 @@ def queue(figures: Figures, most: int = _SHOWN) -> Document:
     if figures.state == "new" and not figures.queue:
         return ()
     lines = waiting_lines(figures, most)
-    return (paragraph("**Next:** {}", next_words(figures)), *bullets(lines))
+    return (Paragraph((*say("**Next:** "), *next_line(figures))), *bullets(lines))
 
 
 def waiting_lines(figures: Figures, most: int = _SHOWN) -> list[Line]:
@@ -25,31 +25,23 @@ def waiting_lines(figures: Figures, most: int = _SHOWN) -> list[Line]:
     return [*lines, *([say("and {} more", f"{left:,}")] if left > 0 else [])]
 
 
-def next_words(figures: Figures) -> str:
+def next_line(figures: Figures) -> Line:
     """Return what the loop does next, in a sentence."""
     if figures.state == "paused":
-        return "nothing, the campaign is paused: `nocturne resume` lets it go on."
-    loop = (
-        "" if figures.state == "running" else " No loop is running that has it in hand: `nocturne run` does."
-    )
-    first = next(
-        (
-            each
-            for each in figures.queue
-            if each.kind != "held" and (each.kind != "idea" or each.is_read_by(figures.proposer))
-        ),
-        None,
-    )
+        return say("nothing, the campaign is paused: `nocturne resume` lets it go on.")
+    loop = () if figures.state == "running" else say(" No loop is running: `nocturne run` starts one.")
+    asked = (each for each in figures.queue if each.kind != "held")
+    first = next((each for each in asked if each.kind != "idea" or each.is_read_by(figures.proposer)), None)
     if first is None:
-        return f"a change of the proposer's own ({figures.proposer or 'offline'}).{loop}"
-    return f"{_TODO[first.kind].format(first.number, first.stage)}.{loop}"
+        return (*say("a change of the proposer's own ({}).", figures.proposer), *loop)
+    return (*say(_TODO[first.kind], number=first.number, stage=first.stage), *loop)
 
 
 _TODO = {
-    "open": "experiment {0} goes on ({1})",
-    "revert": "experiment {0} is taken out again",
-    "retry": "experiment {0} is tried again",
-    "idea": "idea {0} is tried",
+    "open": "experiment {number} goes on ({stage}).",
+    "revert": "experiment {number} is taken out again.",
+    "retry": "experiment {number} is tried again.",
+    "idea": "idea {number} is tried.",
 }
 
 
@@ -67,13 +59,13 @@ def _line(each: Waiting, figures: Figures) -> Line:
         case "idea":
             return (
                 *say("idea {}: {}. ", each.number, what),
-                *say("{}", reader_words(each, figures.proposer)),
+                *reader_line(each, figures.proposer),
             )
 
 
-def reader_words(each: Waiting, proposer: str) -> str:
+def reader_line(each: Waiting, proposer: str) -> Line:
     """Return who will read an idea, and if the present proposer can't, what would be read."""
     if each.is_read_by(proposer):
-        return f"{proposer or 'offline'} is asked next"
+        return say("{} is asked next", proposer)
     hint = READS.get(proposer, "")
-    return f"{proposer} could not follow it, so it waits.{hint and ' '}{hint}"
+    return (*say("{} could not follow it, so it waits. ", proposer), *say(hint))

@@ -1,0 +1,98 @@
+"""How far the run in hand is, in a small file beside its results, for `nocturne watch` in another terminal.
+
+Only this machine's runs can be seen so, and nothing rests on it: a file that is missing or broken is no progress.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = "progress.json"
+POINTS = 60  # of the curve
+EVERY = 1.0  # seconds between two writes
+STALE = 120.0  # seconds without a word, after which a run is not one in hand any more
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The run in hand: what it is, which part of its budget is used, and the training losses so far."""
+
+    run: str
+    title: str
+    fraction: float = 0.0
+    seconds: float = 0.0
+    losses: tuple[float, ...] = ()
+    is_scoring: bool = False
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return about how many seconds of training are left, None if nobody can tell yet."""
+        if self.is_scoring or not 0.02 < self.fraction < 1:
+            return None
+        return self.seconds * (1 - self.fraction) / self.fraction
+
+
+class ProgressFile:
+    """Writes the progress of one run into its folder below `runs`, at most once a second."""
+
+    def __init__(self, runs: Path, run: str, title: str) -> None:
+        self._path = runs / run / FILE
+        self._now = Progress(run, title)
+        self._written = 0.0
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Take one of the evaluator's events. What can't be written is left out."""
+        loss = event.get("loss")
+        more = (float(loss),) if isinstance(loss, (int, float)) and math.isfinite(loss) else ()
+        losses = self._now.losses + more
+        if len(losses) > POINTS:  # each second one: the whole way stays in sight
+            losses = losses[::2]
+        self._now = Progress(
+            self._now.run,
+            self._now.title,
+            _number(event.get("fraction"), self._now.fraction),
+            _number(event.get("seconds"), self._now.seconds),
+            losses,
+            event.get("event") == "scoring",
+        )
+        if time.monotonic() >= self._written + EVERY or self._now.is_scoring:
+            self._written = time.monotonic()
+            with suppress(OSError):
+                fresh = self._path.with_suffix(".new")
+                fresh.write_text(json.dumps(asdict(self._now)))
+                fresh.replace(self._path)
+
+    def end(self) -> None:
+        """The run is over."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def progress_of(runs: Path) -> Progress | None:
+    """Return the progress of the run in hand on this machine, None if there is none."""
+    newest: tuple[float, Path] | None = None
+    with suppress(OSError):
+        for entry in os.scandir(runs):
+            with suppress(OSError):
+                path = Path(entry.path) / FILE
+                at = path.stat().st_mtime
+                newest = max(newest or (at, path), (at, path))
+    if newest is None or time.time() - newest[0] > STALE:
+        return None
+    try:
+        said = json.loads(newest[1].read_text())
+        return Progress(**{**said, "losses": tuple(map(float, said["losses"]))[-POINTS:]})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _number(value: object, default: float) -> float:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else default

@@ -1,0 +1,73 @@
+"""What somebody watches while a campaign runs: the run in hand, the way so far, what waits, the last verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.tell.document import Document, Paragraph, Words, cut, paragraph, small
+from bot.tell.figures.campaign import Figures
+from bot.tell.numbers import about
+from bot.tell.views.campaign import latest_experiments
+from bot.tell.views.queue import queue
+from bot.tell.words import gain_words, level_note, score_words, state_words
+
+_VERDICTS = 8
+_WAITING = 4
+_WIDTH = 60  # columns of a curve
+_BARS = "▁▂▃▄▅▆▇█"
+_DONE, _LEFT = "━", "─"
+
+
+def watching(
+    figures: Figures,
+    *,
+    title: str | None,
+    fraction: float = 0.0,
+    left: float | None = None,
+    losses: Sequence[float] = (),
+    scoring: bool = False,
+    width: int = 80,
+) -> Document:
+    """Return the screen, at most some 30 lines. `title` is what runs on this machine, None if nothing does; `fraction`
+    of its budget is used, `left` seconds of it are, and `losses` is what its training said so far."""
+    first, last = score_words(figures)
+    scores = [stair.score for stair in figures.staircase]
+    return (
+        paragraph("{} {} → **{}**  {}", Words(figures.metric, limit=40), first, last, gain_words(figures)),
+        Paragraph((Words(state_words(figures), "soft", limit=200),)),
+        *_now(title, fraction, left, losses, scoring),
+        *_course("Incumbents", scores, figures.digits),
+        *queue(figures, _WAITING),
+        *latest_experiments(figures, latest=_VERDICTS, width=width),
+        *small(level_note(figures)),
+    )
+
+
+def _now(
+    title: str | None, fraction: float, left: float | None, losses: Sequence[float], scoring: bool
+) -> Document:
+    if title is None:
+        return (paragraph("**Now:** nothing trains on this machine."),)
+    done = round(20 * min(1.0, max(0.0, fraction)))
+    bar = _DONE * done + _LEFT * (20 - done)
+    rest = "scoring" if scoring else f"{fraction:.0%}".replace("%", " %")
+    rest += "" if left is None else f", about {about(left)} of training left"
+    return (
+        paragraph("**Now:** {}  {} {}", cut(title, 100), bar, rest),
+        *_course("Training loss", losses, 3),
+    )
+
+
+def _course(name: str, values: Sequence[float], digits: int) -> Document:
+    """Return values as a line of bars with the first and the last one; nothing of fewer than two."""
+    if len(values) < 2:
+        return ()
+    step = max(1, -(-len(values) // _WIDTH))
+    shown = [*values[::step][: _WIDTH - 1], values[-1]]
+    low, high = min(shown), max(shown)
+    top = len(_BARS) - 1
+    bars = "".join(
+        _BARS[round(top * (value - low) / (high - low))] if high > low else _BARS[0] for value in shown
+    )
+    ends = f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}".replace("-", "\u2212")
+    return (paragraph("{} {} {}", name, bars, ends),)
