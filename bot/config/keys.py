@@ -146,6 +146,23 @@ class GitHubSettings(Section):
     """Let a public repository have a self-hosted runner, which pull requests from forks may reach."""
 
 
+_Hooks = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]], Field(max_length=16)
+]
+
+
+class Hooks(Section):
+    """Commands of yours that hear what happened: run by `sh` in the top folder of the clone where the bot runs, with
+    the event as JSON on standard input. They decide nothing, and a failure ends no loop."""
+
+    after_experiment: _Hooks = []
+    """Run when an experiment came to its end."""
+    after_night: _Hooks = []
+    """Run when a loop ends, whatever the reason."""
+    seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """How long one may take; then it is ended, with all that it has started."""
+
+
 class NotifySettings(Section):
     """Where and when Slack is told. The bot's token is in SLACK_BOT_TOKEN, or a webhook's URL in SLACK_WEBHOOK_URL."""
 
@@ -236,6 +253,8 @@ class Config(Section):
     """What is special on GitHub."""
     slack: NotifySettings = NotifySettings()
     """Where and when Slack is told."""
+    hooks: Hooks = Hooks()
+    """Commands of yours that hear what happened."""
 
     @property
     def most_unread(self) -> int | None:

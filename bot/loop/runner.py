@@ -14,6 +14,7 @@ from bot.agents.protocol import Searcher
 from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.store import REF
+from bot.loop import hooks
 from bot.loop.asking import ask_after_stop, ask_for_reader, thank
 from bot.loop.choosing import Until as Until
 from bot.loop.choosing import step_of
@@ -295,6 +296,7 @@ def _end(context: Context, campaign: Campaign, experiment: Experiment) -> None:
     if experiment.landed is not None:
         keep_up(context, campaign)
     notify(context, campaign)
+    hooks.after_experiment(context, campaign, experiment)
 
 
 def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
@@ -307,6 +309,7 @@ def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
         campaign = stopped
     context.ledger.flush()
     notify(context, campaign)
+    hooks.after_night(context, context.ledger.known(), stop)
     if stop.reason == "unreviewed":
         ask_for_reader(context, campaign)
     else:
