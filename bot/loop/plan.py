@@ -17,7 +17,8 @@ from bot.tell import numbers
 
 NIGHT = 10.0  # hours
 _BUDGET = re.compile(r"(?m)^TIME_BUDGET\s*(?::\s*\w+\s*)?=\s*([\d_]+(?:\.\d+)?)\s*(?:#.*)?$")
-ASSUMED_RUNS = 2.5  # of one experiment, its incumbent's and its merge included, until the ledger tells
+ASSUMED_RUNS = 3.5
+"""Runs of an experiment, its incumbent's and its merge included, until the ledger tells (`make bench-demo`)."""
 ENOUGH = 5  # finished experiments from which the ledger tells
 
 

@@ -46,6 +46,14 @@ def row(result: dict[str, Any]) -> str:
     )
 
 
+def work(result: dict[str, Any]) -> tuple[int, int]:
+    """Return how many runs a campaign made, those that confirm its gain left out, and for how many experiments."""
+    if "failed" in result:
+        return 0, 0
+    held = result["confirmation"] or {"head": [], "baseline": []}
+    return result["runs"] - len(held["head"]) - len(held["baseline"]), result["experiments"]["total"]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Demo campaigns: how many end confirmed.")
     parser.add_argument("--campaigns", type=int, default=10)
@@ -55,7 +63,7 @@ def main() -> int:
     print(f"{platform.machine()}, {os.cpu_count()} cores, {arguments.jobs} at a time", flush=True)
     print("seed  seconds  experiments  merged  baseline    head  gain, beside   confirmed", flush=True)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.campaigns)
-    confirmed = 0
+    confirmed, runs, experiments = 0, 0, 0
     with (
         tempfile.TemporaryDirectory(prefix="nocturne-bench-") as scratch,
         ThreadPoolExecutor(arguments.jobs) as pool,
@@ -63,7 +71,12 @@ def main() -> int:
         for result in pool.map(lambda seed: run_demo(Path(scratch, str(seed)), seed), seeds):
             confirmed += bool((result.get("confirmation") or {}).get("holds"))
             print(row(result), flush=True)
+            made, done = work(result)
+            runs, experiments = runs + made, experiments + done
     print(f"{confirmed} of {arguments.campaigns} campaigns ended with a confirmed gain")
+    print(
+        f"{runs} runs for {experiments} experiments, those side by side left out: {runs / max(1, experiments):.1f} each"
+    )
     return 0
 
 
