@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from bot.agents.gate import Gate
 from bot.agents.memory import Memory
 from bot.agents.offline.space import Rules
 from bot.agents.skills import Skill
@@ -89,7 +90,7 @@ class Question:
     `library` answers what it wants to know beyond that; with `revision` it is asked to improve, not to begin.
     `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
     follow it leaves to another proposer. `try_out` is there if candidates may be run. `rules` say what a search
-    may turn.
+    may turn. `gate` holds a proposal to what the outer loop says of this experiment; without one there is none.
     """
 
     files: Mapping[str, str]
@@ -102,6 +103,7 @@ class Question:
     ideas: Sequence[Idea] = ()
     try_out: TryOut | None = None
     rules: Rules = field(default_factory=Rules)
+    gate: Gate | None = None
 
 
 class Proposer(Protocol):

@@ -212,6 +212,11 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _option("--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"),
             _flag("--dry-run", "only show it; send and record nothing"), json="one line of JSON for each campaign",
         ),
+        _verb(
+            "outer", "outer:run", command_of("outer").verb,
+            _option("words", nargs="*", metavar="NAME on|off", help="let a mechanism in or take it out"),
+            _flag("--prior", "print what was found, for `outer_prior` of the next campaign"), json=_JSON,
+        ),
     ),
     "steer": tuple(
         _verb(

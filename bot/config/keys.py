@@ -221,6 +221,11 @@ class Config(Section):
     leave: Annotated[list[_Constant], Field(max_length=200)] = []
     """Constants that it leaves alone, named likewise. A name beats a pattern: `leave: ['*']` with names under `turn`
     turns only these."""
+    outer: Literal["off", "builtin", "generated"] = "off"
+    """The outer loop, which watches how the search goes and steers it (docs/outer.md). `builtin`: mechanisms that come
+    with Nocturne, on trial. `generated` is not there yet."""
+    outer_prior: str | None = None
+    """File of the repository with what other campaigns found of the mechanisms: what `nocturne outer --prior` says."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
     """How often a change that crashes in training may go back to a proposer that fixes its own changes, as `claude`
     does, within its experiment."""
@@ -302,6 +307,13 @@ class Config(Section):
                 names = ", ".join(python) or "none"
                 raise ValueError(f"evaluator.train: name the script that is trained (editable: {names})")
         return self
+
+    @field_validator("outer")
+    @classmethod
+    def _outer(cls, outer: str) -> str:
+        if outer == "generated":
+            raise ValueError("outer: generated is not there yet: write `outer: builtin`")
+        return outer
 
     @field_validator("editable")
     @classmethod

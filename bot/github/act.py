@@ -17,6 +17,7 @@ from bot.github.parse import Asked, NotUnderstood, parse, table
 from bot.github.workflows import WORKFLOW_PATH
 from bot.loop.context import Context
 from bot.loop.ideas import give_idea, idea_text, noted_words
+from bot.loop.mechanisms import switch
 from bot.loop.promoting import promote
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
@@ -27,6 +28,7 @@ from bot.rules.events import CommandGiven
 from bot.rules.human import objection
 from bot.tell.views.campaign import standing
 from bot.tell.views.experiment import explanation
+from bot.tell.views.outer import outer
 from bot.tell.writers import markdown
 
 _LOOP = ("pause", "resume", "stop")  # of these the last one counts
@@ -74,7 +76,7 @@ def act(contexts: Sequence[Context], client: GitHubClient, comment: Comment) -> 
     match name:
         case "revert" | "retry" | "approve" | "reject" | "explain":
             return _on_experiment(at_work, name, asked, comment, here)
-        case "status" | "pause" | "resume" | "stop" | "promote" | "idea":
+        case "status" | "pause" | "resume" | "stop" | "promote" | "idea" | "outer":
             parts = [_on_campaign(*each, client, name, asked.text, comment) for each in at_work]
             return _all_of([context.name for context, _ in at_work], parts, named=name != "status")
 
@@ -183,8 +185,21 @@ def _on_campaign(
             return Answer(_said(name) + more)
         case "promote":
             return _promote(context, merge=False)
+        case "outer":
+            return _outer(context, campaign, text, comment)
         case "status":
             return Answer(markdown.write(standing(figures_of(context, campaign))))
+
+
+def _outer(context: Context, campaign: Campaign, text: str, comment: Comment) -> Answer:
+    """Show the mechanisms, or switch the one that is named."""
+    words = text.partition("\n")[0].strip()
+    if not words:
+        return Answer(markdown.write(outer(figures_of(context, campaign).outer)))
+    try:
+        return Answer(f"{markdown.escape(switch(context, words, comment.source), 200)}.")
+    except UserError as error:
+        return Answer(f"{markdown.escape(str(error), 400)}.", done=False)
 
 
 def _promote(context: Context, *, merge: bool) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from bot.agents import memory
@@ -34,21 +35,26 @@ LookAt = Callable[[Context, Experiment], None]
 
 
 class CampaignLibrary:
-    """The look-ups of one experiment. `look_at` brings an experiment's commit into this clone."""
+    """The look-ups of one experiment. `look_at` brings an experiment's commit into this clone.
+
+    With `fresh` only the experiments since that number are shown.
+    """
 
     def __init__(
-        self, context: Context, campaign: Campaign, experiment: Experiment, *, look_at: LookAt
-    ) -> None:
+        self, context: Context, campaign: Campaign, experiment: Experiment, *, look_at: LookAt,
+        fresh: int | None = None,
+    ) -> None:  # fmt: skip
         self._context = context
         self._campaign = campaign
         self._experiment = experiment
         self._look_at = look_at
+        self._shown = campaign if fresh is None else since(campaign, fresh)
 
     def memory(self) -> Memory:
-        return memory.memory_of(self._campaign, self._experiment.number)
+        return memory.memory_of(self._shown, self._experiment.number)
 
     def search(self, words: str) -> str:
-        return memory.search(self._campaign, words)
+        return memory.search(self._shown, words)
 
     def nearest(self) -> str:
         return memory.nearest(self._campaign, self._experiment.number)
@@ -85,7 +91,7 @@ class CampaignLibrary:
         return quoted(text, "runs of the incumbent")
 
     def experiment(self, number: int) -> str | None:
-        known = self._campaign.experiments.get(number)
+        known = self._shown.experiments.get(number)
         if known is None or known.proposal is None or number == self._experiment.number:
             return None
         parts = [self._story(known), self._changes(known)]
@@ -154,6 +160,18 @@ class CampaignLibrary:
     def _log(self, run: RunFinished) -> str:
         log = self._context.ledger.read_file(f"logs/{run.run}.txt")
         return "" if not log else f"end of the log of {run.run}:\n{log.decode(errors='replace')[-_LOG:]}"
+
+
+def since(campaign: Campaign, fresh: int) -> Campaign:
+    """Return the campaign as one who knows nothing of the experiments before `fresh` sees it."""
+    known = {number: e for number, e in campaign.experiments.items() if number >= fresh}
+    return replace(
+        campaign,
+        experiments=known,
+        order=[number for number in campaign.order if number in known],
+        open={number: None for number in campaign.open if number in known},
+        landed_as={commit: number for commit, number in campaign.landed_as.items() if number in known},
+    )
 
 
 def project_skills(context: Context) -> Sequence[Skill]:

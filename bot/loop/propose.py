@@ -8,6 +8,7 @@ from typing import Any
 from bot.agents.constants import changes_between
 from bot.agents.novelty import edit_beside
 from bot.agents.offline.space import space_of
+from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Question, Revision
 from bot.base.text import clean, one_line
 from bot.loop.commits import (
@@ -25,6 +26,7 @@ from bot.loop.ideas import tell_of_passed
 from bot.loop.importing import claimed_proposal
 from bot.loop.library import CampaignLibrary
 from bot.loop.start import rules_of, why_nothing
+from bot.loop.steering import Steering, steering_of
 from bot.rules.audits import appeal_words
 from bot.rules.campaign import Campaign
 from bot.rules.claims import claims_as_past
@@ -38,6 +40,8 @@ from bot.rules.events import (
     ProposalRevised,
 )
 from bot.rules.experiment import Experiment
+from bot.rules.outer.reading import to_json
+from bot.rules.outer.view import OFFLINE
 from bot.rules.proposal import Change, Idea, Proposal
 from bot.tell.words import doubt_words
 
@@ -49,7 +53,9 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
     require_commit(context, experiment.claimed_on)
     files = editable_files(context, experiment.claimed_on)
     ideas = campaign.ideas.waiting() if experiment.reverts is None else []
-    proposal = ask(context, campaign, experiment, files, ideas=ideas)
+    rules = rules_of(context, experiment.claimed_on, files)
+    steering = None if experiment.asked_for else steering_of(context, campaign, experiment, files, rules)
+    proposal = ask(context, campaign, experiment, files, ideas=ideas, steering=steering)
     tell_of_passed(context, campaign, ideas, proposal)
     if proposal is None:
         return Done(_give_up(context, experiment, files))
@@ -59,6 +65,7 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
         input_tokens=proposal.input_tokens,
         output_tokens=proposal.output_tokens,
         idea=proposal.idea,
+        outer=None if steering is None or proposal.idea is not None else to_json(steering.record()),
         **as_recorded(proposal, files),
     )
 
@@ -79,7 +86,7 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
 
 def ask(
     context: Context, campaign: Campaign, experiment: Experiment, files: Mapping[str, str],
-    revision: Revision | None = None, ideas: Sequence[Idea] = (),
+    revision: Revision | None = None, ideas: Sequence[Idea] = (), steering: Steering | None = None,
 ) -> Proposal | None:  # fmt: skip
     """Have the proposer's next change to `files`; with `revision` a better one of the same experiment."""
     if experiment.reverts is not None:
@@ -91,18 +98,24 @@ def ask(
     if claimed is not None:
         return claimed
     others = [past for past in campaign.history() if past.number != experiment.number]
-    return context.proposer.propose(
+    gate = None if steering is None else steering.gate
+    fresh = None if gate is None else gate.steer.fresh
+    # An idea of a human comes before what the outer loop assigns.
+    offline = steering is not None and steering.assigned == OFFLINE and not ideas
+    proposer = OfflineProposer() if offline else context.proposer
+    return proposer.propose(
         Question(
             files=files,
             program=program.decode(errors="replace"),
             history=[*claims_as_past(campaign), *others],
             seed=context.config.seed,
             number=experiment.number,
-            library=CampaignLibrary(context, campaign, experiment, look_at=ensure_commit),
+            library=CampaignLibrary(context, campaign, experiment, look_at=ensure_commit, fresh=fresh),
             revision=revision,
             ideas=ideas,
             try_out=try_out_of(context, campaign, experiment),
             rules=rules_of(context, experiment.claimed_on, files),
+            gate=gate,
         )
     )
 

@@ -14,7 +14,7 @@ TEXT_LIMIT = 300  # characters of what a human says with a command about an expe
 ExperimentCommand = Literal["revert", "retry", "approve", "reject"]  # that the ledger keeps
 GivenCommand = Literal["pause", "resume", "stop"] | ExperimentCommand
 AboutExperiment = Literal["retry", "approve", "reject", "revert", "explain"]
-AboutCampaign = Literal["status", "pause", "resume", "stop", "promote", "idea"]
+AboutCampaign = Literal["status", "pause", "resume", "stop", "promote", "idea", "outer"]
 Name = AboutExperiment | AboutCampaign | Literal["help"]
 Steering = ExperimentCommand | Literal["pause", "resume", "stop", "promote", "idea"]
 Gesture = Literal["close", "delete_branch", "push"]
@@ -107,6 +107,13 @@ COMMANDS: tuple[Command, ...] = (
         "Give an idea, which the next experiments try.",
         "the rest of the comment is an idea, which this campaign's next experiments try: `/nocturne idea DEPTH = 6`",
         "the same, in all campaigns; its outcome is told here",
+        worded=True,
+    ),
+    Command(
+        "outer",
+        "Show what steers the search and what that is worth, or take a mechanism out.",
+        "shows the mechanisms that steer the search and what they are worth; `/nocturne outer tabu off` takes one out,"
+        " `on` lets it in again",
         worded=True,
     ),
     Command("help", "Show the commands.", "shows this table"),

@@ -10,11 +10,12 @@ import pytest
 
 from bot.rules import events as ev
 from bot.rules.outer.diagnosis import TERMS, findings
-from bot.rules.outer.reading import to_json
+from bot.rules.outer.reading import from_json, to_json
 from bot.rules.outer.record import Steered, steered_of
 from bot.rules.outer.registry import CONTROLS, built_in
 from bot.rules.outer.trial import (
     Block,
+    Prior,
     advantage,
     allot,
     blocks_needed,
@@ -26,7 +27,11 @@ from bot.rules.outer.trial import (
 )
 from bot.rules.outer.view import Past, Steer, View, move
 from bot.rules.outer.worth import finished_blocks
-from tests.bot.campaigns import SIGMA, Night, commit_of
+from bot.tell.figures.campaign import figures
+from bot.tell.views.campaign import report
+from bot.tell.views.outer import morning_lines
+from bot.tell.writers import markdown
+from tests.bot.campaigns import NOW, SIGMA, Night, commit_of
 from tests.bot.test_outer import CONSTANTS, past, view
 
 NAMES = ("tabu", "opposite", "novel", "mix")
@@ -122,17 +127,19 @@ def test_a_prior_is_read_weighed_and_refused_by_name() -> None:
         "gain": 20.0,
         "squares": 50.0,
     }
-    whole = prior_of({"rows": [row]}, "claude", "train")
+    whole = prior_of(from_json(Prior, {"rows": [row]}), "claude", "train")
     assert (whole["tabu"].blocks, whole["tabu"].mean) == (10, 2.0)
-    assert prior_of({"rows": [row]}, "offline", "train")["tabu"].blocks == 5
-    large = prior_of({"rows": [{**row, "blocks": 1000, "gain": 2000.0}]}, "claude", "train")["tabu"]
+    assert prior_of(from_json(Prior, {"rows": [row]}), "offline", "train")["tabu"].blocks == 5
+    large = prior_of(
+        from_json(Prior, {"rows": [{**row, "blocks": 1000, "gain": 2000.0}]}), "claude", "train"
+    )["tabu"]
     assert (large.blocks, large.mean) == (20, 2.0)  # it must be possible to learn otherwise
     seeds = range(40)
     first = Counter(trial({}, 4, seed, prior=whole)[-1].mechanism for seed in seeds)
     assert first["tabu"] > 15
     for bad, said in (({"rows": 3}, "prior.rows is 3"), ({"rows": [{**row, "blocks": -1}]}, "below 0")):
         with pytest.raises(ValueError, match=said):
-            prior_of(bad, "claude", "train")
+            from_json(Prior, bad)
 
 
 def steered(block: int, mechanism: str, **more: Any) -> dict[str, Any]:
@@ -258,3 +265,43 @@ def test_a_healthy_search_has_no_findings() -> None:
     assert built_in("strategy").steer(view(*history), 0) == Steer()
     assert len({each.name for each in TERMS}) == len(TERMS)
     assert all(built_in(each.leads_to) for each in TERMS)
+
+
+def told(night: Night) -> Any:
+    return figures(night.campaign(), now=NOW)
+
+
+def test_each_changed_experiment_is_told_beside_what_would_have_happened() -> None:
+    night = night_with_blocks()
+    known = told(night)
+    assert [(row.name, row.state, row.blocks) for row in known.outer.rows] == [
+        ("none", "control", 1),
+        ("tabu", "on trial", 1),
+    ]
+    (tabu,) = [row for row in known.outer.rows if row.name == "tabu"]
+    assert (tabu.changed, tabu.proposals) == (5, 5) and tabu.needed is not None
+    said = markdown.write(report(known))
+    assert "too few to tell" in said and f"about {tabu.needed:,} blocks would" in said
+    assert [row.number for row in known.outer.changed] == [6, 7, 8, 9, 10]
+    assert "experiment 6 (tabu): Try 6; instead of: claude was not asked" in said
+    lines = [markdown.line(line) for line in morning_lines(known.outer, 9)]
+    assert len(lines) == 3 and "tabu (1 blocks)" in lines[0] and "experiment 9" in lines[1]
+
+
+def test_who_is_out_is_told_and_without_an_outer_loop_nothing_is() -> None:
+    night = night_with_blocks()
+    night.add(ev.MechanismDied("tabu", 3))
+    night.add(ev.MechanismFailed("novel", 4, "ValueError: no", "2027-03-09T06:00:00+00:00"))
+    night.add(ev.MechanismSwitched("mix", False, "cli:1"))
+    night.add(ev.Diagnosed(6, "repeats", 0.4, 0.3, "novel"))
+    said = markdown.write(report(told(night)))
+    for words in (
+        "dead: its last 3 blocks changed no proposal",
+        "failed: ValueError: no",
+        "a human took it out",
+    ):
+        assert words in said
+    assert "before experiment 6: repeats 0.4, from 0.3 on; novel answers that" in said
+    plain = figures(night_of_one(), now=NOW)
+    assert plain.outer.blocks == 0 and morning_lines(plain.outer, 1) == []
+    assert "outer" not in markdown.write(report(plain))

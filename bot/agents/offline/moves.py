@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.agents.constants import Value, canonical, literal_value
@@ -27,12 +27,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Search:
-    """What may be turned, what is known of it, the incumbent's values, and the divisions to keep."""
+    """What may be turned, what is known of it, the incumbent's values, and the divisions to keep; `permits` says what
+    else may be tried."""
 
     knobs: Mapping[str, Knob]
     lessons: Lessons
     values: Mapping[str, Value]
     pairs: tuple[tuple[str, str], ...]
+    permits: Callable[[Mapping[str, Value]], bool] | None = None
 
     def singles(self) -> Iterator[Candidate]:
         """Yield the next steps of every knob: bold first, further if it won, finer between losses."""
@@ -154,6 +156,8 @@ class Search:
             # What did not land comes back only with something else, on whatever incumbent.
             again = frozenset(keys.items()) in self.lessons.sets
             if vector in seen or again or self.crashes(candidate.values):
+                continue
+            if self.permits is not None and not self.permits(candidate.values):
                 continue
             if divisions_hold({**self.values, **candidate.values}, self.pairs):
                 seen.add(vector)

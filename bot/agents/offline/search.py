@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.agents.constants import Constant, Value, rewritten
+from bot.agents.gate import Gate, draft_of
 from bot.agents.offline.belief import Belief, believe, expected_gain
 from bot.agents.offline.follow import follow
 from bot.agents.offline.joint import joint_moves, reach_of, some_of, values_within
@@ -22,6 +23,8 @@ from bot.agents.offline.space import Rules, space_of
 from bot.agents.offline.steps import divisions, literal
 from bot.agents.offline.surface import surface_of
 from bot.agents.offline.wording import words_for
+from bot.rules.outer.steering import shown
+from bot.rules.outer.view import SEND_BACKS, Draft, move
 from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
 
 _EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet
@@ -41,14 +44,44 @@ def propose(
     number: int,
     ideas: Sequence[Idea] = (),
     rules: Rules | None = None,
+    gate: Gate | None = None,
 ) -> Proposal | None:
     """Return the next change to try on the incumbent's `files`, None if the space is empty or exhausted.
 
-    An idea of a human that can be followed comes before the search.
+    An idea of a human that can be followed comes before the search. With a `gate` it obeys the steer, as far as it
+    leaves anything to try, and notes what it would have proposed without.
     """
     followed = follow(files, ideas)
     if followed is not None:
         return followed
+    plain = _searched(files, history, seed, number, rules)
+    if plain is None or gate is None:
+        return plain
+    for _ in range(SEND_BACKS + 1):
+        steered = _searched(files, history, seed, number, rules, gate)
+        if steered is None or gate.objection(draft_of(steered, files)) is None:
+            break
+    if steered is None:
+        gate.sent_back.clear()  # nothing is left under the steer: it goes on without
+        return plain
+    if steered.changes != plain.changes:
+        wanted = draft_of(plain, files)
+        if not any(each.draft.moves == wanted.moves for each in gate.sent_back):
+            gate.note(
+                wanted, gate.why_not(wanted) or "With another part of the history the search chose otherwise."
+            )
+    return steered
+
+
+def _searched(
+    files: Mapping[str, str],
+    history: Sequence[PastExperiment],
+    seed: int,
+    number: int,
+    rules: Rules | None,
+    gate: Gate | None = None,
+) -> Proposal | None:
+    """Return what the search proposes; under a `gate` only what that permits, None if nothing is left."""
     space = space_of(files, rules)
     constants = space.constants
     knobs = {knob.name: knob for knob in space.knobs}
@@ -58,8 +91,14 @@ def propose(
     rng = random.Random(f"{seed}/{number}")
     turned = tuple(knobs.values())
     lessons = lessons_of(constants, turned, history)
+    if gate is not None:
+        # What was tried stays known, whatever part of the history the rest is learned from.
+        everything, history = lessons, shown(history, gate.steer)
+        lessons = lessons_of(constants, turned, history)
+        lessons = replace(lessons, tried=everything.tried, sets=everything.sets, crashed=everything.crashed)
     values = {constant.name: constant.value for constant in constants}
-    search = Search(knobs, lessons, values, divisions(turned, files))
+    permits = None if gate is None else _permission(gate, knobs)
+    search = Search(knobs, lessons, values, divisions(turned, files), permits)
     found = _jointly(search, history, rng) or _stepwise(search, history, rng)
     if found is None:
         return None
@@ -73,13 +112,28 @@ def propose(
     )
     return Proposal(
         hypothesis=hypothesis,
-        category=max((knobs[change.name] for change in changes), key=lambda knob: knob.weight).category,
+        category=_category(knobs, chosen.values),
         reason=reason,
         expected_effect=effect,
         risk=risk,
         files=rewritten(files, changes),
         changes=changes,
     )
+
+
+def _category(knobs: Mapping[str, Knob], values: Mapping[str, Value]) -> str:
+    return max((knobs[name] for name in values), key=lambda knob: knob.weight).category
+
+
+def _permission(gate: Gate, knobs: Mapping[str, Knob]) -> Callable[[Mapping[str, Value]], bool]:
+    """Return whether the gate permits a candidate."""
+
+    def permits(values: Mapping[str, Value]) -> bool:
+        moves = tuple(move(name, knobs[name].constant.value, value) for name, value in values.items())
+        back = any(each.draft.moves == moves for each in gate.sent_back)
+        return not back and gate.why_not(Draft(moves, _category(knobs, values))) is None
+
+    return permits
 
 
 def _in_present_names(
@@ -118,8 +172,8 @@ def _jointly(search: Search, history: Sequence[PastExperiment], rng: random.Rand
         for name, value in values_within(search, reach_of(history), some_of(free, rng))
         if not search.crashes({name: value})
     ]
-    for _, move in joint_moves(surface, within, rng)[:_LOOKED_AT]:
-        allowed = search.allowed([Candidate(move)])
+    for _, values in joint_moves(surface, within, rng)[:_LOOKED_AT]:
+        allowed = search.allowed([Candidate(values)])
         if allowed:
             return allowed[0], surface.effect
     return None

@@ -27,6 +27,7 @@ class OfflineProposer:
             number=question.number,
             ideas=question.ideas,
             rules=question.rules,
+            gate=question.gate,
         )
 
 

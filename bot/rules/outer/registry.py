@@ -6,18 +6,19 @@ A file `mechanisms/NAME.py` has a docstring that says what it does and where it 
     def screen(view: View, draft: Draft, seed: int) -> str | None
 
 Both are pure: the same view and seed give the same answer.
+A file with `MODELS = 1` needs a model beside the offline search to change anything, with 2 two of them.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from bot.rules.outer.view import Draft, Steer, View
+from bot.rules.outer.view import OFFLINE, Draft, Steer, View
 
 CONTROLS = ("none", "restart", "kick")  # in the order in which they take their turns
 _PLACE = Path(__file__).parent / "mechanisms"
@@ -45,6 +46,8 @@ class BuiltIn:
     name: str
     about: str
     control: bool
+    models: int
+    """How many models it needs to change anything."""
     _steer: Callable[[View, int], Steer]
     _screen: Callable[[View, Draft, int], str | None]
 
@@ -62,6 +65,12 @@ def names() -> tuple[str, ...]:
     return (*CONTROLS, *(name for name in found if name not in CONTROLS))
 
 
+def at_hand(proposers: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of those built-in mechanisms that can change anything with these proposers."""
+    models = sum(name != OFFLINE for name in proposers)
+    return tuple(name for name in names() if built_in(name).models <= models)
+
+
 @cache
 def built_in(name: str) -> BuiltIn:
     """Return the built-in mechanism of that name. Raises KeyError if there is none."""
@@ -72,6 +81,7 @@ def built_in(name: str) -> BuiltIn:
         name,
         (module.__doc__ or "").partition("\n")[0],
         name in CONTROLS,
+        getattr(module, "MODELS", 0),
         getattr(module, "steer", lambda view, seed: Steer()),
         getattr(module, "screen", lambda view, draft, seed: None),
     )

@@ -12,9 +12,10 @@ import math
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from statistics import NormalDist, median
 
-from bot.rules.outer.reading import from_json, limited
+from bot.rules.outer.reading import limited
 from bot.rules.outer.registry import CONTROLS
 
 BLOCK = 5  # experiments
@@ -23,6 +24,7 @@ DEAD = 3  # blocks of a mechanism that changed no proposal
 LEAST = 3  # blocks on each side before a mechanism may retire
 RECENT = 8  # blocks of a mechanism that are judged by themselves, too
 CONFIDENCE = 0.95  # one-sided, of a mechanism's upper bound
+MORNING = 6  # o'clock, UTC
 _PRIOR_BLOCKS = 2.0  # that what is thought of an unknown mechanism weighs
 _MOST_PRIOR = 20  # blocks that other campaigns' experience weighs at most
 _LEAST_SPREAD = 0.5  # of a block's worth, in deviations of one run
@@ -65,6 +67,10 @@ class PriorRow:
     gain: float
     squares: float
 
+    def __post_init__(self) -> None:
+        if self.blocks < 0 or self.squares < 0:
+            raise ValueError(f"prior.rows: blocks and squares of {self.mechanism} are below 0")
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -73,16 +79,12 @@ class Prior:
     rows: tuple[PriorRow, ...] = limited(10_000, default=())
 
 
-def prior_of(record: object, mind: str, task: str) -> dict[str, Known]:
+def prior_of(prior: Prior, mind: str, task: str) -> dict[str, Known]:
     """Return what other campaigns say of each mechanism: those with this kind of mind and task count whole,
     others half.
-
-    Raises ValueError, which names the field, if `record` is no such file.
     """
     sums: dict[str, list[float]] = {}
-    for row in from_json(Prior, record, "prior").rows:
-        if row.blocks < 0 or row.squares < 0:
-            raise ValueError(f"prior.rows: blocks and squares of {row.mechanism} are below 0")
+    for row in prior.rows:
         weight = 1.0 if (row.mind, row.task) == (mind, task) else 0.5
         found = sums.setdefault(row.mechanism, [0.0, 0.0, 0.0])
         for place, value in enumerate((row.blocks, row.gain, row.squares)):
@@ -149,6 +151,13 @@ def _spread(known: Mapping[str, Known]) -> float:
     within = sum(each.squares - each.blocks * each.mean**2 for each in known.values())
     degrees = sum(max(0, each.blocks - 1) for each in known.values())
     return max(_LEAST_SPREAD, math.sqrt(max(0.0, within) / degrees)) if degrees else 1.0
+
+
+def next_morning(at: datetime) -> str:
+    """Return when a mechanism that failed at this time is tried again (ISO 8601): six o'clock, UTC."""
+    day = at.astimezone(timezone.utc)
+    morning = day.replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    return (morning if day < morning else morning + timedelta(days=1)).isoformat()
 
 
 def dead(blocks: Sequence[Block], name: str) -> bool:

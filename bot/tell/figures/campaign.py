@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from statistics import fmean
@@ -14,6 +14,7 @@ from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.outer.worth import finished_blocks
 from bot.rules.queue import Waiting, queue_of
 from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.rung_record import RungRecord, rung_records
@@ -34,6 +35,7 @@ from bot.tell.figures.gains import (
     yardstick_of,
 )
 from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
+from bot.tell.figures.outer import OuterFigures, outer_figures
 from bot.tell.figures.rows import Curve, Dot, Row, device_of, dots_of, row_of, usable_score
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for
@@ -127,6 +129,7 @@ class Figures:
     now: datetime
     claims: ClaimFigures
     """What other tools' logs claim."""
+    outer: OuterFigures = field(default_factory=OuterFigures)
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
 
@@ -228,7 +231,15 @@ def figures(
         started_at=campaign.started_at,
         last_at=campaign.last_at,
         now=now,
+        outer=_outer(campaign, noise, found, now),
     )
+
+
+def _outer(campaign: Campaign, noise: NoiseSeen, found: Confirmation | None, now: datetime) -> OuterFigures:
+    if not campaign.outer.blocks and not campaign.outer.switched_off:
+        return OuterFigures()
+    confirmed = found.gain if found is not None and found.is_whole else None
+    return outer_figures(campaign, finished_blocks(campaign, noise.sigma or 0.0, confirmed), now)
 
 
 def confirmation_on(campaign: Campaign, yardstick: Yardstick | None, noise: NoiseSeen) -> Confirmation | None:

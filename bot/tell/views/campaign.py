@@ -32,6 +32,7 @@ from bot.tell.figures.rows import Row
 from bot.tell.numbers import count, moment
 from bot.tell.sentences import effect_line
 from bot.tell.views.experiment import evidence
+from bot.tell.views.outer import section
 from bot.tell.views.queue import queue
 from bot.tell.views.verdict import verdict
 from bot.tell.words import (
@@ -86,6 +87,7 @@ def report(
         *_latest(figures, latest),
         *_dead_ends(figures, dead_ends),
         *_claims(figures),
+        *section(figures.outer),
         *small(level_note(figures)),
         *small(f"Written {moment(figures.now.isoformat())}."),
     )

@@ -14,6 +14,7 @@ from bot.tell.figures.rows import Row
 from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
 from bot.tell.views.campaign import reading_lines
 from bot.tell.views.news import Notice, experiment, merged, stop_line
+from bot.tell.views.outer import morning_lines
 from bot.tell.views.queue import next_line, waiting_lines
 from bot.tell.words import (
     device_words,
@@ -40,6 +41,7 @@ def morning_message(
         ("Worth reading", [_win(row, figures) for row in wins(past, figures)]),
         (reading_title(figures.debt), list(_reading(figures))),
         ("Dead ends that taught something", [_dead(row) for row in dead_ends(past)]),
+        ("How the search was steered", morning_lines(figures.outer, _first(past))),
         ("What comes next", list(_next(figures, limits))),
     ]
     chart = f"Progress of {title(figures)}: {first} to {last} in {count(figures.runs, 'run')}"
@@ -56,6 +58,11 @@ def morning_message(
             *small(level_note(figures)),
         ),
     )
+
+
+def _first(past: Period) -> int:
+    """Return the first experiment that ended in the period; beyond all if none did."""
+    return min((row.number for row in past.rows), default=10**9)
 
 
 def is_quiet(past: Period, untold: Sequence[Notice]) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
+from bot.rules.outer.reading import from_json
 from bot.rules.outer.registry import Mechanism, built_in, names
-from bot.rules.outer.trial import BLOCK, Block, Known, PriorRow, allot, dead, prior_of, retires, worths
+from bot.rules.outer.trial import BLOCK, Block, Known, Prior, PriorRow, allot, dead, prior_of, retires, worths
 from bot.rules.tracking import shrunken
 from tests.benchmarks.outer.landscapes import Regime
 from tests.benchmarks.outer.play import HOURS, Event, Game
@@ -61,4 +62,4 @@ def prior_rows(regime: Regime, seed: int, experiments: int, memory: int | None) 
 
 def with_prior(record: object, regime: Regime) -> dict[str, Known]:
     """Return what a campaign of `regime` begins with if its user carries that file along."""
-    return prior_of(record, regime.mind, "simulated")
+    return prior_of(from_json(Prior, record), regime.mind, "simulated")

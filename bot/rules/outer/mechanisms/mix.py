@@ -11,6 +11,7 @@ from statistics import fmean
 
 from bot.rules.outer.view import OFFLINE, Steer, View
 
+MODELS = 1
 SHARE = 0.7
 _LEAST, _MOST = 0.3, 0.9
 _WEIGHT = 10  # experiments of each side that what is thought beforehand is worth

@@ -10,6 +10,8 @@ import math
 
 from bot.rules.outer.view import OFFLINE, Steer, View
 
+MODELS = 2
+
 
 def steer(view: View, seed: int) -> Steer:
     models = [name for name in view.proposers if name != OFFLINE]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bot.rules.outer.view import OFFLINE, Aim, Steer, View
 
+MODELS = 1
 CATEGORY = "simplification"
 MERGES = 3
 
