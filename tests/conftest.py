@@ -4,6 +4,7 @@ waits for the disk."""
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,13 @@ def nothing_waits() -> Iterator[None]:
         for place in (git_command, git_remote, git_repository):
             patch.setattr(place, "durable_config", functools.cache(lambda: ()))
         yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """A million objects of five thousand tests stay to the end: no search for garbage need look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

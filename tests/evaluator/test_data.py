@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import torch
-
 from evaluator.inside.data_server import POOL, exchanged
 
 
 def loader(rows: int = 4, columns: int = 3) -> Iterator[Any]:
     """Yield numbered rows, in one buffer that is filled again and again."""
+    import torch  # three seconds, which collecting the tests is not worth
+
     x, y, at = torch.empty(rows, columns, dtype=torch.long), torch.empty(rows, columns, dtype=torch.long), 0
     while True:
         x[:] = torch.arange(at, at + rows)[:, None]

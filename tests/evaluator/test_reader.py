@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from evaluator.errors import CandidateFailed
-from evaluator.inside import frames, reader
+from evaluator.inside import frames
 from evaluator.training import reading, scoring
 from evaluator.training.buffer import Buffer
 from tests.evaluator.pythons import running_task
@@ -20,6 +19,10 @@ from tests.evaluator.runs import COMMAND, prepared
 
 
 def test_losses_by_torch_are_those_of_the_scorer() -> None:
+    import torch  # three seconds, which collecting the tests is not worth
+
+    from evaluator.inside import reader
+
     random = np.random.default_rng(5)
     logits = (random.standard_normal((200, 37)) * 20).astype(np.float32)
     logits[3, 1] = -np.inf
@@ -32,6 +35,10 @@ def test_losses_by_torch_are_those_of_the_scorer() -> None:
 
 @pytest.mark.parametrize("spoiled", [np.nan, np.inf])
 def test_what_is_no_number_stays_none(spoiled: float) -> None:
+    import torch
+
+    from evaluator.inside import reader
+
     logits = torch.zeros(4, 5)
     logits[2, 1] = spoiled
     found = reader.losses(logits, torch.tensor([0, 1, 2, 3])).numpy()

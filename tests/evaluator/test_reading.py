@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from evaluator import crash
 from evaluator.errors import CandidateFailed
@@ -17,6 +16,8 @@ from evaluator.training import scoring
 
 
 def test_losses_agree_with_torch_and_bytes_weigh() -> None:
+    import torch
+
     random = np.random.default_rng(3)
     logits = (random.standard_normal((64, 11)) * 30).astype(np.float32)
     logits[5, 3] = -np.inf  # a token ruled out is no mistake, unless it comes

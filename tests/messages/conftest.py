@@ -5,14 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import anthropic
 import pytest
 
 from tests.messages.minds import words
 from tests.messages.server import Api, serve
+
+if TYPE_CHECKING:  # four seconds, which only a test that talks is worth
+    import anthropic
 
 Raw = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -25,6 +27,8 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def client(api: Api) -> Iterator[anthropic.Anthropic]:
+    import anthropic
+
     with anthropic.Anthropic(api_key=api.key, base_url=api.url, max_retries=0) as made:
         yield made
 

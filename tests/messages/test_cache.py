@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import pytest
 
 from tests.messages.cache import LOOK_BACK
 from tests.messages.server import Api
+
+if TYPE_CHECKING:
+    import anthropic
 
 pytestmark = pytest.mark.doubles
 

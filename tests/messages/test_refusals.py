@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import pytest
-from anthropic.types import Message
 
 from tests.messages.conftest import Raw
 from tests.messages.minds import refusal, script, use, uses, words
 from tests.messages.server import Api
+
+if TYPE_CHECKING:
+    import anthropic
+    from anthropic.types import Message
 
 pytestmark = pytest.mark.doubles
 
@@ -255,6 +257,8 @@ def test_bodies_that_are_no_json_are_refused(raw: Raw) -> None:
 
 
 def test_models_and_permissions(api: Api, client: anthropic.Anthropic) -> None:
+    import anthropic
+
     with pytest.raises(anthropic.NotFoundError, match="model: claude-2"):
         client.messages.create(model="claude-2", max_tokens=9, messages=[{"role": "user", "content": "x"}])
     api.forbidden.add(MODEL)
@@ -263,6 +267,8 @@ def test_models_and_permissions(api: Api, client: anthropic.Anthropic) -> None:
 
 
 def test_too_many_bytes_are_refused_unread(client: anthropic.Anthropic) -> None:
+    import anthropic
+
     long = "x" * (33 << 20)
     with pytest.raises((anthropic.ContentTooLargeError, anthropic.APIConnectionError)):
         client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "user", "content": long}])
@@ -354,6 +360,8 @@ def test_counting_checks_the_same_and_bills_nothing(api: Api, client: anthropic.
 
 
 def test_answers_that_no_model_could_give_break_the_test(client: anthropic.Anthropic, api: Api) -> None:
+    import anthropic
+
     for answer in (use("steal", {}), use("look", {"number": "three"})):
         api.mind = script(answer)
         with pytest.raises(anthropic.InternalServerError):

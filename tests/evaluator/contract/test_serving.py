@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.evaluator.contract.serving import served_by
 
@@ -54,6 +53,8 @@ def make_dataloader(tokenizer, B, T, split, device="cuda", pin_memory=True, seed
 
 
 def test_a_port_is_given_devices_and_what_else_its_loader_takes(tmp_path: Path) -> None:
+    import torch
+
     with served_by(tmp_path, COMMON + PORT) as prepare:
         tokenizer = prepare.Tokenizer.from_directory()
         cpu = torch.device("cpu")
@@ -80,6 +81,8 @@ def test_what_is_held_out_is_not_served(tmp_path: Path) -> None:
 
 
 def test_tokenizers_have_what_the_repositorys_have(tmp_path: Path) -> None:
+    import torch
+
     with served_by(tmp_path, COMMON + PORT) as prepare:
         kind = prepare.Tokenizer
         assert kind.LIMIT == 3
@@ -126,6 +129,8 @@ def make_dataloader(tokenizer, B, T, split, kind):
 
 
 def test_loaders_are_what_they_are(tmp_path: Path) -> None:
+    import torch
+
     with served_by(tmp_path, COMMON + LOADERS) as prepare:
 
         def loader(kind: str) -> Any:
