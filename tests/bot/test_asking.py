@@ -214,6 +214,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
         yield Home(tmp_path, github)
 
 
+@pytest.mark.long
 def test_one_issue_is_kept_up_to_date_and_closed(home: Home) -> None:
     ensure_started(home.context())
     for _ in range(2):

@@ -231,6 +231,7 @@ def test_ledger_objects_damaged_on_the_only_disk_are_one_line_and_the_rest_goes_
     assert [e["key"] for e in events(folder)][: len(before)] == [e["key"] for e in before]
 
 
+@pytest.mark.long
 def test_repository_with_folders_named_like_ours(tmp_path: Path) -> None:
     trap = "raise SystemExit('the wrong package was imported')\n"
     files = {

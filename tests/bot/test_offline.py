@@ -235,6 +235,7 @@ def test_a_long_campaign_never_repeats_and_always_parses(make: type[Watched], se
     assert found.gains[-1] > 0.4
 
 
+@pytest.mark.long
 def test_it_beats_blind_mutation_clearly() -> None:
     grounds = [landscape("own", f"test/{seed}") for seed in range(8)]
     ours = [campaign(ground, Offline, experiments=12, seed=seed) for seed, ground in enumerate(grounds)]

@@ -5,8 +5,8 @@ It stands in for the evaluator's process where the bot is tested, for the task o
 without a jail. Whatever else is to be scored goes to the real evaluator, and so does all that a test marked `process`
 runs, and each command in a process of its own.
 
-What `doctor` asks the evaluator about this machine's jails is asked once by each process of the tests, not by each
-test; it is asked anew if other programs may be found.
+What `doctor` asks the evaluator about this machine's jails, and which jail a run gets, is asked once by each process of
+the tests, not by each test; it is asked anew if other programs may be found.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError
 from evaluator.interpreter.choice import choose_python
 from evaluator.interpreter.task_python import TaskPython
+from evaluator.jail import Jail
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.stream import VERSION, Event
@@ -47,6 +48,7 @@ COST = Cost(seconds=0.5, cpu_seconds=0.1, memory_mb=13.0)
 _real = bot.loop.evaluation.run_evaluator
 _real_call = bot.loop.evaluation.call_evaluator
 _real_look = bot.doctor.local_checks._look_around
+_real_choose = score.choose
 _pythons: list[TaskPython] = []
 _answers: dict[tuple[str, ...], Any] = {}
 _at_work = True
@@ -58,6 +60,7 @@ def installed() -> Iterator[None]:
     with (
         mock.patch.object(bot.loop.evaluation, "run_evaluator", run_evaluator),
         mock.patch.object(evaluator.command.task, "run_part", _run_part),
+        mock.patch.object(score, "choose", _choose),
         mock.patch.object(bot.doctor.local_checks, "call_evaluator", _call_evaluator),
         mock.patch.object(bot.doctor.local_checks, "_look_around", _look_around),
     ):
@@ -105,6 +108,10 @@ def _look_around(jail: str, chosen: Mapping[str, Any]) -> tuple[RunOutcome, str]
     there = sorted(path.name for path in Path(place).iterdir()) if place else []
     asked = json.dumps({**chosen, "repository": there}, sort_keys=True)
     return _once(lambda: _real_look(jail, chosen), "look", jail, asked)
+
+
+def _choose(wanted: str) -> Jail:
+    return _once(lambda: _real_choose(wanted), "jail", wanted)
 
 
 def _once(ask: Callable[[], T], *question: str) -> T:

@@ -290,6 +290,7 @@ def test_the_key_is_drawn_once_and_losses_of_other_cuts_are_none(tmp_path: Path)
         Keeping(tmp_path, "../a", ())
 
 
+@pytest.mark.long
 def test_no_process_of_a_run_is_sent_a_hidden_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that goes to any jail of a run, the exam's and the audit's; the score stays what it is."""
     settings = parse(SETTINGS, "test")
@@ -440,6 +441,7 @@ print("FOUND", [attempt(each) for each in {places!r}])
 """
 
 
+@pytest.mark.long
 def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(tmp_path: Path) -> None:
     secret = tmp_path / "around" / "cuts"
     keeping = Keeping(secret, "run-1", ())

@@ -15,6 +15,7 @@ from tests.evaluator.test_training import TINY
 LONG = STEPS | {"budget": {"kind": "steps", "amount": 100_000}}
 
 
+@pytest.mark.long
 def test_a_sound_candidate_hands_its_model_in_and_is_not_scored(tmp_path: Path) -> None:
     outcome = score(starter(tmp_path / "repo"), LONG, "--smoke", "60")
     assert outcome.returncode == 0

@@ -99,6 +99,7 @@ def test_the_same_run_again_gives_the_same_score(tmp_path: Path) -> None:
     assert first == same  # to the last bit; that another seed draws other data is `test_starter`'s to show
 
 
+@pytest.mark.long
 def test_a_candidate_is_scored_by_its_logits_and_not_by_what_it_prints(tmp_path: Path) -> None:
     """Read by torch, too: what is copied is scored like that in the test before, and in that of `reader`. Its 2048
     tokens are 16 rows, so that the last batch is a short one."""
@@ -176,6 +177,7 @@ def test_a_loss_that_is_not_finite_is_told_as_nan(tmp_path: Path) -> None:
     assert "not finite" in last["log_tail"]
 
 
+@pytest.mark.long
 def test_training_beyond_the_budget_is_refused_however_it_is_spent(tmp_path: Path) -> None:
     burn = (
         "import subprocess, sys\n"

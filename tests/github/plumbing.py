@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from bot.base.process import ProcessFailed, run
 
 ZERO = "0" * 40
+_FULL = re.compile(r"(\^|[0-9a-f]{40}\.\.)?[0-9a-f]{40}")
 _SETTINGS = (
     ("core.logAllRefUpdates", "false"),
     ("gc.auto", "0"),
@@ -74,6 +77,19 @@ def says(path: Path, *command: str) -> bool:
     except ProcessFailed:
         return False
     return True
+
+
+def told(path: Path, *command: str) -> str:
+    """Run git, once for each question about commits that are named in full: its answer cannot change."""
+    named = [word for word in command[1:] if not word.startswith("-")]
+    if named and all(map(_FULL.fullmatch, named)):
+        return _told(path, command)
+    return git(path, *command)
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(path: Path, command: tuple[str, ...]) -> str:
+    return git(path, *command)
 
 
 def create(path: Path, default_branch: str) -> None:
@@ -143,19 +159,19 @@ def has_object(path: Path, sha: str, kind: str = "object") -> bool:
 
 
 def is_ancestor(path: Path, older: str, newer: str) -> bool:
-    return older == newer or says(path, "merge-base", "--is-ancestor", older, newer)
+    return older == newer or merge_base(path, older, newer) == older
 
 
 def merge_base(path: Path, one: str, other: str) -> str | None:
     try:
-        return git(path, "merge-base", one, other).split("\n")[0]
+        return told(path, "merge-base", one, other).split("\n")[0]
     except ProcessFailed:
         return None
 
 
 def commits_between(path: Path, base: str, head: str) -> list[str]:
     """Return the commits that `head` has and `base` has not, oldest first."""
-    return git(path, "rev-list", "--reverse", "--topo-order", f"{base}..{head}").split()
+    return told(path, "rev-list", "--reverse", "--topo-order", f"{base}..{head}").split()
 
 
 def set_ref(path: Path, ref: str, new: str, old: str | None = None) -> None:
@@ -188,7 +204,7 @@ def refused_workflow(path: Path, sha: str) -> str | None:
 def merged_tree(path: Path, base: str, head: str) -> str:
     """Return the tree of `head` merged into `base`; raise `Conflict` where that takes a human."""
     try:
-        return git(path, "merge-tree", "--write-tree", base, head).split("\n")[0]
+        return told(path, "merge-tree", "--write-tree", base, head).split("\n")[0]
     except ProcessFailed:
         raise Conflict from None
 

@@ -189,7 +189,7 @@ def whole_pull(request: Request, one: Issue, kept: Pull) -> Json:
     home, contents = request.repository, request.contents
     base = home.branch(kept.base) or kept.base_sha
     start = plumbing.merge_base(home.path, kept.base_sha if kept.merged else base, kept.head_sha) or base
-    numbers = plumbing.git(home.path, "diff", "--numstat", start, kept.head_sha).splitlines()
+    numbers = plumbing.told(home.path, "diff", "--numstat", start, kept.head_sha).splitlines()
     counted = [[int(each) if each.isdecimal() else 0 for each in line.split("\t")[:2]] for line in numbers]
     mergeable: bool | None = None
     if one.state == "open":

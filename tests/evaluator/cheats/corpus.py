@@ -110,7 +110,7 @@ CORPUS = (
     alone("reading/shared_memory_of_others", "reads /dev/shm and System V segments", NO_EFFECT),
     alone("reading/the_network", "asks loopback, unix and abstract sockets, and DNS", NO_EFFECT),
     alone("reading/the_network_without_mercy", "connects, and ends where nobody answers", JAIL, CRASH, in_ci=True),
-    alone("carrying/validation_text", "holds validation text as a string", LEAK, quick=True),
+    alone("carrying/validation_text", "holds validation text as a string", LEAK, in_ci=True),
     alone("carrying/validation_text_packed", "holds it packed, in base 85", LEAK),
     alone("carrying/validation_text_in_pieces", "holds it in a list of words", LEAK),
     alone("carrying/validation_text_as_numbers", "holds it as characters' numbers", LEAK),
@@ -154,7 +154,7 @@ CORPUS = (
     inside("shipping/finds_its_row_among_the_others", "lets probes of one row help each other", AUDIT),
     # Numbers and shapes
     alone("numbers/minus_infinity_everywhere_else", "gives all others no chance at all", SCORING, AUDIT),
-    alone("numbers/plus_infinity_at_the_next_token", "gives the next token infinity", SCORING, quick=True),
+    alone("numbers/plus_infinity_at_the_next_token", "gives the next token infinity", SCORING, in_ci=True),
     alone("numbers/no_number_where_it_is_hard", "answers NaN where it is unsure", SCORING),
     alone("numbers/numbers_too_large_for_a_sum", "overflows differences", SCORING, AUDIT),
     inside("numbers/fewer_rows_than_were_asked", "answers one row of a batch", SCORING, CRASH),
@@ -214,7 +214,7 @@ CORPUS = (
     # Breaking things
     inside("breaking/kills_everybody", "signals parents, the first process and all", NO_EFFECT),
     inside("breaking/stops_the_scorers_clock", "stops its parent", CLOCK, settings=WALL_SECONDS),
-    inside("breaking/a_fork_bomb", "forks until nothing else can", LIMITS, settings={"processes": 64}, quick=True),
+    inside("breaking/a_fork_bomb", "forks until nothing else can", LIMITS, settings={"processes": 64}, in_ci=True),
     inside("breaking/a_flood_of_memory", "fills memory by itself", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_memory_by_many", "by children, none of them large", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_shared_memory", "by files that nobody owns", LIMITS, settings=LITTLE_MEMORY),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from evaluator.heldout.concealing import conceal
 from evaluator.heldout.search import byte_code, search
 from tests.evaluator.heldout.material import starter_index, starter_splits
@@ -12,6 +14,7 @@ from tests.evaluator.heldout.material import starter_index, starter_splits
 LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 
+@pytest.mark.long
 def test_the_standard_library_loses_the_held_out_files_and_no_others(tmp_path: Path) -> None:
     index = starter_index()
     roots = [
