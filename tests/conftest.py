@@ -38,11 +38,16 @@ def nothing_waits() -> Iterator[None]:
         yield
 
 
+def pytest_sessionstart() -> None:
+    """What is imported and collected stays to the end: to look through it for garbage, again and again, is in vain."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """A million objects of five thousand tests stay to the end: no search for garbage need look at them again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_a_chain_whose_run_died_goes_on_at_the_next_heartbeat(
 @pytest.mark.parametrize(
     "why",
     [
-        pytest.param("paused", marks=long),
+        pytest.param("paused", marks=pytest.mark.slow),  # `test_schedule` has the rule of each reason
         pytest.param("experiments", marks=long),
         pytest.param("stopped", marks=pytest.mark.slow),  # as paused
     ],

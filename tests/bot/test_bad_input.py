@@ -80,7 +80,7 @@ def test_missing_program(tmp_path: Path) -> None:
     "train",
     [
         "SEED = 3\nPATH = 'x'\nuse(SEED, PATH)\n",
-        *(pytest.param(text, marks=pytest.mark.long) for text in ("import os\n", "def f(): pass\n")),
+        *(pytest.param(text, marks=pytest.mark.slow) for text in ("import os\n", "def f(): pass\n")),
     ],
 )
 def test_nothing_to_turn_is_said_before_anything_is_paid_and_is_no_experiment(

@@ -19,10 +19,10 @@ from tests.bot.scripted import Loop, win
 from tests.bot.test_promotion import Home, embedded, on_github
 from tests.bot.test_unreviewed import stand_by, with_limit
 
-pytestmark = pytest.mark.long  # a real remote and a GitHub on loopback for each
+pytestmark = pytest.mark.long  # a GitHub on loopback for each; that a local remote tells the same is `slow`
 
 
-@pytest.fixture(params=["embedded", "github"])
+@pytest.fixture(params=[pytest.param("embedded", marks=pytest.mark.slow), "github"])
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     if request.param == "embedded":
         noting(monkeypatch)
@@ -112,7 +112,7 @@ def test_its_branch_was_deleted(home: Home) -> None:
     assert decision is not None and ("deleted" in decision.reason or "closed by" in decision.reason)
 
 
-@pytest.mark.parametrize("also_closed", [False, True])
+@pytest.mark.parametrize("also_closed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_commit_of_a_human_is_kept(home: Home, also_closed: bool) -> None:
     stand_by(home.loop, 1, "LEARNING_RATE", "0.004")
     mine = push(home, 1)

@@ -230,21 +230,21 @@ def test_one_bad_answer_loses_nothing(night: Begun, first: Said, monkeypatch: py
     assert len(api.calls) == 2
 
 
-LONG = functools.partial(pytest.param, marks=pytest.mark.long)
+SLOW = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
     ("said", "why", "calls"),
     [
         (words("Hm."), "it answered in plain text", 5),
-        LONG(nothing(), "its answer was empty", 5),
+        SLOW(nothing(), "its answer was empty", 5),
         (words("word " * 40_000), "longer than the room", 3),
-        LONG(use("propose_change", {}, wild=True), "a tool that is not there", 5),
-        LONG(use("propose", {"hypothesis": "x"}, wild=True), "malformed", 5),
+        SLOW(use("propose_change", {}, wild=True), "a tool that is not there", 5),
+        SLOW(use("propose", {"hypothesis": "x"}, wild=True), "malformed", 5),
         (use("propose", proposal(("train.py", "zebra", "x"))), "came back 6 times", 6),
         (use("search_experiments", {"words": "x"}), "handed nothing in", 14),
         (refusal(), "refused to answer", 1),
-        LONG(status(529, retry_after=0), "no answer after 5 tries", 5),
+        SLOW(status(529, retry_after=0), "no answer after 5 tries", 5),
         (within("drop"), "no answer after 5 tries", 5),
     ],
     ids=[

@@ -284,7 +284,7 @@ def test_quick_and_run_contradict_each_other(tmp_path: Path) -> None:
             marks=pytest.mark.long,
         ),
         ("1.0 + 0.2 * (seed % 2)", "red", "0.2 apart"),
-        pytest.param("1.0 / (seed % 2)", "red", "the incumbent itself fails", marks=pytest.mark.long),
+        pytest.param("1.0 / (seed % 2)", "red", "the incumbent itself fails", marks=pytest.mark.slow),
     ],
 )
 def test_runs_that_do_not_agree(tmp_path: Path, score: str, colour: str, said: str) -> None:

@@ -174,7 +174,7 @@ print("METRIC swings=%d" % (190 if better else 100))
         ),
         pytest.param(
             "swings <= 1.1 * incumbent", "discarded", 1, "swings 190 is above 1.1 * incumbent (110)",
-            marks=pytest.mark.long,
+            marks=pytest.mark.slow,
         ),
         ("loss >= 0.45", "discarded", 1, "loss 0.4 is below 0.45"),
     ],

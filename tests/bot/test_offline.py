@@ -227,7 +227,7 @@ class Blindfolded(Watched):
 
 
 @pytest.mark.parametrize("make", [Watched, Blindfolded])
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_a_long_campaign_never_repeats_and_always_parses(make: type[Watched], seed: int) -> None:
     experiments = 60 if seed else 40
     found = campaign(landscape("uniform", f"test/{seed}"), make, experiments=experiments, seed=seed)

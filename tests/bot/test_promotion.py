@@ -212,7 +212,9 @@ def test_it_merges_by_fast_forward_of_what_was_measured(home: Home) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "home", ["embedded", "github", pytest.param("bare", marks=pytest.mark.slow)], indirect=True
+    "home",
+    ["github", *(pytest.param(each, marks=pytest.mark.slow) for each in ("embedded", "bare"))],
+    indirect=True,
 )
 def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> None:
     home.win(1, 0.002, score=1.0)
@@ -237,7 +239,7 @@ def test_closed_by_a_human_it_stays_closed_until_somebody_asks(home: Home) -> No
         ("embedded", "squash"),
         ("bare", "merge"),
         ("github", "rebase"),  # a way of GitHub's alone
-        pytest.param("github", "squash", marks=pytest.mark.long),
+        pytest.param("github", "squash", marks=pytest.mark.slow),
         pytest.param("github", "merge", marks=pytest.mark.long),
         pytest.param("embedded", "merge", marks=pytest.mark.slow),
         pytest.param("bare", "squash", marks=pytest.mark.slow),
@@ -260,7 +262,9 @@ def test_after_a_humans_merge_the_next_one_shows_only_what_is_new(home: Home, ho
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "home", ["embedded", "github", pytest.param("bare", marks=pytest.mark.slow)], indirect=True
+    "home",
+    ["github", *(pytest.param(each, marks=pytest.mark.slow) for each in ("embedded", "bare"))],
+    indirect=True,
 )
 def test_reverted_changes_are_left_out(home: Home) -> None:
     home.win(1, 0.002, score=1.0)

@@ -83,7 +83,10 @@ def test_a_fit_finds_what_made_a_record() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("row", "oracle", "false"), [("sigma .0003", 1.12, 25), ("sigma .001", 1.40, 35)])
+@pytest.mark.parametrize(
+    ("row", "oracle", "false"),
+    [("sigma .0003", 1.12, 25), pytest.param("sigma .001", 1.40, 35, marks=pytest.mark.slow)],
+)
 def test_oracle_and_greedy_find_what_they_found_in_an_earlier_simulator(
     row: str, oracle: float, false: int
 ) -> None:

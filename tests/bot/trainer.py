@@ -32,7 +32,8 @@ from evaluator.command.part import Cost, Part, diagnosed
 from evaluator.errors import UserError
 from evaluator.interpreter.choice import choose_python
 from evaluator.interpreter.task_python import TaskPython
-from evaluator.jail import Jail
+from evaluator.jail import choose
+from evaluator.jail.launch import Jail
 from evaluator.job import Job, Say
 from evaluator.log import Log
 from evaluator.stream import VERSION, Event
@@ -48,7 +49,7 @@ COST = Cost(seconds=0.5, cpu_seconds=0.1, memory_mb=13.0)
 _real = bot.loop.evaluation.run_evaluator
 _real_call = bot.loop.evaluation.call_evaluator
 _real_look = bot.doctor.local_checks._look_around
-_real_choose = score.choose
+_real_choose = choose
 _pythons: list[TaskPython] = []
 _answers: dict[tuple[str, ...], Any] = {}
 _at_work = True

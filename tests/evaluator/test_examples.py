@@ -58,12 +58,12 @@ IMPORTS = "import os\nfrom pathlib import Path\nimport numpy as np\n"
     ("train", "reason"),
     [
         pytest.param(
-            IMPORTS + SAVE.format('[float("nan")] * 4963'), "whole numbers are wanted", marks=pytest.mark.long
+            IMPORTS + SAVE.format('[float("nan")] * 4963'), "whole numbers are wanted", marks=pytest.mark.slow
         ),
         pytest.param(IMPORTS + SAVE.format("[1, 2, 3]"), "whole numbers are wanted", marks=pytest.mark.long),
         (IMPORTS + SAVE.format("[os.system, 1], dtype=object"), "Object arrays cannot be loaded"),
         (IMPORTS + "print(Path('exam/answers.txt').read_text())\n", "FileNotFoundError"),
-        pytest.param(IMPORTS + "print('METRIC accuracy=1.0')\n", "FileNotFoundError", marks=pytest.mark.long),
+        pytest.param(IMPORTS + "print('METRIC accuracy=1.0')\n", "FileNotFoundError", marks=pytest.mark.slow),
     ],
     ids=["not numbers", "too few", "objects", "answers", "nothing but words"],
 )

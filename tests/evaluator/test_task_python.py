@@ -201,7 +201,13 @@ def test_an_interpreter_that_is_managed_elsewhere_is_followed(tmp_path: Path, bo
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "python",
+    [
+        pytest.param(path, id=path.name, marks=[pytest.mark.slow] * (0 < at < len(other_pythons()) - 1))
+        for at, path in enumerate(other_pythons())
+    ],
+)
 def test_other_versions_produce_and_measure(tmp_path: Path, bot: Path, python: Path) -> None:
     repo = bench(tmp_path / "repo", "7", "out/made.txt")
     (repo / "train.py").write_text(

@@ -92,7 +92,7 @@ def test_the_score_is_what_the_repository_itself_measures(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["log.txt", "result.json"]
 
 
-@pytest.mark.long
+@pytest.mark.slow  # in two jails it does, which `test_landlock_runs` shows
 def test_the_same_run_again_gives_the_same_score(tmp_path: Path) -> None:
     repo = starter(tmp_path / "repo")
     first, same = (score(repo, STEPS, "--seed", "1").last["score"] for _ in range(2))

@@ -331,9 +331,9 @@ def test_a_job_may_die_at_any_call(hasty: Context) -> None:
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
-        pytest.param("comment", Fault.before, marks=pytest.mark.long),
+        pytest.param("comment", Fault.before, marks=pytest.mark.slow),
         pytest.param("comment", Fault.after, marks=pytest.mark.long),
-        pytest.param("close", Fault.before, marks=pytest.mark.long),
+        pytest.param("close", Fault.before, marks=pytest.mark.slow),
         ("close", Fault.after),
     ],
     ids=["comment before", "comment after", "close before", "close after"],
