@@ -66,7 +66,7 @@ class Context:
             seconds_between_writes=None,
         )
 
-    def git(self, *command: str, token: str | None = None) -> str:
+    def git(self, *command: str, token: str | None = None, stdin: bytes | None = None) -> str:
         """Run git with the context's token, or `token`; an empty one means none."""
         env = dict(_WHO)
         chosen = self.token if token is None else token
@@ -77,7 +77,8 @@ class Context:
                 "GIT_CONFIG_KEY_0": f"http.{self.github.server_url}/.extraHeader",
                 "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
             }
-        return run(["git", "-C", str(self.path), *command], env=env, timeout=60).decode().removesuffix("\n")
+        command = ("git", "-C", str(self.path), *command)
+        return run(command, stdin=stdin, env=env, timeout=60).decode().removesuffix("\n")
 
     def commit(self, message: str, files: dict[str, str]) -> str:
         """Write `files`, commit everything, and return the commit."""
@@ -86,7 +87,7 @@ class Context:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
+        self.git("commit", "--quiet", "--file=-", stdin=message.encode())  # `leaks.Watch` reads command lines
         return self.git("rev-parse", "HEAD")
 
     def push(self, branch: str, *, token: str | None = None) -> None:
