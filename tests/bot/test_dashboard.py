@@ -102,5 +102,6 @@ def test_steps_of_one_constant_are_read_as_one_change() -> None:
     known = figures(night.campaign(), now=NOW, prior_sigma=SIGMA)
     (steps,) = known.debt.groups
     assert steps_words(steps) == "DEPTH 8 → 4 → 2 → 1" and known.debt.minutes == 2
+    assert steps_words((steps[0], steps[2])) == "DEPTH 8 → 4, 2 → 1"
     assert "1, 2, 3 (3 steps of one change, " in status_text(known, 300)
     assert "DEPTH 8 → 4 → 2 → 1" in report_html(known)

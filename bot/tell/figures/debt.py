@@ -112,10 +112,15 @@ def reading_title(debt: Debt) -> str:
 
 
 def steps_words(rows: Sequence[Row]) -> str:
-    """Return the way of the constants that several changes move: `DEPTH 8 → 4 → 2`."""
+    """Return the way of the constants that several changes move: `DEPTH 8 → 4 → 2`, or `DEPTH 8 → 4, 2 → 1` if another
+    change went between."""
     said = []
-    for place, (name, old, _) in enumerate(rows[0].constants):
-        said.append(f"{name} {' → '.join([old, *(row.constants[place][2] for row in rows)])}")
+    for steps in zip(*(row.constants for row in rows), strict=True):
+        name, at, way = steps[0][0], "", ""
+        for _, old, new in steps:
+            way += f" → {new}" if old == at else f"{way and ', '}{old} → {new}"
+            at = new
+        said.append(f"{name} {way}")
     return "; ".join(said)
 
 
