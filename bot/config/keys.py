@@ -40,14 +40,14 @@ class VerdictRule(Section):
     """How sure a verdict must be."""
 
     aim: Aim = "balanced"
-    """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 1 %
-    (`balanced`) or 2.5 % (`fast`). The surer, the fewer small gains are found."""
+    """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 1.2 %
+    (`balanced`) or 3 % (`fast`). The surer, the fewer small gains are found."""
     min_effect: Annotated[float, Field(ge=0)] | None = None
     """Smallest gain that counts, in score units: if it is set, nothing merges by less. null asks for none at a merge;
     audits then allow for 0.0005 bits per byte with `kind: train`, and a campaign keeps what it began with."""
     baseline_runs: Annotated[int, Field(ge=2, le=20)] = 3
     """Runs of the first incumbent, from which the noise is learned."""
-    remeasure_every: Annotated[int, Field(ge=1)] = 25
+    remeasure_every: Annotated[int, Field(ge=1)] = 100
     """The incumbent runs once more after this many experiments, if its level was not in doubt before."""
     prior_sigma: Annotated[float, Field(ge=1e-30, le=1e30)] | None = None
     """Deviation of one run to assume before replicates tell, with the weight of one; null takes 0.1 % of the

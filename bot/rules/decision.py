@@ -19,13 +19,14 @@ from typing import Literal, get_args
 
 from bot.rules.events import Direction, ExperimentDecided, Verdict
 from bot.rules.experiment import Experiment
+from bot.rules.short_control import WHOLE, Control
 from bot.rules.statistics import EACH_END, ROUNDING, Comparison, t_quantile
 from bot.rules.tracking import SURPRISE, Track
 
 REPEATS = "the metric repeats exactly"
 CONFIDENCE = EACH_END  # one-sided: of the interval that a verdict states
 SIMPLER_LOSS = 0.5  # sigma: what all simplifications of one promotion together may cost, at that confidence
-UNCERTAIN = 0.5  # sigma squared: a level that is less certain is measured before the next candidate
+UNCERTAIN = 0.75  # sigma squared: a level that is less certain is measured before the next candidate
 _UNKNOWN = 1.5  # the same, before a candidate that has run is judged
 _FRESH = 3  # runs of the incumbent beside a candidate: if they agree no better, no more are made
 _LEAST_DEGREES = 2.0  # of freedom: how far a sigma that few runs tell is widened
@@ -44,10 +45,10 @@ class Thresholds:
 
 THRESHOLDS: dict[Aim, Thresholds] = {
     "careful": Thresholds((5.0, 3.0, 2.4, 2.1, 1.9), (1.1, 1.2, 1.3, 1.4, 1.9)),
-    "balanced": Thresholds((4.5, 2.5, 2.0, 1.75, 1.6), (1.0, 1.05, 1.15, 1.3, 1.6)),
-    "fast": Thresholds((4.0, 2.0, 1.6, 1.4), (1.0, 1.0, 1.1, 1.4)),
+    "balanced": Thresholds((4.0, 2.2, 1.9, 1.7), (1.0, 1.0, 1.1, 1.4)),
+    "fast": Thresholds((3.5, 1.9, 1.5, 1.3), (0.9, 0.9, 1.0, 1.3)),
 }
-NULL_MERGES: dict[Aim, float] = {"careful": 0.003, "balanced": 0.01, "fast": 0.025}
+NULL_MERGES: dict[Aim, float] = {"careful": 0.003, "balanced": 0.012, "fast": 0.03}
 """Of candidates that change nothing, at most so many merge, over all looks (`tests/bot/test_decision.py`): for a level
 with a third of a run's variance."""
 
@@ -114,11 +115,13 @@ def decide(
     rule: Rule,
     net_lines: int = 0,
     budget: float = SIMPLER_LOSS,
+    control: Control = WHOLE,
 ) -> NeedRun | Decided:
     """Say what the scores so far allow: a verdict, or which run is needed next.
 
     `candidate` are runs that finished, first to last; `net_lines` is lines added minus lines removed. Simpler at an
     equal score is an improvement, and equal means: worse by no more than what is left of the `budget` (in sigma).
+    `control` is what short runs of the incumbent tell of the machine.
     """
     if incumbent is None:
         return NeedRun("incumbent", "the incumbent needs its first run here")
@@ -126,7 +129,7 @@ def decide(
         return NeedRun("candidate", "the candidate has not run yet")
     if incumbent.variance > _UNKNOWN:
         return NeedRun("incumbent", "its level is too uncertain to compare with")
-    view = _View.of(candidate, incumbent, direction)
+    view = _View.of(candidate, incumbent, direction, control)
     if incumbent.exact:
         return _exactly(view, rule, net_lines)
     return _with_noise(view, rule, net_lines, budget)
@@ -161,14 +164,17 @@ class _View:
     fresh: int
     surprise: float
     rounding: float
+    control: Control
 
     @classmethod
-    def of(cls, candidate: Sequence[Measured], incumbent: Track, direction: Direction) -> _View:
+    def of(
+        cls, candidate: Sequence[Measured], incumbent: Track, direction: Direction, control: Control
+    ) -> _View:
         sign = -1.0 if direction == "minimize" else 1.0
         runs, mean = len(candidate), fmean(run.score for run in candidate)
         error = math.sqrt(1 / runs + incumbent.variance)
         sigma = incumbent.sigma * math.sqrt(1 + _LEAST_DEGREES / max(incumbent.degrees, 1.0))
-        fresh = [control for control in incumbent.controls if control.place > candidate[0].place]
+        fresh = [run for run in incumbent.controls if run.place > candidate[0].place]
         effect = mean - incumbent.level
         return cls(
             track=incumbent,
@@ -178,8 +184,9 @@ class _View:
             distance=sign * effect / sigma if sigma else 0.0,
             error=error,
             fresh=len(fresh),
-            surprise=max((abs(control.surprise) for control in fresh), default=0.0),
+            surprise=max((abs(run.surprise) for run in fresh), default=0.0),
             rounding=ROUNDING * max(abs(mean), abs(incumbent.level)),
+            control=control,
         )
 
 
@@ -242,8 +249,9 @@ def _missing(view: _View, rule: Rule) -> NeedRun | None:
         return NeedRun("candidate", "looks better: a replicate is due")
     if not rule.control:
         return None
-    if not view.fresh:
-        return NeedRun("incumbent", "once more after its challenger: the machine may have changed")
+    if not view.fresh and not view.control.steady:
+        said = "once more after its challenger: the machine may have changed"
+        return NeedRun("incumbent", said, view.control.share)
     if view.track.variance > UNCERTAIN and view.fresh < _FRESH:
         return NeedRun("incumbent", "once more: it is not where it was, so the machine has changed")
     return None

@@ -16,6 +16,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.guards import Guard, broken, clearly_broken
 from bot.rules.lost_runs import is_lost, lost_for_good
 from bot.rules.rung_record import misleads
+from bot.rules.short_control import control_of
 from bot.rules.statistics import Comparison
 from bot.rules.tracking import track
 
@@ -76,6 +77,7 @@ def _by_scores(
             return NeedRun("candidate", "the new incumbent needs its runs")
         rule = replace(rule, max_runs=len(mine), min_runs=1, control=False)
     scores = [Measured(run.score, campaign.run_places[run.run]) for run in mine if run.score is not None]
+    sigma = incumbent.sigma if incumbent is not None else 0.0
     outcome = decide(
         scores,
         incumbent,
@@ -83,6 +85,7 @@ def _by_scores(
         rule=rule,
         net_lines=candidate.added - candidate.removed,
         budget=simpler_budget(campaign),
+        control=control_of(campaign, experiment, mine, sigma),
     )
     breaches = _breaches(settings.guards, experiment, outcome, mine, theirs)
     if breaches:

@@ -23,7 +23,7 @@ from bot.rules.events import ExperimentDecided, RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
 
-PASSING, LOOSER, MOST_PASSING = 0.12, 0.0004, 0.3
+PASSING, LOOSER, MOST_PASSING = 0.1, 0.0002, 0.3
 """Share of the candidates that go on, what it grows by with each experiment, and the most that it comes to: with few
 experiments it pays to look at many proposals, and later, when useful ones are rare, to lose none of them. With these
 shares most is found in the same time, by simulation (`make bench-truth`). With several rungs each has its part."""
@@ -38,7 +38,7 @@ AUDITED = 0.02
 """Share of those given up that run in full all the same."""
 INCUMBENT_RUNS = 2
 """What a candidate is compared with at a rung: so many short runs of its incumbent."""
-REMEASURED = 20
+REMEASURED = 60
 """After so many short runs of candidates the incumbent's are made anew: machines drift."""
 _REACH = 100  # newest experiments, in which the noise is looked up
 Scale = tuple[str, str | None, float]  # kind of runner, fingerprint, share

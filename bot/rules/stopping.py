@@ -221,8 +221,10 @@ def _unreviewed(campaign: Campaign, limits: Limits, now: datetime) -> str | None
 )
 def _crashes(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Counted from the last `resume`: a human has looked."""
+    if limits.crashes_in_row is None:
+        return None
     crashes = len(crash_streak(campaign))
-    if limits.crashes_in_row is None or crashes < limits.crashes_in_row:
+    if crashes < limits.crashes_in_row:
         return None
     return f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
 
@@ -230,11 +232,13 @@ def _crashes(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
 @stop_condition(Reason("plateau", needs_human=True))
 def _plateau(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Counted from the last `resume`: a human has looked."""
+    if limits.plateau is None:
+        return None
     since = 0
     for experiment in reversed(campaign.finished()[campaign.resumed_after :]):
         if experiment.verdict == "improved":
             break
         since += experiment.verdict != "lost"
-    if limits.plateau is None or since < limits.plateau:
+    if since < limits.plateau:
         return None
     return f"{since} experiments without an improvement; change the program, then `nocturne resume`"

@@ -3,14 +3,15 @@
 A Kalman filter in one dimension. The level of the incumbent is learned from its own runs; the uncertainty grows with
 each run that is made on the machine, for machines drift; a merge moves the level by what is likely true of its gain,
 for winners are picked. Noise and drift are learned from how far the incumbent's runs lie from what was expected of
-them (Mehra 1970; Harvey 1989, chapter 3) and from replicates of candidates without their first, picked, run. Squares
-beyond 2.5 sigma are cut there (Huber 1964), so that one bad run does not make the machine a noisy one.
+them (Mehra 1970; Harvey 1989, chapter 3), from replicates of candidates without their first, picked, run and from the
+incumbents' short runs. Squares beyond 2.5 sigma are cut there (Huber 1964), so that one bad run does not make the
+machine a noisy one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -165,8 +166,9 @@ def track(
         unit = min(unit, _scatter(campaign, runner, fingerprint))
     exact = repeats_exactly(list(groups.values()), unit)
     ours = {each.commit for each in seen}
-    picked = [group[1:] for of, group in groups.items() if of not in ours]
-    walk, degrees = _fit(seen, [square for group in picked for square in _squares(group)], unit)
+    repeats = [group[1:] for of, group in groups.items() if of not in ours]
+    repeats += _short_repeats(campaign, dict.fromkeys(each.commit for each in seen), runner)
+    walk, degrees = _fit(seen, [square for group in repeats for square in _squares(group)], unit)
     controls = tuple(control for of, control in walk.controls if of == commit)
     if exact:
         return Track(seen[-1].score, 0.0, 0.0, float(len(newest)), 0.0, controls, exact=True)
@@ -291,6 +293,17 @@ def _groups(runs: Sequence[RunFinished]) -> dict[str, list[float]]:
         assert run.score is not None
         groups.setdefault(run.commit, {}).setdefault(run.seed, run.score)
     return {commit: list(scores.values()) for commit, scores in groups.items()}
+
+
+def _short_repeats(campaign: Campaign, commits: Iterable[str], runner: str) -> list[list[float]]:
+    """Return the scores of incumbents' short runs by share and fingerprint, without those by which they were picked:
+    from a noise that shorter runs don't make larger, each of its repeats tells of it too."""
+    found: dict[tuple[str, float, str | None], dict[int, float]] = {}
+    for commit in commits:
+        for run in campaign.tries_of(commit, runner=runner):
+            if not run.is_full and run.experiment is None and run.score is not None:
+                found.setdefault((commit, run.share, run.fingerprint), {}).setdefault(run.seed, run.score)
+    return [list(scores.values()) for scores in found.values()]
 
 
 def _gap(scores: Sequence[float]) -> float:

@@ -131,7 +131,7 @@ def beside(gain: float, others: list[ev.Event], number: int, removed: int = 1) -
 
 def test_only_the_best_of_the_newest_go_on() -> None:
     number = not_audited(night())
-    others = crowd(*(0.001 * place for place in range(1, 20)))  # the best three of twenty go on
+    others = crowd(*(0.001 * place for place in range(1, 20)))  # the best two before it go on
     for gain, goes_on in ((0.0201, True), (0.0179, True), (0.0169, False), (0.001, False)):
         found = beside(gain, others, number)
         assert isinstance(found, NeedRun) is goes_on, gain
@@ -188,6 +188,32 @@ def test_the_incumbent_is_measured_anew_after_some_short_runs_of_candidates() ->
     others = tuple(short(commit_of(f"other {place}"), 1, 1.1) for place in range(short_runs.REMEASURED))
     last = asked(night(*THEIRS, *others, short(CANDIDATE, 1, 1.1, 1)))
     assert isinstance(last, NeedRun) and (last.of, last.share) == ("incumbent", 0.25)
+
+
+def test_a_short_run_of_the_incumbent_tells_that_the_machine_has_not_changed() -> None:
+    """A winner's incumbent ran whole only before it: a quarter of the budget tells, and a whole run if that is off."""
+    began: list[ev.Event] = [
+        *THEIRS, ev.ExperimentClaimed(1, BASE), ev.CandidateBuilt(1, 1, BASE, CANDIDATE, 1, 1),
+        short(CANDIDATE, 1, 1.05, 1), short(CANDIDATE, 2, 0.9, 1, fingerprint="f1", share=1.0),
+    ]  # fmt: skip
+
+    def after(*runs: ev.RunFinished, began: list[ev.Event] = began) -> object:
+        made = Night()
+        made.baseline(3)
+        for event in (*began, *runs):
+            made.add(event)
+        return asked(made.campaign())
+
+    first = after()
+    assert isinstance(first, NeedRun) and (first.of, first.share) == ("incumbent", 0.25)
+    steady = after(short(BASE, 6, 1.1005))
+    assert isinstance(steady, ev.ExperimentDecided) and steady.verdict == "improved"
+    for off in (1.2, 1.0, None):
+        moved = after(short(BASE, 6, off))
+        assert isinstance(moved, NeedRun) and (moved.of, moved.share) == ("incumbent", 1.0)
+    without = [event for event in began if not (isinstance(event, ev.RunFinished) and event.share < 1)]
+    whole = after(began=without)
+    assert isinstance(whole, NeedRun) and (whole.of, whole.share) == ("incumbent", 1.0)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Ways:
 
     rule: Rule
     incumbent_runs: int = 3
-    remeasure_every: int = 25
+    remeasure_every: int = 100
     rungs: tuple[float, ...] = (0.25,)
 
 
