@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,8 @@ from bot.agents.gate import Gate
 from bot.agents.memory import Memory
 from bot.agents.offline.space import Rules
 from bot.agents.skills import Skill
+from bot.rules.outer.checks import Check
+from bot.rules.outer.view import View
 from bot.rules.proposal import Idea, Opinion, PastExperiment, Proposal
 
 
@@ -145,4 +147,44 @@ class Reviewer(Protocol):
 
     def review(self, case: Case) -> Opinion:
         """Return whether the change may train, should be revised first, or should not train at all."""
+        ...
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A mechanism of the outer loop that is at hand: its text, and in a line what it was measured to be worth."""
+
+    name: str
+    source: str
+    worth: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a researcher is given: the search as mechanisms see it, and those at hand. `taken` are names that no new one
+    may have; `check` runs a draft in its jail. `number` is that of the next experiment."""
+
+    number: int
+    view: View
+    seed: int
+    mechanisms: Sequence[Standing]
+    taken: Collection[str]
+    check: Callable[[str], tuple[Check, ...]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A mechanism that a researcher wrote, with why, and the checks that it passed."""
+
+    name: str
+    rationale: str
+    source: str
+    checks: tuple[Check, ...]
+
+
+class Researcher(Protocol):
+    """The outer loop's mind: it writes mechanisms."""
+
+    def research(self, study: Study) -> Written | str:
+        """Return a mechanism that passes the checks, or why there is none. Raises UserError if a human must fix it."""
         ...

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the configuration asks for the names, and needs nothing else
-    from bot.agents.protocol import Proposer, Reviewer
+    from bot.agents.protocol import Proposer, Researcher, Reviewer
     from bot.agents.skills import Skill
     from bot.config import Config
     from bot.rules.campaign import Campaign
@@ -50,4 +50,10 @@ def repairs(name: str) -> bool:
 def make_reviewer(name: str, setup: Setup) -> Reviewer | None:
     """Return the reviewer of that name; None if the rules, which come first, are all."""
     made: Reviewer | None = importlib.import_module(f"bot.agents.reviewers.{name}").make(setup)
+    return made
+
+
+def make_researcher(setup: Setup) -> Researcher:
+    """Return who writes mechanisms for the outer loop."""
+    made: Researcher = importlib.import_module("bot.agents.claude.researcher").make(setup)
     return made

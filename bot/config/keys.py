@@ -112,6 +112,8 @@ class Models(Section):
     """The maker: a fast one."""
     reviewer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"
     """The checker: a strong one."""
+    researcher: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"
+    """Who writes mechanisms with `outer: generated`: a strong one."""
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     """How much they think; null leaves it to each model. Models without such a setting don't hear of it."""
     experiment_usd: Annotated[float, Field(gt=0)] | None = 1.0
@@ -119,6 +121,8 @@ class Models(Section):
     search goes on in its place. `stop.cost_usd` is the same for the campaign."""
     night_usd: Annotated[float, Field(gt=0)] | None = 20.0
     """Most money in any 24 hours."""
+    researcher_usd: Annotated[float, Field(gt=0)] | None = 3.0
+    """Most money in any 24 hours for the researcher, within `night_usd`."""
     experiment_tokens: Annotated[int, Field(ge=1)] | None = 2_000_000
     """Most tokens for one experiment, sent and received; holds also for a model whose price is not known."""
     prices: dict[str, ModelPrice] = {}
@@ -223,7 +227,8 @@ class Config(Section):
     turns only these."""
     outer: Literal["off", "builtin", "generated"] = "off"
     """The outer loop, which watches how the search goes and steers it (docs/outer.md). `builtin`: mechanisms that come
-    with Nocturne, on trial. `generated` is not there yet."""
+    with Nocturne, on trial. `generated`: others, too, which Claude writes (`models.researcher`) and which run in a jail
+    only; needs ANTHROPIC_API_KEY."""
     outer_prior: str | None = None
     """File of the repository with what other campaigns found of the mechanisms: what `nocturne outer --prior` says."""
     repairs: Annotated[int, Field(ge=0, le=3)] = 1
@@ -307,13 +312,6 @@ class Config(Section):
                 names = ", ".join(python) or "none"
                 raise ValueError(f"evaluator.train: name the script that is trained (editable: {names})")
         return self
-
-    @field_validator("outer")
-    @classmethod
-    def _outer(cls, outer: str) -> str:
-        if outer == "generated":
-            raise ValueError("outer: generated is not there yet: write `outer: builtin`")
-        return outer
 
     @field_validator("editable")
     @classmethod

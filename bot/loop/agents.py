@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.agents.registry import Setup, make_proposer, make_reviewer
+from bot.agents.registry import Setup, make_proposer, make_researcher, make_reviewer
 from bot.loop.context import Context
+from bot.loop.hosting import Host
 from bot.loop.library import project_skills
 
 
@@ -24,4 +25,9 @@ def with_agents(context: Context, environ: Mapping[str, str]) -> Context:
         skills=lambda: project_skills(context),
     )
     reviewer = make_reviewer(config.reviewer, setup)
-    return replace(context, proposer=make_proposer(config.proposer, setup), reviewer=reviewer)
+    researcher = None
+    if config.outer == "generated":
+        Host(config.evaluator.jail).require()
+        researcher = make_researcher(setup)
+    proposer = make_proposer(config.proposer, setup)
+    return replace(context, proposer=proposer, reviewer=reviewer, researcher=researcher)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.agents.protocol import Proposer, Reviewer
+from bot.agents.protocol import Proposer, Researcher, Reviewer
 from bot.config import CONFIG_PATH, Config, parse
 from bot.errors import UserError
 from bot.forge import Forge
@@ -45,6 +45,8 @@ class Context:
     notifier: Notifier | None = None
     reviewer: Reviewer | None = None
     """Who checks after the rules have; None: the rules alone."""
+    researcher: Researcher | None = None
+    """Who writes mechanisms for the outer loop; None: nobody."""
     may_run: bool = False
     """Whether candidates are run here: a job that only proposes never runs one."""
 

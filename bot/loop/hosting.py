@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,19 @@ class Host:
 
 @dataclass(frozen=True)
 class Generated:
-    """A mechanism that a model wrote, as the outer loop asks any other. Its methods raise `NoAnswer` if it fails."""
+    """A mechanism that a model wrote, as the outer loop asks any other. Its methods raise `NoAnswer` if it fails.
+
+    `source` gives its text, or raises UserError.
+    """
 
     name: str
-    source: str
+    source: Callable[[], str]
     host: Host
 
     def steer(self, view: View, seed: int) -> Steer:
         """See `Mechanism.steer`."""
-        return steer_of(self.host.ask(self.source, [steering(view, seed)])[0], view)
+        return steer_of(self.host.ask(self.source(), [steering(view, seed)])[0], view)
 
     def screen(self, view: View, draft: Draft, seed: int) -> str | None:
         """See `Mechanism.screen`."""
-        return reason_of(self.host.ask(self.source, [screening(view, draft, seed)])[0])
+        return reason_of(self.host.ask(self.source(), [screening(view, draft, seed)])[0])

@@ -18,8 +18,9 @@ def switch(context: Context, words: str, source: str | None = None) -> str:
     `source` names the comment that said so: one comment does it once. Raises UserError if it can't be done.
     """
     name, _, how = one_line(words, 200).partition(" ")
-    if name not in names() or how not in ("on", "off"):
-        raise UserError(f"outer: write a mechanism's name and `on` or `off`; there are {', '.join(names())}")
+    there = (*names(), *context.ledger.refresh().outer.written)
+    if name not in there or how not in ("on", "off"):
+        raise UserError(f"outer: write a mechanism's name and `on` or `off`; there are {', '.join(there)}")
 
     def make(campaign: Campaign) -> list[MechanismSwitched]:
         said = source or f"cli:{campaign.event_count}"

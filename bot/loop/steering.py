@@ -12,6 +12,7 @@ from bot.base.text import one_line
 from bot.errors import UserError
 from bot.ledger import now
 from bot.loop.context import Context
+from bot.loop.researching import mechanism_of, research, tell_worth
 from bot.loop.settings import noise_of
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import confirmation_of
@@ -27,19 +28,18 @@ from bot.rules.experiment import Experiment
 from bot.rules.outer.diagnosis import findings, looked_at
 from bot.rules.outer.reading import from_json
 from bot.rules.outer.record import Steered
-from bot.rules.outer.registry import CONTROLS, Mechanism, at_hand, built_in, names
+from bot.rules.outer.registry import CONTROLS, Mechanism, at_hand
 from bot.rules.outer.trial import (
     BLOCK,
     DEAD,
     Block,
     Known,
     Prior,
-    advantage,
     allot,
     dead,
     next_morning,
     prior_of,
-    retires,
+    retirement,
 )
 from bot.rules.outer.view import OFFLINE, Constant, Draft, Past, Steer, View, check
 from bot.rules.outer.worth import finished_blocks, members
@@ -55,7 +55,6 @@ class Steering:
     mechanism: str
     gate: Gate
     default: str
-    failed: MechanismFailed | None = None
 
     @property
     def assigned(self) -> str | None:
@@ -89,40 +88,49 @@ def steering_of(
     seen = view_of(context, campaign, experiment, files, rules)
     look = [] if looked_at(number) != number else [Diagnosed(number, **vars(f)) for f in findings(seen)]
     prior = _prior(context)
+    if context.researcher is not None:
+        campaign = research(context, campaign, seen, blocks_of(context, campaign))
+    before = campaign.outer.blocks[-1:]
     campaign = context.ledger.append(lambda fresh: [*look, *_next_block(context, fresh, number, prior)])
     begun = campaign.outer.blocks[-1]
-    steering = _steered(
-        context, built_in(begun.mechanism if begun.mechanism in names() else "none"), begun, seen
-    )
-    if steering.failed is not None:
-        failed = steering.failed
-        context.ledger.append(lambda _: [failed])
-        context.display.note(
-            f"the mechanism {failed.mechanism} failed and is off until the morning: {failed.reason}"
-        )
-    return steering
+    if before and before[0].block != begun.block:
+        tell_worth(context, campaign, before[0].mechanism, blocks_of(context, campaign))
+    return _steered(context, mechanism_of(context, campaign, begun.mechanism), begun, seen)
 
 
 def _steered(context: Context, mechanism: Mechanism, begun: OuterBlockBegun, seen: View) -> Steering:
     """Return the steering of one experiment; a mechanism that fails steers nothing."""
     view = replace(seen, since=min(begun.first, seen.number))
-    seed, failed = context.config.seed, None
-    steer = Steer()
-    try:
-        if mechanism.name not in context.ledger.known().outer.out(now().isoformat()):
-            steer = check(mechanism.steer(view, seed), view)
-    except Exception as error:  # whatever a mechanism does, the experiment goes on
-        failed = MechanismFailed(
-            mechanism.name, view.number, one_line(f"{type(error).__name__}: {error}", _REASON),
-            next_morning(now()),
-        )  # fmt: skip
+    seed, steer = context.config.seed, Steer()
+    failed = mechanism.name in context.ledger.known().outer.out(now().isoformat())
+
+    def fail(error: Exception) -> None:
+        nonlocal failed
+        failed = True
+        _fail(context, mechanism.name, view.number, error)
 
     def screen(draft: Draft) -> str | None:
-        return None if failed is not None else mechanism.screen(view, draft, seed)
+        try:
+            return None if failed else mechanism.screen(view, draft, seed)
+        except Exception as error:  # whatever a mechanism does, the experiment goes on
+            fail(error)
+            return None
 
+    try:
+        steer = steer if failed else check(mechanism.steer(view, seed), view)
+    except Exception as error:
+        fail(error)
     categories = {each.name: each.category for each in view.constants}
     gate = Gate(steer, view.number, screen, categories)
-    return Steering(begun.block, mechanism.name, gate, view.proposers[0], failed)
+    return Steering(begun.block, mechanism.name, gate, view.proposers[0])
+
+
+def _fail(context: Context, name: str, number: int, error: Exception) -> None:
+    """Write down that a mechanism failed before an experiment: it is off until the morning."""
+    said = one_line(f"{type(error).__name__}: {error}", _REASON)
+    event = MechanismFailed(name, number, said, next_morning(now()))
+    context.ledger.append(lambda _: [event])
+    context.display.note(f"the mechanism {name} failed and is off until the morning: {said}")
 
 
 def _next_block(
@@ -134,13 +142,13 @@ def _next_block(
     if blocks and len(members(campaign)[blocks[-1].block]) < BLOCK:
         return []
     done = blocks_of(context, campaign)
-    there = at_hand(proposers_of(context))
+    there = [*at_hand(proposers_of(context)), *campaign.outer.written]
     gone: list[MechanismDied | MechanismRetired] = []
     for name in (name for name in there if name not in CONTROLS and name not in campaign.outer.gone):
-        found = advantage(done, name)
+        found = retirement(done, name)
         if dead(done, name):
             gone.append(MechanismDied(name, DEAD))
-        elif found is not None and retires(done, name):
+        elif found is not None:
             gone.append(MechanismRetired(name, *(round(each, 4) for each in found)))
     out = campaign.outer.out(now().isoformat()) | {each.mechanism for each in gone}
     block = len(blocks)

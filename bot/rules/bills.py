@@ -58,6 +58,7 @@ class Bills:
     by_experiment: dict[int, Bill] = field(default_factory=lambda: defaultdict(Bill))
     by_experiment_and_role: dict[tuple[int, str], Bill] = field(default_factory=lambda: defaultdict(Bill))
     usd_by_hour: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    usd_by_hour_and_role: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, call: ModelCalled, at: str) -> None:
         """Take in a call that ended at the time `at` (ISO 8601, UTC)."""
@@ -67,6 +68,7 @@ class Bills:
             self.by_experiment[call.experiment].add(call)
             self.by_experiment_and_role[call.experiment, call.role].add(call)
         self.usd_by_hour[at[:_HOUR]] += call.cost_usd or 0.0
+        self.usd_by_hour_and_role[at[:_HOUR], call.role] += call.cost_usd or 0.0
 
     def of_experiment(self, number: int | None) -> Bill:
         """Return the bill of one experiment; an empty one if it has none."""
@@ -77,8 +79,11 @@ class Bills:
         both = self.by_experiment_and_role.items()
         return {role: bill for (experiment, role), bill in both if experiment == number}
 
-    def usd_since(self, at: str) -> float:
-        """Return the money of the hour of `at` (ISO 8601, UTC) and of those after it."""
+    def usd_since(self, at: str, role: str | None = None) -> float:
+        """Return the money of the hour of `at` (ISO 8601, UTC) and of those after it; only that of `role` if given."""
+        if role is not None:
+            spent = self.usd_by_hour_and_role.items()
+            return sum(usd for (hour, whose), usd in spent if whose == role and hour >= at[:_HOUR])
         return sum(usd for hour, usd in self.usd_by_hour.items() if hour >= at[:_HOUR])
 
 

@@ -169,13 +169,6 @@ def test_blocks_of_five_follow_each_other_in_an_offline_campaign(tmp_path: Path)
     assert "mix" not in at_hand(("offline",)) and "models" not in at_hand((MODEL, "offline"))
 
 
-def test_what_is_not_there_yet_is_said_in_one_line(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}outer: generated\n")
-    done = nocturne(folder, "status", code=2)
-    assert "outer: generated is not there yet: write `outer: builtin`" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
 def test_the_draft_of_a_proposal_has_its_moves_and_says_if_there_is_more() -> None:
     found = propose(FILES, (), seed=0, number=1)
     assert found is not None

@@ -100,10 +100,10 @@ def test_a_good_one_passes_and_is_asked_in_a_fresh_process_each_time() -> None:
         'calls.append(1)\nreturn {"avoid": [{"constant": "BATCH", "until": view["number"] + len(calls)}]}',
         "calls = []",
     )
-    generated = Generated("once", once, host)
+    generated = Generated("once", lambda: once, host)
     view = history(5)
     assert [generated.steer(view, 1) for _ in range(2)] == [Steer(avoid=(Aim(7, constant="BATCH"),))] * 2
-    strict = Generated("strict", screening("return f\"no {draft['category']}\""), host)
+    strict = Generated("strict", lambda: screening("return f\"no {draft['category']}\""), host)
     assert strict.screen(view, Draft((), "other"), 1) == "no other"
 
 
@@ -112,7 +112,7 @@ def test_one_that_is_good_at_first_and_fails_later_says_so() -> None:
     late = mechanism('if view["number"] > 40:\n    raise KeyError("late")\nreturn {}')
     assert failure(checked(late, history(24), 7, here(late))) is None
     with pytest.raises(NoAnswer, match="KeyError"):
-        Generated("late", late, Host("bubblewrap")).steer(history(50), 1)
+        Generated("late", lambda: late, Host("bubblewrap")).steer(history(50), 1)
 
 
 def test_without_a_jail_it_is_refused_in_one_line() -> None:

@@ -29,6 +29,8 @@ class Caps:
     night_usd: float | None = None
     campaign_usd: float | None = None
     experiment_tokens: int | None = None
+    researcher_usd: float | None = None
+    """In any 24 hours, for the role of that name."""
 
 
 def _utc_now() -> datetime:
@@ -102,6 +104,7 @@ class Budget:
         for key, spent, cap in (
             ("models.experiment_usd", mine.usd, self.caps.experiment_usd),
             ("models.night_usd", campaign.bills.usd_since(since), self.caps.night_usd),
+            ("models.researcher_usd", campaign.bills.usd_since(since, self.role), self.caps.researcher_usd),
             ("stop.cost_usd", campaign.cost_usd(), self.caps.campaign_usd),
         ):
             if cap is not None and spent + worst > cap:

@@ -12,6 +12,8 @@ def disclosure(config: Config) -> Iterator[str]:
     roles = {"proposes": config.proposer, "reviews": config.reviewer}
     working = [f"{config.models.proposer if does == 'proposes' else config.models.reviewer} {does}"
                for does, who in roles.items() if who == "claude"]  # fmt: skip
+    if config.outer == "generated":
+        working.append(f"{config.models.researcher} writes mechanisms")
     if not working:
         return
     kept = config.models.leave_out
@@ -26,6 +28,11 @@ def disclosure(config: Config) -> Iterator[str]:
         for usd, span, key in (
             (config.models.experiment_usd, "an experiment", "models.experiment_usd"),
             (config.models.night_usd, "in any 24 hours", "models.night_usd"),
+            *(
+                [(config.models.researcher_usd, "of that for mechanisms", "models.researcher_usd")]
+                if config.outer == "generated"
+                else []
+            ),
             (config.stop.cost_usd, "for the campaign", "stop.cost_usd"),
         )
         if usd is not None

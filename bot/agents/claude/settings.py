@@ -22,12 +22,22 @@ MAX_TOKENS = 24_000  # of one answer, what the model thinks before it included
 
 
 def caps(config: Config) -> Caps:
-    """Return the caps of `models` and `stop`."""
+    """Return the caps of `models` and `stop` for the roles that work on experiments."""
     return Caps(
         experiment_usd=config.models.experiment_usd,
         night_usd=config.models.night_usd,
         campaign_usd=config.stop.cost_usd,
         experiment_tokens=config.models.experiment_tokens,
+    )
+
+
+def research_caps(config: Config) -> Caps:
+    """Return the caps for the researcher, who works on no experiment."""
+    return Caps(
+        night_usd=config.models.night_usd,
+        campaign_usd=config.stop.cost_usd,
+        experiment_tokens=config.models.experiment_tokens,
+        researcher_usd=config.models.researcher_usd,
     )
 
 
@@ -41,7 +51,7 @@ def unpriced(config: Config, model: str) -> str | None:
     )
 
 
-def campaign_role(setup: Setup, role: Literal["proposer", "reviewer"], model: str) -> ModelRole:
+def campaign_role(setup: Setup, role: Literal["proposer", "reviewer", "researcher"], model: str) -> ModelRole:
     """Return a role of a campaign, paid within its caps. Raises UserError if no key is there, or a skill is wrong."""
     setup.skills()  # a mistake in one shall be said now, not after the first runs
     config, redact = setup.config, Redactor(setup.environ)
@@ -52,6 +62,8 @@ def campaign_role(setup: Setup, role: Literal["proposer", "reviewer"], model: st
         setup.note(missing)
 
     def budget(experiment: int) -> Budget:
+        if role == "researcher":
+            return Budget(None, role, research_caps(config), setup.state, setup.record, config.models.prices)
         return Budget(experiment, role, caps(config), setup.state, setup.record, config.models.prices)
 
     def listener(experiment: int, conversation: str) -> Listener:

@@ -14,4 +14,5 @@ from bot.rules.events.landing import *
 from bot.rules.events.message import *
 from bot.rules.events.outer import *
 from bot.rules.events.registry import *
+from bot.rules.events.research import *
 from bot.rules.events.run import *

@@ -9,7 +9,7 @@ from bot.rules.outer.reading import from_json, limited
 from bot.rules.outer.view import Draft, Steer
 
 if TYPE_CHECKING:
-    from bot.rules.events import Diagnosed, OuterBlockBegun
+    from bot.rules.events import Diagnosed, MechanismWritten, NothingWritten, OuterBlockBegun
     from bot.rules.experiment import Experiment
 
 
@@ -49,6 +49,11 @@ class Record:
     switched_off: set[str] = field(default_factory=set)
     """Mechanisms that a human took out."""
     diagnoses: list[Diagnosed] = field(default_factory=list)
+    written: dict[str, MechanismWritten] = field(default_factory=dict)
+    """Mechanisms that the researcher wrote."""
+    unwritten: list[NothingWritten] = field(default_factory=list)
+    researched: int = 0
+    """The experiment before which the researcher was asked last."""
 
     def out(self, now: str) -> set[str]:
         """Return the mechanisms that take no block at the time `now`."""

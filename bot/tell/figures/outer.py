@@ -55,13 +55,15 @@ class OuterFigures:
     changed: tuple[ChangedRow, ...] = ()
     diagnoses: tuple[tuple[int, str, float, float, str], ...] = ()
     """Experiment, term, its value, its threshold, and the mechanism that answers it."""
+    research: tuple[tuple[int, str, str], ...] = ()
+    """Experiment, the mechanism that a model wrote before it, and where it is; or "" and why it wrote none."""
 
 
 def outer_figures(campaign: Campaign, done: Sequence[Block], now: datetime) -> OuterFigures:
     """Return what there is to say of a campaign's outer loop; `done` are its finished blocks."""
     outer = campaign.outer
     every = [each for of_block in members(campaign).values() for each in of_block]
-    seen = dict.fromkeys([*(block.mechanism for block in outer.blocks), *sorted(_out(campaign))])
+    seen = dict.fromkeys([*(b.mechanism for b in outer.blocks), *outer.written, *sorted(_out(campaign))])
     mine = {name: [steered for _, steered in every if steered.mechanism == name] for name in seen}
     worth: dict[str, list[float]] = {name: [] for name in seen}
     for name, value in worths(done):
@@ -87,7 +89,10 @@ def outer_figures(campaign: Campaign, done: Sequence[Block], now: datetime) -> O
         if steered.changed
     ]
     found = tuple((d.experiment, d.term, d.value, d.threshold, d.leads_to) for d in outer.diagnoses)
-    return OuterFigures(len(outer.blocks), tuple(row(name) for name in seen), tuple(changed), found)
+    research = [(each.experiment, each.mechanism, each.url) for each in outer.written.values()]
+    research += [(each.experiment, "", each.why) for each in outer.unwritten]
+    rows = tuple(row(name) for name in seen)
+    return OuterFigures(len(outer.blocks), rows, tuple(changed), found, tuple(sorted(research)))
 
 
 def verdict_words(row: MechanismRow) -> str:

@@ -26,6 +26,7 @@ def outer(figures: OuterFigures) -> Document:
             ],
         ),
         *_part("Experiments that it changed", [changed_line(row) for row in figures.changed[-_SHOWN:]]),
+        *_part("What the researcher wrote", [_written(each) for each in figures.research[-_SHOWN:]]),
         *_part("What the diagnosis found", [_found(each) for each in figures.diagnoses[-_SHOWN:]]),
     )  # fmt: skip
 
@@ -44,6 +45,7 @@ def morning_lines(figures: OuterFigures, since: int) -> list[Line]:
         for row in figures.rows
         if row.state != "control" and (row.blocks or row.state != "on trial")
     ]
+    lines += [_written(each) for each in figures.research if each[0] >= since]
     return [*lines, *(changed_line(row) for row in figures.changed if row.number >= since)]
 
 
@@ -65,3 +67,10 @@ def _found(each: tuple[int, str, float, float, str]) -> Line:
         "before experiment {}: {} {}, from {} on; {} answers that", number, term, f"{value:.2g}", f"{threshold:g}",
         leads_to,
     )  # fmt: skip
+
+
+def _written(each: tuple[int, str, str]) -> Line:
+    number, name, said = each
+    if not name:
+        return say("before experiment {} the researcher wrote no mechanism: {}", number, cut(said, 200))
+    return say("before experiment {} the researcher wrote {} ({})", number, name, cut(said, 200))
