@@ -13,6 +13,7 @@ StatusState = Literal["pending", "success", "failure", "error"]
 CloseReason = Literal["completed", "not_planned"]
 LandResult = Literal["landed", "already", "moved"]
 Conclusion = Literal["success", "neutral", "failure"]
+DeedKind = Literal["closed", "reopened", "labeled", "unlabeled"]
 BODY_LIMIT = 65_536  # characters, GitHub's own
 DESCRIPTION_LIMIT = 140  # https://docs.github.com/en/rest/commits/statuses
 REPORT_LIMIT = 65_535  # https://docs.github.com/en/rest/checks/runs: of summary and text each
@@ -34,6 +35,20 @@ class PullRequest:
     base: str
     state: PullState
     url: str
+    labels: tuple[str, ...] = ()
+    edited: frozenset[str] = frozenset()
+    """Which of "title" and "body" are not as we wrote them."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody did to a pull request; `may` says whether they may write. `id` is the forge's own."""
+
+    id: int
+    what: DeedKind
+    who: str
+    may: bool
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,8 +137,23 @@ class Forge(Protocol):
         """
         ...
 
-    def closer(self, number: int) -> str:
-        """Return the name of who closed a pull request; empty where that is not known."""
+    def reopen_pull(self, number: int) -> bool:
+        """Open a closed pull request again; False if the forge refuses that, as without its branch."""
+        ...
+
+    def open_pulls(self, base: str) -> dict[int, PullRequest]:
+        """Return the open pull requests into `base` by number, a hundred at most, those that changed last.
+
+        A forge on which nobody can open, close or edit one has none.
+        """
+        ...
+
+    def by_hand(self, number: int) -> PullRequest | None:
+        """Return a pull request as it was last looked at, for what people changed; None if nobody can change it."""
+        ...
+
+    def deeds(self, number: int) -> list[Deed]:
+        """Return what was done to a pull request, first to last; nothing if that is not known."""
         ...
 
     def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:

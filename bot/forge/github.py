@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 from bot.errors import UserError
 from bot.forge import (
-    BODY_LIMIT,
     DESCRIPTION_LIMIT,
     CloseReason,
     Comment,
+    Deed,
     LandResult,
     NotFound,
     PullRequest,
@@ -24,10 +24,11 @@ from bot.forge.branches import Branches
 from bot.forge.github_checks import Checks
 from bot.forge.github_client import LAGS, GitHubClient, Refused
 from bot.forge.github_comments import Comments
+from bot.forge.github_deeds import deeds_on
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
 from bot.forge.github_readers import Readers
-from bot.forge.github_records import marked, plain, pull_for, pull_of, title_of
+from bot.forge.github_records import marked, plain, pull_for, pull_of, signed, title_of
 from bot.forge.github_reviews import Reviews
 from bot.git import Git, RemoteUnreachable
 from bot.rules.events import PullOpened
@@ -80,7 +81,7 @@ class GitHubForge:
         if found is not None:
             return found
         self._begun.add(head)
-        wanted = {"title": title_of(title), "head": head, "base": base, "body": cut(plain(body), BODY_LIMIT)}
+        wanted = {"title": title_of(title), "head": head, "base": base, "body": signed(title, body)}
         for pause in (*LAGS, None):
             try:
                 record = self.client.request(
@@ -156,7 +157,7 @@ class GitHubForge:
         if title is not None:
             wanted["title"] = title_of(title)
         if body is not None:
-            wanted["body"] = cut(plain(body), BODY_LIMIT)
+            wanted["body"] = signed(title, body)
 
         known = next((pull for pull in self._pulls.values() if pull.number == number), None)
         if labels is not None and not wanted and known is not None:
@@ -178,12 +179,37 @@ class GitHubForge:
         except Refused as refused:
             self._give_up(refused, number, "edit pull requests")
 
-    def closer(self, number: int) -> str:
-        """See `Forge.closer`; only the issue of a pull request says it."""
+    def reopen_pull(self, number: int) -> bool:
+        """See `Forge.reopen_pull`."""
         try:
-            return str((self.client.get(f"/issues/{number}").get("closed_by") or {}).get("login") or "")
-        except Refused:
-            return ""
+            self._saw(pull_of(self.client.request("PATCH", f"/pulls/{number}", {"state": "open"})))
+        except Refused as refused:
+            if refused.status != 422:
+                self._give_up(refused, number, "reopen pull requests")
+            return False
+        return True
+
+    def open_pulls(self, base: str) -> dict[int, PullRequest]:
+        """See `Forge.open_pulls`."""
+        try:
+            listed = self.client.get(
+                "/pulls", state="open", base=base, sort="updated", direction="desc", per_page=100
+            )
+        except Refused as refused:
+            raise self.client.refusal(refused, "read pull requests", _PULLS) from None
+        return {pull.number: self._saw(pull) for pull in map(pull_of, listed)}
+
+    def by_hand(self, number: int) -> PullRequest:
+        """See `Forge.by_hand`."""
+        known = next((pull for pull in self._pulls.values() if pull.number == number), None)
+        return known or self.get_pull(number)
+
+    def deeds(self, number: int) -> list[Deed]:
+        """See `Forge.deeds`."""
+        try:
+            return deeds_on(self.client, number)
+        except Refused as refused:
+            self._give_up(refused, number, "read what was done to pull requests")
 
     def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:
         """See `Forge.fetch_pulls`."""

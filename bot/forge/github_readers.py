@@ -1,10 +1,10 @@
-"""Who has reviewed merged pull requests on GitHub, in few requests."""
+"""Who has reviewed or liked merged pull requests on GitHub, in few requests."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.forge.github_client import GitHubClient, Refused
@@ -18,17 +18,21 @@ _STATES = ("APPROVED", "COMMENTED", "CHANGES_REQUESTED")
 
 
 class Readers:
-    """Looks for reviews: one request for all that changed, and two for each that did, once in a process."""
+    """Looks for reviews and thumbs-up: one request for all pull requests, and two for each that has news, once in a
+    process."""
 
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
-        self._seen: set[tuple[int, str]] = set()  # (number, when it was updated) that hold no review for us
+        self._seen: set[tuple[int, str, int]] = (
+            set()
+        )  # (number, when it was updated, thumbs) with nothing for us
         self._may: dict[tuple[str, int], bool] = {}
 
     def of(self, pulls: Mapping[int, str]) -> dict[int, str]:
         """See `Forge.reviewed`.
 
-        A review counts as an update of its pull request, and we write nothing there once its experiment is finished.
+        A review counts as an update of its pull request, and we write nothing there once its experiment is finished; a
+        reaction is none, and only the number of them is in the list.
         """
         try:
             since = {number: datetime.fromisoformat(at) + _SLACK for number, at in pulls.items()}
@@ -36,23 +40,20 @@ class Readers:
                 "/issues",
                 state="closed",
                 labels=LABEL_ALL,
-                since=f"{min(since.values()).astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
                 sort="updated",
                 per_page=100,
             )
-            changed = [
-                (record["number"], record["updated_at"])
-                for record in listed
-                if record["number"] in since
-                and datetime.fromisoformat(record["updated_at"].replace("Z", "+00:00"))
-                > since[record["number"]]
-            ]
-            fresh = [each for each in changed if each not in self._seen]
+            ours = [record for record in listed if record["number"] in since]
+            news = [(record["number"], record["updated_at"], record["reactions"]["+1"]) for record in ours]
+            late = {number for number, updated, _ in news if _time(updated) > since[number]}
+            fresh = [each for each in news if each not in self._seen and (each[0] in late or each[2])]
             found = {}
-            for number, updated in random.sample(fresh, min(len(fresh), _AT_ONCE)):
-                source = self._review(number)
+            for number, updated, thumbs in random.sample(fresh, min(len(fresh), _AT_ONCE)):
+                source = (self._review(number) if number in late else None) or (
+                    self._thumb(number) if thumbs else None
+                )
                 if source is None:
-                    self._seen.add((number, updated))
+                    self._seen.add((number, updated, thumbs))
                 else:
                     found[number] = source
             return found
@@ -69,8 +70,20 @@ class Readers:
                 return f"review:{review['id']}"
         return None
 
+    def _thumb(self, number: int) -> str | None:
+        """Return the name of the first thumbs-up by a person who may write."""
+        for reaction in self._client.pages(f"/issues/{number}/reactions", content="+1"):
+            user = reaction.get("user") or {}
+            if user.get("type") == "User" and self._may_write(user):
+                return f"thumbs_up:{reaction['id']}"
+        return None
+
     def _may_write(self, user: Mapping[str, Any]) -> bool:
         who = (str(user["login"]), int(user["id"]))
         if who not in self._may:
             self._may[who] = may_write(self._client, *who)
         return self._may[who]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from bot.errors import UserError
-from bot.forge import CloseReason, LandResult, PullRequest, PullState, Report, Review, StatusState
+from bot.forge import CloseReason, Deed, LandResult, PullRequest, PullState, Report, Review, StatusState
 from bot.forge.branches import Branches
 from bot.git import Git
 from bot.rules.events import PullOpened
@@ -62,9 +62,21 @@ class LocalForge:
         """See `Forge.edit_pull`."""
         return "closed" if close else "open"
 
-    def closer(self, number: int) -> str:
-        """See `Forge.closer`."""
-        return ""
+    def reopen_pull(self, number: int) -> bool:
+        """See `Forge.reopen_pull`."""
+        return False
+
+    def open_pulls(self, base: str) -> dict[int, PullRequest]:
+        """See `Forge.open_pulls`."""
+        return {}
+
+    def by_hand(self, number: int) -> PullRequest | None:
+        """See `Forge.by_hand`."""
+        return None
+
+    def deeds(self, number: int) -> list[Deed]:
+        """See `Forge.deeds`."""
+        return []
 
     def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:
         """See `Forge.fetch_pulls`; earlier versions kept heads by the numbers that they gave."""

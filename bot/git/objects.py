@@ -38,6 +38,19 @@ def parse_commit(content: bytes) -> tuple[str, list[str]]:
     return lines[0].removeprefix("tree "), parents
 
 
+def commit_words(store: Store, commit: str) -> tuple[str, str, str]:
+    """Return name and address of a commit's author, and its subject."""
+    head, _, message = store.read(commit, "commit").partition(b"\n\n")
+    lines = head.decode(errors="replace").split("\n")
+    author = next((line.removeprefix("author ") for line in lines if line.startswith("author ")), "")
+    name, _, rest = author.partition(" <")
+    return (
+        name.strip(),
+        rest.partition(">")[0].strip(),
+        message.decode(errors="replace").partition("\n")[0].strip(),
+    )
+
+
 def read_tree(store: Store, tree: str) -> Tree:
     """Return a tree by its names; raise `Damaged` if it is not here, or holds one of them twice."""
     entries: Tree = {}

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.ledger import now
 from bot.ledger.holder import is_dead
 from bot.loop.context import Context
-from bot.loop.pulls import hear_reviews
+from bot.loop.gestures import hear_reviews
 from bot.loop.settings import audits_are_made, limits, noise_of, reference_settings
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside

@@ -83,7 +83,7 @@ def _candidate(
     message = sentences.commit_message(
         experiment=experiment.number, campaign=context.name, hypothesis=proposal.hypothesis,
         category=proposal.category, reason=proposal.reason, expected=proposal.expected_effect,
-        proposer=proposal.proposer,
+        proposer=proposal.proposer, author=proposal.author,
     )  # fmt: skip
     allowed = {path: content for path, content in files.items() if path in context.config.editable}
     when = datetime.fromisoformat(experiment.claimed_at)

@@ -9,8 +9,17 @@ from bot.ledger import now, stamp
 from bot.loop.asking import ask_for_look, ask_for_reader
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
+from bot.loop.gestures import (
+    closed_too_late,
+    hear_reviews,
+    heed,
+    labels_by_hand,
+    look_around,
+    take_up_pushed,
+    texts_by_hand,
+)
 from bot.loop.ideas import tell_outcome
-from bot.loop.pulls import body_of, comment, hear_reviews, heed, on_github, pushed_words, state_verdict
+from bot.loop.pulls import comment, on_github, report_on, state_verdict
 from bot.loop.settings import limits
 from bot.rules.campaign import Campaign
 from bot.rules.events import (
@@ -26,7 +35,10 @@ from bot.rules.experiment import Experiment
 from bot.rules.human import needs_a_look, refusal, unread, waits
 from bot.tell.document import paragraph
 from bot.tell.numbers import count
+from bot.tell.views.experiment import pull_title
+from bot.tell.views.gesture import kept_words
 from bot.tell.views.status import closing_comment, held_comment
+from bot.tell.writers import markdown
 
 
 def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
@@ -37,11 +49,12 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
-    if heed(context, experiment):
-        return Done()
+    hear_reviews(context, campaign)
     ensure_commit(context, experiment)
     if not experiment.is_held:  # else it was said when it began to wait
         state_verdict(context, campaign, experiment)
+    if heed(context, experiment):
+        return Done()
     limit = limits(context.config).unread
 
     def make(fresh: Campaign) -> list[LandingBegun]:
@@ -119,16 +132,24 @@ def close(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
 def _close_pull(
     context: Context, campaign: Campaign, experiment: Experiment, opened: PullOpened, verdict: Verdict
 ) -> None:
-    context.forge.edit_pull(
+    if experiment.landed is None:  # else it was looked at just before it landed
+        look_around(context, campaign, experiment)
+    labels, edited = labels_by_hand(context, experiment), texts_by_hand(context, experiment)
+    report = report_on(context, campaign, experiment)
+    state = context.forge.edit_pull(
         opened.pull,
-        body=body_of(context, campaign, experiment),
+        title=None if edited else pull_title(experiment),
+        body=None if "body" in edited else markdown.write(report),
         labels=(LABEL_ALL, LABELS[verdict]),
         close=experiment.landed is None,
     )
     foreign = context.forge.delete_branch(opened.branch, ours=experiment.commits)
     said = closing_comment(campaign, experiment, on_github=on_github(context))
+    said += tuple(kept_words(labels, report if "body" in edited else ()))
+    if experiment.landed is not None and state == "closed":
+        said += closed_too_late(context, experiment)
     if foreign is not None:
-        kept = pushed_words(opened.branch, foreign)
+        kept = take_up_pushed(context, experiment, foreign)
         context.display.note(f"experiment {experiment.number}: {kept}")
         said += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
     comment(context, experiment, said)

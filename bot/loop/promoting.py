@@ -18,7 +18,7 @@ from bot.git.own_branch import move_own_branch
 from bot.loop.auditing import audit_head, lineage, require_clean_audits
 from bot.loop.confirming import confirm_head, require_all_wanted, require_confirmed
 from bot.loop.context import Context
-from bot.loop.pulls import hear_reviews
+from bot.loop.gestures import hear_reviews
 from bot.loop.render import figures_of
 from bot.loop.settings import rule_of
 from bot.loop.taking_in import held_by_content, on_own_base

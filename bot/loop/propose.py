@@ -22,9 +22,11 @@ from bot.loop.commits import (
 )
 from bot.loop.context import Context, Done
 from bot.loop.drafts import try_out_of
+from bot.loop.gestures import link_back
 from bot.loop.ideas import tell_of_passed
 from bot.loop.importing import claimed_proposal
 from bot.loop.library import CampaignLibrary
+from bot.loop.pushed import pushed_proposal
 from bot.loop.start import rules_of, why_nothing
 from bot.loop.steering import Steering, steering_of
 from bot.rules.audits import appeal_words
@@ -45,6 +47,7 @@ from bot.rules.outer.view import OFFLINE
 from bot.rules.proposal import Change, Idea, Proposal
 from bot.tell.words import doubt_words
 
+_CLASH = "the commit does not fit the present incumbent: what landed since holds it, or clashes"
 _LOG = 4_000  # characters of the log's end, where the traceback is
 
 
@@ -52,10 +55,17 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
     """Ask for a change: it is on the ledger, files and all, before anybody else sees it."""
     require_commit(context, experiment.claimed_on)
     files = editable_files(context, experiment.claimed_on)
-    ideas = campaign.ideas.waiting() if experiment.reverts is None else []
     rules = rules_of(context, experiment.claimed_on, files)
-    steering = None if experiment.asked_for else steering_of(context, campaign, experiment, files, rules)
-    proposal = ask(context, campaign, experiment, files, ideas=ideas, steering=steering)
+    waiting = campaign.ideas.waiting() if not experiment.asked_for else []
+    commit = next((idea for idea in waiting if idea.is_commit), None)
+    ideas = [idea for idea in waiting if not idea.is_commit] if commit is None else []
+    steered = commit is None and not experiment.asked_for
+    steering = steering_of(context, campaign, experiment, files, rules) if steered else None
+    proposal: Proposal | None
+    if commit is not None:
+        proposal, fits = pushed_proposal(context, campaign, commit, files)
+    else:
+        proposal, fits = ask(context, campaign, experiment, files, ideas=ideas, steering=steering), True
     tell_of_passed(context, campaign, ideas, proposal)
     if proposal is None:
         return Done(_give_up(context, experiment, files))
@@ -66,6 +76,7 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
         output_tokens=proposal.output_tokens,
         idea=proposal.idea,
         outer=None if steering is None or proposal.idea is not None else to_json(steering.record()),
+        author=proposal.author,
         **as_recorded(proposal, files),
     )
 
@@ -79,7 +90,13 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
         )
         twice = bool(event.changes) and same and not experiment.asked_for and event.idea is None
         gone = event.idea is not None and not fresh.ideas.known[event.idea].waits
-        return [] if twice or gone else [event]
+        if twice or gone:
+            return []
+        return (
+            [event]
+            if fits
+            else [event, decision_of(experiment, "inconclusive", reason=_CLASH, lesson=f"{_CLASH}.")]
+        )
 
     return Done(files=kept_files(experiment.number, 0, proposal), anew=unless_others_do)
 
@@ -145,6 +162,7 @@ def _give_up(context: Context, experiment: Experiment, files: Mapping[str, str])
         reason = (
             f"experiment {experiment.retries} can't be tried again: what landed since holds it, or clashes"
         )
+        link_back(context, context.ledger.known(), experiment, why_not=reason)
     events: list[Event] = [
         decision_of(experiment, "lost", reason=reason, lesson=f"{reason}."),
         ExperimentFinished(experiment.number),
@@ -216,6 +234,7 @@ def _retrying(context: Context, campaign: Campaign, number: int, files: Mapping[
         files=again,
         changes=changes_between({path: files.get(path, "") for path in again}, again),
         proposer="human",
+        author=proposal.author,
     )
 
 

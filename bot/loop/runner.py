@@ -21,6 +21,7 @@ from bot.loop.choosing import step_of
 from bot.loop.commits import build, rebase
 from bot.loop.confirming import measure_beside, take_out
 from bot.loop.context import Context, Done
+from bot.loop.gestures import hear_at_intervals, hear_reviews, heed
 from bot.loop.judge import audit, train
 from bot.loop.land import close, hold, land, landed, refuse, tell_of_held
 from bot.loop.leases import giving_back, holds, is_ours, lease_until, take_lease
@@ -28,7 +29,7 @@ from bot.loop.measure import measure
 from bot.loop.plan import outlook
 from bot.loop.promoting import keep_up, promote_at_stop
 from bot.loop.propose import propose, repair, revise
-from bot.loop.pulls import hear_at_intervals, heed, publish
+from bot.loop.pulls import publish
 from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits
@@ -302,6 +303,7 @@ def _end(context: Context, campaign: Campaign, experiment: Experiment) -> None:
 def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
     """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
+    campaign = hear_reviews(context, campaign)
     if campaign.stopped != event:
         promote_at_stop(context, campaign, stop)
         stopped = context.ledger.append(lambda _: [event], later=True)

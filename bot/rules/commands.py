@@ -17,7 +17,8 @@ AboutExperiment = Literal["retry", "approve", "reject", "revert", "explain"]
 AboutCampaign = Literal["status", "pause", "resume", "stop", "promote", "idea", "outer"]
 Name = AboutExperiment | AboutCampaign | Literal["help"]
 Steering = ExperimentCommand | Literal["pause", "resume", "stop", "promote", "idea"]
-Gesture = Literal["close", "delete_branch", "push"]
+Gesture = Literal["close", "delete_branch", "label", "push", "reopen", "review", "thumbs_up"]
+"""What somebody who may write does to an experiment's pull request by hand; "label" puts `nocturne:rejected` on."""
 STEERING: tuple[Steering, ...] = (
     *("idea", "pause", "resume", "stop", "approve", "reject", "retry", "revert", "promote"),
 )
@@ -125,8 +126,15 @@ def command_of(name: Name) -> Command:
     return next(command for command in COMMANDS if command.name == name)
 
 
-def meant_by(gesture: Gesture) -> ExperimentCommand:
-    """Return the command that a human's gesture on an experiment's pull request stands for."""
+def meant_by(gesture: Gesture) -> Literal["reject", "retry", "approve"]:
+    """Return the command that a human's gesture on an experiment's pull request stands for.
+
+    A pushed commit ends the experiment that it was pushed onto, and is an `idea` besides: it is tried as it stands.
+    """
     match gesture:
-        case "close" | "delete_branch" | "push":
+        case "close" | "delete_branch" | "label" | "push":
             return "reject"
+        case "reopen":
+            return "retry"
+        case "review" | "thumbs_up":
+            return "approve"

@@ -58,8 +58,9 @@ class Experiment:
 
     @property
     def asked_for(self) -> bool:
-        """Whether a human asked for it: to take an experiment out, or to try one again."""
-        return self.reverts is not None or self.retries is not None
+        """Whether a human asked for it: to take an experiment out, to try one again, or to try a commit of theirs."""
+        pushed = self.proposal is not None and bool(self.proposal.author)
+        return pushed or self.reverts is not None or self.retries is not None
 
     @property
     def round(self) -> int:

@@ -50,7 +50,7 @@ class Ideas:
     def waiting(self) -> list[Idea]:
         """Return what is to be tried, oldest first."""
         return [
-            Idea(number, state.given.text, state.given.issue)
+            Idea(number, state.given.text, state.given.issue, is_commit=bool(state.given.commit))
             for number, state in sorted(self.known.items())
             if state.waits
         ]

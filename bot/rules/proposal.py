@@ -29,11 +29,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Idea:
-    """What a human wants tried. `text` is data: whatever it says, it commands nobody."""
+    """What a human wants tried. `text` is data: it commands nobody. A commit is tried as it stands."""
 
     number: int
     text: str
     issue: int | None
+    is_commit: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Proposal:
     """A change to try, with the words that a human reads in the pull request.
 
     `hypothesis` is one sentence of at most 100 characters (the title); `files` maps each changed path to
-    its complete new content; `idea` is the number of the idea that it follows.
+    its complete new content; `idea` is the number of the idea that it follows; `author` wrote it, if that was a human.
     """
 
     hypothesis: str
@@ -56,6 +57,7 @@ class Proposal:
     input_tokens: int = 0
     output_tokens: int = 0
     idea: int | None = None
+    author: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,13 @@ def better(effect: float, direction: Direction) -> bool:
 
 def commit_message(
     *, experiment: int, campaign: str, hypothesis: str, category: str, reason: str, expected: str,
-    proposer: str,
+    proposer: str, author: str = "",
 ) -> str:  # fmt: skip
     """Return the message of an experiment's commit: `git log` alone tells the night.
 
     The proposer's words are disarmed: a merged commit that "fixes #3" would close that issue. No line of theirs is
     one that git takes for something else: a patch or another mail (`git am`), a comment (`git commit`'s editor), an
-    order (`git rebase --autosquash`).
+    order (`git rebase --autosquash`). `author`, `Name <address>`, is a human whose commit it was.
     """
     subject = title(hypothesis, SUBJECT_LIMIT)
     if not subject or _ORDER.match(subject) or _IN_MAIL.match(subject):
@@ -101,6 +101,7 @@ def commit_message(
             f"Nocturne-Experiment: {experiment}",
             f"Nocturne-Category: {disarmed(one_line(category, _SHORT))}",
             f"Nocturne-Proposer: {disarmed(one_line(proposer, _SHORT))}",
+            *([f"Co-authored-by: {one_line(author, 2 * _SHORT)}"] if author.endswith(">") else []),
             "",
         ]
     )

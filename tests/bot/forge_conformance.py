@@ -155,9 +155,10 @@ def test_reports_are_written_in_place(world: World) -> None:
 def test_long_texts_are_cut(world: World) -> None:
     _, second = world.start()
     pull = world.forge.open_pull(head=EXP, base=BASE, title="t", body="é" * (BODY_LIMIT + 1))
-    assert len(pull.body) == BODY_LIMIT and pull.body.endswith("é…")
+    assert BODY_LIMIT - 100 <= len(pull.body) <= BODY_LIMIT  # a forge may sign its texts
+    assert pull.body.endswith("é…")
     world.forge.edit_pull(pull.number, body="x" * BODY_LIMIT)
-    assert len(world.forge.get_pull(pull.number).body) == BODY_LIMIT
+    assert BODY_LIMIT - 100 <= len(world.forge.get_pull(pull.number).body) <= BODY_LIMIT
     world.forge.set_status(sha=second, context="score", state="success", description="d" * 500)
     (status,) = world.forge.statuses(second)
     assert len(status.description) == DESCRIPTION_LIMIT and status.description.endswith("d…")
@@ -290,7 +291,7 @@ def test_what_is_not_ours_stays_on_our_branches(world: World) -> None:
     assert world.forge.replace_branch(EXP, side, ours=(second, mine)) is None
     assert world.again().branch_head(EXP) == side
     world.forge.edit_pull(number, close=True)
-    assert isinstance(world.forge.closer(number), str)
+    assert isinstance(world.forge.deeds(number), list)
     assert world.forge.delete_branch(EXP, ours=(second, side)) is None
     assert world.forge.delete_branch(EXP, ours=(second, side)) is None
     assert world.forge.branch_head(EXP) is None

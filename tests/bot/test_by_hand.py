@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.loop.pulls import hear_reviews
+from bot.loop.gestures import hear_reviews
 from bot.loop.runner import reconcile, work_on
 from bot.loop.start import ensure_started
 from bot.rules import events as ev

@@ -91,7 +91,7 @@ def test_nothing_but_branches_is_written(tmp_path: Path, monkeypatch: pytest.Mon
         forge.review_pull(7, second, Review("review/1", "b"), instead="b")
         assert forge.upsert_issue("k", title="t", body="b", labels=()) == (0, "")
         forge.close_issue(0, "completed")
-        assert forge.reviewed({7: ""}) == {} and forge.closer(7) == ""
+        assert forge.reviewed({7: ""}) == {} and forge.deeds(7) == []
     assert pushes == [2], "the branch, and what keeps its commits"
     assert forge.pull_state(7, head=second, base=CAMPAIGN) == "open"
     assert forge.land(CAMPAIGN, second, first) == "landed"

@@ -15,6 +15,7 @@ from bot.forge import Comment, LineComment, NotFound, Report, Review
 from bot.forge.choose import open_forge
 from bot.forge.github import GitHubForge
 from bot.forge.github_client import LONGEST_WAIT, WRITES_A_MINUTE
+from bot.forge.github_records import unsigned
 from bot.forge.labels import LABELS
 from bot.git import Git, RemoteUnreachable, patience
 from bot.git.remote import Remote, github_repository, github_token
@@ -459,7 +460,7 @@ def rest_traces(home: Home, head: str, sha: str) -> list[Any]:
     comments += [each.body for each in contents.review_comments.values() if each.issue in numbers]
     reports = [run.conclusion for run in contents.check_runs.values() if run.sha == sha]
     labels = [sorted(issue.labels) == ["nocturne", f"x {issue.number}"] for issue in pulls]
-    said = [(issue.body, issue.state) for issue in pulls]
+    said = [(unsigned(issue.body or "")[0], issue.state) for issue in pulls]
     return [len(pulls), said, labels, comments, reports]
 
 

@@ -17,8 +17,8 @@ from bot.config import Stop as StopSettings
 from bot.forge import BODY_LIMIT
 from bot.forge.github import GitHubForge
 from bot.loop.commits import kept_files
+from bot.loop.gestures import hear_reviews
 from bot.loop.promoting import promote, promote_at_stop
-from bot.loop.pulls import hear_reviews
 from bot.loop.review import check
 from bot.loop.runner import reconcile, work_on
 from bot.loop.start import ensure_started

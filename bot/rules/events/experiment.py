@@ -73,6 +73,8 @@ class ExperimentProposed(Event):
     edit: str = ""
     idea: int | None = None
     outer: dict[str, Any] | None = None
+    author: str = ""
+    """Who wrote the change, as `Name <address>`, if it is a commit that a human pushed."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         if self.outer is not None:

@@ -70,7 +70,9 @@ class IdeaGiven(Event):
 
     `source` names the one labelling, comment or command that gave it, and `when` (ISO 8601, UTC) its time
     if GitHub tells it. `issue` is the issue or pull request it is about; if it is `labelled`, that
-    issue is the idea, and is closed with its outcome.
+    issue is the idea, and is closed with its outcome. If the idea is a `commit` that somebody pushed, its change is
+    what turns the incumbent `base` into it, in the files at `paths`, which the ledger keeps; `author` (`Name <address>`
+    if it has one) and `title` are the commit's.
     """
 
     number: int
@@ -80,6 +82,11 @@ class IdeaGiven(Event):
     issue: int | None = None
     labelled: bool = False
     when: str = ""
+    commit: str = ""
+    base: str = ""
+    paths: tuple[str, ...] = ()
+    author: str = ""
+    title: str = ""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.ideas.give(self)
