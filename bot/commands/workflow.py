@@ -13,8 +13,9 @@ from bot.errors import UserError
 from bot.github.answer import answer as answer_comment
 from bot.github.answer import hear, why_ignored, why_passed_over
 from bot.github.chain import start_next, this_link
-from bot.github.event import Comment, read_event
+from bot.github.event import Comment, Handling, read_event
 from bot.github.files import set_outputs
+from bot.github.hand import hear_hand, why_left_alone
 from bot.loop.asking import ask
 from bot.loop.jobs import stop_now
 from bot.rules.reasons import TRAININGS
@@ -49,10 +50,12 @@ def next_run(*, repo: Path, campaign: str | None, attempt: int, as_json: bool) -
 
 
 def answer(*, repo: Path, campaign: str | None) -> int:
-    """Does what a comment on GitHub asks, and hears of ideas; for the workflow of commands."""
+    """Does what a comment on GitHub asks, and hears of ideas and gestures; for the workflow of commands."""
     event = read_event(os.environ)
     if isinstance(event, Comment):
         name, ignored = f"comment {event.comment}", why_ignored(event)
+    elif isinstance(event, Handling):
+        name, ignored = f"pull request {event.pull}", why_left_alone(event)
     else:
         name, ignored = f"issue {event.issue}", why_passed_over(event)
     if ignored is not None:
@@ -67,10 +70,11 @@ def answer(*, repo: Path, campaign: str | None) -> int:
                 f"GITHUB_EVENT_PATH: {name} is in {event.repository}, and this is {forge.client.repository}"
             )
         contexts = [session.context for session in sessions]
-        said = (
-            answer_comment(contexts, forge, event)
-            if isinstance(event, Comment)
-            else hear(contexts, forge, event)
-        )
+        if isinstance(event, Comment):
+            said = answer_comment(contexts, forge, event)
+        elif isinstance(event, Handling):
+            said = hear_hand(contexts, forge, event)
+        else:
+            said = hear(contexts, forge, event)
         sessions[0].say(f"{name}: {said}")
     return 0

@@ -15,9 +15,10 @@ from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.token_checks import RIGHTS, TOKEN, rights, seen
 from bot.forge.github_client import GitHubClient, Refused
-from bot.github.workflows import WORKFLOW_PATH
+from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH
 
 ACTIONS, WORKFLOW, RUNNERS = "GitHub: Actions", "GitHub: workflow", "GitHub: runner"
+COMMANDS = "GitHub: commands"
 VISIBILITY, BRANCHES = "GitHub: visibility", "GitHub: branches"
 _FILE = WORKFLOW_PATH.rpartition("/")[2]
 _GENERAL = "Settings, Actions, General"
@@ -60,6 +61,8 @@ def github(
     has_workflow = file is not None
     is_app = token.startswith("ghs_")
     findings += examine(RIGHTS, lambda: [rights(client, base, has_workflow=has_workflow, is_app=is_app)])
+    if has_workflow:
+        findings += examine(COMMANDS, lambda: _commands(client, repository))
     findings += examine(ACTIONS, lambda: [_actions(client, file)])
     findings += examine(RUNNERS, lambda: [_runners(client, repository, file)])
     findings += examine(VISIBILITY, lambda: [_visibility(repository, file, allow_public_runner)])
@@ -89,6 +92,21 @@ def _workflow(client: GitHubClient, repository: dict[str, Any]) -> tuple[Workflo
         fix = "enable it on the Actions page: GitHub turns schedules off after 60 idle days"
         return file, red(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and its state is {state}", fix)
     return file, green(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and active")
+
+
+def _commands(client: GitHubClient, repository: dict[str, Any]) -> list[Finding]:
+    """Say whether the workflow of commands, if there is one, hears at once what people do to pull requests by hand."""
+    branch = str(repository.get("default_branch"))
+    later = "experiments' pull requests are looked at before they land, and no earlier"
+    try:
+        answer = client.get(f"/contents/{COMMANDS_PATH}", ref=branch)
+    except Refused as refused:
+        return [] if refused.status == 404 else [_unseen(COMMANDS, refused, "contents: read")]
+    text = base64.b64decode(answer.get("content") or "").decode(errors="replace")
+    if "pull_request:" not in text:
+        said = f"{COMMANDS_PATH} is of an earlier version and hears no gestures (close, reopen, push, label): {later}"
+        return [amber(COMMANDS, said, "delete it and let `nocturne init --github` write it anew")]
+    return [green(COMMANDS, f"{COMMANDS_PATH} is on {branch} and hears comments and gestures")]
 
 
 def _actions(client: GitHubClient, file: WorkflowFile | None) -> Finding:

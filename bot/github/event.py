@@ -1,14 +1,15 @@
-"""The event that started a workflow, as GitHub tells of it: a comment, or what happened to an issue.
+"""The event that started a workflow, as GitHub tells of it: a comment, what happened to an issue or a pull request.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,17 +40,23 @@ class Comment:
         return f"{COMMENT}{self.comment}"
 
 
-def read_event(environ: Mapping[str, str]) -> Comment | Labelling:
+def read_event(environ: Mapping[str, str]) -> Comment | Labelling | Handling:
     """Return the event that started this workflow. Raises `UserError` if nothing of our kind did."""
     path, name = environ.get("GITHUB_EVENT_PATH"), environ.get("GITHUB_EVENT_NAME")
-    if name not in ("issue_comment", "issues") or not path:
+    readers: dict[str, Callable[[Mapping[str, Any]], Comment | Labelling | Handling]] = {
+        "issue_comment": comment_of,
+        "issues": labelling_of,
+        "pull_request": handling_of,
+        "pull_request_review": handling_of,
+    }
+    if name not in readers or not path:
         raise UserError(
-            "`nocturne answer` does what a comment on GitHub asks, in a workflow that runs on issue_comment and"
-            " issues; on your machine there are `nocturne status`, `pause`, `resume`, `stop`, `revert` and `idea`"
+            "`nocturne answer` does what a comment on GitHub asks, in a workflow that runs on issue_comment, issues and"
+            " pull_request; on your machine there are `nocturne status`, `pause`, `resume`, `stop`, `revert` and `idea`"
         )
     try:
         payload = json.loads(Path(path).read_bytes())
-        return comment_of(payload) if name == "issue_comment" else labelling_of(payload)
+        return readers[name](payload)
     except OSError as error:
         raise UserError(f"GITHUB_EVENT_PATH: {path}: can't be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -113,6 +120,39 @@ def labelling_of(payload: Mapping[str, Any]) -> Labelling:
         labels=tuple(str(label["name"]) for label in issue["labels"]),
         label=str((payload.get("label") or {}).get("name", "")),
         when=str(issue["updated_at"]),
+        sender=str(sender["login"]),
+        sender_id=int(sender["id"]),
+        by_person=sender.get("type") == "User",
+    )
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What somebody did to a pull request by hand (`action`), or that it was reviewed; `sender` is who did it.
+
+    Only which pull request it is, and who did something, is taken from the event: what stands there is looked at.
+    """
+
+    action: str
+    repository: str
+    pull: int
+    is_ours: bool
+    label: str
+    sender: str
+    sender_id: int
+    by_person: bool
+
+
+def handling_of(payload: Mapping[str, Any]) -> Handling:
+    """Return what an event's payload tells. Raises KeyError, TypeError or ValueError for any other one."""
+    pull, sender, repository = payload["pull_request"], payload["sender"], payload["repository"]
+    home = (pull["head"].get("repo") or {}).get("full_name", "")  # null if the fork is gone
+    return Handling(
+        action="reviewed" if "review" in payload else str(payload["action"]),
+        repository=str(repository["full_name"]),
+        pull=int(pull["number"]),
+        is_ours=str(home) == str(repository["full_name"]),
+        label=str((payload.get("label") or {}).get("name", "")),
         sender=str(sender["login"]),
         sender_id=int(sender["id"]),
         by_person=sender.get("type") == "User",

@@ -91,7 +91,7 @@ _THREE = """\
 """
 _COMMANDS = """\
 # Written by `nocturne init --github`. Does what comments ask that begin with /nocturne, and hears of issues with the
-# label {idea}, both from people who may write to this repository.
+# label {idea} and of what is done to experiments' pull requests by hand, all from people who may write here.
 name: Nocturne commands
 
 on:
@@ -99,6 +99,10 @@ on:
     types: [created]
   issues:
     types: [labeled, unlabeled, closed]
+  pull_request: # a fork's is passed over; of an experiment's only the number is taken, and the default branch is run
+    types: [closed, reopened, synchronize, labeled, edited]
+  pull_request_review:
+    types: [submitted]
 
 permissions: {{}}
 
@@ -113,7 +117,9 @@ jobs:
       (github.event_name == 'issue_comment' && startsWith(github.event.comment.body, '/nocturne') &&
       github.event.comment.user.type == 'User') ||
       (github.event_name == 'issues' && (github.event.label.name == '{idea}' ||
-      (github.event.action == 'closed' && contains(github.event.issue.labels.*.name, '{idea}'))))
+      (github.event.action == 'closed' && contains(github.event.issue.labels.*.name, '{idea}')))) ||
+      (github.event.pull_request.head.repo.full_name == github.repository &&
+      startsWith(github.event.pull_request.head.ref, 'nocturne/exp/') && github.event.sender.type == 'User')
     permissions:
       actions: write # start the loop again on resume
       contents: write # the ledger, where commands and ideas are written down

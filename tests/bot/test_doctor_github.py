@@ -14,10 +14,20 @@ import pytest
 from bot.config import CONFIG_PATH
 from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding
-from bot.doctor.github_checks import ACTIONS, BRANCHES, RUNNERS, VISIBILITY, WORKFLOW, bars, github, labels_of
+from bot.doctor.github_checks import (
+    ACTIONS,
+    BRANCHES,
+    COMMANDS,
+    RUNNERS,
+    VISIBILITY,
+    WORKFLOW,
+    bars,
+    github,
+    labels_of,
+)
 from bot.doctor.token_checks import RIGHTS, TOKEN
 from bot.forge.github_client import GitHubClient
-from bot.github.workflows import Form, caller
+from bot.github.workflows import COMMANDS_PATH, Form, caller, commands_caller
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.github.server import GitHub, Repository, serve
 
@@ -102,6 +112,18 @@ def test_a_healthy_repository_is_green_for_its_owner(home: Home) -> None:
     assert found[RIGHTS].measured == ", ".join(f"{name}: write" for name in NEEDED)
     assert "h100 online" in found[RUNNERS].measured
     assert len(home.server.calls) <= 16
+
+
+def test_commands_of_an_earlier_version_hear_no_gestures(home: Home) -> None:
+    assert COMMANDS not in home.examined(home.owner), "who wants no commands is not told of them"
+    (home.top / COMMANDS_PATH).touch()
+    git(home.top, "add", COMMANDS_PATH)
+    home.put(COMMANDS_PATH, commands_caller(ACTION))
+    assert home.examined(home.owner)[COMMANDS].colour == "green"
+    home.put(COMMANDS_PATH, commands_caller(ACTION).replace("  pull_request:", "  workflow_dispatch:"))
+    found = home.examined(home.owner)[COMMANDS]
+    assert found.colour == "amber" and "looked at before they land" in found.measured
+    assert "hears no gestures" in found.measured and "nocturne init --github" in found.mend
 
 
 def test_what_a_workflow_may_not_see_is_amber(home: Home) -> None:

@@ -23,6 +23,8 @@ from tests.remarks.conftest import ACTION, MERGED, Night, Speech
 PROJECT = Path(__file__).parents[2]
 # What starts a workflow of ours or one that `init` writes. None of it is in the hands of who may not write.
 TRIGGERS = {"workflow_dispatch", "schedule", "issue_comment", "issues", "workflow_call"}
+# What happens to a pull request starts only the commands, and a fork's not these.
+BY_HAND = {"pull_request", "pull_request_review"}
 EVIL_CONFIG = """\
 evaluator: {kind: command, command: [sh, -c, "echo METRIC loss=0; touch /tmp/evil"], metric: {name: loss}}
 editable: [train.py, score.py]
@@ -49,7 +51,10 @@ def workflows() -> dict[str, str]:
 
 def test_no_workflow_is_started_by_a_pull_request() -> None:
     for name, text in workflows().items():
-        assert triggers(text) <= TRIGGERS, name
+        assert triggers(text) <= TRIGGERS | (BY_HAND if name == "commands" else set()), name
+    answer = yaml.safe_load(commands_caller(ACTION))["jobs"]["answer"]["if"]
+    heard = answer.rpartition("||")[2]
+    assert "github.event.pull_request.head.repo.full_name == github.repository &&" in heard
     # The test would see one.
     assert not triggers(EVIL_WORKFLOW) <= TRIGGERS and not triggers("on: pull_request_target") <= TRIGGERS
 
@@ -59,7 +64,7 @@ def test_act_finds_nothing_to_run(tmp_path: Path, event: str) -> None:
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
     texts = workflows()
-    for name in ("one", "three", "commands"):
+    for name in ("one", "three") if event == "pull_request" else ("one", "three", "commands"):
         (folder / f"{name}.yml").write_text(texts[name])
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
     found = {word: jobs_of(tmp_path, word) for word in (event, "workflow_dispatch")}
@@ -158,13 +163,17 @@ def test_a_pull_request_changes_nothing(
     stop_at_two(night)
     pull = opened(night)
     before = everything(night)
-    # Were the workflows started all the same: the commands know no such event, the loop its own configuration.
+    # Were the workflows started all the same: the commands pass over what is no experiment's, or know no such event,
+    # and the loop knows its own configuration.
     event = night.folder / "pull.json"
-    event.write_text(json.dumps({"action": "opened", "pull_request": pull, "number": pull["number"]}))
+    about = {"sender": pull["user"], "repository": night.rest("octo", "GET", "")}
+    event.write_text(
+        json.dumps({"action": "reopened", "pull_request": pull, "number": pull["number"], **about})
+    )
     for name in ("pull_request", "pull_request_target", "push"):
         speech.monkeypatch.setenv("GITHUB_EVENT_NAME", name)
         speech.monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
-        assert main(["answer", "--repo", str(night.top)]) == 2
+        assert main(["answer", "--repo", str(night.top)]) == (0 if name == "pull_request" else 2)
         assert main(["iterate", "--repo", str(night.top)]) == 0
         assert main(["propose", "--repo", str(night.top)]) == 0
     assert "stop.experiments is 2" in capsys.readouterr().out

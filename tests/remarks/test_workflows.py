@@ -37,10 +37,11 @@ def test_permissions_are_those_that_the_answer_needs() -> None:
 
 def test_nothing_of_the_event_reaches_a_script() -> None:
     steps = yaml.safe_load(OURS.read_text())["jobs"]["answer"]["steps"]
-    assert not any("github.event" in str(step) or "${{" in step.get("run", "") for step in steps)
     checkouts = [step for step in steps if "checkout" in step.get("uses", "")]
     assert len(checkouts) == 2 and all(step["uses"] == CHECKOUT.split()[0] for step in checkouts)
-    assert "ref" not in checkouts[0]["with"]  # the default branch, not a pull request's head
+    # The default branch, not a pull request's head.
+    assert checkouts[0]["with"].pop("ref") == "${{ github.event.repository.default_branch }}"
+    assert not any("github.event" in str(step) or "${{" in step.get("run", "") for step in steps)
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
