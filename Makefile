@@ -90,6 +90,9 @@ bench-hostile: $(READY) ## 100,000 hostile texts through every writer: what they
 bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome and requests
 	$(BIN)/python -m tests.benchmarks.github_campaign
 
+bench-gestures: $(READY) ## Thirty experiments on a GitHub on loopback in which people close, reopen, push, label: what came of each
+	$(BIN)/python -m tests.benchmarks.gestures
+
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time
 
