@@ -124,7 +124,8 @@ def check_what_it_costs(night: Night) -> None:
         f"{len(night.calls)} REST calls for {EXPERIMENTS} experiments, {len(night.github.git_calls)} of git"
     )
     print(Counter(call.method for call in night.calls))
-    assert len(night.calls) <= 16 * EXPERIMENTS
+    # One of them looks at what people did by hand: at the open pull requests as one is closed, at reviews at the end.
+    assert len(night.calls) <= 17 * EXPERIMENTS
     assert len(night.github.git_calls) <= 55 * EXPERIMENTS
 
 
