@@ -67,7 +67,7 @@ def tell_of_idea(context: Context, state: IdeaState) -> None:
     given = state.given
     if given.issue is None or not state.waits or state.experiments or state.passed_by:
         return
-    unread = unread_by(context, given.text)
+    unread = None if given.commit else unread_by(context, given.text)
     said = noted(state) if unread is None else passed(given.number, unread, READS.get(unread, ""))
     context.forge.upsert_comment(given.issue, comment_key(context.name, given.number), markdown.write(said))
 

@@ -10,7 +10,9 @@ from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from tests.bot.gesture_campaign import Act, Humans, Moments, Row, at_work, of_own
 
-Round = tuple[list[str], str, str]  # learning rates, a batch size, a warm-up
+Round = tuple[
+    list[str], str, dict[str, str]
+]  # learning rates, a batch size, a change that is closed and retried
 Check = Callable[[Campaign, Humans, Experiment], tuple[bool, str]]
 
 
@@ -27,7 +29,12 @@ class Gesture:
 
 def ended(campaign: Campaign, humans: Humans, experiment: Experiment) -> tuple[bool, str]:
     state = humans.pull(experiment).state
-    no = experiment.verdict == "rejected" and experiment.landed is None and state == "closed"
+    over = experiment.verdict in (
+        "rejected",
+        "discarded",
+        "inconclusive",
+    )  # the last two by what was measured
+    no = over and experiment.landed is None and state == "closed"
     return no and "**Merged**" not in humans.comments(experiment), f"{experiment.verdict}, {state}"
 
 
@@ -107,18 +114,18 @@ def edit(humans: Humans, experiment: Experiment) -> None:
 
 
 def script(
-    rates: list[str], size: str, warmup: str
+    rates: list[str], size: str, other: dict[str, str]
 ) -> list[tuple[dict[str, str], list[Gesture], list[tuple[int, Gesture]]]]:
     """Return the proposals of one round: constants, what is done to each, and what is done to earlier ones (so many
     places back) while it is thought of. `rates` are six learning rates, each better than the one before, as is
-    `size` as a batch size; `warmup` is a change that still fits at the end."""
+    `size` as a batch size; `other` is a change that still fits at the end."""
 
     def values(place: int) -> dict[str, str]:
         return {"LEARNING_RATE": rates[place]}
 
     closing: Act = lambda h, e: h.close("alice", e)  # noqa: E731
     return [
-        ({"WARMUP_RATIO": warmup}, [Gesture("alice", "closes it", "training", closing, ended)], []),
+        (other, [Gesture("alice", "closes it", "training", closing, ended)], []),
         (
             values(0),
             [

@@ -49,7 +49,7 @@ def test_a_signed_text_tells_whether_people_changed_it() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(900)  # fifteen experiments, each with a training of its own
 def test_all_gestures_at_the_worst_moments(tmp_path: Path) -> None:
-    rows, campaign, humans = play(tmp_path, [(RATES, "32", "0.15")])
+    rows, campaign, humans = play(tmp_path, [(RATES, "32", {"ACTIVATION": '"relu2"'})])
     for row in rows:
         print(row)
     assert len(rows) == 14 and [row for row in rows if not row.heard] == []
