@@ -170,7 +170,7 @@ def tried_here(campaign: Campaign, experiment: Experiment) -> tuple[str, ...]:
     proposal, candidate = experiment.proposal, experiment.candidate
     if proposal is None or candidate is None or proposal.proposer.startswith("offline"):
         return ()
-    if experiment.reverts is not None or experiment.carried_over or experiment.retries is not None:
+    if experiment.asked_for or experiment.carried_over:
         return ()
     others = [
         past
