@@ -90,7 +90,7 @@ def test_every_experiment_can_be_shown_with_its_pull_request(campaign: Path) -> 
         assert "status nocturne/review: success" in said
         assert "+++ b/train.py" in said
         if event["effect"] is not None:
-            line = r"loss [\d.]+, [+−][\d.]+ ± [\d.]+ vs [\d.]+ \(\d\+\d runs\)"
+            line = r"loss [\d.]+, [+−][\d.]+ ± [\d.]+ vs [\d.]+ \((?:\d+ %, )?\d\+\d runs\)"
             assert re.search(rf"status nocturne/score: \w+, {line}", said)
 
 
