@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from bot.rules.outer.view import Steer, View
@@ -161,3 +162,11 @@ def test_ratios_are_paired_and_the_oracle_is_the_best_single_mechanism() -> None
     assert added[0] == pytest.approx(2 / 3)
     said = "\n".join(bars(results, (30,), (("trial", 30),)))
     assert "over restart" in said and "worst regime" in said
+
+
+def test_one_campaign_of_a_regime_has_no_interval_and_several_regimes_are_drawn_together() -> None:
+    alone = ratio([np.array([[2.0], [1.0]])])
+    assert alone[0] == 2.0 and np.isnan(alone[1])
+    gains = [np.array([[gain], [1.0]]) for gain in (1.0, 1.5, 2.0, 2.5, 3.0)]
+    middle, low, high = ratio(gains)
+    assert middle == 2.0 and low < 1.7 and high > 2.3

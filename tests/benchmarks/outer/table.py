@@ -66,21 +66,27 @@ def ratio(pairs: Sequence[Numbers], *, less: bool = False) -> tuple[float, float
     """Return the ratio of two arms' mean gains over regimes and its 95 % interval, by bootstrap over the seeds of each.
 
     `pairs` hold (2, seeds) for each regime; with `less`, (3, seeds): what the first has over the third, by what the
-    second has over it.
+    second has over it. If a regime has one seed only, campaigns are drawn from all regimes together, for one tells
+    nothing of its own spread; fewer than five in all have no interval.
     """
     rng = np.random.default_rng(0)
+    if min(each.shape[1] for each in pairs) < 2:
+        pairs = [np.concatenate(pairs, axis=1)]
     means = sum(each.mean(axis=1) for each in pairs)
+    middle = float(_divided(np.asarray(means)[:, None], less=less)[0])
+    if sum(each.shape[1] for each in pairs) < 5:
+        return middle, float("nan"), float("nan")
     drawn = np.zeros((_DRAWS, len(pairs[0])))
     for each in pairs:
         picks = rng.integers(each.shape[1], size=(_DRAWS, each.shape[1]))
         drawn += each[:, picks].mean(axis=2).T
     low, high = np.quantile(_divided(drawn.T, less=less), [0.025, 0.975])
-    return float(_divided(np.asarray(means)[:, None], less=less)[0]), float(low), float(high)
+    return middle, float(low), float(high)
 
 
 def _divided(means: Numbers, *, less: bool) -> Numbers:
     above, below = (means[0] - means[2], means[1] - means[2]) if less else (means[0], means[1])
-    return np.asarray(above / np.where(np.abs(below) > 1e-12, below, 1e-12))
+    return np.asarray(above / np.where(np.abs(below) > 1e-9, below, np.nan))
 
 
 def lines(results: Results, horizons: Sequence[int]) -> Iterator[str]:
@@ -100,8 +106,10 @@ def lines(results: Results, horizons: Sequence[int]) -> Iterator[str]:
 
 
 def said(middle: float, low: float, high: float) -> str:
-    """Return a ratio with its interval."""
-    return f"{middle:5.2f} [{low:5.2f}, {high:5.2f}]"
+    """Return a ratio with its interval, if it has one; there is none over a gain of nothing."""
+    if middle != middle:
+        return "  - (over nothing)"
+    return f"{middle:5.2f}" + (f" [{low:5.2f}, {high:5.2f}]" if low == low else " [no interval]")
 
 
 def bars(results: Results, horizons: Sequence[int], trials: Sequence[tuple[str, int]]) -> Iterator[str]:
