@@ -99,6 +99,9 @@ bench-start: $(READY) ## How long `nocturne --help` takes
 bench-search: $(READY) ## The offline search beside blind mutation, Optuna's TPE and cmaes: SEEDS=60, LIBRARIES=1 runs these too
 	$(BIN)/python -m tests.benchmarks.search $(if $(SEEDS),--seeds $(SEEDS)) $(if $(LIBRARIES),--record)
 
+bench-night: $(READY) ## How busy the GPU is, with a mind of 20 s and trainings of 30 s on a GitHub at 100 ms: ARGS="--scale 0.1"
+	$(BIN)/python -m tests.benchmarks.night $(ARGS)
+
 bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 

@@ -242,6 +242,13 @@ class Config(Section):
     a rejection was right, and changes no verdict."""
     lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
     """How long a silent loop keeps its experiment before another one takes over."""
+    ahead: Annotated[int, Field(ge=0, le=1)] = 1
+    """1: while something trains, the next experiment is proposed, reviewed and published, and the last one is closed.
+    0: one after the other. The offline search answers at once and knows every verdict: it proposes one after the other
+    in any case."""
+    ahead_usd: Annotated[float, Field(ge=0)] | None = 5.0
+    """So much money may go into experiments that were prepared ahead and dropped untrained, since what landed meanwhile
+    did not go with them; then none is prepared ahead any more. null: any amount."""
     evaluator: Evaluator = Evaluator()
     """How a candidate is trained and scored."""
     verdict: VerdictRule = VerdictRule()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.ledger import now
@@ -15,7 +15,7 @@ from bot.rules.confirming import Beside
 from bot.rules.halving import Doubt
 from bot.rules.measuring import before
 from bot.rules.reasons import REQUESTED
-from bot.rules.schedule import Standing, Step, next_step
+from bot.rules.schedule import Standing, Step, is_to_close, next_step
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits, Stop
 
@@ -35,6 +35,9 @@ class Until:
 def step_of(context: Context, campaign: Campaign, until: Until, finished: int) -> Step | Beside | Doubt:
     """Choose what this call does next; `finished` experiments are done."""
     stands = standing(context, campaign, limits(context.config, until=until.deadline))
+    closing = sum(is_to_close(campaign, each) for each in campaign.open_experiments())
+    last = until.experiments is not None and finished + closing >= until.experiments
+    stands = replace(stands, overlaps=context.meanwhile is not None and not last)
     step: Step
     if until.experiments is not None and finished >= until.experiments:
         step = Stop(

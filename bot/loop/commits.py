@@ -9,9 +9,10 @@ from bot.agents.constants import constants_of, rewrite, same_value
 from bot.errors import UserError
 from bot.git.merging import merge_file
 from bot.loop.context import Context, Done
+from bot.rules.ahead import is_stale
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
-from bot.rules.events import CandidateBuilt
+from bot.rules.events import CandidateBuilt, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change, Proposal
 from bot.rules.scope import FileChange, violations
@@ -69,7 +70,9 @@ def rebase(context: Context, campaign: Campaign, experiment: Experiment) -> Done
         elif files == onto:
             reason = "what landed meanwhile already holds this change"
         lesson = f"{experiment.title}: {reason}."
-        return Done([decision_of(experiment, "inconclusive", reason=reason, lesson=lesson)])
+        # What was never measured may come again, unless it is there already.
+        verdict: Verdict = "lost" if is_stale(campaign, experiment) and files != onto else "inconclusive"
+        return Done([decision_of(experiment, verdict, reason=reason, lesson=lesson)])
     carried = {path: text.encode() for path, text in files.items()}
     return Done([_candidate(context, experiment, target, carried, old.round + 1)])
 

@@ -17,6 +17,7 @@ from bot.git.user_state import default_branch
 from bot.ledger import Ledger
 from bot.ledger.holder import holder_name
 from bot.ledger.store import LedgerStore
+from bot.loop.device import Meanwhile
 from bot.loop.evaluation import RunFolder
 from bot.loop.machine import runner_kind
 from bot.notify.notifier import Notifier
@@ -49,6 +50,8 @@ class Context:
     """Who writes mechanisms for the outer loop; None: nobody."""
     may_run: bool = False
     """Whether candidates are run here: a job that only proposes never runs one."""
+    meanwhile: Meanwhile | None = None
+    """What else is done while a run trains; None: nothing."""
 
     @property
     def branch(self) -> str:

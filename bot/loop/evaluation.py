@@ -12,17 +12,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import IO, Any
 
 from bot.base.process import scrubbed_environment
 from bot.base.redact import is_credential
 from bot.errors import UserError
 from bot.loop.cuts import Cuts, CutsOfClone
+from bot.loop.device import Meanwhile, OnEvent, alone_on_gpus
 from bot.loop.outcome import RunOutcome, outcome_of
 
 PROTOCOL = 1
@@ -55,9 +58,6 @@ class RunOrder:
     share: float = 1.0
 
 
-OnEvent = Callable[[Mapping[str, Any]], object]
-
-
 class RunFolder:
     """Where the runs of one campaign leave their results until the ledger has them."""
 
@@ -66,8 +66,8 @@ class RunFolder:
         self.folder = folder
         self.cuts = cuts or CutsOfClone(folder.parent / "cuts")
 
-    def evaluate(self, order: RunOrder, on_event: OnEvent) -> RunOutcome:
-        """Run the evaluator, or pick up the result of the same run that nobody recorded.
+    def evaluate(self, order: RunOrder, on_event: OnEvent, meanwhile: Meanwhile | None = None) -> RunOutcome:
+        """Run the evaluator, and other work `meanwhile`, or pick up the result of the same run that nobody recorded.
 
         Raises UserError if the evaluator can't run at all (no torch, no prepare.py, disk full).
         """
@@ -85,7 +85,6 @@ class RunFolder:
             raise UserError(
                 f"{place}: can't write ({error.strerror}): free space or fix the rights"
             ) from None
-        started = time.monotonic()
         more = [] if order.reference is None else ["--reference", str(place / "reference.json")]
         more += [] if order.share == 1 else ["--budget-share", repr(order.share)]
         with ExitStack() as stack:
@@ -95,7 +94,7 @@ class RunFolder:
                 cuts = stack.enter_context(self.cuts.folder(order.run, others, order.scratch.tree.parent))
                 more += ["--cuts", str(cuts), "--run", order.run, *(word for pair in named for word in pair)]
             command = _score_command(order, "--out", str(place), *more)
-            last = run_evaluator(command, order, place, on_event)
+            last, began, ended = run_evaluator(command, order, place, on_event, meanwhile)
         if last.get("event") == "error":
             shutil.rmtree(place, ignore_errors=True)
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
@@ -103,7 +102,7 @@ class RunFolder:
             raise UserError(
                 f"the evaluator gave run {order.run} another share of its budget: install both from one release"
             )
-        return outcome_of(last, seconds=time.monotonic() - started)
+        return outcome_of(last, seconds=ended - began, late=time.monotonic() - ended)
 
     def smoke(self, order: RunOrder, seconds: float, on_event: OnEvent) -> Mapping[str, Any]:
         """Only try the tree: a few steps, at most `seconds` of them, and no score. Return the evaluator's last event,
@@ -112,7 +111,7 @@ class RunFolder:
         Raises UserError if the evaluator can't run at all.
         """
         command = _score_command(order, "--smoke", str(seconds))
-        last = run_evaluator(command, order, order.scratch.tmp, on_event)
+        last, _, _ = run_evaluator(command, order, order.scratch.tmp, on_event)
         if last.get("event") == "error":
             raise UserError(f"evaluator: {last.get('message', 'failed')}")
         return last
@@ -199,13 +198,22 @@ def _score_command(order: RunOrder, *more: str) -> list[str]:
     )  # fmt: skip
 
 
-def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
-    """Start the evaluator in `place`, hand on what it says to `on_event`, and return its last event.
+def run_evaluator(
+    command: Sequence[str],
+    order: RunOrder,
+    place: Path,
+    on_event: OnEvent,
+    meanwhile: Meanwhile | None = None,
+) -> tuple[dict[str, Any], float, float]:
+    """Start the evaluator in `place` once its GPU is free, hand on what it says to `on_event`, and return its last
+    event, and when it began and ended (`time.monotonic`).
 
     Raises UserError if it ends without one.
     """
     last: dict[str, Any] = {}
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, ExitStack() as stack:
+        gpus = stack.enter_context(alone_on_gpus(on_event, meanwhile))
+        started = time.monotonic()
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -213,17 +221,20 @@ def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event
             stderr=errors,
             env=evaluator_environment() | {"TMPDIR": str(order.scratch.tmp)},
             cwd=place,
+            pass_fds=gpus,  # which are free when the evaluator is gone, and not before
         )
         assert process.stdin is not None and process.stdout is not None
         try:
             process.stdin.write(json.dumps(dict(order.settings)).encode())
             process.stdin.close()
-            for line in process.stdout:
-                event = _parse_line(line)
-                if event.get("event") in ("score", "smoke", "failed", "error"):
-                    last = event
-                else:
-                    on_event(event)
+            for said_at, line in _lines(process.stdout, meanwhile):
+                ended = said_at
+                if line:
+                    event = _parse_line(line)
+                    if event.get("event") in ("score", "smoke", "failed", "error"):
+                        last = event
+                    else:
+                        on_event(event)
             process.wait(timeout=60)
         except BaseException:
             _end(process)
@@ -232,7 +243,28 @@ def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event
         said = errors.read()[-2000:].decode(errors="replace").strip()
     if not last:
         raise UserError(f"the evaluator ended without a result (exit code {process.returncode}): {said}")
-    return last
+    return last, started, ended
+
+
+def _lines(pipe: IO[bytes], meanwhile: Meanwhile | None) -> Iterator[tuple[float, bytes]]:
+    """Yield what is said, line by line, with the time at which it was said; last of all nothing, at the end.
+
+    A thread reads, and does nothing else: all other work is this one's, between two lines.
+    """
+    said: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+
+    def read() -> None:
+        for line in pipe:
+            said.put((time.monotonic(), line))
+        said.put((time.monotonic(), b""))
+
+    threading.Thread(target=read, daemon=True).start()
+    line = b" "
+    while line:
+        while said.empty() and meanwhile is not None and meanwhile():
+            pass
+        at, line = said.get()
+        yield at, line
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -14,9 +14,11 @@ from bot.loop.context import Context
 from bot.loop.judge import announce, measured, settled
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
-from bot.loop.runner import begin, due, looking, prepare, reconcile, record_stop, work_on
+from bot.loop.reconciling import looking, reconcile
+from bot.loop.runner import prepare, record_stop
 from bot.loop.settings import limits, rule_of
 from bot.loop.start import ensure_started, require_space
+from bot.loop.working import begin, due, work_on
 from bot.rules import confirming
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun

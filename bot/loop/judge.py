@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from bot.agents.registry import repairs
 from bot.base.text import one_line
@@ -32,7 +33,10 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     assert candidate is not None
     ensure_commit(context, experiment)
     if not campaign.tries_of(candidate.commit):
-        announce(context, experiment)
+        if context.meanwhile is None:
+            announce(context, experiment)
+        else:
+            context.meanwhile.first(partial(announce, context, experiment))
     for _ in range(RUNS_PER_VERDICT * rule_of(context.config, campaign).max_runs):
         campaign = context.ledger.known()
         outcome = settled(context, campaign, number)

@@ -74,3 +74,20 @@ def giving_back(context: Context, subject: str) -> Iterator[None]:
             give_back(context, subject)
             context.ledger.flush()
         raise
+
+
+def give_all_back(context: Context) -> None:
+    """Give back what was prepared ahead or is still to be closed: nobody works on that any more."""
+    for experiment in context.ledger.known().open_experiments():
+        give_back(context, f"experiment:{experiment.number}")
+
+
+@contextlib.contextmanager
+def giving_all_back(context: Context) -> Iterator[None]:
+    """Give back whatever we hold if what is done meanwhile fails."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        with contextlib.suppress(UserError):
+            give_all_back(context)
+        raise

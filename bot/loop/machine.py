@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -21,9 +22,28 @@ def runner_kind() -> str:
 
 def gpu_names() -> list[str]:
     """Return the names of the GPUs that `nvidia-smi` lists; none if there is no such command."""
+    return _listed("name")
+
+
+def gpu_ids() -> tuple[str, ...]:
+    """Return the identifiers of the GPUs that this process sees, in the same order for all processes."""
+    return _gpu_ids(os.environ.get("PATH", ""), os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+@functools.lru_cache(maxsize=4)
+def _gpu_ids(path: str, visible: str | None) -> tuple[str, ...]:
+    pairs = [line.partition(",") for line in _listed("index,uuid")]
+    known = {index.strip(): name.strip() for index, comma, name in pairs if comma}
+    if visible is None:
+        return tuple(sorted(known.values()))
+    wanted = [known.get(each.strip(), each.strip()) for each in visible.split(",")]
+    return tuple(sorted({name for name in known.values() if name in wanted}))
+
+
+def _listed(what: str) -> list[str]:
     try:
         listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

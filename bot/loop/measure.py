@@ -45,7 +45,8 @@ def measure(
     """
     if not measure_reference(context, commit):
         return None
-    context.ledger.flush()  # a run takes long
+    if context.meanwhile is None:  # else it is done while the run begins
+        context.ledger.flush()
     campaign = context.ledger.known()
     first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)
@@ -82,7 +83,7 @@ def measure(
             if share == 1:  # what rests on audits rests on those of whole runs
                 asked |= audit_settings(context, campaign, commit, experiment)
             order = RunOrder(run, scratch, seed, asked, charged_by(context, campaign, commit), cuts, share)
-            outcome = context.runs.evaluate(order, on_event)
+            outcome = context.runs.evaluate(order, on_event, context.meanwhile)
     progress.end()
     finished = RunFinished(
         run=run,
@@ -105,6 +106,7 @@ def measure(
         self_reported=why_self_reported(context, commit) is not None,
         share=share,
         beside=side.beside if side is not None else "",
+        late=round(outcome.late, 3),
     )
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)

@@ -26,9 +26,11 @@ class RunOutcome:
     gaps: tuple[str, ...] = ()
     reference: dict[str, Any] | None = None
     audit: dict[str, float] | None = None
+    late: float = 0.0
+    """Seconds from its end until this process took note of it, busy with something else."""
 
 
-def outcome_of(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
+def outcome_of(event: Mapping[str, Any], *, seconds: float, late: float = 0.0) -> RunOutcome:
     """Return what a final event says. The words in it are a candidate's, and so is what was measured: cleaned, and
     within bounds."""
     failed = event.get("event") == "failed"
@@ -61,6 +63,7 @@ def outcome_of(event: Mapping[str, Any], *, seconds: float) -> RunOutcome:
         gaps=tuple(one_line(str(each), 300) for each in list(event.get("gaps") or ())[:8]),
         reference=dict(event["reference"]) if isinstance(event.get("reference"), dict) else None,
         audit=audit_figures(event.get("audit")),
+        late=min(LONGEST, max(0.0, late)),
     )
 
 

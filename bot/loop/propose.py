@@ -67,6 +67,8 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
     else:
         proposal, fits = ask(context, campaign, experiment, files, ideas=ideas, steering=steering), True
     tell_of_passed(context, campaign, ideas, proposal)
+    if proposal is None and experiment.ahead and _is_in_flight(campaign, experiment):
+        return Done()  # the verdict that is still to come may leave something to try
     if proposal is None:
         return Done(_give_up(context, experiment, files))
     event = ExperimentProposed(
@@ -99,6 +101,11 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
         )
 
     return Done(files=kept_files(experiment.number, 0, proposal), anew=unless_others_do)
+
+
+def _is_in_flight(campaign: Campaign, experiment: Experiment) -> bool:
+    """Whether another experiment is on its way to a verdict."""
+    return any(e.decision is None for e in campaign.open_experiments() if e.number != experiment.number)
 
 
 def ask(

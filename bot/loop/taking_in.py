@@ -16,11 +16,14 @@ from bot.git.merging import merge_trees, trees_between, write_merge
 from bot.loop.asking import ask
 from bot.loop.context import Context
 from bot.loop.files import check_tree
+from bot.loop.leases import holds
 from bot.loop.settings import limits
+from bot.rules.ahead import is_untrained
 from bot.rules.campaign import Campaign
 from bot.rules.events import BaseLeftOut, IncumbentMoved
 from bot.rules.human import in_hand
 from bot.rules.reasons import BASE
+from bot.rules.schedule import is_to_close
 
 _PATHS = 5  # that are named of those in conflict
 _FORMER = 20  # incumbents that the base branch may have got by promotion
@@ -46,10 +49,18 @@ def is_due(context: Context, campaign: Campaign) -> bool:
 def awaited(context: Context, campaign: Campaign) -> frozenset[int]:
     """Return the open experiments that must end before the base branch is taken in; none if it is not due,
     or is known not to fit."""
-    opened = frozenset(e.number for e in in_hand(campaign, limits(context.config).unread))
+    opened = frozenset(_in_hand(context, campaign))
     left = campaign.left_out
     known = left is not None and left.base == context.git.resolve(on_own_base(context, campaign).base)
     return opened if opened and not known and is_due(context, campaign) else frozenset()
+
+
+def _in_hand(context: Context, campaign: Campaign) -> list[int]:
+    """Return the open experiments, without those of ours that are only to be closed, or follow the new incumbent."""
+    opened = in_hand(campaign, limits(context.config).unread)
+    ours = {e.number for e in opened if holds(context, campaign, f"experiment:{e.number}")}
+    free = {e.number for e in opened if is_untrained(campaign, e) or is_to_close(campaign, e)}
+    return [e.number for e in opened if e.number not in ours & free]
 
 
 def take_in(context: Context, campaign: Campaign) -> Campaign:
@@ -57,7 +68,7 @@ def take_in(context: Context, campaign: Campaign) -> Campaign:
 
     Where it can't be done the campaign goes on without, and says so once for each head of the base branch.
     """
-    if in_hand(campaign, limits(context.config).unread) or not is_due(context, campaign):
+    if _in_hand(context, campaign) or not is_due(context, campaign):
         return campaign
     context = on_own_base(context, campaign)
     base, previous = context.git.resolve(context.base), campaign.incumbent

@@ -26,7 +26,7 @@ bits per byte with its standard error and upper limit, how far answers lie apart
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "str": str, "bool": bool}
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # categories of Unicode
-_COSTS = ("seconds", "gpu_seconds", "cost_usd")
+_COSTS = ("seconds", "gpu_seconds", "late", "cost_usd")
 _KNOWN: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {}
 
 
@@ -79,7 +79,7 @@ def shown(value: object) -> str:
 def check_run(run: Any) -> None:
     """Raise ValueError, which names the field, for a `RunFinished` that no run of ours leaves behind."""
     check_types(type(run), vars(run))
-    for name in ("seconds", "gpu_seconds"):
+    for name in ("seconds", "gpu_seconds", "late"):
         if not 0 <= getattr(run, name) <= LONGEST:
             raise ValueError(f"{name} is {shown(getattr(run, name))}: it must be from 0 to {LONGEST:g}")
     if not SMALLEST_SHARE <= run.share <= 1:

@@ -55,6 +55,8 @@ class Experiment:
     measured: ev.RejectionMeasured | None = None
     commits: tuple[str, ...] = ()
     """Its candidates, one a round: what stands on its branch, unless somebody pushed there."""
+    ahead: bool = False
+    """Whether it was begun while something else trained."""
 
     @property
     def asked_for(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside, is_closing, next_run, pairs_due
 from bot.rules.halving import Doubt, next_cut
-from bot.rules.schedule import Begin, Standing, Step, next_experiment
+from bot.rules.schedule import Begin, Standing, Step, is_fresh, next_experiment
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Stop
 
@@ -21,8 +21,9 @@ def before(
     """Return what is due before `step` is done: a run side by side, a merge that does not hold and is to be taken out,
     or the experiment that takes it out; else `step`. `seed` is the campaign's, `noise` that of a run."""
     at_end = isinstance(step, Stop) and step.reason in _ENDS
-    at_end |= isinstance(step, Begin) and is_closing(campaign, standing.limits, standing.now)
-    if not at_end and not isinstance(step, Begin):
+    begins = isinstance(step, Begin) or is_fresh(campaign, step)
+    at_end |= begins and is_closing(campaign, standing.limits, standing.now)
+    if not at_end and not begins:
         return step
     if campaign.reverts_waiting:  # the head will be another one
         ours = campaign.reverts_waiting[0] in campaign.doubted

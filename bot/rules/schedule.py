@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.rules import reference
+from bot.rules.ahead import is_untrained, record_of
 from bot.rules.audits import lacks_head_audit
 from bot.rules.campaign import Campaign
 from bot.rules.decision import UNCERTAIN
-from bot.rules.experiment import Lease
+from bot.rules.experiment import Experiment, Lease
 from bot.rules.human import in_hand
 from bot.rules.lost_runs import CERTAIN, is_lost, lost_for_good
 from bot.rules.reasons import BASELINE, MACHINE
+from bot.rules.stages import stage_of
 from bot.rules.stopping import Limits, Stop, why_stop
 from bot.rules.tracking import track
 
@@ -76,6 +78,8 @@ class Standing:
     """The noise to assume before replicates tell, in score units; None takes 0.1 % of the score."""
     audits: bool = False
     """Whether runs are audited, so that the head needs its audit before a promotion."""
+    overlaps: bool = False
+    """Whether what is left of an experiment after its verdict may be done while something else trains."""
 
 
 def held(lease: Lease | None, standing: Standing) -> bool:
@@ -89,29 +93,83 @@ def next_step(campaign: Campaign, standing: Standing) -> Step:
     """Choose the next step of one loop.
 
     A begun experiment comes before everything, unless it only waits for a reader of earlier merges; then the stop
-    conditions, the incumbent's runs, and a new experiment. A paused campaign does not even continue what was begun.
+    conditions, the incumbent's runs, what was prepared while another trained, and a new experiment. A paused campaign
+    does not even continue what was begun. What is only to be closed may wait for whatever trains next, if anything
+    does.
     """
     stop = why_stop(campaign, standing.limits, now=standing.now)
     if stop is not None and stop.reason == "paused":
         return stop
     waiting = ""
     opened = in_hand(campaign, standing.limits.unread)
+    prepared: list[Experiment] = []
+    to_close: list[Experiment] = []
     for experiment in opened:
-        if not held(campaign.leases.get(f"experiment:{experiment.number}"), standing):
+        if held(campaign.leases.get(f"experiment:{experiment.number}"), standing):
+            waiting = f"another loop works on experiment {experiment.number}"
+        elif standing.overlaps and is_to_close(campaign, experiment):
+            to_close.append(experiment)
+        elif is_untrained(campaign, experiment):
+            prepared.append(experiment)
+        else:
             return Continue(experiment.number)
-        waiting = f"another loop works on experiment {experiment.number}"
-    if stop is not None:
-        return stop
-    if not campaign.reverts_waiting:
-        first = incumbent_step(campaign, standing)
-        if first is not None:
-            return Wait(waiting or first.why) if isinstance(first, Wait) else first
+    step = _after_begun(campaign, standing, prepared, to_close)
+    if isinstance(step, Begin | Stop | Wait) and to_close:
+        return Continue(to_close[0].number)  # nothing trains beside that
+    if not isinstance(step, Begin):
+        return Wait(waiting or step.why) if isinstance(step, Wait) else step
     limit = standing.limits.experiments
     if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
         if not opened:
             return _all_but_held(campaign, limit)
+        if prepared:
+            return Continue(prepared[0].number)
         return Wait(waiting or "others have the last experiments in hand")
+    return step
+
+
+def _after_begun(
+    campaign: Campaign, standing: Standing, prepared: list[Experiment], to_close: list[Experiment]
+) -> Step:
+    """Return what comes once nothing begun is to be trained; those `to_close` count as ended."""
+    ended = replace(campaign, order=[*campaign.order, *(e.number for e in to_close)])
+    stop = why_stop(ended, standing.limits, now=standing.now)
+    if stop is not None:
+        return stop
+    if campaign.reverts_waiting:
+        return next_experiment(campaign)
+    first = incumbent_step(campaign, standing)
+    if first is not None:
+        return first
+    return Continue(prepared[0].number) if prepared else next_experiment(campaign)
+
+
+def next_ahead(campaign: Campaign, standing: Standing, most_usd: float | None) -> Begin | None:
+    """Return what may be prepared while something trains: the next experiment, on the present incumbent.
+
+    None if the loop is about to end or the head about to change, and if what was prepared ahead in vain has cost
+    `most_usd`. Before anything has a score, nobody knows whether the task runs at all.
+    """
+    if campaign.reverts_waiting or not campaign.scored_runs:
+        return None
+    limit = standing.limits.experiments
+    if limit is not None and len(campaign.order) + len(campaign.open_experiments()) >= limit:
+        return None
+    if why_stop(campaign, standing.limits, now=standing.now) is not None:
+        return None
+    if most_usd is not None and record_of(campaign).dropped_usd >= most_usd:
+        return None
     return next_experiment(campaign)
+
+
+def is_fresh(campaign: Campaign, step: object) -> bool:
+    """Whether a step takes up an experiment that was prepared ahead, so that it is as good as a beginning."""
+    return isinstance(step, Continue) and is_untrained(campaign, campaign.experiments[step.experiment])
+
+
+def is_to_close(campaign: Campaign, experiment: Experiment) -> bool:
+    """Whether everything about an experiment is known, and it is only to be told and closed."""
+    return stage_of(campaign, experiment, None) == "close"
 
 
 def _all_but_held(campaign: Campaign, limit: int) -> Stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from bot.rules.ahead import is_stale
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from bot.rules.human import is_due, waits
@@ -39,7 +40,10 @@ def stage_of(campaign: Campaign, experiment: Experiment, unread: int | None) -> 
         return "audit"
     if experiment.decision is not None:
         return _after_verdict(campaign, experiment, unread)
-    return _before_training(experiment) or ("train" if experiment.sent_back is None else "repair")
+    stage = _before_training(experiment)
+    if stage is None and is_stale(campaign, experiment):
+        return "rebase"
+    return stage or ("train" if experiment.sent_back is None else "repair")
 
 
 def _before_training(experiment: Experiment) -> Stage | None:

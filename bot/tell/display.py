@@ -139,7 +139,6 @@ class TerminalDisplay(Display):
         self._print(f"      {run_line(run)}", "dim" if run.score is not None else "red")
 
     def experiment_finished(self, campaign: Campaign, experiment: Experiment) -> None:
-        self.close()
         self._print(verdict_line(campaign, experiment), STYLES.get(experiment.verdict or "", ""))
 
     def close(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.rules.ahead import Record
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.events import MergeDoubted
+from bot.rules.night import Use
 from bot.rules.rung_record import RungRecord
 from bot.rules.self_reported import FIX, WORD
 from bot.rules.shares import run_words
@@ -22,6 +24,7 @@ from bot.tell.numbers import (
     count,
     decimals,
     device_hours,
+    duration,
     margin,
     memory,
     money,
@@ -149,12 +152,33 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
         ("Crashed", f"{figures.verdicts['crashed']:,}"),
         ("Runs", f"{figures.runs:,}" + (f" ({figures.failed_runs} failed)" if figures.failed_runs else "")),
         (device_words(figures), device_hours(figures.gpu_seconds)),
+        *([("Busy", use_words(figures.use))] if figures.use is not None else []),
+        *([("Prepared ahead", ahead_words(figures.ahead))] if figures.ahead.prepared else []),
         ("Spent on agents", money(figures.cost_usd)),
         ("Noise (sigma)", noise_words(figures)),
         *((f"{_rung(each.share)} runs", rung_words(each)) for each in figures.rungs),
         *([("Cuts", cut_words(figures.cut))] if figures.cut else []),
         ("Unread", debt_words(figures.debt)),
     ]
+
+
+def use_words(use: Use) -> str:
+    """Return what share of the time something ran, for what, and what the rest was waited for."""
+    waits = (
+        (use.prepared, "for the next experiment"),
+        (use.late, "for what was done meanwhile"),
+        (use.between, "between runs"),
+    )
+    waited = [f"{seconds / use.wall:.0%} {what}" for seconds, what in waits if seconds >= use.wall / 200]
+    said = f"{use.running / use.wall:.0%} of {duration(use.wall)}, useful {use.useful / use.wall:.0%}"
+    return f"{said}; waited {', '.join(waited)}" if waited else said
+
+
+def ahead_words(record: Record) -> str:
+    """Return what became of the experiments that were prepared while another trained."""
+    said = f"{record.prepared:,}: {record.trained:,} trained"
+    said += f" ({record.carried:,} carried over to a newer incumbent)" if record.carried else ""
+    return f"{said}, {record.dropped:,} dropped ({money(record.dropped_usd)})" if record.dropped else said
 
 
 def _rung(share: float) -> str:

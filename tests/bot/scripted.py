@@ -1,8 +1,12 @@
-"""Loops within the test's own process, whose proposer sets the constants that it is told to."""
+"""Loops within the test's own process, whose proposer sets the constants that it is told to.
+
+`python -m tests.bot.scripted REPOSITORY` is such a loop in a process of its own, until the campaign ends.
+"""
 
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -118,3 +122,7 @@ def _run(commit: str, experiment: int | None, replicate: int, score: float) -> e
         run_id(commit, replicate), commit, 1, replicate, experiment, score, None, {}, "f", "bubblewrap", "test", 1.0,
         1.0,
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(Loop(Path(sys.argv[1]), [*WINS, LOSS, {"BATCH_SIZE": "256"}]).run(None, is_the_end=True))

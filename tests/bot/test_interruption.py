@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -138,6 +141,53 @@ def test_two_loops_on_one_campaign_lose_and_double_nothing(tmp_path: Path) -> No
     assert chain == [event["commit"] for event in landed]
     assert pulls(folder) == 8
     assert status(folder)["experiments"]["open"] == 0
+
+
+def script(folder: Path) -> subprocess.Popen[str]:
+    """Start a loop with a maker that is asked ahead, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.bot.scripted", str(folder)], cwd=Path(__file__).parents[2],
+        env=os.environ | {"TASK_SECONDS": "0.5"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def check_what_was_prepared_ahead(folder: Path, experiments: int) -> None:
+    """Each experiment came to one end, and what landed was tested on what it landed on."""
+    assert_nothing_lost_or_doubled(folder)
+    recorded = events(folder)
+    finished = sorted(event["experiment"] for event in recorded if event["kind"] == "experiment_finished")
+    assert finished == list(range(1, experiments + 1)) and pulls(folder) == experiments
+    assert any(event["ahead"] for event in recorded if event["kind"] == "experiment_claimed")
+    ran = {event["commit"] for event in recorded if event["kind"] == "run_finished" and event["experiment"]}
+    landed = [event for event in recorded if event["kind"] == "experiment_landed"]
+    assert landed and {event["commit"] for event in landed} <= ran
+    chain = git(folder, "rev-list", "--reverse", "main..nocturne/main").split()
+    assert chain == [event["commit"] for event in landed]
+    assert promotions(folder) == 1 and status(folder)["experiments"]["open"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_kills_with_an_experiment_ahead(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 6}}\n")
+    draw = random.Random(31)
+    for _ in range(6):
+        loop = script(folder)
+        time.sleep(draw.uniform(1.5, 5.0))
+        kill_group(loop)
+    said, _ = script(folder).communicate(timeout=400)
+    assert "reason='experiments'" in said, said
+    check_what_was_prepared_ahead(folder, 6)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_two_loops_that_prepare_ahead(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 6}}\n")
+    said = [loop.communicate(timeout=400)[0] for loop in [script(folder), script(folder)]]
+    assert all("reason='experiments'" in each for each in said), said
+    check_what_was_prepared_ahead(folder, 6)
 
 
 # Kills the whole process group of the loop: git starts hooks in the group of the one who pushes.

@@ -96,9 +96,9 @@ def test_another_task_is_left_to_the_evaluator(
     top = make_repository(tmp_path / "repo", files={"train.py": TRAIN, **files})
     asked: list[object] = []
 
-    def real(*words: object) -> dict[str, object]:
+    def real(*words: object) -> tuple[dict[str, object], float, float]:
         asked.append(words)
-        return {"v": 1, "event": "error"}
+        return {"v": 1, "event": "error"}, 0.0, 0.0
 
     monkeypatch.setattr(trainer, "_real", real)
     trainer.run_evaluator([], order(make_repository(tmp_path / "plain"), tmp_path), tmp_path, asked.append)

@@ -17,6 +17,7 @@ import io
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +26,8 @@ from unittest import mock
 import bot.doctor.local_checks
 import bot.loop.evaluation
 import evaluator.command.task
-from bot.loop.evaluation import OnEvent, RunOrder
+from bot.loop.device import Meanwhile, OnEvent
+from bot.loop.evaluation import RunOrder
 from bot.loop.outcome import RunOutcome
 from evaluator import score, settings
 from evaluator.command.part import Cost, Part, diagnosed
@@ -74,10 +76,24 @@ def stand_aside(aside: bool) -> None:
     _at_work = not aside
 
 
-def run_evaluator(command: Sequence[str], order: RunOrder, place: Path, on_event: OnEvent) -> dict[str, Any]:
-    """Do what `bot.loop.evaluation.run_evaluator` does, here if that can be done."""
+def run_evaluator(
+    command: Sequence[str],
+    order: RunOrder,
+    place: Path,
+    on_event: OnEvent,
+    meanwhile: Meanwhile | None = None,
+) -> tuple[dict[str, Any], float, float]:
+    """Do what `bot.loop.evaluation.run_evaluator` does, here if that can be done: first all that is to be done
+    meanwhile."""
     if not (_at_work and _is_formula(order)):
-        return _real(command, order, place, on_event)
+        return _real(command, order, place, on_event, meanwhile)
+    while meanwhile is not None and meanwhile():
+        pass
+    began = time.monotonic()
+    return _score(command, order, on_event), began, time.monotonic()
+
+
+def _score(command: Sequence[str], order: RunOrder, on_event: OnEvent) -> dict[str, Any]:
 
     def option(name: str) -> str | None:
         return command[command.index(name) + 1] if name in command else None

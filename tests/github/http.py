@@ -53,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         method = "GET" if self.command == "HEAD" else self.command
         if not rest:  # on a connection in use libcurl would repeat a call that broke, and hide the fault
             self.close_connection = True
+        time.sleep(self.github.delay)
         fault, index = self.github.faults.meet(method, path)
         token = self._token()
         user = token.user.login if token else None

@@ -55,6 +55,7 @@ class GitHub:
     folder: Path
     server_url: str
     lag: int = 0
+    delay: float = 0.0  # seconds before each call is answered, as far away as the real one
     calls: list[Call] = field(default_factory=list)
     git_calls: list[Call] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # tracebacks of the server itself

@@ -30,15 +30,20 @@ _REVISED = (
 @event("experiment_claimed", "claimed:{experiment}")
 @dataclass(frozen=True)
 class ExperimentClaimed(Event):
-    """A number is taken for an experiment that starts from the incumbent `parent`."""
+    """A number is taken for an experiment that starts from the incumbent `parent`.
+
+    `ahead`: it is prepared while something else trains.
+    """
 
     experiment: int
     parent: str
     reverts: int | None = None
     retries: int | None = None
+    ahead: bool = False
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        campaign.put(Experiment(self.experiment, at, self.parent, self.reverts, self.retries, by))
+        begun = Experiment(self.experiment, at, self.parent, self.reverts, self.retries, by, ahead=self.ahead)
+        campaign.put(begun)
         if self.reverts in campaign.reverts_waiting:
             campaign.reverts_waiting.remove(self.reverts)
         if self.retries in campaign.retries_waiting:

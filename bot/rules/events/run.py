@@ -50,6 +50,8 @@ class RunFinished(Event):
     """Share of the budget it had. The score of a short run is compared with none but those of the same share."""
     beside: str = ""
     """The commit that it was made side by side with, on one seed, to tell what was gained; empty if for a verdict."""
+    late: float = 0.0
+    """Seconds from its end until the loop took note of it, since what it did meanwhile took longer."""
 
     @property
     def is_full(self) -> bool:

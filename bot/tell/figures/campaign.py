@@ -10,10 +10,12 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Literal
 
+from bot.rules.ahead import Record, record_of
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation, confirmation_of
 from bot.rules.events import VERDICTS, BaseLeftOut
+from bot.rules.night import Use, use_of
 from bot.rules.outer.worth import finished_blocks
 from bot.rules.queue import Waiting, queue_of
 from bot.rules.rejections import OUTCOMES, Rejections
@@ -129,6 +131,10 @@ class Figures:
     now: datetime
     claims: ClaimFigures
     """What other tools' logs claim."""
+    use: Use | None
+    """How the time went, None before that can be told."""
+    ahead: Record
+    """What became of what was prepared ahead."""
     outer: OuterFigures = field(default_factory=OuterFigures)
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
@@ -199,6 +205,8 @@ def figures(
         left_out=campaign.left_out,
         wished=campaign.wishes.counts(),
         claims=claim_figures(campaign),
+        use=use_of(campaign),
+        ahead=record_of(campaign),
         verdicts={verdict: sum(1 for row in done if row.verdict == verdict) for verdict in VERDICTS},
         total=len(rows),
         open=len(rows) - len(done),
