@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from bot.agents.protocol import Searcher
 from bot.errors import UserError
@@ -23,6 +24,7 @@ from bot.loop.render import rendered_files
 from bot.loop.review import check
 from bot.loop.settings import limits
 from bot.loop.telling import notify
+from bot.rules.ahead import is_untrained
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, ExperimentClaimed, ExperimentFinished, LeaseTaken
 from bot.rules.experiment import Experiment
@@ -131,10 +133,13 @@ def steps(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> It
             if experiment.proposal is not None and not begun and stage != "close":
                 context.display.experiment_begun(campaign, experiment)
                 begun = True
-            if not done and stage == "train" and heed(context, experiment):
-                done.append(stage)
-                yield False
-                continue  # ended by a human while nobody worked on it: nothing is trained
+            if not done and stage == "train":
+                if context.meanwhile is not None and is_untrained(campaign, experiment):
+                    context.meanwhile.first(partial(heed, context, experiment))
+                elif heed(context, experiment):
+                    done.append(stage)
+                    yield False
+                    continue  # ended by a human while nobody worked on it: nothing is trained
             _append(context, number, stage, DOING[stage](context, campaign, experiment))
             done.append(stage)
             yield False
