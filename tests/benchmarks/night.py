@@ -72,17 +72,17 @@ def sleeping(seconds: float) -> str:
 
 
 class Sleeper:
-    """A mind that sleeps, and turns one constant: mostly to what is worse."""
+    """A mind that sleeps, and turns one constant to what is worse, and now and then another to what is better."""
 
-    def __init__(self, seconds: float, constant: str, values: tuple[float, float]) -> None:
-        self.seconds, self.constant, self.values = seconds, constant, values
+    def __init__(self, seconds: float, worse: tuple[str, float], better: tuple[str, float]) -> None:
+        self.seconds, self.worse, self.better = seconds, worse, better
 
     def propose(self, question: Question) -> Proposal | None:
         """See `Proposer`."""
         time.sleep(self.seconds)
-        worse, better = self.values
-        value = (better if question.number % WINS == 0 else worse) * (1 + question.number / 20)
-        wanted = {self.constant: f"{value:.6g}"}
+        name, value = self.better if question.number % WINS == 0 else self.worse
+        value *= 1 + question.number / 20
+        wanted = {name: f"{value:.6g}" if value < 1 else str(round(value))}
         new = {"train.py": rewrite(question.files["train.py"], wanted)}
         changes = changes_between(question.files, new)
         return Proposal(
@@ -201,7 +201,7 @@ def main() -> int:
     script = {"score.py": sleeping(training)}
     turns = {"one": "ahead: 0\n", "ahead": "ahead: 1\n"}
     for row in (each for each in options.rows if each in turns):
-        sleeper = Sleeper(mind, "LEARNING_RATE", (0.0001, 0.003))
+        sleeper = Sleeper(mind, ("BATCH_SIZE", 128), ("LEARNING_RATE", 0.002))
         print(
             campaign(f"nocturne, {turns[row].strip()}", sleeper, CONFIG, script, experiments, turns[row]),
             flush=True,
@@ -210,7 +210,7 @@ def main() -> int:
         files = {name: (STARTER / name).read_text() for name in ("train.py", "prepare.py", "program.md")}
         real = f"evaluator: {{budget: {{kind: wall, amount: {training}}}}}\nrunner: test\n"
         for row in (each for each in options.rows if each in turns):
-            sleeper = Sleeper(mind, "MATRIX_LR", (0.05, 0.002))
+            sleeper = Sleeper(mind, ("MATRIX_LR", 0.05), ("HEAD_LR", 0.002))
             print(
                 campaign(f"the starter, {turns[row].strip()}", sleeper, real, files, experiments, turns[row]),
                 flush=True,

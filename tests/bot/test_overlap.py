@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,25 +72,27 @@ class Paid(Scripted):
 
     def __init__(self, script: Sequence[Mapping[str, str]], fails_at: int = 0) -> None:
         super().__init__(script)
-        self.fails_at, self.asked = fails_at, [0] * 9
+        self.fails_at = fails_at
+        self.may_try: list[bool] = []
 
     def propose(self, question: Question) -> Proposal | None:
-        self.asked[question.number] += 1
+        self.may_try.append(question.try_out is not None)
         if question.number == self.fails_at:
             raise UserError("nobody answers")
         made = super().propose(question)
         return None if made is None else Proposal(**{**vars(made), "cost_usd": 0.5})
 
 
-def paid(tmp_path: Path, script: Sequence[Mapping[str, str]], more: str = "", fails_at: int = 0) -> Loop:
-    loop = loop_of(tmp_path, script, more)
-    object.__setattr__(loop.context, "proposer", Paid(script, fails_at))
+def paid(tmp_path: Path, maker: Paid, more: str = "") -> Loop:
+    loop = loop_of(tmp_path, (), more)
+    loop.context = replace(loop.context, proposer=maker)
     return loop
 
 
 @pytest.mark.long
 def test_what_does_not_fit_any_more_is_dropped_untrained_and_its_price_counts(tmp_path: Path) -> None:
-    loop = paid(tmp_path, [WIN, {"LEARNING_RATE": "0.0005"}, LOSS, OTHER_LOSS], "ahead_usd: 0.5\n")
+    maker = Paid([WIN, {"LEARNING_RATE": "0.0005"}, LOSS, OTHER_LOSS])
+    loop = paid(tmp_path, maker, "ahead_usd: 0.5\n")
     loop.run(4, is_the_end=True)
     campaign = loop.campaign
     assert [e.verdict for e in campaign.finished()] == ["improved", "lost", "discarded", "discarded"]
@@ -97,14 +100,13 @@ def test_what_does_not_fit_any_more_is_dropped_untrained_and_its_price_counts(tm
     assert campaign.runs_for(2) == [] and decision is not None and "don't fit together" in decision.reason
     found = record_of(campaign)
     assert (found.dropped, found.dropped_usd) == (1, 0.5)
-    assert [e.ahead for e in campaign.experiments.values()] == [True, True, False, False], (
-        "the money is spent"
-    )
+    assert [e.ahead for e in campaign.experiments.values()] == [True, True, False, False], "it is spent"
+    assert maker.may_try == [False, False, True, True], "no draft is tried beside a run"
 
 
 @pytest.mark.long
 def test_what_fails_ahead_ends_no_run_and_is_met_in_its_turn(tmp_path: Path) -> None:
-    loop = paid(tmp_path, [LOSS, WIN], fails_at=2)
+    loop = paid(tmp_path, Paid([LOSS, WIN], fails_at=2))
     with pytest.raises(UserError, match="nobody answers"):
         loop.run(None)
     assert "what is done while a run trains waits: nobody answers" in loop.said

@@ -36,7 +36,7 @@ def told(folder: Path, asked: RunOrder, smoke: float | None = None) -> tuple[lis
     runs = RunFolder(folder)
     if smoke is None:
         outcome: RunOutcome = runs.evaluate(asked, events.append)
-        last: Any = replace(outcome, seconds=0, metrics=without_measures(outcome.metrics))
+        last: Any = replace(outcome, seconds=0, late=0, metrics=without_measures(outcome.metrics))
         left = sorted(path.name for path in folder.glob("*/*"))
         kept = json.loads((folder / asked.run / "result.json").read_text())
         lasting = [event for event in events if event["event"] != "progress"]  # that comes with time
