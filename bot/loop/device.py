@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from bot.git.file_lock import try_lock
 from bot.loop.machine import gpu_ids
+from bot.rules.experiment import Experiment
 
 OnEvent = Callable[[Mapping[str, Any]], object]
 
@@ -23,8 +24,9 @@ class Meanwhile(Protocol):
         """Do a piece of it; False if nothing is left to do for now."""
         ...
 
-    def first(self, act: Callable[[], object]) -> None:
-        """Let this be done before all else when the next run has begun."""
+    def first(self, experiment: Experiment, act: Callable[[Experiment], object]) -> None:
+        """Let this be done for an experiment before all else when the next run has begun, unless it has come further
+        by then."""
         ...
 
 

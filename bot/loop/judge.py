@@ -36,7 +36,7 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
         if context.meanwhile is None:
             announce(context, experiment)
         else:
-            context.meanwhile.first(partial(announce, context, experiment))
+            context.meanwhile.first(experiment, partial(announce, context))
     for _ in range(RUNS_PER_VERDICT * rule_of(context.config, campaign).max_runs):
         campaign = context.ledger.known()
         outcome = settled(context, campaign, number)

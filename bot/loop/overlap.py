@@ -38,7 +38,7 @@ class Overlap:
         self.finished = 0
         self.in_turn: int | None = None
         """The experiment that is trained now, if one is."""
-        self._first: deque[Callable[[], object]] = deque()
+        self._first: deque[tuple[Experiment, Callable[[Experiment], object]]] = deque()
         self._way: tuple[int, Iterator[bool]] | None = None
         self._stuck: set[tuple[int, Stage | None]] = set()
         self._failed = self._idle = False
@@ -55,9 +55,9 @@ class Overlap:
         self._way, self._stuck = None, set()
         self._failed = self._idle = False
 
-    def first(self, act: Callable[[], object]) -> None:
+    def first(self, experiment: Experiment, act: Callable[[Experiment], object]) -> None:
         """See `Meanwhile`."""
-        self._first.append(act)
+        self._first.append((experiment, act))
 
     def __call__(self) -> bool:
         """See `Meanwhile`."""
@@ -73,8 +73,10 @@ class Overlap:
     def _do_first(self) -> bool:
         if not self._first:
             return False
-        act = self._first.popleft()
-        act()
+        then, act = self._first.popleft()
+        now = self._context.ledger.known().experiments[then.number]
+        if (now.round, now.decision) == (then.round, None):  # else it was said of an earlier round
+            act(now)
         return True
 
     def _go_on(self) -> bool:

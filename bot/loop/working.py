@@ -135,7 +135,7 @@ def steps(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> It
                 begun = True
             if not done and stage == "train":
                 if context.meanwhile is not None and is_untrained(campaign, experiment):
-                    context.meanwhile.first(partial(heed, context, experiment))
+                    context.meanwhile.first(experiment, partial(heed, context))
                 elif heed(context, experiment):
                     done.append(stage)
                     yield False
