@@ -217,8 +217,7 @@ class Config(Section):
     """Seed of the search and of the runs."""
     proposer: _Proposer = "offline"
     """Who proposes. `offline`: a search over the settings in the editable files (Python, JSON, YAML, TOML, C, shell).
-    `claude`: a model of
-    Anthropic's, with the offline search if it does not answer; needs ANTHROPIC_API_KEY."""
+    `claude`: a model of Anthropic's, with the offline search if it does not answer; needs ANTHROPIC_API_KEY."""
     turn: Annotated[list[_Constant], Field(max_length=200)] = []
     """Constants that the offline search may turn whatever their names say, as `LR`, `--lr`, `train.py:LR` or a
     pattern such as `model.*`. `nocturne doctor` lists what it turns."""
@@ -242,13 +241,8 @@ class Config(Section):
     a rejection was right, and changes no verdict."""
     lease_minutes: Annotated[float, Field(ge=0.05)] = 15.0
     """How long a silent loop keeps its experiment before another one takes over."""
-    ahead: Annotated[int, Field(ge=0, le=1)] = 1
-    """1: while something trains, the next experiment is proposed, reviewed and published, and the last one is closed.
-    0: one after the other. The offline search answers at once and knows every verdict: it proposes one after the other
-    in any case."""
-    ahead_usd: Annotated[float, Field(ge=0)] | None = 5.0
-    """So much money may go into experiments that were prepared ahead and dropped untrained, since what landed meanwhile
-    did not go with them; then none is prepared ahead any more. null: any amount."""
+    ahead: Annotated[float, Field(ge=0)] = 0.0
+    """USD for what is prepared while another trains, and dropped (docs/agents.md). 0: nothing is done ahead."""
     evaluator: Evaluator = Evaluator()
     """How a candidate is trained and scored."""
     verdict: VerdictRule = VerdictRule()

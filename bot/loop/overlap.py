@@ -116,7 +116,7 @@ class Overlap:
                 return number, steps(context, number, (*_BEFORE, "close"))
         if ahead or not self._may_begin(len(free)):
             return None
-        step = next_ahead(campaign, stands, context.config.ahead_usd)
+        step = next_ahead(campaign, stands, context.config.ahead)
         number_ahead = None if step is None else begin(context, campaign, step, ahead=True)
         if number_ahead is None:
             return None

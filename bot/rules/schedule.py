@@ -144,7 +144,7 @@ def _after_begun(
     return Continue(prepared[0].number) if prepared else next_experiment(campaign)
 
 
-def next_ahead(campaign: Campaign, standing: Standing, most_usd: float | None) -> Begin | None:
+def next_ahead(campaign: Campaign, standing: Standing, most_usd: float) -> Begin | None:
     """Return what may be prepared while something trains: the next experiment, on the present incumbent.
 
     None if the loop is about to end or the head about to change, and if what was prepared ahead in vain has cost
@@ -157,7 +157,7 @@ def next_ahead(campaign: Campaign, standing: Standing, most_usd: float | None) -
         return None
     if why_stop(campaign, standing.limits, now=standing.now) is not None:
         return None
-    if most_usd is not None and record_of(campaign).dropped_usd >= most_usd:
+    if record_of(campaign).dropped_usd >= most_usd:
         return None
     return next_experiment(campaign)
 

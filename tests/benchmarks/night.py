@@ -199,7 +199,7 @@ def main() -> int:
     if "serial" in options.rows:
         print(serial(mind, training, experiments), flush=True)
     script = {"score.py": sleeping(training)}
-    turns = {"one": "ahead: 0\n", "ahead": "ahead: 1\n"}
+    turns = {"one": "ahead: 0\n", "ahead": "ahead: 5\n"}
     for row in (each for each in options.rows if each in turns):
         sleeper = Sleeper(mind, ("BATCH_SIZE", 128), ("LEARNING_RATE", 0.002))
         print(

@@ -71,7 +71,7 @@ def test_a_revert_goes_before_what_was_prepared() -> None:
     prepared(night, 2)
     night.add(ev.CommandGiven(1, "revert", 1))
     assert next_step(night.campaign(), STANDING) == Begin(3, reverts=1)
-    assert next_ahead(night.campaign(), STANDING, None) is None, "the head will be another one"
+    assert next_ahead(night.campaign(), STANDING, 5.0) is None, "the head will be another one"
     full = replace(STANDING, limits=Limits(experiments=2))
     assert next_step(night.campaign(), full) == Continue(2), "there is room for no other"
 
@@ -107,12 +107,12 @@ def test_nothing_is_prepared_ahead_at_the_end_or_for_too_much_money() -> None:
     night.baseline(runs=2)
     assert next_ahead(night.campaign(), STANDING, 5.0) == Begin(1)
     assert next_ahead(night.campaign(), STANDING, 0.0) is None
-    assert next_ahead(night.campaign(), STANDING, None) == Begin(1)
+    assert next_ahead(night.campaign(), STANDING, 5.0) == Begin(1)
     night.experiment(1, "discarded", "worse", finish=False)
     one = replace(STANDING, limits=Limits(experiments=1))
-    assert next_ahead(night.campaign(), one, None) is None
+    assert next_ahead(night.campaign(), one, 5.0) is None
     late = replace(STANDING, limits=Limits(deadline=(NOW - timedelta(minutes=1)).isoformat()))
-    assert next_ahead(night.campaign(), late, None) is None
+    assert next_ahead(night.campaign(), late, 5.0) is None
 
 
 def dropped(cost: float, verdict: ev.Verdict = "lost") -> Night:

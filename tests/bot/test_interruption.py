@@ -170,7 +170,7 @@ def check_what_was_prepared_ahead(folder: Path, experiments: int) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_kills_with_an_experiment_ahead(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 6}}\n")
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}ahead: 5\nstop: {{experiments: 6}}\n")
     draw = random.Random(31)
     for _ in range(6):
         loop = script(folder)
@@ -184,7 +184,7 @@ def test_kills_with_an_experiment_ahead(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_loops_that_prepare_ahead(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 6}}\n")
+    folder = make_repository(tmp_path / "repo", config=f"{CONFIG}ahead: 5\nstop: {{experiments: 6}}\n")
     said = [loop.communicate(timeout=400)[0] for loop in [script(folder), script(folder)]]
     assert all("reason='experiments'" in each for each in said), said
     check_what_was_prepared_ahead(folder, 6)

@@ -22,9 +22,10 @@ from tests.bot.scripted import Loop, Scripted, recorded
 
 WIN, LOSS, OTHER_LOSS = {"LEARNING_RATE": "0.002"}, {"BATCH_SIZE": "128"}, {"BATCH_SIZE": "256"}
 SHORT = f"{CONFIG}verdict: {{baseline_runs: 2}}\n"
+AHEAD = "ahead: 5\n"
 
 
-def loop_of(tmp_path: Path, script: Sequence[Mapping[str, str]], more: str = "") -> Loop:
+def loop_of(tmp_path: Path, script: Sequence[Mapping[str, str]], more: str = AHEAD) -> Loop:
     return Loop(make_repository(tmp_path / "repo", config=SHORT + more), script)
 
 
@@ -83,7 +84,7 @@ class Paid(Scripted):
         return None if made is None else Proposal(**{**vars(made), "cost_usd": 0.5})
 
 
-def paid(tmp_path: Path, maker: Paid, more: str = "") -> Loop:
+def paid(tmp_path: Path, maker: Paid, more: str = AHEAD) -> Loop:
     loop = loop_of(tmp_path, (), more)
     loop.context = replace(loop.context, proposer=maker)
     return loop
@@ -92,7 +93,7 @@ def paid(tmp_path: Path, maker: Paid, more: str = "") -> Loop:
 @pytest.mark.long
 def test_what_does_not_fit_any_more_is_dropped_untrained_and_its_price_counts(tmp_path: Path) -> None:
     maker = Paid([WIN, {"LEARNING_RATE": "0.0005"}, LOSS, OTHER_LOSS])
-    loop = paid(tmp_path, maker, "ahead_usd: 0.5\n")
+    loop = paid(tmp_path, maker, "ahead: 0.5\n")
     loop.run(4, is_the_end=True)
     campaign = loop.campaign
     assert [e.verdict for e in campaign.finished()] == ["improved", "lost", "discarded", "discarded"]
@@ -131,7 +132,7 @@ def test_no_more_is_begun_than_is_asked_for_and_what_waits_is_taken_up_again(tmp
     assert loop.campaign.order == [1, 2, 3]
 
 
-@pytest.mark.parametrize("more", ["ahead: 0\n", "ahead_usd: 0\n"])
+@pytest.mark.parametrize("more", ["ahead: 0\n", ""])
 def test_nothing_is_prepared_ahead_if_that_is_not_wanted(tmp_path: Path, more: str) -> None:
     loop = loop_of(tmp_path, [LOSS, WIN], more)
     loop.run(2, is_the_end=True)

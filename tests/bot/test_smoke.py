@@ -32,7 +32,7 @@ from tests.messages.server import serve
 
 # Says nothing of the score where it fails, and something of everybody's words where it does not.
 SPEAKING = SCORE.replace('print("METRIC', 'print("the loss it is"); print("METRIC')
-MORE = "stop: {experiments: 1}\nproposer: claude\nahead: 0\n"  # beside a run nothing is tried
+MORE = "stop: {experiments: 1}\nproposer: claude\n"
 
 
 def smoke(request: Request, name: str, new: str) -> Said:
