@@ -171,9 +171,8 @@ def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
 
     if done.events or done.anew is not None:
         ends = any(isinstance(each, ExperimentFinished) for each in done.events)
-        context.ledger.append(
-            make, lambda after: {**done.files, **(rendered_files(context, after) if ends else {})}, later=True
-        )
+        files = partial(rendered_files, context, beside=done.files) if ends else lambda _: done.files
+        context.ledger.append(make, files, later=True)
 
 
 def _hear_before(context: Context, number: int, stages: Sequence[Stage]) -> None:

@@ -67,7 +67,7 @@ def test_a_model_is_told_once_what_it_repeats(tmp_path: Path) -> None:
     bench = Workbench(question, library, "claude")
     back = hand_in(bench, "0.0002005")
     assert back.returned and back.result is None
-    assert "as experiment 1, which ended discarded (effect +" in back.text
+    assert "as experiment 1, which ended discarded (worse by " in back.text
     assert hand_in(bench, "0.002").result is not None
     assert hand_in(bench, "0.0002005").result is not None  # thought again, and meant
     # What is mended after a review may come near to what it mends.

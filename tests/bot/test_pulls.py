@@ -241,7 +241,7 @@ def test_before_the_runs_the_text_says_what_is_planned() -> None:
     assert (
         "Pending. First scope and review" in body
         and "up to 5 runs" in body
-        and "merges from 4.5 on after one run, from 2.5 on" in body
+        and "merges from 4 on after one run, from 2.2 on" in body
     )
     assert "| measured | not measured yet |" in body and "The candidate has no run." in body
     assert "| incumbent 2 " in body and "mermaid" not in body and "`/nocturne status`" in body

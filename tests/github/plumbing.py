@@ -159,7 +159,11 @@ def has_object(path: Path, sha: str, kind: str = "object") -> bool:
 
 
 def is_ancestor(path: Path, older: str, newer: str) -> bool:
-    return older == newer or merge_base(path, older, newer) == older
+    if older == newer:
+        return True
+    if _FULL.fullmatch(older) is None:  # a name, which `merge_base` does not return
+        return says(path, "merge-base", "--is-ancestor", older, newer)
+    return merge_base(path, older, newer) == older
 
 
 def merge_base(path: Path, one: str, other: str) -> str | None:

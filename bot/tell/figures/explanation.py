@@ -100,8 +100,8 @@ def _changed(experiment: Experiment, moves: Sequence[str], category: str, added:
 
 
 def _move(change: Mapping[str, str]) -> str:
-    name, old, new = (one_line(change.get(key, ""), 60) for key in ("name", "old", "new"))
-    said = f"{name} goes from {old} to {new}"
+    old, new = one_line(change.get("old", ""), 60), one_line(change.get("new", ""), 60)
+    said = f"{one_line(change.get('name', ''), 60)} goes from {old} to {new}"
     factor = _factor(change)
     if factor is None:
         return said

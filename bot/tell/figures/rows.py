@@ -213,7 +213,7 @@ def row_of(
         run_lines=tuple(_line(run) for run in own),
         diff=diff,
         talks=talks,
-        explanation=explanation_of(campaign, experiment),
+        explanation=explain(experiment, numbers_of(campaign, experiment)),
         constants=constants_of(experiment),
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
@@ -230,17 +230,14 @@ def constants_of(experiment: Experiment) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def explanation_of(campaign: Campaign, experiment: Experiment) -> Explanation:
-    """Return an experiment explained, with what was measured of it so far."""
-    before, after = (
-        peak_of(campaign.runs_of(experiment.parent)),
-        peak_of(campaign.runs_of(experiment.commit or "")),
-    )
+def numbers_of(campaign: Campaign, experiment: Experiment) -> Numbers:
+    """Return what was measured of an experiment so far, for its explanation."""
+    before = peak_of(campaign.runs_of(experiment.parent))
+    after = peak_of(campaign.runs_of(experiment.commit or ""))
     decision = experiment.decision
     if decision is None:
-        return explain(experiment, Numbers(memory_before=before, memory_after=after))
-    runs = decision.candidate_runs
-    return explain(experiment, Numbers(decision.effect, decision.half_width, runs, before, after))
+        return Numbers(memory_before=before, memory_after=after)
+    return Numbers(decision.effect, decision.half_width, decision.candidate_runs, before, after)
 
 
 def curves_of(campaign: Campaign, experiment: Experiment) -> tuple[RunFinished | None, RunFinished | None]:

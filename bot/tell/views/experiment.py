@@ -24,8 +24,8 @@ from bot.tell.document import (
     say,
     table,
 )
-from bot.tell.figures.explanation import Explanation
-from bot.tell.figures.rows import curves_of, explanation_of
+from bot.tell.figures.explanation import Explanation, explain
+from bot.tell.figures.rows import curves_of, numbers_of
 from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
@@ -52,7 +52,7 @@ def pull_body(
     """
     return (
         *_why(campaign, experiment),
-        *_in_plain_words(explanation_of(campaign, experiment)),
+        *_in_plain_words(explain(experiment, numbers_of(campaign, experiment))),
         *change(experiment, diff),
         *verdict(campaign, experiment, rule),
         *refused_by(experiment, on_github=on_github),
