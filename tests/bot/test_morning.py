@@ -43,7 +43,11 @@ from tests.bot.telling import blocks, facts_of, lists_of, message_text
 from tests.slack.server import Fault, Slack, serve
 
 CHANNEL = "C0123456789"
-SETTINGS = CONFIG + f"slack: {{channel: {CHANNEL}, every_minutes: 0}}\nstop: {{experiments: 6}}\nverdict: {{remeasure_every: 1}}\n"
+SETTINGS = (
+    CONFIG
+    + f"slack: {{channel: {CHANNEL}, every_minutes: 0}}\nstop: {{experiments: 6}}\n"
+    + "verdict: {remeasure_every: 1}\n"
+)
 KINDS = ("message_intended", "message_ended", "chart_shown")
 
 

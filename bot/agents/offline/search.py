@@ -55,7 +55,10 @@ def propose(
     if followed is not None:
         return followed
     plain = _searched(files, history, seed, number, rules)
-    if plain is None or gate is None:
+    if plain is None:
+        return None
+    plain = replace(plain, files=rewritten(files, plain.changes))
+    if gate is None:
         return plain
     for _ in range(SEND_BACKS + 1):
         steered = _searched(files, history, seed, number, rules, gate)
@@ -70,7 +73,7 @@ def propose(
             gate.note(
                 wanted, gate.why_not(wanted) or "With another part of the history the search chose otherwise."
             )
-    return steered
+    return replace(steered, files=rewritten(files, steered.changes))
 
 
 def _searched(
@@ -81,7 +84,8 @@ def _searched(
     rules: Rules | None,
     gate: Gate | None = None,
 ) -> Proposal | None:
-    """Return what the search proposes; under a `gate` only what that permits, None if nothing is left."""
+    """Return what the search proposes, without the files; under a `gate` only what that permits, None if nothing is
+    left."""
     space = space_of(files, rules)
     constants = space.constants
     knobs = {knob.name: knob for knob in space.knobs}
@@ -116,7 +120,7 @@ def _searched(
         reason=reason,
         expected_effect=effect,
         risk=risk,
-        files=rewritten(files, changes),
+        files={},
         changes=changes,
     )
 
@@ -181,7 +185,7 @@ def _jointly(search: Search, history: Sequence[PastExperiment], rng: random.Rand
 
 def _stepwise(search: Search, history: Sequence[PastExperiment], rng: random.Random) -> _Found | None:
     """Return the best of the next steps of single knobs and of near misses together, None if all were tried."""
-    singles = search.allowed(search.singles())
+    singles = search.allowed(list(search.singles()))
     candidates = singles + search.allowed(search.combinations(singles))
     candidates = candidates or search.allowed(search.any_pairs())
     if not candidates:

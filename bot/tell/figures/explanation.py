@@ -85,8 +85,8 @@ def explain(experiment: Experiment, numbers: Numbers) -> Explanation:
 def _changed(experiment: Experiment, moves: Sequence[str], category: str, added: int, removed: int) -> str:
     proposal = experiment.proposal
     assert proposal is not None
-    paths = [one_line(path, 80) for path in proposal.paths]
-    where = f"{', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}" or "the code"
+    where = one_line(", ".join(proposal.paths[:3]), 240) or "the code"
+    where += " and more" if len(proposal.paths) > 3 else ""
     size = f"{count(added, 'line')} added and {removed:,} removed in {where}"
     said = []
     if experiment.reverts is not None:
