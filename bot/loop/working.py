@@ -8,6 +8,7 @@ from functools import partial
 from bot.agents.protocol import Searcher
 from bot.errors import UserError
 from bot.ledger import now, stamp
+from bot.ledger.ledger import Files, Make
 from bot.loop import hooks
 from bot.loop.asking import thank
 from bot.loop.commits import build, rebase
@@ -140,7 +141,9 @@ def steps(context: Context, number: int, stages: Sequence[Stage] = STAGES) -> It
                     done.append(stage)
                     yield False
                     continue  # ended by a human while nobody worked on it: nothing is trained
-            _append(context, number, stage, DOING[stage](context, campaign, experiment))
+            came = DOING[stage](context, campaign, experiment)
+            if came.events or came.anew is not None:
+                context.ledger.append(*_entry(context, number, stage, came), later=True)
             done.append(stage)
             yield False
         raise UserError(f"experiment {number} does not come to an end: see `nocturne show {number}`")
@@ -161,18 +164,17 @@ def _is_free(context: Context, campaign: Campaign, number: int, stage: Stage) ->
     return stage in ("build", "refuse")
 
 
-def _append(context: Context, number: int, stage: Stage, done: Done) -> None:
-    """Write down what a stage has done, together with what follows, if the experiment still waits for that."""
+def _entry(context: Context, number: int, stage: Stage, done: Done) -> tuple[Make, Files]:
+    """Return what a stage has done as the ledger takes it, with its files, if the experiment still waits for that."""
 
     def make(fresh: Campaign) -> Sequence[Event]:
         if not holds(context, fresh, f"experiment:{number}") or due(context, fresh, number) != stage:
             return []
         return done.events if done.anew is None else done.anew(fresh)
 
-    if done.events or done.anew is not None:
-        ends = any(isinstance(each, ExperimentFinished) for each in done.events)
-        files = partial(rendered_files, context, beside=done.files) if ends else lambda _: done.files
-        context.ledger.append(make, files, later=True)
+    if any(isinstance(each, ExperimentFinished) for each in done.events):
+        return make, partial(rendered_files, context, beside=done.files)
+    return make, lambda _: done.files
 
 
 def _hear_before(context: Context, number: int, stages: Sequence[Stage]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 from typing import Literal
 
@@ -111,10 +112,8 @@ def gains_of(
     """
     if not campaign.incumbents:
         return None, None
-    every, fresh = (
-        gain_of(campaign, yardstick, sigma=sigma, degrees=degrees, since=since, unpicked=unpicked)
-        for unpicked in (False, True)
-    )
+    told = partial(gain_of, campaign, yardstick, sigma=sigma, degrees=degrees, since=since)
+    every, fresh = told(), told(unpicked=True)
     return every, None if fresh is None or fresh.uncounted else fresh
 
 
