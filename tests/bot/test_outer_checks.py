@@ -44,6 +44,11 @@ PURE = {
     name: bad for name, bad in {**AT_ONCE, **WRONG}.items() if bad.ends in ("repeats", "lets pass")
 } | WRONG
 QUICK = ("starts a shell", "remembers", "refuses what wins")  # through the real host
+LONG = (
+    "ends its process", "starts many", "starts threads", "takes memory", "asks the network", "reads a secret",
+    "writes a file", "looks into others' processes", "imports the bot", "changes what Python is", "closes its way out",
+    "huge output", "nested output", "slow in sum", "endless, and deaf",
+)  # one of each kind  # fmt: skip
 
 
 def by(host: Host, source: str) -> Any:
@@ -77,7 +82,9 @@ def test_what_answers_otherwise_than_it_may_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+        pytest.param(
+            name, marks=() if name in QUICK else pytest.mark.long if name in LONG else pytest.mark.slow
+        )
         for name in (*UNREADABLE, *AT_ONCE, *LATE, *WRONG)
     ],
 )

@@ -22,7 +22,7 @@ from tests.benchmarks.truth.procedures import PROCEDURES
 from tests.benchmarks.truth.rows import rows
 from tests.benchmarks.truth.table import HEAD, lines
 
-FINAL = 2_000_000
+FINAL = 3_000_000
 ALWAYS = ("oracle, rungs", "greedy")
 _AT_ONCE = 2
 
