@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from bot.errors import UserError
 from bot.git.file_lock import try_lock
 from bot.loop.machine import gpu_ids
 from bot.rules.experiment import Experiment
@@ -55,6 +56,12 @@ def alone_on_gpus(on_event: OnEvent, meanwhile: Meanwhile | None) -> Iterator[tu
 
 
 def _lock_file(name: str) -> int:
+    """Raises UserError if the file can't be opened, as if the folder is another user's."""
     folder = Path(tempfile.gettempdir(), f"nocturne-gpus-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: GPUs can't be locked there ({error.strerror}): delete it, or set TMPDIR"
+        ) from None

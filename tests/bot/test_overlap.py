@@ -171,3 +171,9 @@ def test_runs_take_turns_on_a_gpu_and_a_killed_one_frees_it(
     first.kill()
     first.communicate(timeout=60)
     assert second.communicate(timeout=60)[0].endswith("held 2\n")
+    (tmp_path / f"nocturne-gpus-{os.getuid()}").rename(tmp_path / "gone")
+    (tmp_path / f"nocturne-gpus-{os.getuid()}").write_text("")
+    refused = subprocess.run(
+        [sys.executable, "-c", HOLD, "0"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "UserError" in refused.stderr and "delete it, or set TMPDIR" in refused.stderr
