@@ -37,7 +37,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def measurable(value: object) -> bool:
     """Say whether `value` can be a score, a metric or a loss: a number, finite, and of a size that means something."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return is_number(value) and abs(value) <= LARGEST
 
 
 def is_seen(text: str) -> bool:

@@ -53,7 +53,7 @@ def test_every_verdict_is_explained(number: int) -> None:
 def test_an_open_one_says_what_it_waits_for() -> None:
     campaign = night()
     said = explanation(campaign, campaign.experiments[len(VERDICTS) + 1], RULE)
-    assert "Not yet: it has 2 runs" in said and "merges from 4.5 sigma on after one run" in said
+    assert "Not yet: it has 2 runs" in said and "merges from 4 sigma on after one run" in said
     assert "It is still open." in said
 
 

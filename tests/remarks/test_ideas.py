@@ -371,5 +371,5 @@ def test_the_workflow_listens_to_labels() -> None:
     assert triggers["issues"] == {"types": ["labeled", "unlabeled", "closed"]}
     condition = workflow["jobs"]["answer"]["if"]
     assert condition.count(f"'{LABEL_IDEA}'") == 2 and "github.event.label.name" in condition
-    assert "pull_request" not in triggers
+    assert "pull_request_target" not in triggers
     assert "github.run_id" in workflow["concurrency"]["group"]
