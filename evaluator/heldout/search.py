@@ -28,7 +28,7 @@ MANY = 50
 # How files are opened: no symlink, and no wait for a writer, should one have become something else meanwhile.
 _WITHOUT_SURPRISES = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-FORMAT = 1
+FORMAT = 2
 DEPTH = 3  # so many levels of folders below a root are looked at for changes
 PACKAGE_RECORDS = (
     Path("/var/lib/dpkg/status"), Path("/var/lib/rpm/rpmdb.sqlite"), Path("/var/lib/rpm/Packages"),
@@ -45,9 +45,10 @@ def search(roots: Sequence[Path], index: WindowIndex) -> tuple[Path, ...]:
     """
     found: set[Path] = set()
     for root in outermost(roots):
-        found.update(_carriers(root, index))
-    found.update([code for path in found for code in byte_code(path)])
-    return tuple(sorted(_gathered(found)))
+        carriers = set(_carriers(root, index))
+        carriers.update([code for path in carriers for code in byte_code(path)])
+        found.update(_gathered(carriers, root))
+    return tuple(sorted(found))
 
 
 def cached_search(roots: Sequence[Path], index: WindowIndex, cache_folder: Path) -> tuple[Path, ...]:
@@ -197,12 +198,12 @@ class _Together:
         return found
 
 
-def _gathered(found: set[Path]) -> set[Path]:
-    """Put a folder that no run needs in the place of its files, where they are many."""
+def _gathered(found: set[Path], root: Path) -> set[Path]:
+    """Put a folder below `root` that no run needs in the place of its files, if they are many."""
     inside: dict[Path, set[Path]] = {}
     for path in found:
         for folder in path.parents:
-            if folder.name in NEEDLESS:
+            if folder.name in NEEDLESS and root in folder.parents:
                 inside.setdefault(folder, set()).add(path)
     for folder, paths in inside.items():
         if len(paths) > MANY:

@@ -163,6 +163,10 @@ def test_a_needless_folder_stands_for_many_files(tmp_path: Path, count: int) -> 
     found = search([tmp_path / "root"], small_index())
     assert (folder in found) == (count > MANY)
     assert len(found) == (2 if count > MANY else count + 1)
+    above = search([folder / "inner"], small_index())
+    assert folder not in above and len(above) == count, (
+        "it lies above what is searched: a clone in a folder of tests"
+    )
 
 
 def test_what_unpacks_to_too_much_counts_as_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
