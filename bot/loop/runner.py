@@ -113,15 +113,17 @@ def prepare(context: Context, campaign: Campaign) -> Campaign:
 def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
     """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
-    campaign = hear_reviews(context, campaign)
-    if campaign.stopped != event:
+    is_news = campaign.stopped != event
+    if is_news:
+        campaign = hear_reviews(context, campaign)
         promote_at_stop(context, campaign, stop)
         stopped = context.ledger.append(lambda _: [event], later=True)
         context.ledger.write(rendered_files(context, stopped, working=False), "Render the ledger")
         campaign = stopped
     context.ledger.flush()
     notify(context, campaign)
-    hooks.after_night(context, context.ledger.known(), stop)
+    if is_news:
+        hooks.after_night(context, context.ledger.known(), stop)
     if stop.reason == "unreviewed":
         ask_for_reader(context, campaign)
     else:

@@ -104,7 +104,7 @@ def test_a_campaign_runs_to_its_end(
     assert "pending" not in {state for state, _ in states.values()}
     for number, commit in landed.items():
         description = states[commit, "nocturne/score"][1]
-        assert description is not None and f"({decided[number]['candidate_runs']}+" in description
+        assert description is not None and f", {decided[number]['candidate_runs']}+" in description
     assert [run.name for run in contents.check_runs.values()] == ["nocturne/report"] * experiments
 
     calls = [call for call in runner.github.calls[before:] if call.token_user != "alice"]
