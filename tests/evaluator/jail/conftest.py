@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,22 @@ def facts_of(host: World, jail: str, user: str) -> Facts:
         "shared_memory": str(host.shared_memory),
         "port": host.port,
         "abstract": host.abstract,
-        "victim": host.victim,
         "installed": [str(path) for path in running_paths() if path.is_dir()] if user == "self" else [],
         "calls": {name: numbers[number] for name, numbers in seccomp.REFUSED.items()},
         "unshare": seccomp.REFUSED["unshare"][number],
         "clone": {"user": 0x10000000, "mount": 0x00020000, "net": 0x40000000},
         "fd": writer,
     }
-    probe = ("PYTHON", "-I", "-B", str(host.tree / "probe.py"), json.dumps(questions))
     env = {"ONLY": "this", "EMPTY": "", "PYTHONCOERCECLOCALE": "0"}
-    done = run(user, host.order(*probe, jail=jail, env=env, fds=(writer,)))
+    # Started now: a tried file that another test of this process ends takes all children of the process along.
+    with subprocess.Popen(["/bin/sleep", "600"]) as victim:
+        try:
+            questions["victim"] = victim.pid
+            probe = ("PYTHON", "-I", "-B", str(host.tree / "probe.py"), json.dumps(questions))
+            done = run(user, host.order(*probe, jail=jail, env=env, fds=(writer,)))
+            assert victim.poll() is None
+        finally:
+            victim.kill()
     os.close(stray)
     os.close(writer)
     passed = os.read(reader, 100)

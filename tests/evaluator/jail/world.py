@@ -62,7 +62,6 @@ class World:
     port: int
     abstract: str
     shared_memory: Path
-    victim: int
 
     @property
     def tree(self) -> Path:
@@ -110,9 +109,7 @@ def world() -> Iterator[World]:
         abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
         abstract.bind(f"\0{name}")
         abstract.listen()
-        victim = stack.enter_context(subprocess.Popen(["/bin/sleep", "600"]))
-        stack.callback(victim.kill)
-        yield World(folder, listener.getsockname()[1], name, shared_memory, victim.pid)
+        yield World(folder, listener.getsockname()[1], name, shared_memory)
 
 
 def _fill(folder: Path) -> None:
