@@ -74,11 +74,8 @@ def show(
         if as_json:
             rows = {row.number: row for row in figures_of(session.context, state).rows}
             runs = [asdict(run) for run in state.runs_for(experiment.number)]
-            print(
-                json.dumps(
-                    {**experiment_json(rows[experiment.number]), "all_runs": clean_data(runs)}, indent=2
-                )
-            )
+            whole = {**experiment_json(rows[experiment.number]), "all_runs": clean_data(runs)}
+            print(json.dumps(whole, indent=2))
             return 0
         if conversation:
             terminal.show(tuple(Code(text) for text in _conversations(session.context, experiment)))
@@ -107,7 +104,8 @@ def diff(*, repo: Path, campaign: str | None, one: int | str, other: int | str) 
     """Two experiments beside each other, and what changes in the code from the first to the second."""
     with campaign_session(repo, campaign, quiet=True) as session:
         state = session.context.ledger.refresh()
-        rows = {row.number: row for row in figures_of(session.context, state).rows}
+        known = figures_of(session.context, state)
+        rows = {row.number: row for row in known.rows}
         sides = []
         for which in (one, other):
             made = None if which == "baseline" else _experiment(state, which)
@@ -120,7 +118,7 @@ def diff(*, repo: Path, campaign: str | None, one: int | str, other: int | str) 
             sides.append((rows[made.number] if made is not None else None, commit))
         (first, before), (second, after) = sides
         changed = session.context.git.diff(before, after)
-        terminal.show(comparison(figures_of(session.context, state), first, second, changed))
+        terminal.show(comparison(known, first, second, changed))
     return 0
 
 

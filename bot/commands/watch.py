@@ -10,6 +10,7 @@ from bot.commands.session import Session, campaign_session
 from bot.loop.progress import progress_of
 from bot.loop.render import figures_of
 from bot.tell.document import Document
+from bot.tell.figures.campaign import Figures
 from bot.tell.views.watch import watching
 from bot.tell.words import title
 from bot.tell.writers import terminal
@@ -25,7 +26,8 @@ def run(*, repo: Path, campaign: str | None, once: bool) -> int:
     console = Console(highlight=False)
     with campaign_session(repo, campaign, quiet=True) as session:
         if once or not console.is_terminal or not sys.stdout.isatty():
-            terminal.show(_screen(session, console.width), None if console.is_terminal else console)
+            known = figures_of(session.context, session.context.ledger.look())
+            terminal.show(_screen(session, known, console.width), None if console.is_terminal else console)
             return 0
         try:
             _watch(session, console.width)
@@ -38,20 +40,16 @@ def _watch(session: Session, width: int) -> None:
     from rich.live import Live
 
     every = NEAR if session.context.remote.kind == "embedded" else FAR
-    looked = 0.0
+    known, looked = None, 0.0
     with Live(auto_refresh=False, screen=True) as live:
         while True:
-            fresh = time.monotonic() >= looked + every
-            looked = time.monotonic() if fresh else looked
-            screen = _screen(session, width, fresh=fresh)
-            name = title(figures_of(session.context, session.context.ledger.known()))
-            live.update(terminal.panel(name, screen), refresh=True)
+            if known is None or time.monotonic() >= looked + every:
+                known, looked = figures_of(session.context, session.context.ledger.look()), time.monotonic()
+            live.update(terminal.panel(title(known), _screen(session, known, width)), refresh=True)
             time.sleep(SECONDS)
 
 
-def _screen(session: Session, width: int, *, fresh: bool = True) -> Document:
-    ledger = session.context.ledger
-    known = figures_of(session.context, ledger.look() if fresh else ledger.known())
+def _screen(session: Session, known: Figures, width: int) -> Document:
     now = progress_of(session.context.runs.folder)
     if now is None:
         return watching(known, title=None, width=width)

@@ -23,9 +23,8 @@ class Readers:
 
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
-        self._seen: set[tuple[int, str, int]] = (
-            set()
-        )  # (number, when it was updated, thumbs) with nothing for us
+        # Number, when it was updated, and thumbs, of those with nothing for us.
+        self._seen: set[tuple[int, str, int]] = set()
         self._may: dict[tuple[str, int], bool] = {}
 
     def of(self, pulls: Mapping[int, str]) -> dict[int, str]:

@@ -165,11 +165,15 @@ def call_evaluator(*words: str, timeout: float, said: str = "") -> str:
         timeout=timeout, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError(
-            (lines[-1] if lines else f"the evaluator failed at {words[0]}").removeprefix("error: ")
-        )
+        raise UserError(refusal(done.stderr or done.stdout, f"the evaluator failed at {words[0]}"))
     return done.stdout
+
+
+def refusal(said: str, otherwise: str) -> str:
+    """Return why one of the evaluator's commands refused, by the last line that it `said`; `otherwise` if it said
+    nothing."""
+    lines = said.strip().splitlines()
+    return (lines[-1] if lines else otherwise).removeprefix("error: ")
 
 
 def ask_python(repo: Path, settings: Mapping[str, Any], modules: Sequence[str] = ()) -> dict[str, Any]:

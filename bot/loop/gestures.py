@@ -110,11 +110,9 @@ def labels_by_hand(context: Context, experiment: Experiment) -> list[str]:
     """Return the labels of ours that people put on an open pull request, as it was last looked at: it gets its own
     when it ends."""
     pull = context.forge.by_hand(experiment.pull.pull) if experiment.pull is not None else None
-    return (
-        [name for name in pull.labels if is_our_label(name)]
-        if pull is not None and pull.state == "open"
-        else []
-    )
+    if pull is None or pull.state != "open":
+        return []
+    return [name for name in pull.labels if is_our_label(name)]
 
 
 def texts_by_hand(context: Context, experiment: Experiment) -> frozenset[str]:
@@ -155,11 +153,12 @@ def hear_reopened(context: Context, campaign: Campaign, experiment: Experiment) 
         return False
     head = context.forge.branch_head(experiment.pull.branch)
     pushed = take_up_pushed(context, experiment, head) if head is not None else ""
-    why = pushed or objection(campaign, meant_by("reopen"), number, call=CALL)
+    meant = meant_by("reopen")
+    why = pushed or objection(campaign, meant, number, call=CALL)
     if why is None:
-        command = CommandGiven(campaign.commands + 1, meant_by("reopen"), number, source)
+        command = CommandGiven(campaign.commands + 1, meant, number, source)
         campaign = context.ledger.append(
-            lambda fresh: [command] if objection(fresh, "retry", number, call=CALL) is None else []
+            lambda fresh: [command] if objection(fresh, meant, number, call=CALL) is None else []
         )
         _say(context, experiment, reopened(opener.who), close=False)
         return source in campaign.said

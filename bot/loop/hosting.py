@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.config import CONFIG_PATH
 from bot.errors import UserError
-from bot.loop.evaluation import call_evaluator, evaluator_command, evaluator_environment
+from bot.loop.evaluation import call_evaluator, evaluator_command, evaluator_environment, refusal
 from bot.rules.outer.checks import Ask, NoAnswer, reason_of, screening, steer_of, steering
 from bot.rules.outer.view import Draft, Steer, View
 
@@ -63,9 +63,8 @@ class Host:
             answered = len(said) - 1
             raise NoAnswer(said[-1]["class"], said[-1]["reason"], answered)
         if done.returncode or len(said) != len(questions):
-            last = done.stderr.decode(errors="replace").strip().splitlines()
             raise UserError(
-                (last[-1] if last else "the mechanism host gave no answer").removeprefix("error: ")
+                refusal(done.stderr.decode(errors="replace"), "the mechanism host gave no answer")
             )
         return [each["value"] for each in said]
 

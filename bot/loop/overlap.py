@@ -81,12 +81,13 @@ class Overlap:
 
     def _go_on(self) -> bool:
         """Do the next stage of what was begun here, or begin something; False if there is nothing."""
+        if self._idle:
+            self._context.ledger.flush()
+            return False
         if self._way is None:
-            campaign = self._context.ledger.flush()
-            self._way = None if self._idle else self._next(campaign)
+            self._way = self._next(self._context.ledger.flush())
         if self._way is None:
-            if not self._idle:
-                keep_up(self._context, self._context.ledger.known())
+            keep_up(self._context, self._context.ledger.known())
             self._idle = True
             return False
         number, way = self._way
@@ -96,9 +97,8 @@ class Overlap:
         campaign = self._context.ledger.known()
         if ended is not False or campaign.event_count == before:
             self._way = None
-            self._stuck.add(
-                (number, due(self._context, campaign, number))
-            )  # its turn comes when nothing trains
+            # Its turn comes when nothing trains.
+            self._stuck.add((number, due(self._context, campaign, number)))
         return True
 
     def _next(self, campaign: Campaign) -> tuple[int, Iterator[bool]] | None:

@@ -6,7 +6,6 @@ Only this machine's runs can be seen so, and nothing rests on it: a file that is
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from bot.rules.bounds import measurable
 
 FILE = "progress.json"
 POINTS = 60  # of the curve
@@ -51,7 +52,7 @@ class ProgressFile:
     def take(self, event: Mapping[str, Any]) -> None:
         """Take one of the evaluator's events. What can't be written is left out."""
         loss = event.get("loss")
-        more = (float(loss),) if isinstance(loss, (int, float)) and math.isfinite(loss) else ()
+        more = (float(loss),) if measurable(loss) else ()
         losses = self._now.losses + more
         if len(losses) > POINTS:  # each second one: the whole way stays in sight
             losses = losses[::2]
@@ -95,4 +96,4 @@ def progress_of(runs: Path) -> Progress | None:
 
 
 def _number(value: object, default: float) -> float:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else default
+    return float(value) if measurable(value) else default

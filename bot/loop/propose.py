@@ -55,12 +55,11 @@ def propose(context: Context, campaign: Campaign, experiment: Experiment) -> Don
     """Ask for a change: it is on the ledger, files and all, before anybody else sees it."""
     require_commit(context, experiment.claimed_on)
     files = editable_files(context, experiment.claimed_on)
-    rules = rules_of(context, experiment.claimed_on, files)
     waiting = campaign.ideas.waiting() if not experiment.asked_for else []
     commit = next((idea for idea in waiting if idea.is_commit), None)
     ideas = [idea for idea in waiting if not idea.is_commit] if commit is None else []
     steered = commit is None and not experiment.asked_for
-    steering = steering_of(context, campaign, experiment, files, rules) if steered else None
+    steering = steering_of(context, campaign, experiment, files) if steered else None
     proposal: Proposal | None
     if commit is not None:
         proposal, fits = pushed_proposal(context, campaign, commit, files)

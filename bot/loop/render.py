@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 
 from bot.agents.claude.transcripts import transcripts_of
 from bot.ledger import now
@@ -73,13 +72,13 @@ def rendered_files(
     campaign: Campaign,
     *,
     working: bool = True,
-    beside: Mapping[str, bytes] = MappingProxyType({}),
+    beside: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Return what stands beside the events on the ledger branch: the dashboard, written with each verdict, and at
     intervals the chart and results.tsv. `working`: a loop is at it; else all of it is written. `beside`: further
     files that are written with them."""
     if not campaign.incumbents:
-        return dict(beside)
+        return dict(beside or {})
     known = figures_of(context, campaign)
     if working and known.state in ("idle", "new"):  # between two leases
         known = replace(known, state="running")
@@ -88,4 +87,4 @@ def rendered_files(
     done = len(campaign.order)
     if not working or done <= 1 or done % RENDER_EVERY == 0:
         files |= {"progress.svg": progress_svg(known, width=900, height=420), **results_files(campaign)}
-    return {**beside, **{name: text.encode() for name, text in files.items()}}
+    return {**(beside or {}), **{name: text.encode() for name, text in files.items()}}

@@ -121,7 +121,7 @@ def _published(context: Context, number: int, written: Written) -> MechanismWrit
     if base is None:
         base = git.commit_files(None, {"README.md": _README.encode()}, "Begin", _BEGUN)
         context.forge.push_branch(into, base)
-    title = f"Mechanism {written.name}"
+    title = mechanism_title(written.name)
     commit = git.commit_files(base, {path: written.source.encode(errors="replace")}, title, now())
     context.forge.replace_branch(branch, commit)
     event = MechanismWritten(
@@ -130,8 +130,6 @@ def _published(context: Context, number: int, written: Written) -> MechanismWrit
         checks=tuple(each.name for each in written.checks),
     )  # fmt: skip
     body = markdown.write(mechanism_body(event, context.name, worth_words([], written.name)))
-    pull = context.forge.open_pull(
-        head=branch, base=into, title=mechanism_title(event), body=body, number=number
-    )
+    pull = context.forge.open_pull(head=branch, base=into, title=title, body=body, number=number)
     context.forge.edit_pull(pull.number, labels=(LABEL_ALL,))
     return replace(event, pull=pull.number, url=pull.url)

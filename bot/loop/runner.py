@@ -21,15 +21,12 @@ from bot.loop.measure import measure
 from bot.loop.overlap import Overlap
 from bot.loop.plan import outlook
 from bot.loop.promoting import keep_up, promote_at_stop
-from bot.loop.reconciling import reconcile as reconcile
+from bot.loop.reconciling import reconcile
 from bot.loop.render import rendered_files
 from bot.loop.start import check_guards, ensure_started, require_space
 from bot.loop.taking_in import awaited, take_in
 from bot.loop.telling import notify
-from bot.loop.working import DOING as DOING
-from bot.loop.working import begin as begin
-from bot.loop.working import steps
-from bot.loop.working import work_on as work_on
+from bot.loop.working import begin, steps
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside
 from bot.rules.events import LoopStopped
@@ -58,7 +55,7 @@ def run_loop(context: Context, until: Until) -> Stop:
                 if step.reason == REQUESTED.name and not until.is_the_end:
                     context.ledger.flush()
                     return step
-                return record_stop(context, campaign, step)
+                return record_stop(context, campaign, step, looks=until.is_the_end)
             if isinstance(step, Beside):
                 measure_beside(context, step)
                 continue
@@ -110,12 +107,16 @@ def prepare(context: Context, campaign: Campaign) -> Campaign:
     return take_in(context, campaign)
 
 
-def record_stop(context: Context, campaign: Campaign, stop: Stop) -> Stop:
-    """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once."""
+def record_stop(context: Context, campaign: Campaign, stop: Stop, *, looks: bool = False) -> Stop:
+    """Write down why the loop ended, and render the ledger's own pages. The same stop is recorded once.
+
+    Reviews are looked for before; if it `looks`, as a loop that somebody started does, even if the stop is no news.
+    """
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
     is_news = campaign.stopped != event
-    if is_news:
+    if is_news or looks:
         campaign = hear_reviews(context, campaign)
+    if is_news:
         promote_at_stop(context, campaign, stop)
         stopped = context.ledger.append(lambda _: [event], later=True)
         context.ledger.write(rendered_files(context, stopped, working=False), "Render the ledger")

@@ -14,6 +14,7 @@ from bot.ledger import now
 from bot.loop.context import Context
 from bot.loop.researching import mechanism_of, research, tell_worth
 from bot.loop.settings import noise_of
+from bot.loop.start import rules_of
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import confirmation_of
 from bot.rules.events import (
@@ -76,7 +77,7 @@ def proposers_of(context: Context) -> tuple[str, ...]:
 
 
 def steering_of(
-    context: Context, campaign: Campaign, experiment: Experiment, files: Mapping[str, str], rules: Rules
+    context: Context, campaign: Campaign, experiment: Experiment, files: Mapping[str, str]
 ) -> Steering | None:
     """Return what steers the proposal of an experiment, None without an outer loop.
 
@@ -85,7 +86,7 @@ def steering_of(
     if context.config.outer == "off":
         return None
     number = experiment.number
-    seen = view_of(context, campaign, experiment, files, rules)
+    seen = view_of(context, campaign, experiment, files, rules_of(context, experiment.claimed_on, files))
     look = [] if looked_at(number) != number else [Diagnosed(number, **vars(f)) for f in findings(seen)]
     prior = _prior(context)
     if context.researcher is not None:
@@ -144,7 +145,7 @@ def _next_block(
     done = blocks_of(context, campaign)
     there = [*at_hand(proposers_of(context)), *campaign.outer.written]
     gone: list[MechanismDied | MechanismRetired] = []
-    for name in (name for name in there if name not in CONTROLS and name not in campaign.outer.gone):
+    for name in [each for each in there if each not in CONTROLS and each not in campaign.outer.gone]:
         found = retirement(done, name)
         if dead(done, name):
             gone.append(MechanismDied(name, DEAD))

@@ -57,7 +57,6 @@ class Bills:
     by_role: dict[str, Bill] = field(default_factory=lambda: defaultdict(Bill))
     by_experiment: dict[int, Bill] = field(default_factory=lambda: defaultdict(Bill))
     by_experiment_and_role: dict[tuple[int, str], Bill] = field(default_factory=lambda: defaultdict(Bill))
-    usd_by_hour: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     usd_by_hour_and_role: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, call: ModelCalled, at: str) -> None:
@@ -67,7 +66,6 @@ class Bills:
         if call.experiment is not None:
             self.by_experiment[call.experiment].add(call)
             self.by_experiment_and_role[call.experiment, call.role].add(call)
-        self.usd_by_hour[at[:_HOUR]] += call.cost_usd or 0.0
         self.usd_by_hour_and_role[at[:_HOUR], call.role] += call.cost_usd or 0.0
 
     def of_experiment(self, number: int | None) -> Bill:
@@ -81,10 +79,8 @@ class Bills:
 
     def usd_since(self, at: str, role: str | None = None) -> float:
         """Return the money of the hour of `at` (ISO 8601, UTC) and of those after it; only that of `role` if given."""
-        if role is not None:
-            spent = self.usd_by_hour_and_role.items()
-            return sum(usd for (hour, whose), usd in spent if whose == role and hour >= at[:_HOUR])
-        return sum(usd for hour, usd in self.usd_by_hour.items() if hour >= at[:_HOUR])
+        spent = self.usd_by_hour_and_role.items()
+        return sum(usd for (hour, whose), usd in spent if hour >= at[:_HOUR] and role in (None, whose))
 
 
 @dataclass

@@ -35,7 +35,7 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def measurable(value: object) -> bool:
+def measurable(value: object) -> TypeGuard[float]:
     """Say whether `value` can be a score, a metric or a loss: a number, finite, and of a size that means something."""
     return is_number(value) and abs(value) <= LARGEST
 

@@ -52,9 +52,8 @@ def use_of(campaign: Campaign) -> Use | None:
         began, end = run_span(campaign, run)
         if before is not None:
             last, over = before
-            began = min(
-                max(began, over), max(end, over)
-            )  # several loops run at once: what overlaps counts once
+            # Several loops run at once: what overlaps counts once.
+            began = min(max(began, over), max(end, over))
             gap = began - over
             if not any(over <= stop <= began for stop in stops):
                 wall += gap
@@ -69,11 +68,9 @@ def use_of(campaign: Campaign) -> Use | None:
         running += took
         useful += took if is_useful(campaign, run) else 0.0
         before = run, max(end, began)
-    return (
-        None
-        if before is None or len(runs) - first < 2 or not wall
-        else Use(wall, running, useful, prepared, late, between)
-    )
+    if len(runs) - first < 2 or not wall:
+        return None
+    return Use(wall, running, useful, prepared, late, between)
 
 
 def _is_prepared_after(campaign: Campaign, run: RunFinished, over: float) -> bool:

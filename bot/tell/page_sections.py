@@ -38,9 +38,7 @@ def _kinds(figures: Figures) -> str:
     rows = {row.number: row for row in figures.rows}
     won = [kind for kind in figures.kinds if kind.merged]
     if won:
-        merged, tried = (
-            sum(of) for of in zip(*((kind.merged, kind.tried) for kind in figures.kinds), strict=True)
-        )
+        merged, tried = sum(kind.merged for kind in figures.kinds), sum(kind.tried for kind in figures.kinds)
         said = f"{merged:,} of {count(tried, 'experiment')} merged, in {count(len(figures.kinds), 'kind')} of change"
     else:
         said = f"{count(len(figures.kinds), 'kind')} of change tried, none merged yet"

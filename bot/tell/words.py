@@ -323,7 +323,7 @@ def confirmation_words(figures: Figures, found: Confirmation) -> str:
         return f"{said}: {WORD}, by code that candidates may change."
     if not found.is_whole:
         return f"{said}: one pair of runs confirms nothing."
-    sure = f"with {CONFIDENCE:.0%} confidence".replace("%", " %")
+    sure = f"with {100 * CONFIDENCE:.0f} % confidence"
     if not found.holds:
         return f"{said}: that is not beyond the noise."
     least = decimals(found.least, digits_of(figures, told))

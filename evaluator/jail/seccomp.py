@@ -120,11 +120,8 @@ CHECKED = {
     "readahead": (187, 213),
 }
 BINDING = {"sched_setaffinity": (203, 122)}  # not heeded if a jail is bound to some of the cores
-STARTING: Numbers = {
-    "clone": (56, 220),
-    "fork": (57, None),
-    "vfork": (58, None),
-}  # refused to who stays alone
+# Refused to who stays alone.
+STARTING: Numbers = {"clone": (56, 220), "fork": (57, None), "vfork": (58, None)}
 ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls back to clone
 
 

@@ -10,9 +10,8 @@ from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from tests.bot.gesture_campaign import Act, Humans, Moments, Row, at_work, of_own
 
-Round = tuple[
-    list[str], str, dict[str, str]
-]  # learning rates, a batch size, a change that is closed and retried
+# Learning rates, a batch size, a change that is closed and retried.
+Round = tuple[list[str], str, dict[str, str]]
 Check = Callable[[Campaign, Humans, Experiment], tuple[bool, str]]
 
 
@@ -25,6 +24,11 @@ class Gesture:
     moment: str
     act: Act
     came: Check
+
+
+def likes(humans: Humans, who: str, experiment: Experiment) -> None:
+    path = f"/issues/{humans.pull(experiment).number}/reactions"
+    humans.rest(who, "POST", path, {"content": "+1"})
 
 
 def ended(campaign: Campaign, humans: Humans, experiment: Experiment) -> tuple[bool, str]:
@@ -189,9 +193,7 @@ def script(
                         "alice",
                         "gives it a thumbs-up",
                         "after landing",
-                        lambda h, e: h.rest(
-                            "alice", "POST", f"/issues/{h.pull(e).number}/reactions", {"content": "+1"}
-                        ),
+                        lambda h, e: likes(h, "alice", e),
                         read,
                     ),
                 ),
@@ -222,9 +224,7 @@ def script(
                         "rita",
                         "gives it a thumbs-up",
                         "after its end",
-                        lambda h, e: h.rest(
-                            "rita", "POST", f"/issues/{h.pull(e).number}/reactions", {"content": "+1"}
-                        ),
+                        lambda h, e: likes(h, "rita", e),
                         unread,
                     ),
                 ),

@@ -19,8 +19,10 @@ from bot.forge import github_client, github_issues
 from bot.git import patience
 from bot.loop.asking import ask, thank
 from bot.loop.context import Context, open_context
-from bot.loop.runner import Until, begin, reconcile, run_loop
+from bot.loop.reconciling import reconcile
+from bot.loop.runner import Until, run_loop
 from bot.loop.start import ensure_started
+from bot.loop.working import begin
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
     CampaignStarted,

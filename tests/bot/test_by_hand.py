@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.loop.gestures import hear_reviews
-from bot.loop.runner import reconcile, work_on
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
+from bot.loop.working import work_on
 from bot.rules import events as ev
 from bot.rules.experiment import Experiment
 from tests.bot.campaigns import NOW

@@ -21,8 +21,9 @@ from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
 from bot.loop.propose import ask
-from bot.loop.runner import begin, reconcile
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
+from bot.loop.working import begin
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.tell.display import PlainDisplay

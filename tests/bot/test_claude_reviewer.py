@@ -13,8 +13,9 @@ from bot.agents.constants import changes_between
 from bot.agents.protocol import Question
 from bot.loop.agents import with_agents
 from bot.loop.context import open_context
-from bot.loop.runner import begin, reconcile, work_on
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
+from bot.loop.working import begin, work_on
 from bot.rules.proposal import Proposal
 from bot.rules.schedule import Begin
 from bot.rules.stages import STAGES

@@ -19,8 +19,10 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, open_context
 from bot.loop.ideas import give_idea, idea_text, withdraw_idea
 from bot.loop.library import CampaignLibrary
-from bot.loop.runner import Until, begin, reconcile, run_loop, work_on
+from bot.loop.reconciling import reconcile
+from bot.loop.runner import Until, run_loop
 from bot.loop.start import ensure_started
+from bot.loop.working import begin, work_on
 from bot.rules.campaign import Campaign, fold
 from bot.rules.events import (
     ExperimentProposed,

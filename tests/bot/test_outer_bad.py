@@ -11,7 +11,7 @@ import pytest
 from bot.rules.outer.checks import NoAnswer, checked, failure, given, reason_of, steer_of
 from bot.rules.outer.reading import to_json
 from bot.rules.outer.steering import objection
-from bot.rules.outer.trial import BLOCK, Block, allot, dead, retires
+from bot.rules.outer.trial import BLOCK, Block, allot, dead, retirement
 from bot.rules.outer.view import SEND_BACKS, Constant, Draft, Steer, View, move
 from tests.mechanisms import IN_TRIAL, Bad, here, history
 
@@ -72,7 +72,7 @@ def campaign(bad: Bad, seed: int) -> tuple[str | None, int, list[Block]]:
         done.append(Block(name, gain, 1.0, changed))
         if how is None and dead(done, "it"):
             how, at = "dead", number
-        elif how is None and retires(done, "it"):
+        elif how is None and retirement(done, "it"):
             how, at = "retired", number
     return how, at, done
 

@@ -23,7 +23,7 @@ from bot.rules.outer.trial import (
     dead,
     known_of,
     prior_of,
-    retires,
+    retirement,
 )
 from bot.rules.outer.view import Past, Steer, View, move
 from bot.rules.outer.worth import finished_blocks
@@ -84,12 +84,12 @@ def test_a_mechanism_that_changes_nothing_in_three_blocks_is_dead() -> None:
 def test_a_mechanism_whose_upper_bound_is_below_the_controls_retires() -> None:
     good = [Block(CONTROLS[n % 3], 2.0 + n % 2, 1.0) for n in range(6)]
     bad = [Block("tabu", -2.0 + n % 2, 1.0, 1) for n in range(4)]
-    assert retires(good + bad, "tabu") and not retires(good + bad, "none")
-    assert not retires(good + bad[:2], "tabu") and not retires(good[:2] + bad, "tabu")
-    assert not retires(good + [Block("tabu", 2.5, 1.0, 1)] * 4, "tabu")
+    assert retirement(good + bad, "tabu") and not retirement(good + bad, "none")
+    assert not retirement(good + bad[:2], "tabu") and not retirement(good[:2] + bad, "tabu")
+    assert not retirement(good + [Block("tabu", 2.5, 1.0, 1)] * 4, "tabu")
     # Of mechanisms as good as the controls few retire, for all that they are looked at after each block.
     gone = sum(
-        any(retires(done[:end], name) for end in range(6, len(done)))
+        any(retirement(done[:end], name) for end in range(6, len(done)))
         for seed in range(8)
         for done in [trial({}, 60, seed)]
         for name in NAMES
@@ -200,7 +200,7 @@ def test_events_say_who_is_out_and_a_human_lets_it_in_again() -> None:
     outer = night.campaign().outer
     assert outer.out("2026-03-09T05:00:00+00:00") == {"tabu", "mix", "novel", "kick"}
     assert outer.out("2026-03-09T07:00:00+00:00") == {"tabu", "mix", "kick"}
-    assert outer.gone["tabu"][0] == "dead" and "-1 ± 0.3" in outer.gone["mix"][1]
+    assert outer.gone["tabu"][0] == "dead" and "\u22121 ± 0.3" in outer.gone["mix"][1]
     night.add(ev.MechanismSwitched("tabu", True, "cli:2"))
     assert night.campaign().outer.out("2027") == {"mix", "kick"}
 

@@ -15,7 +15,7 @@ from bot.errors import UserError
 from bot.forge import PullRequest
 from bot.git import patience
 from bot.loop.promoting import keep_up, promote, promote_at_stop
-from bot.loop.runner import reconcile
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
 from bot.loop.taking_in import take_in
 from bot.rules import events as ev

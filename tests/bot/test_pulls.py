@@ -17,7 +17,8 @@ from bot.agents.protocol import Question
 from bot.forge import DESCRIPTION_LIMIT, Forge
 from bot.forge.labels import LABELS
 from bot.loop.context import Context, open_context
-from bot.loop.runner import Until, reconcile, run_loop
+from bot.loop.reconciling import reconcile
+from bot.loop.runner import Until, run_loop
 from bot.loop.settings import rule_of
 from bot.loop.start import ensure_started
 from bot.rules import events as ev

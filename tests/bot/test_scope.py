@@ -14,8 +14,9 @@ from bot.loop.commits import objections
 from bot.loop.context import Context, open_context
 from bot.loop.judge import judge
 from bot.loop.measure import measure
-from bot.loop.runner import reconcile, work_on
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
+from bot.loop.working import work_on
 from bot.rules.events import CandidateBuilt, ExperimentClaimed, ExperimentDecided, ExperimentProposed
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal

@@ -17,8 +17,9 @@ from bot.agents.proposers.offline import OfflineProposer
 from bot.loop.agents import with_agents
 from bot.loop.context import open_context
 from bot.loop.jobs import propose_next
-from bot.loop.runner import begin, reconcile, work_on
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
+from bot.loop.working import begin, work_on
 from bot.rules.campaign import Campaign
 from bot.rules.events import DraftTried, Recorded, from_json, to_json
 from bot.rules.schedule import Begin

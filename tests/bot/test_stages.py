@@ -16,8 +16,10 @@ from bot.errors import UserError
 from bot.git import Git
 from bot.loop.commits import carry
 from bot.loop.context import Context, open_context
-from bot.loop.runner import DOING, Until, begin, reconcile, run_loop, work_on
+from bot.loop.reconciling import reconcile
+from bot.loop.runner import Until, run_loop
 from bot.loop.start import ensure_started
+from bot.loop.working import DOING, begin, work_on
 from bot.rules import events as ev
 from bot.rules.proposal import Change, Proposal
 from bot.rules.schedule import Begin

@@ -10,7 +10,7 @@ import pytest
 
 from bot.git import merging
 from bot.loop.jobs import propose_next
-from bot.loop.runner import reconcile
+from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
 from bot.loop.taking_in import awaited, follow, take_in
 from bot.rules import events as ev

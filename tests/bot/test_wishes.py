@@ -15,8 +15,10 @@ from bot.loop.agents import with_agents
 from bot.loop.context import Context, open_context
 from bot.loop.jobs import advance, decide_experiment, propose_next
 from bot.loop.packages import wished_of
-from bot.loop.runner import Until, begin, reconcile, run_loop, work_on
+from bot.loop.reconciling import reconcile
+from bot.loop.runner import Until, run_loop
 from bot.loop.start import ensure_started
+from bot.loop.working import begin, work_on
 from bot.rules.campaign import Campaign
 from bot.rules.events import PackageWished, RunFinished, from_json, to_json
 from bot.rules.experiment import Experiment

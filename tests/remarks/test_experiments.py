@@ -205,8 +205,9 @@ def test_a_word_that_comes_once_it_lands_is_too_late(tmp_path: Path) -> None:
 
 
 def test_one_that_is_rejected_before_it_is_proposed_leaves_nothing(tmp_path: Path) -> None:
-    from bot.loop.runner import begin, reconcile
+    from bot.loop.reconciling import reconcile
     from bot.loop.start import ensure_started
+    from bot.loop.working import begin
     from bot.rules.schedule import Begin
 
     context = a_context(tmp_path, BETTER)

@@ -59,10 +59,10 @@ class ClaudeResearcher:
 
     def research(self, study: Study) -> Written | str:
         """Return a mechanism that passes the checks, or why there is none."""
-        desk = _Drafts(study)
+        drafts = _Drafts(study)
         try:
             written = self.role.ask(
-                study.number, _system(), desk.tools(), "write_mechanism", _opening(study), _task(study)
+                study.number, _system(), drafts.tools(), "write_mechanism", _opening(study), _task(study)
             )
         except NoAnswer as error:
             return one_line(str(error), _WHY)

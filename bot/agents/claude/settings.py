@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bot.agents.claude.budget import Budget, Caps
@@ -33,12 +33,7 @@ def caps(config: Config) -> Caps:
 
 def research_caps(config: Config) -> Caps:
     """Return the caps for the researcher, who works on no experiment."""
-    return Caps(
-        night_usd=config.models.night_usd,
-        campaign_usd=config.stop.cost_usd,
-        experiment_tokens=config.models.experiment_tokens,
-        researcher_usd=config.models.researcher_usd,
-    )
+    return replace(caps(config), experiment_usd=None, researcher_usd=config.models.researcher_usd)
 
 
 def unpriced(config: Config, model: str) -> str | None:

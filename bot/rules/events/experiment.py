@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bot.rules.events.registry import Event, Verdict, event
@@ -81,9 +82,13 @@ class ExperimentProposed(Event):
     author: str = ""
     """Who wrote the change, as `Name <address>`, if it is a commit that a human pushed."""
 
+    @cached_property
+    def steered(self) -> Steered | None:
+        """`outer`, read. Raises ValueError, which names the field, if it is none."""
+        return None if self.outer is None else from_json(Steered, self.outer, "outer")
+
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        if self.outer is not None:
-            from_json(Steered, self.outer, "outer")
+        _ = self.steered  # what can't be read is refused here
         campaign.change(self.experiment, proposal=self)
         campaign.proposals_usd += self.cost_usd
         if self.idea is not None:

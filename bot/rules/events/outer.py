@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.rules.events.registry import Event, event
+from bot.rules.outer.trial import advantage_words
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
@@ -61,7 +62,7 @@ class MechanismRetired(Event):
     error: float
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
-        why = f"{self.advantage:+.2g} ± {self.error:.2g} noise units a block beside the controls"
+        why = f"{advantage_words(self.advantage, self.error)} noise units a block beside the controls"
         campaign.outer.gone[self.mechanism] = "retired", why
 
 

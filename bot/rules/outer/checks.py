@@ -15,9 +15,8 @@ from bot.rules.bounds import is_seen, shown
 from bot.rules.outer.reading import from_json, to_json
 from bot.rules.outer.view import NOTE, Draft, Past, Steer, View, check
 
-MOST_BYTES = (
-    64 * 1024
-)  # of a mechanism, of a question and of an answer; `evaluator.hosting` has the same bound
+MOST_BYTES = 64 * 1024
+"""Of a mechanism, of a question and of an answer; `evaluator.hosting` has the same bound."""
 PREFIXES = 50  # of the history, at most
 REFUSED = 0.1  # of what landed, at most
 CHECKS = ("parses", "answers", "repeats", "lets pass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.rules.outer.reading import from_json, limited
+from bot.rules.outer.reading import limited
 from bot.rules.outer.view import Draft, Steer
 
 if TYPE_CHECKING:
@@ -63,5 +63,4 @@ class Record:
 
 def steered_of(experiment: Experiment) -> Steered | None:
     """Return what the experiment's proposal was made under; None if that was no outer loop."""
-    said = experiment.proposal.outer if experiment.proposal is not None else None
-    return None if said is None else from_json(Steered, said)
+    return experiment.proposal.steered if experiment.proposal is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.rules.outer.trial import BLOCK, Block, advantage, blocks_needed
+from bot.rules.outer.trial import BLOCK, Block, advantage, advantage_words, blocks_needed
 
 if TYPE_CHECKING:
     from bot.rules.outer.record import Record
@@ -33,6 +33,6 @@ def worth_words(blocks: Sequence[Block], name: str) -> str:
     needed = blocks_needed(blocks, name)
     doubt = "" if needed is None else f"; too few to tell, it would take about {needed} blocks"
     return (
-        f"{mine} blocks, {changed} proposals changed: {found[0]:+.2g} ± {found[1]:.2g} noise units a block beside the"
+        f"{mine} blocks, {changed} proposals changed: {advantage_words(*found)} noise units a block beside the"
         f" controls{doubt}"
     )

@@ -183,13 +183,15 @@ def advantage(blocks: Sequence[Block], name: str) -> tuple[float, float] | None:
     return mine.mean - control.mean, error
 
 
-def retires(blocks: Sequence[Block], name: str) -> bool:
-    """Whether the upper bound of what a mechanism adds to the controls lies below nothing."""
-    return retirement(blocks, name) is not None
+def advantage_words(value: float, error: float) -> str:
+    """Write what `advantage` returns for people: `−1.2 ± 0.3 (standard error)`."""
+    sign = "\u2212" if value < 0 else "+"
+    return f"{sign}{abs(value):.2g} ± {error:.2g} (standard error)"
 
 
 def retirement(blocks: Sequence[Block], name: str) -> tuple[float, float] | None:
-    """Return by how much too little a mechanism adds to the controls, as `advantage` does, None if it may stay.
+    """Return by how much too little a mechanism adds to the controls, as `advantage` does, None if it may stay: the
+    upper bound of what it adds is not below nothing.
 
     Its newest blocks, `RECENT` of them, are judged by themselves too: what was good once may not be now.
     """

@@ -145,11 +145,12 @@ def told_of(
         sides = [fmean(side) for side in zip(*found.pairs, strict=True)]
         made = len(found.pairs)
         return Told("beside", sides[0], sides[1], found.gain, found.half_width, (made, made))
-    known, how = (gain, "picked") if corrected is None else (corrected, "fresh")
-    if known is None or gain is None or gain.is_empty:
+    if gain is None or gain.is_empty:
         return None
+    known = gain if corrected is None else corrected
+    how: How = "picked" if corrected is None else "fresh"
     runs = known.baseline_runs, known.incumbent_runs
-    return Told(how, known.first, known.last, known.value, known.half_width, runs)  # type: ignore[arg-type]
+    return Told(how, known.first, known.last, known.value, known.half_width, runs)
 
 
 def _stretches(campaign: Campaign, since: int) -> list[Sequence[str]]:

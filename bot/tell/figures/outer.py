@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.rules.campaign import Campaign
 from bot.rules.outer.record import Steered
 from bot.rules.outer.registry import CONTROLS
-from bot.rules.outer.trial import BLOCK, Block, advantage, blocks_needed, worths
+from bot.rules.outer.trial import BLOCK, Block, advantage, advantage_words, blocks_needed, worths
 from bot.rules.outer.view import Move
 from bot.rules.outer.worth import members
 
@@ -103,7 +103,7 @@ def verdict_words(row: MechanismRow) -> str:
         return f"{row.state}: {row.why}" if row.why else row.state
     if row.advantage is None or row.error is None:
         return "nothing to compare yet"
-    said = f"{row.advantage:+.2g} ± {row.error:.2g} beside the controls"
+    said = f"{advantage_words(row.advantage, row.error)} beside the controls"
     return said if row.needed is None else f"{said}: too few to tell; about {row.needed:,} blocks would"
 
 

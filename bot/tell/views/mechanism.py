@@ -5,12 +5,10 @@ from __future__ import annotations
 from bot.rules.events import MechanismWritten
 from bot.tell.document import Document, code, cut, paragraph, paragraphs, table
 
-TITLE = 100
 
-
-def mechanism_title(written: MechanismWritten) -> str:
-    """Return the title of the pull request."""
-    return f"Mechanism {written.mechanism}"[:TITLE]
+def mechanism_title(name: str) -> str:
+    """Return the title of its commit and of the pull request."""
+    return f"Mechanism {name}"
 
 
 def mechanism_body(written: MechanismWritten, campaign: str, worth: str) -> Document:

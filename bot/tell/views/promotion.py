@@ -53,9 +53,8 @@ def promotion_title(figures: Figures, told: PromotionFigures) -> str:
     """Return `Nocturne: val_bpb 0.9970 → 0.9721, 5 confirmed changes`."""
     changes = changes_words(figures, told)
     ends = [end for end in told_scores(figures, told.told, told.before, told.after) if end != NOTHING]
-    if (
-        told.gain is None and told.told is None
-    ):  # measured by different tests or machines: no two scores to lay side by side
+    if told.gain is None and told.told is None:
+        # Measured by different tests or machines: no two scores to lay side by side.
         ends = ends[-1:]
     return f"Nocturne: {markdown.title(figures.metric, 64)} {' → '.join(ends)}, {changes}"
 

@@ -50,7 +50,7 @@ def _now(
         return (paragraph("**Now:** nothing trains on this machine."),)
     done = round(20 * min(1.0, max(0.0, fraction)))
     bar = _DONE * done + _LEFT * (20 - done)
-    rest = "scoring" if scoring else f"{fraction:.0%}".replace("%", " %")
+    rest = "scoring" if scoring else f"{100 * fraction:.0f} %"
     rest += "" if left is None else f", about {about(left)} of training left"
     return (
         paragraph("**Now:** {}  {} {}", cut(title, 100), bar, rest),

@@ -7,7 +7,18 @@ from dataclasses import asdict
 
 from bot.rules.outer.reading import from_json
 from bot.rules.outer.registry import Mechanism, built_in, names
-from bot.rules.outer.trial import BLOCK, Block, Known, Prior, PriorRow, allot, dead, prior_of, retires, worths
+from bot.rules.outer.trial import (
+    BLOCK,
+    Block,
+    Known,
+    Prior,
+    PriorRow,
+    allot,
+    dead,
+    prior_of,
+    retirement,
+    worths,
+)
 from bot.rules.tracking import shrunken
 from tests.benchmarks.outer.landscapes import Regime
 from tests.benchmarks.outer.play import HOURS, Event, Game
@@ -39,7 +50,7 @@ def trial(
                 failed[name] = game.number + FAILS_FOR  # the experiment goes on without it
                 game.step(None, since)
         blocks.append(block_of(name, game.events[since - 1 :], game.bench.sigma))
-        gone |= {each for each in hand if dead(blocks, each) or retires(blocks, each)}
+        gone |= {each for each in hand if dead(blocks, each) or retirement(blocks, each) is not None}
     return blocks
 
 
