@@ -112,7 +112,7 @@ def _sorted(response: Any) -> Exception:
     if status == 429 or error in ("ratelimited", "rate_limited"):
         return limited(response.headers)
     if status >= 500 or error in PASSING or status != 200 or " " in error:
-        return Passing(f"status {status}" if status != 200 else error.split(":")[0], certain=status == 503)
+        return Passing(f"status {status}" if status != 200 else error.split(":")[0])
     return Refused(error, answer)
 
 
@@ -140,7 +140,8 @@ _FIXES = {
 TOO_MUCH = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "invalid_payload"}
 )
-# The request may have had its effect.
+# The request may have had its effect, as with each status from 500 on, a 503 too: "It's possible some aspect of the
+# operation succeeded before the error was raised", https://docs.slack.dev/reference/methods/chat.postMessage
 PASSING = frozenset(
     {"internal_error", "fatal_error", "request_timeout", "service_unavailable", "rollup_error"}
 )

@@ -73,7 +73,7 @@ class SlackWebhook(Notifier):
         if status == 200 and said == "ok":
             return ""
         if status >= 500 or said in PASSING or status == 200:
-            raise Passing(f"status {status}", certain=status == 503)
+            raise Passing(f"status {status}")
         return said or f"status {status}"
 
 

@@ -123,3 +123,16 @@ class Opinion:
     reason: str
     remarks: tuple[Remark, ...]
     reviewer: str
+
+
+_INSTEAD = " (Claude: "
+
+
+def stand_in(who: str, why: str) -> str:
+    """Return the name under which `who` proposes or reviews in the place of Claude, which gave no answer and `why`."""
+    return f"{who}{_INSTEAD}{why})"
+
+
+def why_stood_in(name: str) -> str:
+    """Return why Claude gave no answer if `name` is that of a stand-in, "" if not."""
+    return name.partition(_INSTEAD)[2].removesuffix(")")

@@ -237,6 +237,7 @@ def warnings(figures: Figures) -> list[str]:
             "Self-reported: the candidate's code runs where its score is measured, and could write it. Believe a gain"
             f" after you have read its change, or build a wall: {FIX}."
         )
+    said += [f"{each}." for each in figures.stood_in]
     if figures.audits:
         said.append(f"{figures.audits[0].upper()}{figures.audits[1:]}.")
     if figures.left_out is not None:

@@ -15,7 +15,7 @@ from bot.agents.claude import client as claude_client
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import LONGEST_WAIT, TRIES, Claude, most_tokens
 from bot.agents.claude.conversation import Conversation, result
-from bot.agents.claude.failures import Exhausted, NoAnswer, OverBudget, TooLong
+from bot.agents.claude.failures import Exhausted, NeedsHuman, NoAnswer, OverBudget, TooLong
 from bot.agents.claude.replies import Reply
 from bot.errors import UserError
 from bot.rules.campaign import Campaign
@@ -283,10 +283,10 @@ def change(**said: Any) -> Callable[[Api], None]:
 @pytest.mark.parametrize(
     ("prepare", "request_", "error", "said"),
     [
-        (change(key="sk-ant-gone-1234567890"), {}, UserError, "ANTHROPIC_API_KEY is refused (invalid x-api-key)"),
-        (change(forbidden={MODEL}), {}, UserError, f"may not use {MODEL}"),
-        (change(), {"model": "claude-2"}, UserError, "models.proposer: there is no model 'claude-2'"),
-        (change(), {"messages": []}, UserError, "at least one message is required"),
+        (change(key="sk-ant-gone-1234567890"), {}, NeedsHuman, "ANTHROPIC_API_KEY is refused (invalid x-api-key)"),
+        (change(forbidden={MODEL}), {}, NeedsHuman, f"may not use {MODEL}"),
+        (change(), {"model": "claude-2"}, NeedsHuman, "models.proposer: there is no model 'claude-2'"),
+        (change(), {"messages": []}, NeedsHuman, "at least one message is required"),
         (change(mind=minds.script(minds.status(402))), {}, NoAnswer, "the account can't pay for it"),
         (
             change(mind=minds.script(minds.Fault("status", 400, error_code="enforced_spend_limit_reached"))),
@@ -321,7 +321,7 @@ def test_what_does_not_pass_is_not_tried_again(
 
 def test_errors_never_hold_the_key(strict_table: Table) -> None:
     strict_table.api.key = "sk-ant-not-the-one-1234567890"
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(NeedsHuman) as caught:
         Table(strict_table.api).ask()
     assert "sk-ant" not in str(caught.value)
 

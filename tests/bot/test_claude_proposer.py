@@ -16,7 +16,6 @@ import pytest
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.protocol import Revision
 from bot.config import Stop
-from bot.errors import UserError
 from bot.loop.agents import with_agents
 from bot.loop.commits import editable_files
 from bot.loop.context import Context, open_context
@@ -24,7 +23,7 @@ from bot.loop.propose import ask
 from bot.loop.reconciling import reconcile
 from bot.loop.start import ensure_started
 from bot.loop.working import begin
-from bot.rules.proposal import Proposal
+from bot.rules.proposal import Proposal, why_stood_in
 from bot.rules.schedule import Begin
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne, packed
@@ -322,12 +321,12 @@ def test_without_a_key_one_line_says_what_to_do(tmp_path: Path) -> None:
         nocturne(folder, "status", env=environ)
 
 
-def test_a_wrong_key_is_for_a_human_to_mend(night: Begun) -> None:
-    with (
-        night(script(status(401))) as (mine, _),
-        pytest.raises(UserError, match="ANTHROPIC_API_KEY is refused"),
-    ):
-        mine.propose()
+def test_with_a_wrong_key_the_offline_search_goes_on_and_it_is_told_once(night: Begun) -> None:
+    with night(script(*[status(401)] * 2)) as (mine, _):
+        for _ in range(2):
+            made = mine.propose()
+            assert made is not None and "ANTHROPIC_API_KEY is refused" in why_stood_in(made.proposer)
+        assert mine.notes.getvalue().count("ANTHROPIC_API_KEY is refused") == 1
 
 
 def test_value_reads_the_prompt() -> None:

@@ -143,12 +143,6 @@ def test_a_revision_is_asked_for_once(run: Callable[..., tuple[Path, Api, str]])
 @pytest.mark.parametrize(
     ("first", "said"),
     [
-        (review("approve", reason=" "), "reason is empty"),
-        (
-            review("reject", remarks=[{"path": "train.py", "line": 99, "text": "x"}]),
-            "train.py has no line 99",
-        ),
-        (review("reject", remarks=[{"path": "score.py", "line": 1, "text": "x"}]), "score.py has no line 1"),
         (
             use("review", {"answer": "maybe", "reason": "x", "remarks": []}, wild=True),
             "one of approve, revise",
@@ -163,6 +157,21 @@ def test_a_malformed_review_goes_back(
     assert len(api.made) == 2 and said in results(api.calls[1].request)[0]
 
 
+def test_a_wrong_line_costs_no_word_of_a_review(run: Callable[..., tuple[Path, Api, str]]) -> None:
+    remarks = [
+        {"path": "train.py", "line": 99, "text": "Nothing is there."},
+        {"path": "train.py", "line": 1, "text": "Too fast."},
+        {"path": "score.py", "line": 1, "text": "It reads this."},
+    ]
+    folder, api, _ = run(always(review("reject", reason=" ", remarks=remarks)))
+    assert len(api.made) == 1
+    (reviewed,) = only(folder, "reviewed")
+    assert not reviewed["approved"] and reviewed["reasons"] == [
+        "No reason was given. train.py: Nothing is there. score.py: It reads this.",
+        "train.py line 1: Too fast.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -170,8 +179,9 @@ def test_a_malformed_review_goes_back(
         (nothing(), "its answer was empty"),
         (refusal(), "it refused to answer"),
         (status(529, retry_after=0), "no answer after 5 tries"),
+        (status(401), "ANTHROPIC_API_KEY is refused"),
     ],
-    ids=["plain text", "nothing", "refuses", "overloaded"],
+    ids=["plain text", "nothing", "refuses", "overloaded", "wrong key"],
 )
 def test_without_a_review_the_rules_have_the_last_word_and_it_is_said(
     run: Callable[..., tuple[Path, Api, str]], said: Said, why: str

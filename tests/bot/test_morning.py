@@ -28,7 +28,8 @@ from bot.notify import delivery
 from bot.notify.notifier import NotSent
 from bot.notify.slack import SlackApp
 from bot.notify.webhook import SlackWebhook
-from bot.rules.events import LoopStopped, MessageIntended
+from bot.rules.events import ExperimentClaimed, ExperimentProposed, LoopStopped, MessageIntended
+from bot.rules.proposal import stand_in
 from bot.tell.display import PlainDisplay
 from bot.tell.figures.campaign import figures
 from bot.tell.figures.period import period
@@ -405,6 +406,24 @@ def test_budgets_and_crash_streaks_are_told() -> None:
     assert best and not [key for key in keys(Stop(), NotifySettings(new_best=1.0)) if key.startswith("best:")]
     old = noteworthy(campaign, known, NotifySettings(crashes=None), Stop(), now=NOW + timedelta(days=9))
     assert old == []
+
+
+def test_the_morning_says_who_stands_in_for_a_model_and_why() -> None:
+    told, why = (
+        night_of(4, hostile=False),
+        "ANTHROPIC_API_KEY is refused (invalid x-api-key): put a valid key into it",
+    )
+    for number, proposer in (
+        (5, "claude-sonnet-5-5"),
+        (6, stand_in("offline", why)),
+        (7, stand_in("offline", why)),
+    ):
+        told.add(ExperimentClaimed(number, told.incumbent))
+        told.add(ExperimentProposed(number, "Raise it", "batch", "Why", "small", "low", proposer))
+    known = figures(told.campaign(), now=NOW)
+    message = morning_message("2026-03-09", known, period(known, known, known.started_at), Stop())
+    (said,) = [line for line in lists_of(message.body)["Needs you"] if "Claude" in line]
+    assert said == f"The offline search proposes in the place of Claude, the last 2 experiments: {why}."
 
 
 @pytest.mark.parametrize("experiments", [0, 1, 30, 2000])

@@ -192,7 +192,7 @@ def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) ->
         MERGED: ("**Merged** as", "**improved**: better by "),
         WORSE: ("**Closed: discarded.**", "**discarded**: no better than the incumbent."),
         CRASHED: ("**Closed: crashed.**", "**crashed**: "),
-        REFUSED: ("**Refused before training:**", "**rejected**: "),
+        REFUSED: ("**Refused before training** by scope and review by rule:", "**rejected**: "),
     }[number]
     assert (
         said[0] in comment.body

@@ -15,7 +15,6 @@ from bot.agents.claude.settings import campaign_role
 from bot.agents.protocol import Standing, Study, Written
 from bot.agents.registry import Setup
 from bot.config import parse
-from bot.errors import UserError
 from bot.loop.hosting import Host
 from bot.rules.campaign import Campaign
 from bot.rules.events import ModelCalled
@@ -172,12 +171,9 @@ def test_its_cap_counts_its_own_calls_of_a_night(tmp_path: Path) -> None:
     assert len(api.made) == 1
 
 
-def test_a_wrong_key_is_for_a_human_to_fix(tmp_path: Path) -> None:
-    with (
-        researching(script(status(401)), tmp_path) as (researcher, _, _),
-        pytest.raises(UserError, match="ANTHROPIC_API_KEY is refused"),
-    ):
-        researcher.research(study())
+def test_with_a_wrong_key_there_is_no_mechanism_and_a_reason(tmp_path: Path) -> None:
+    with researching(script(status(401)), tmp_path) as (researcher, _, _):
+        assert "ANTHROPIC_API_KEY is refused" in str(researcher.research(study()))
 
 
 def test_drafts_are_run_in_their_jail_and_once_each(tmp_path: Path) -> None:

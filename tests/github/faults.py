@@ -14,7 +14,7 @@ class Fault:
 
     - `before`: 502, and nothing happened;
     - `after`: all of it happened, then the connection closes without an answer;
-    - `bad_gateway`: all of it happened, and the answer is a 502 all the same;
+    - `bad_gateway`, `late`: all of it happened, and the answer is a 502, or a 503, all the same;
     - `forbidden(retry_after=1)`: 403 of the secondary limit, and nothing happened;
     - `reset`: the connection is reset, and nothing happened.
     """
@@ -34,7 +34,7 @@ class Fault:
     @property
     def spares(self) -> bool:
         """Whether the call takes effect although its answer is lost."""
-        return self.kind in ("after", "bad_gateway")
+        return self.kind in ("after", "bad_gateway", "late")
 
 
 Fault.before = Fault("before")

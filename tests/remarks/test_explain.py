@@ -12,7 +12,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.tell.figures.campaign import figures
 from tests.bot.campaigns import HOSTILE, NOW, Night
-from tests.bot.telling import explanation, standing
+from tests.bot.telling import closing_comment, explanation, standing
 
 RULE = Rule()
 # What GitHub would act on, looked for in text as it is shown.
@@ -42,12 +42,28 @@ def test_every_verdict_is_explained(number: int) -> None:
     ):
         assert said.count(part) == 1, part
     refused = verdict == "rejected"
-    assert ("refused it before a second of training" in said) == refused
+    assert ("refused before a second of training by scope and review by rule" in said) == refused
     assert (f"Hence **{verdict}**" in said) != refused
     assert ("It is merged as" in said) == (verdict == "improved")
     decision = campaign.experiments[number].decision
     assert decision is not None
     assert ("the difference is" in said) == (decision.effect is not None)
+
+
+def test_what_a_model_rejects_is_not_laid_to_the_rules() -> None:
+    told = Night()
+    told.experiment(1, "rejected", "Raise the rate", finish=False)
+    told.add(ev.Reviewed(1, 1, False, ("It was tried.",), "f", reviewer="claude-opus-5-5"))
+    told.add(
+        ev.ExperimentDecided(1, 1, "rejected", False, None, None, None, None, None, 0, 0, "It was tried.", "")
+    )
+    told.add(ev.ExperimentFinished(1))
+    campaign = told.campaign()
+    rejected = campaign.experiments[1]
+    said = explanation(campaign, rejected, RULE), closing_comment(campaign, rejected)
+    assert "refused before a second of training by the review of claude-opus-5-5: It was tried." in said[0]
+    assert "**Refused before training** by the review of claude-opus-5-5:" in said[1]
+    assert not any("by rule" in text for text in said)
 
 
 def test_an_open_one_says_what_it_waits_for() -> None:

@@ -5,7 +5,8 @@ with serve() as slack:
     ...  # SLACK_API_URL=slack.api_url, SLACK_BOT_TOKEN=token; channel.messages is what stands there
 
 A call meets its fault (`tests.github.faults`; `forbidden` is a 429 here, `Fault("silence")` no answer for a
-second, `Fault("down")` a 503), then its method (`methods`), which keeps the rules (`rules`).
+second, `Fault("down")` a 503, and `Fault("late")` one although the message stands there), then its method (`methods`),
+which keeps the rules (`rules`).
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         """End the call as `fault` says."""
         if fault.kind in ("before", "bad_gateway"):
             self._say(502, b"<html>bad gateway</html>", {"content-type": "text/html"})
-        elif fault.kind == "down":
+        elif fault.kind in ("down", "late"):
             self._say(503, b"<html>unavailable</html>", {"content-type": "text/html"})
         elif fault.kind == "forbidden":
             said = json.dumps({"ok": False, "error": "ratelimited"}).encode()

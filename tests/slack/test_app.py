@@ -17,7 +17,9 @@ from tests.slack.letters import CHANNEL, app, letter, part
 from tests.slack.server import Fault, Slack
 
 PNG = b"\x89PNG..."
-FAULTS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.reset, Fault.forbidden(2), Fault("down"))
+FAULTS = (
+    Fault.before, Fault.after, Fault.bad_gateway, Fault.reset, Fault.forbidden(2), Fault("down"), Fault("late")
+)  # fmt: skip
 
 
 def long_ago() -> datetime:

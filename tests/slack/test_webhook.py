@@ -63,11 +63,16 @@ def test_refusals_name_their_mend_and_no_secret(slack: Slack, error: str, mend: 
     assert error in str(said.value) and mend in str(said.value) and "/services/" not in str(said.value)
 
 
-def test_down_and_gone_are_certain(slack: Slack) -> None:
+@pytest.mark.parametrize("fault", [Fault("down"), Fault("late")], ids=lambda fault: fault.kind)
+def test_unavailable_does_not_mean_that_nothing_happened(slack: Slack, fault: Fault) -> None:
+    slack.faults.next(fault=fault)
+    with pytest.raises(Unclear, match="503"):
+        hook(slack).post(letter())
+    assert len(slack.channel(CHANNEL).messages) == fault.spares
+
+
+def test_gone_is_certain(slack: Slack) -> None:
     sender = hook(slack)
-    slack.faults.next(fault=Fault("down"))
-    with pytest.raises(NotSent, match="503"):
-        sender.post(letter())
     slack.hooks.clear()
     with pytest.raises(NotSent, match="no_service"):
         sender.post(letter())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bot.agents.claude.budget import Budget
-from bot.agents.claude.failures import Exhausted, NoAnswer, TooLong
+from bot.agents.claude.failures import Exhausted, NeedsHuman, NoAnswer, TooLong
 from bot.agents.claude.prices import traits
 from bot.agents.claude.replies import Heard, Reply, reply_of
 from bot.base.patience import OutOfPatience, Passing, Patience, retry_after
@@ -96,7 +96,7 @@ class Claude:
         temperature, which current models refuse; `effort` is left out for models that don't know it.
 
         Each try is paid from `budget`. Raises `OverBudget` before a call that could break a cap, `Exhausted`
-        if patience ends, `TooLong`, and `UserError` if key, permission or the model's name is wrong.
+        if patience ends, `TooLong`, and `NeedsHuman` if key, permission or the model's name is wrong.
         """
         room = min(max_tokens, traits(model).max_output)
         prompt: dict[str, Any] = {"model": model, "messages": list(messages)}
@@ -217,9 +217,11 @@ def _sorted(error: anthropic.APIStatusError, model: str, role: str) -> Exception
     if status == 413 or (status == 400 and "too long" in said.lower()):
         return TooLong(f"the request is too large for {model}: {said}")
     if status == 401:
-        return UserError(f"ANTHROPIC_API_KEY is refused ({said}): put a key that is valid into it")
+        return NeedsHuman(f"ANTHROPIC_API_KEY is refused ({said}): put a key that is valid into it")
     if status == 403:
-        return UserError(f"ANTHROPIC_API_KEY may not use {model} ({said}): allow it, or choose models.{role}")
+        return NeedsHuman(
+            f"ANTHROPIC_API_KEY may not use {model} ({said}): allow it, or choose models.{role}"
+        )
     if status == 404:
-        return UserError(f"models.{role}: there is no model {model!r} ({said}): choose one that is served")
-    return UserError(f"Claude refuses the request as it is, for models.{role} {model} ({status}: {said})")
+        return NeedsHuman(f"models.{role}: there is no model {model!r} ({said}): choose one that is served")
+    return NeedsHuman(f"Claude refuses the request as it is, for models.{role} {model} ({status}: {said})")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 
 class NoAnswer(Exception):
-    """The model gave none that can be used, and nothing in the configuration would fix it.
+    """The model gave none that can be used.
 
     Whoever asked goes on without: the offline proposer takes the experiment, and the report says `str(error)`.
-    What a human has to fix (key, model name, permission) is a `UserError` instead.
     """
+
+
+class NeedsHuman(NoAnswer):
+    """A human has to fix something: key, permission or the model's name. No later call of it is answered either."""
 
 
 class Exhausted(NoAnswer):

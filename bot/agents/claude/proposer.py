@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from bot.agents.quoting import quoted
 from bot.agents.skills import Skill
 from bot.base.text import clean, one_line
 from bot.rules.ideas import TEXT_LIMIT
-from bot.rules.proposal import Idea, Proposal
+from bot.rules.proposal import Idea, Proposal, stand_in
 
 CATEGORIES = (
     "architecture", "batch", "optimization", "regularization", "schedule", "simplification", "numerics", "other",
@@ -72,10 +72,9 @@ class Declined:
 class ClaudeProposer:
     """The maker with a model behind it. If none answers, `fallback` takes the experiment and says why."""
 
-    def __init__(self, role: ModelRole, fallback: Proposer, note: Callable[[str], None]) -> None:
+    def __init__(self, role: ModelRole, fallback: Proposer) -> None:
         self._role = role
         self._fallback = fallback
-        self._note = note
 
     def propose(self, question: Question) -> Proposal | None:
         """Return Claude's proposal, else the fallback's; None if there is neither.
@@ -91,13 +90,13 @@ class ClaudeProposer:
                 return answer
             why = f"it declined: {answer.why}"
         if question.revision is not None:
-            self._note(f"Claude did not revise experiment {question.number}: {why}")
+            self._role.note_once(f"Claude did not revise experiment {question.number}: {why}", why)
             return None
-        self._note(
-            f"Claude proposed nothing for experiment {question.number} ({why}): the offline search does"
+        self._role.note_once(
+            f"Claude proposed nothing for experiment {question.number} ({why}): the offline search does", why
         )
         other = self._fallback.propose(question)
-        return None if other is None else replace(other, proposer=f"offline (Claude: {why})")
+        return None if other is None else replace(other, proposer=stand_in("offline", why))
 
     def _ask(self, question: Question) -> Proposal | Declined:
         library = question.library

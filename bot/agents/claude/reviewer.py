@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bot.agents.claude.failures import NoAnswer
@@ -22,7 +22,7 @@ from bot.agents.claude.tools import (
 from bot.agents.protocol import Case
 from bot.agents.quoting import quoted
 from bot.base.text import clean, clean_diff, one_line
-from bot.rules.proposal import Opinion, Remark
+from bot.rules.proposal import Opinion, Remark, stand_in
 
 _DIFF = 60_000  # characters
 _REASON = 1_000
@@ -34,9 +34,8 @@ _WHY = 120
 class ClaudeReviewer:
     """The checker with a model behind it. If none answers, the rules have had the last word, and that is said."""
 
-    def __init__(self, role: ModelRole, note: Callable[[str], None]) -> None:
+    def __init__(self, role: ModelRole) -> None:
         self._role = role
-        self._note = note
 
     def review(self, case: Case) -> Opinion:
         """Return the model's opinion; approval by the rules alone if there is none."""
@@ -44,8 +43,10 @@ class ClaudeReviewer:
             return self._ask(case)
         except NoAnswer as error:
             why = one_line(str(error), _WHY)
-        self._note(f"Claude did not review experiment {case.number} ({why}): the rules alone did")
-        return Opinion("approve", "the rules have nothing against it", (), f"rules (Claude: {why})")
+        self._role.note_once(
+            f"Claude did not review experiment {case.number} ({why}): the rules alone did", why
+        )
+        return Opinion("approve", "the rules have nothing against it", (), stand_in("rules", why))
 
     def _ask(self, case: Case) -> Opinion:
         library = case.library
@@ -87,17 +88,17 @@ class ClaudeReviewer:
         )
 
     def _take(self, case: Case, given: Mapping[str, Any]) -> Answer:
-        reason = clean(given["reason"]).strip()[:_REASON]
-        if not reason:
-            return Answer("It came back: reason is empty.", is_error=True, returned=True)
-        remarks = []
+        """Take a review whatever is wrong beside its answer: a remark on no line of the change goes into its words."""
+        said, remarks = [clean(given["reason"]).strip()[:_REASON] or "No reason was given."], []
         for each in given["remarks"][:_MOST_REMARKS]:
-            lines = case.proposed.get(each["path"], "").count("\n") + 1
-            if each["path"] not in case.proposed or not 1 <= each["line"] <= lines:
-                said = f"{one_line(each['path'], 80)} has no line {each['line']}"
-                return Answer(f"It came back: a remark is wrong, {said}.", is_error=True, returned=True)
-            remarks.append(Remark(each["path"], each["line"], one_line(each["text"], _REMARK)))
-        return Answer("Taken.", result=Opinion(given["answer"], reason, tuple(remarks), self._role.model))
+            path, line, text = each["path"], each["line"], one_line(each["text"], _REMARK)
+            lines = case.proposed.get(path, "").count("\n") + 1
+            if path in case.proposed and 1 <= line <= lines:
+                remarks.append(Remark(path, line, text))
+            else:
+                said.append(f"{one_line(path, 80)}: {text}")
+        opinion = Opinion(given["answer"], " ".join(said), tuple(remarks), self._role.model)
+        return Answer("Taken.", result=opinion)
 
 
 def _task(case: Case, readable: set[str]) -> list[str]:

@@ -64,7 +64,7 @@ def campaign_role(setup: Setup, role: Literal["proposer", "reviewer", "researche
     def listener(experiment: int, conversation: str) -> Listener:
         return transcripts.begin(experiment, role, conversation)
 
-    return ModelRole(claude, model, budget, listener, redact, config.models.effort)
+    return ModelRole(claude, model, budget, listener, redact, config.models.effort, note=setup.note)
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,14 @@ class ModelRole:
     redact: Callable[[str], str]
     effort: Effort | None = None
     patience: Patience = field(default_factory=Patience)
+    note: Callable[[str], None] = lambda _: None
+    noted: set[str] = field(default_factory=set)
+
+    def note_once(self, said: str, why: str) -> None:
+        """Tell a human of an answer that did not come, the first time that it is for this reason."""
+        if why not in self.noted:
+            self.noted.add(why)
+            self.note(said)
 
     def ask(
         self, experiment: int, system: Sequence[Mapping[str, Any]], tools: Sequence[Tool], final: str,
@@ -86,7 +94,7 @@ class ModelRole:
     ) -> Any:  # fmt: skip
         """Hold one conversation about an experiment until the tool `final` has its result.
 
-        Raises NoAnswer if none comes, UserError if a human has to fix something.
+        Raises NoAnswer if none comes.
         """
         budget = self.budget(experiment)
         conversation = Conversation(

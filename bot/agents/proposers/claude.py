@@ -12,4 +12,4 @@ REPAIRS = True
 
 def make(setup: Setup) -> ClaudeProposer:
     role = campaign_role(setup, "proposer", setup.config.models.proposer)
-    return ClaudeProposer(role, OfflineProposer(), setup.note)
+    return ClaudeProposer(role, OfflineProposer())

@@ -8,4 +8,4 @@ from bot.agents.registry import Setup
 
 
 def make(setup: Setup) -> ClaudeReviewer:
-    return ClaudeReviewer(campaign_role(setup, "reviewer", setup.config.models.reviewer), setup.note)
+    return ClaudeReviewer(campaign_role(setup, "reviewer", setup.config.models.reviewer))

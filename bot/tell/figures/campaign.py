@@ -36,7 +36,16 @@ from bot.tell.figures.gains import (
     told_of,
     yardstick_of,
 )
-from bot.tell.figures.insights import Ancestor, Kind, Spent, kinds_of, lineage_of, roles_of, spent_of
+from bot.tell.figures.insights import (
+    Ancestor,
+    Kind,
+    Spent,
+    kinds_of,
+    lineage_of,
+    roles_of,
+    spent_of,
+    stood_in,
+)
 from bot.tell.figures.outer import OuterFigures, outer_figures
 from bot.tell.figures.rows import Curve, Dot, Row, device_of, dots_of, row_of, usable_score
 from bot.tell.figures.talks import Talk
@@ -138,6 +147,8 @@ class Figures:
     outer: OuterFigures = field(default_factory=OuterFigures)
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
+    stood_in: tuple[str, ...] = ()
+    """Who stands in for a model that gives no answer now, since when, and why."""
 
     @property
     def lower_is_better(self) -> bool:
@@ -240,6 +251,7 @@ def figures(
         last_at=campaign.last_at,
         now=now,
         outer=_outer(campaign, noise, found, now),
+        stood_in=stood_in(campaign),
     )
 
 

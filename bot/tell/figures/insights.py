@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
+from bot.base.text import one_line
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.events import VERDICTS
+from bot.rules.proposal import why_stood_in
 from bot.tell.figures.gains import Yardstick, measured
 from bot.tell.figures.rows import Row
+from bot.tell.numbers import count
 
+_WHY = 160
 UNNAMED = "(not said)"
 Origin = Literal["baseline", "merged", "base", "moved"]
 
@@ -150,3 +155,19 @@ def roles_of(campaign: Campaign) -> tuple[tuple[str, Bill], ...]:
     """Return what each role of the agents used, the dearest first."""
     bills = campaign.bills.by_role.items()
     return tuple(sorted(bills, key=lambda pair: (-pair[1].usd, pair[0])))
+
+
+def stood_in(campaign: Campaign) -> tuple[str, ...]:
+    """Return who proposes or reviews in the place of a model that gives no answer now, with how many experiments in a
+    row, and why."""
+    past = sorted(campaign.experiments.values(), key=lambda each: -each.number)
+    proposers = [e.proposal.proposer for e in past if e.proposal is not None and not e.asked_for]
+    reviewers = [e.review.reviewer for e in past if e.review is not None and e.review.reviewer != "rules"]
+    told = (("The offline search proposes", proposers), ("The rules alone review", reviewers))
+    said = []
+    for who, names in told:
+        row = len(list(takewhile(why_stood_in, names)))
+        if row:
+            since = f"the last {count(row, 'experiment')}" if row > 1 else "the last experiment"
+            said.append(f"{who} in the place of Claude, {since}: {one_line(why_stood_in(names[0]), _WHY)}")
+    return tuple(said)

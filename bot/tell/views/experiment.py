@@ -31,7 +31,7 @@ from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
 from bot.tell.views.refusal import refused_by
 from bot.tell.views.runs import curves, own_runs, runs_section
-from bot.tell.views.status import onward
+from bot.tell.views.status import onward, reviewed_by
 from bot.tell.views.verdict import cost, measured, planned_runs, verdict
 from bot.tell.writers import markdown
 
@@ -162,8 +162,8 @@ def explanation(campaign: Campaign, experiment: Experiment, rule: Rule) -> Docum
 def _judged(campaign: Campaign, experiment: Experiment, rule: Rule) -> Line:
     review, decision = experiment.review, experiment.decision
     if review is not None and not review.approved:
-        refused = cut("; ".join(review.reasons), 600)
-        return say("Scope and review by rule refused it before a second of training: {}.", refused)
+        refused = cut("; ".join(review.reasons).rstrip(". "), 600)
+        return say("It was refused before a second of training by {}: {}.", reviewed_by(review), refused)
     if decision is None:
         mine, theirs = own_runs(campaign, experiment), campaign.runs_of(experiment.parent)
         return say(

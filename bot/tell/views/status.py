@@ -40,6 +40,13 @@ def review_status(review: Reviewed, opinion: Opinion | None) -> Stated:
     return _stated(True, f"{review.reviewer}: {opinion.reason}")
 
 
+def reviewed_by(review: Reviewed) -> Line:
+    """Return who had the last word on an experiment before it trained: the rules, or the model after them."""
+    if review.reviewer.startswith("rules"):
+        return say("scope and review by rule")
+    return say("the review of {}", cut(review.reviewer, 160))
+
+
 def train_status(campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> Stated:
     """Return state and description of nocturne/train once there is a verdict."""
     if decision.verdict in ("crashed", "lost", "rejected"):
@@ -142,7 +149,7 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         reasons: list[Line] = [(cut(reason, 300),) for reason in review.reasons[:_REASONS]]
         if len(review.reasons) > _REASONS:
             reasons.append(say("and {} more", len(review.reasons) - _REASONS))
-        parts = [paragraph("**Refused before training:**"), *bullets(reasons)]
+        parts = [paragraph("**Refused before training** by {}:", reviewed_by(review)), *bullets(reasons)]
         if experiment.measured is not None:
             parts.append(paragraph(_rejection(experiment.measured)))
     else:
