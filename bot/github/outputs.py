@@ -9,7 +9,7 @@ from bot.loop.commits import ensure_commit
 from bot.loop.context import Context
 from bot.loop.settings import rule_of
 from bot.rules.experiment import Experiment
-from bot.tell.views.experiment import pull_body
+from bot.tell.views.experiment import TITLE_LIMIT, pull_body
 from bot.tell.writers import markdown
 
 
@@ -21,7 +21,7 @@ def tell(environ: Mapping[str, str], context: Context, number: int, **more: obje
     if experiment.finished_at is not None and experiment.candidate is not None:
         ensure_commit(context, experiment)
         diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-        head = f"## Experiment {number}: {experiment.verdict}"
+        head = f"## Experiment {number}: {markdown.escape(experiment.title, TITLE_LIMIT)}"
         if experiment.pull is not None and experiment.pull.url.startswith(("http://", "https://")):
             head += f" ([#{experiment.pull.pull}]({experiment.pull.url}))"
         story = markdown.write(pull_body(campaign, experiment, diff, rule=rule_of(context.config, campaign)))

@@ -60,7 +60,7 @@ def test_one_iteration_tells_its_story(tmp_path: Path) -> None:
     assert (told["experiment"], told["pull-request"], told["stop"]) == ("1", "1", "")
     assert told["verdict"] in ("improved", "discarded", "inconclusive") and float(told["score"]) > 0
     summary = (tmp_path / "summary").read_text()
-    assert summary.startswith(f"## Experiment 1: {told['verdict']}\n") and "### Runs" in summary
+    assert summary.startswith("## Experiment 1: ") and f"**{told['verdict']}**: " in summary
     assert said.count("::group::") == said.count("::endgroup::") >= 3
     assert (
         f"::notice title=Nocturne::1  {'merged' if told['verdict'] == 'improved' else told['verdict']}"

@@ -28,7 +28,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.proposal import Proposal
 from bot.tell.display import PlainDisplay
 from bot.tell.document import Code, Heading, Table, Words
-from bot.tell.views.change import FileLines, files_of
+from bot.tell.views.change import FileLines, files_of, shortened
 from bot.tell.views.pull import pull_request
 from bot.tell.views.runs import ROWS
 from bot.tell.views.status import score_status
@@ -36,12 +36,14 @@ from tests.bot.campaigns import Night, commit_of, night_of
 from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository
 from tests.bot.telling import closing_comment, curve_text, pull_body
+from tests.bot.test_old_ledgers import folded
 
 EFFECTS = {
     "open_pull", "edit_pull", "set_status", "put_report", "upsert_comment", "push_branch",
     "replace_branch", "delete_branch", "land",
 }  # fmt: skip
 MOST_EFFECTS = 14
+MOST_LINES = 40  # of a pull request for one constant
 
 
 class Counted:
@@ -189,8 +191,8 @@ def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) ->
         REFUSED: [good, bad, None, None],
     }[number]
     said = {
-        MERGED: ("**Merged** as", "**improved**: better by "),
-        WORSE: ("**Closed: discarded.**", "**discarded**: no better than the incumbent."),
+        MERGED: ("**Merged** as", "**improved**: loss "),
+        WORSE: ("**Closed: discarded.**", "**discarded**: loss "),
         CRASHED: ("**Closed: crashed.**", "**crashed**: "),
         REFUSED: ("**Refused before training** by scope and review by rule:", "**rejected**: "),
     }[number]
@@ -199,35 +201,34 @@ def test_a_finished_pull_request_tells_all_of_it(played: Played, number: int) ->
         and said[1] in pull.body
         and not re.search(r"\.\.\s", pull.body + comment.body)
     )
+    assert pull.body.startswith(said[1]) and pull.body.count("\n") <= MOST_LINES
     assert "Pending" not in pull.body and "Because.\n\nAnd so.\n" in pull.body
     assert "0.25 USD for the proposal (900 tokens read, 80 written)" in pull.body
-    assert f"`nocturne show {number}`" in pull.body and "/nocturne" not in pull.body + comment.body
+    assert f"`nocturne show {number}`" in comment.body and "/nocturne" not in pull.body + comment.body
 
 
 def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(played: Played) -> None:
     body = played.body(MERGED)
     decision = played.campaign.experiments[MERGED].decision
     assert decision and decision.effect and decision.half_width
-    assert "| `LEARNING_RATE` | `0.001` | `0.004` |" in body
-    assert "- `train.py`: 1 line added, 1 removed" in body and "+LEARNING_RATE = 0.004\n" in body
-    assert re.search(r"\| measured \| −0\.0[3-6]\d* ± 0\.\d+ loss, better \(90 % interval\) \|", body)
+    assert body.count("LEARNING\\_RATE goes from 0.001 to 0.004") == 1
     assert re.search(
-        r"^loss 1\.\d+, −0\.0[3-6]\d* ± 0\.\d+ vs 1\.\d+ \(90 %, [12]\+4 runs\)\.$", body, re.MULTILINE
+        r"```diff\n@@ -\d+,\d \+\d+,\d @@ train.py\n(?: .*\n)?-LEARN.*\n\+LEARNING_RATE = 0.004\n", body
     )
-    low, high = re.findall(
-        r"between (-[\d.]+) and (-[\d.]+), each end with 95 % confidence", body.replace("−", "-")
-    )[0]
-    assert float(low) == pytest.approx(decision.effect - decision.half_width, abs=1e-4)
-    assert float(high) == pytest.approx(decision.effect + decision.half_width, abs=1e-4)
-    rows = re.findall(
-        r"^\| (candidate|incumbent) \d `\w{7}` \| (\d+) \| (\S+) \| (.+) \|$", body, re.MULTILINE
+    assert re.match(
+        r"\*\*improved\*\*: loss 1\.\d+, −0\.0[3-6]\d* ± 0\.\d+ vs 1\.\d+ \(90 %, [12]\+4 runs\); better",
+        body,
+    )
+    sides = re.findall(
+        r"^\| (candidate|incumbent) `\w{7}` \| (.+) \| (.+ s) \| (.+) \| test, .+ \|$", body, re.MULTILINE
     )
     runs = [run for run in played.campaign.runs.values() if run.experiment in (None, MERGED)][:5]
-    assert sorted((row[0], int(row[1])) for row in rows) == sorted(
-        ("incumbent" if run.experiment is None else "candidate", run.seed) for run in runs
-    )
-    assert all(row[3].count("|") == 3 and "| test | " in row[3] for row in rows), "time, memory, runner, jail"
-    assert re.search(r"- [\d.]+ CPU seconds \(.+\) in [12] runs? of the candidate", body)
+    told = {who: [int(seed) for seed in re.findall(r"\((\d+)\)", scores)] for who, scores, *_ in sides}
+    assert {who: sorted(seeds) for who, seeds in told.items()} == {
+        who: sorted(run.seed for run in runs if (run.experiment is None) == (who == "incumbent"))
+        for who in ("candidate", "incumbent")
+    }
+    assert re.search(r"Cost: [\d.]+ CPU seconds \(.+\) in [12] runs? of the candidate", body)
     assert "failed (" in played.body(CRASHED) and "failed (" not in body
 
 
@@ -240,12 +241,45 @@ def test_before_the_runs_the_text_says_what_is_planned() -> None:
     campaign = fold(night.recorded)
     body = pull_body(campaign, campaign.experiments[1], "", rule=Rule())
     assert (
-        "Pending. First scope and review" in body
+        body.startswith("**Pending.** First scope and review")
         and "up to 5 runs" in body
         and "merges from 4 on after one run, from 2.2 on" in body
     )
-    assert "| measured | not measured yet |" in body and "The candidate has no run." in body
-    assert "| incumbent 2 " in body and "mermaid" not in body and "`/nocturne status`" in body
+    assert "The candidate has no run." in body and "| incumbent `" in body and "mermaid" not in body
+
+
+@pytest.mark.parametrize("number", range(1, 14))
+def test_a_pull_request_for_one_constant_is_short_and_says_nothing_twice(number: int) -> None:
+    campaign = folded("formula")
+    experiment = campaign.experiments[number]
+    assert experiment.proposal and experiment.decision
+    changes = experiment.proposal.changes
+    diff = "".join(
+        f"diff --git a/train.py b/train.py\nindex 1..2 100644\n--- a/train.py\n+++ b/train.py\n@@ -9,7 +9,7 @@ x\n"
+        f" a\n b\n c\n-{each['name']} = {each['old']}\n+{each['name']} = {each['new']}\n d\n e\n f\n"
+        for each in changes[:1]
+    )
+    body = pull_body(campaign, experiment, diff, rule=Rule())
+    assert body.count("\n") <= MOST_LINES
+    assert body.startswith(f"**{experiment.decision.verdict}**")
+    prose = [line for line in body.split("\n") if len(line) > 30 and not line.startswith(("|", "    line ["))]
+    assert len(set(prose)) == len(prose) and experiment.title not in body.replace("\\", "")
+    if experiment.decision.effect is not None:
+        assert body.count("±") <= 1 and ("±" not in body or "90 %" in body)
+
+
+def test_a_diff_is_shown_with_a_line_around_each_change() -> None:
+    head = "diff --git a/a b.py b/a b.py\nindex 1..2 100644\n--- a/a b.py\t\n+++ b/a b.py\t\n"
+    hunks = "@@ -1,9 +1,8 @@\n-one\n two\n three\n four\n five\n six\n+seven\n-eight\n-nine\n ten\n"
+    gone = "@@ -40 +38,0 @@ def f():\n-last\n\\ No newline at end of file\n"
+    moved = "diff --git a/x.py b/y.py\nsimilarity index 100%\nrename from x.py\nrename to y.py\n"
+    assert shortened(head + hunks + gone + moved).split("\n") == [
+        "@@ -1,2 +1,1 @@ a b.py", "-one", " two",
+        "@@ -6,4 +5,3 @@ a b.py", " six", "+seven", "-eight", "-nine", " ten",
+        "@@ -40,1 +38,0 @@ a b.py", "-last", "\\ No newline at end of file",
+        "y.py", "similarity index 100%", "rename from x.py", "rename to y.py",
+    ]  # fmt: skip
+    assert shortened("") == "" and shortened("nothing of git's") == ""
 
 
 def test_every_verdict_of_a_night_has_its_text_and_its_comment() -> None:
@@ -257,7 +291,8 @@ def test_every_verdict_of_a_night_has_its_text_and_its_comment() -> None:
         if experiment.candidate is None:
             continue
         body = pull_body(campaign, experiment, "", rule=Rule())
-        assert f"**{experiment.decision.verdict}**" in body and "### What it teaches" in body
+        assert body.startswith(f"**{experiment.decision.verdict}**: ")
+        assert body.count("\n") <= MOST_LINES
         assert ("```mermaid" in body) == (
             experiment.verdict not in ("rejected", "crashed")
         ) or "crashed" in body

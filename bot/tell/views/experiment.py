@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bot.base.text import one_line
 from bot.rules.campaign import Campaign
 from bot.rules.claims import SOURCE
 from bot.rules.decision import Rule
@@ -18,11 +17,9 @@ from bot.tell.document import (
     Paragraph,
     Words,
     cut,
-    heading,
     paragraph,
     paragraphs,
     say,
-    table,
 )
 from bot.tell.figures.explanation import Explanation, explain
 from bot.tell.figures.rows import curves_of, numbers_of
@@ -30,9 +27,9 @@ from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
 from bot.tell.views.refusal import refused_by
-from bot.tell.views.runs import curves, own_runs, runs_section
-from bot.tell.views.status import onward, reviewed_by
-from bot.tell.views.verdict import cost, measured, planned_runs, verdict
+from bot.tell.views.runs import chart, curves, own_runs, runs_notes, runs_section, runs_table
+from bot.tell.views.status import reviewed_by
+from bot.tell.views.verdict import cost, costs, headline, measured, planned_runs
 from bot.tell.writers import markdown
 
 TITLE_LIMIT = 120
@@ -46,19 +43,19 @@ def pull_title(experiment: Experiment) -> str:
 def pull_body(
     campaign: Campaign, experiment: Experiment, diff: str, *, rule: Rule, on_github: bool = True
 ) -> Document:
-    """Return the pull request's text: why, what changes, what was measured, what it means, how to go on.
+    """Return the pull request's text: the verdict, what changes and why, the curve, and folded what it rests on.
 
-    Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit.
+    Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit. What to do next stands
+    in the one comment.
     """
+    mine, against = curves_of(campaign, experiment)
     return (
-        *_why(campaign, experiment),
-        *_in_plain_words(explain(experiment, numbers_of(campaign, experiment))),
-        *change(experiment, diff),
-        *verdict(campaign, experiment, rule),
+        headline(campaign, experiment, rule),
         *refused_by(experiment, on_github=on_github),
-        *evidence(campaign, experiment),
-        heading("How to go on"),
-        Paragraph(onward(experiment, on_github=on_github)),
+        *_what_and_why(experiment, explain(experiment, numbers_of(campaign, experiment))),
+        *change(experiment, diff),
+        *chart(mine.curve if mine else (), against.curve if against else ()),
+        Details(f"Evidence: {_made(campaign, experiment)}", _folded(campaign, experiment)),
     )
 
 
@@ -95,39 +92,47 @@ def idea_line(campaign: Campaign, number: int) -> Line:
     return say("idea {} {}{}: {}", number, issue or home, by, cut(given.text, 300))
 
 
-def _in_plain_words(said: Explanation) -> Document:
+def _what_and_why(experiment: Experiment, said: Explanation) -> Document:
+    assert experiment.proposal is not None
+    expected = experiment.proposal.expected_effect.rstrip(". ")
     first, *rest = paragraphs(said.why) or [Paragraph(())]
     assert isinstance(first, Paragraph)
     return (
-        heading("In plain words"),
-        paragraph("**What changes.** {}", cut(said.changed, 600)),
+        paragraph(
+            "**What changes.** {} **Expected.** {}. **What it might break.** {}",
+            cut(said.changed, 600), cut(expected or "Nothing was said", 400), cut(said.risk, 600),
+        ),
         paragraph("**Why it may work.** {}", first.line),
         *rest,
-        paragraph("**What it might break.** {}", cut(said.risk, 600)),
-    )
+    )  # fmt: skip
 
 
-def _why(campaign: Campaign, experiment: Experiment) -> Document:
+def _made(campaign: Campaign, experiment: Experiment) -> str:
+    mine = len(own_runs(campaign, experiment))
+    return f"{count(mine, 'run')} against {len(campaign.tries_of(experiment.parent)):,} of the incumbent"
+
+
+def _folded(campaign: Campaign, experiment: Experiment) -> Document:
+    """Return the runs in a line for each side, where the change is from, and what it cost."""
     proposal = experiment.proposal
     assert proposal is not None
-    rows: list[tuple[str, Words | Line | str]] = [
-        ("category", cut(proposal.category, 80)),
-        ("expected", cut(proposal.expected_effect, 400)),
-        ("measured", measured(campaign, experiment)),
-        ("proposed by", cut(proposal.proposer, 200)),
-        ("experiment", say("{} on `{}`", experiment.number, experiment.parent[:7])),
-        *((name, cut(said, 400)) for name, said in history(experiment)),
-    ]
+    said = say(
+        "Experiment {} on `{}` ({}), proposed by {}. ", experiment.number, experiment.parent[:7],
+        cut(proposal.category, 80), cut(proposal.proposer, 200),
+    )  # fmt: skip
+    for name, words in history(experiment):
+        said += say("{}: {}. ", name.capitalize(), cut(words, 400))
     if experiment.carried:
-        rows.append(("round", f"{experiment.round}: measured again on a newer incumbent"))
-    if experiment.reverts is not None:
-        rows.append(("takes out", f"experiment {experiment.reverts}"))
-    if proposal.idea is not None:
-        rows.append(("follows", idea_line(campaign, proposal.idea)))
+        said += say("Round {}: measured again on a newer incumbent. ", experiment.round)
     if experiment.retries is not None:
-        rows.append(("tries again", f"experiment {experiment.retries}"))
-    hypothesis = proposal.hypothesis if one_line(proposal.hypothesis) else pull_title(experiment)
-    return (paragraph("**{}**", cut(hypothesis, 300)), table(("", ""), rows))
+        said += say("It tries experiment {} again. ", experiment.retries)
+    if proposal.idea is not None:
+        said += (*say("It follows "), *idea_line(campaign, proposal.idea), *say(". "))
+    said += runs_notes(campaign, experiment)
+    paid = costs(campaign, experiment)
+    for place, part in enumerate(paid):
+        said += say("{}{}", "; " if place else " Cost: ", part)
+    return (*runs_table(campaign, experiment), Paragraph((*said, *(say(".") if paid else ()))))
 
 
 _MEANINGS = {

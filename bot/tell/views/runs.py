@@ -18,6 +18,7 @@ from bot.tell.document import (
     Paragraph,
     Part,
     Table,
+    Words,
     cut,
     heading,
     paragraph,
@@ -32,10 +33,8 @@ _SHOWN = 12  # of each side; an incumbent of a long night has many
 
 
 def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
-    """Return the section on the runs."""
-    mine = own_runs(campaign, experiment)
-    shares = {1.0, *(run.share for run in mine)}
-    theirs = [run for run in campaign.tries_of(experiment.parent) if run.share in shares]
+    """Return the section on the runs, one by one."""
+    mine, theirs = _both(campaign, experiment)
     if not mine and not theirs:
         return heading("Runs"), paragraph("None.")
     trained = any(_trained(run) for run in (*mine, *theirs))
@@ -45,10 +44,50 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
         [*heads, "peak memory", "runner", "jail"],
         [_row(who, run, experiment, trained) for who, runs in sides for run in runs[-_SHOWN:]],
     )
+    notes = runs_notes(campaign, experiment)
+    return (heading("Runs"), runs, *((Paragraph(notes),) if notes else ()))
+
+
+def runs_table(campaign: Campaign, experiment: Experiment) -> Document:
+    """Return the runs in a line for each side: scores with their seeds, what they took, and where they ran."""
+    sides = zip(("candidate", "incumbent"), _both(campaign, experiment), strict=True)
+    rows: list[list[Part]] = []
+    for who, runs in sides:
+        shown = runs[-_SHOWN:]
+        if shown:
+            seconds, memories = [run.seconds for run in shown], list(map(peak_memory_mb, shown))
+            where = dict.fromkeys(f"{run.runner}, {run.jail}" for run in shown)
+            rows.append(
+                [
+                    say("{} `{}`", who, shown[-1].commit[:7]),
+                    tuple(
+                        words
+                        for place, run in enumerate(shown)
+                        for words in say("{}{} ({})", ", " * (place > 0), _score(run, experiment), run.seed)
+                    ),
+                    duration(sum(seconds) / len(seconds)),
+                    memory(max((each for each in memories if each is not None), default=None)),
+                    cut("; ".join(where), 120),
+                ]
+            )
+    heads = ("", f"{campaign.metric} (seed)", "time of a run", "peak memory", "ran on")
+    return (table(heads, rows),) if rows else ()
+
+
+def _both(campaign: Campaign, experiment: Experiment) -> tuple[list[RunFinished], list[RunFinished]]:
+    """Return the runs of the candidate, and those of the incumbent with the same shares of the budget."""
+    mine = own_runs(campaign, experiment)
+    shares = {1.0, *(run.share for run in mine)}
+    return mine, [run for run in campaign.tries_of(experiment.parent) if run.share in shares]
+
+
+def runs_notes(campaign: Campaign, experiment: Experiment) -> Line:
+    """Return what a reader of the runs must know."""
+    mine, theirs = _both(campaign, experiment)
     notes: Line = ()
     if not mine:
         notes += say("The candidate has no run. ")
-    for who, runs_ in sides:
+    for who, runs_ in (("candidate", mine), ("incumbent", theirs)):
         if len(runs_) > _SHOWN:
             are = "is" if len(runs_) == _SHOWN + 1 else "are"
             notes += say("{} of the {} {} not listed. ", count(len(runs_) - _SHOWN, "earlier run"), who, are)
@@ -68,7 +107,7 @@ def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
         notes += say("**Some of these runs were made without a jail.** ")
     if any(run.self_reported for run in mine):
         notes += say("**These scores are self-reported**: the candidate's code ran where they were measured.")
-    return (heading("Runs"), runs, *((Paragraph(notes),) if notes else ()))
+    return notes
 
 
 def own_runs(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
@@ -80,20 +119,25 @@ def own_runs(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
 
 
 def _row(who: str, run: RunFinished, experiment: Experiment, trained: bool) -> list[Part]:
+    name = who if run.is_full else f"{who}, {run_words(run.share)},"
+    return [
+        say("{} {} `{}`", name, run.replicate, run.commit[:7]), run.seed, _score(run, experiment, full=True),
+        duration(run.seconds),
+        *([_trained(run) or NOTHING] if trained else []),
+        memory(peak_memory_mb(run)), cut(run.runner, 60), cut(run.jail, 40),
+    ]  # fmt: skip
+
+
+def _score(run: RunFinished, experiment: Experiment, *, full: bool = False) -> Words:
+    """Return a run's score, or why it has none; `full`: its share of the budget stands elsewhere."""
     score, decision = usable_score(run), experiment.decision
-    said: Part
     if score is None:
-        said = cut(f"failed ({failure_words(run) or 'no usable score'})", 160)
+        said = f"failed ({failure_words(run) or 'no usable score'})"
     elif decision is not None and decision.effect is not None:
         said = decimals(score, decision_places(decision))
     else:
         said = number(score)
-    name = who if run.is_full else f"{who}, {run_words(run.share)},"
-    return [
-        say("{} {} `{}`", name, run.replicate, run.commit[:7]), run.seed, said, duration(run.seconds),
-        *([_trained(run) or NOTHING] if trained else []),
-        memory(peak_memory_mb(run)), cut(run.runner, 60), cut(run.jail, 40),
-    ]  # fmt: skip
+    return cut(said if full or run.is_full else f"{said} after a {run_words(run.share)}", 160)
 
 
 def _trained(run: RunFinished) -> str:
@@ -133,9 +177,19 @@ def curves(mine: Curve, theirs: Curve) -> Document:
     pair = _pair(mine, theirs)
     if pair is None:
         return ()
+    return (heading("Learning curve"), *_drawn(pair), _table(pair))
+
+
+def chart(mine: Curve, theirs: Curve) -> Document:
+    """Return the learning curves as a picture alone; nothing if the candidate told of none."""
+    pair = _pair(mine, theirs)
+    return () if pair is None else _drawn(pair)
+
+
+def _drawn(pair: Pair) -> Document:
     whose = "the candidate (orange) and its incumbent (grey)" if pair.theirs else "the candidate"
     said = f"Training loss of {whose}, from the first tenth on. It is what training said of itself, not the score."
-    return (heading("Learning curve"), paragraph(said), _chart(pair), _table(pair))
+    return (paragraph(said), _chart(pair))
 
 
 def _pair(mine: Curve, theirs: Curve) -> Pair | None:

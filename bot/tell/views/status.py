@@ -15,7 +15,6 @@ from bot.rules.proposal import Opinion
 from bot.tell.document import Block, Document, Line, Paragraph, bullets, cut, paragraph, say
 from bot.tell.numbers import count, number
 from bot.tell.sentences import effect_line
-from bot.tell.views.refusal import refused_by
 from bot.tell.views.runs import own_runs
 from bot.tell.views.verdict import planned_runs
 
@@ -133,7 +132,10 @@ def held_comment(campaign: Campaign, experiment: Experiment, unread: int, *, on_
 
 
 def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bool = True) -> Document:
-    """Return the comment on an experiment that has come to its end."""
+    """Return the comment on an experiment that has come to its end.
+
+    Its figures stand in the pull request's text, and in its status `nocturne/score` if humans keep a text of their own.
+    """
     decision, review = experiment.decision, experiment.review
     assert decision is not None
     parts: list[Block]
@@ -141,10 +143,7 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         out = experiment.reverts
         what = decision.verdict if out is None else f"takes experiment {out} out"
         commit = experiment.landed.commit[:12]
-        parts = [
-            paragraph("**Merged** as `{}` into the campaign's branch: {}.", commit, what),
-            *_told(campaign, decision),
-        ]
+        parts = [paragraph("**Merged** as `{}` into the campaign's branch: {}.", commit, what)]
     elif review is not None and not review.approved:
         reasons: list[Line] = [(cut(reason, 300),) for reason in review.reasons[:_REASONS]]
         if len(review.reasons) > _REASONS:
@@ -153,11 +152,8 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         if experiment.measured is not None:
             parts.append(paragraph(_rejection(experiment.measured)))
     else:
-        parts = [
-            paragraph("**Closed: {}.**", decision.verdict),
-            *_told(campaign, decision),
-            *refused_by(experiment, on_github=on_github),
-        ]
+        why = () if decision.effect is not None else say(" {}.", cut(decision.reason.rstrip(". "), 300))
+        parts = [paragraph("**Closed: {}.**{}", decision.verdict, why)]
     return (*parts, Paragraph(onward(experiment, on_github=on_github)))
 
 

@@ -17,7 +17,7 @@ def verdict(campaign: Campaign, experiment: Experiment, rule: Rule) -> Document:
     """Return the section on the verdict; one that is open says what is planned."""
     decision = experiment.decision
     if decision is None:
-        return heading("Verdict"), paragraph(_planned(rule))
+        return heading("Verdict"), paragraph("Pending. {}", _planned(rule))
     reason = cut(decision.reason.rstrip(". "), 400)
     parts: list[Heading | Paragraph] = [
         heading("Verdict"),
@@ -28,6 +28,17 @@ def verdict(campaign: Campaign, experiment: Experiment, rule: Rule) -> Document:
     if decision.lesson:
         parts += [heading("What it teaches"), paragraph("{}", cut(decision.lesson, 600))]
     return tuple(parts)
+
+
+def headline(campaign: Campaign, experiment: Experiment, rule: Rule) -> Paragraph:
+    """Return the verdict and its effect in one line; of one that is open what is planned."""
+    decision = experiment.decision
+    if decision is None:
+        return paragraph("**Pending.** {}", _planned(rule))
+    reason, described = cut(decision.reason.rstrip(". "), 400), effect_line(campaign, decision)
+    if not described:
+        return paragraph("**{}**: {}.", decision.verdict, reason)
+    return paragraph("**{}**: {}; {}.", decision.verdict, cut(described, 200), reason)
 
 
 def measured(campaign: Campaign, experiment: Experiment) -> Line:
@@ -44,7 +55,12 @@ def measured(campaign: Campaign, experiment: Experiment) -> Line:
 
 
 def cost(campaign: Campaign, experiment: Experiment) -> Document:
-    """Return the section on the cost: the device's time, and the proposer's tokens and money.
+    """Return the section on the cost."""
+    return (heading("Cost"), *bullets(costs(campaign, experiment)))
+
+
+def costs(campaign: Campaign, experiment: Experiment) -> list[str | Line]:
+    """Return what an experiment cost: the device's time, and the proposer's tokens and money.
 
     Counted are all runs made for the experiment, those of earlier rounds too; the incumbent's serve others.
     """
@@ -66,7 +82,7 @@ def cost(campaign: Campaign, experiment: Experiment) -> Document:
         lines.append(f"{money(proposal.cost_usd)} for the proposal ({tokens})")
     for role, bill in campaign.bills.roles_of(experiment.number).items():
         lines.append(say("{} for the {}", _bill(bill), cut(role, 40)))
-    return (heading("Cost"), *bullets(lines))
+    return lines
 
 
 def _bill(bill: Bill) -> str:
@@ -88,7 +104,7 @@ def planned_runs(rule: Rule) -> str:
 
 def _planned(rule: Rule) -> str:
     return (
-        "Pending. First scope and review by rule, before a second of training. Then"
+        "First scope and review by rule, before a second of training. Then"
         f" {planned_runs(rule)}: it is given up below {rule.give_up(1):g} sigma (the deviation of one run) and merges"
         f" from {rule.accept(1):g} on after one run, from {rule.accept(2):g} on after two, once its incumbent has run"
         " again."

@@ -46,10 +46,7 @@ _LONGEST = 300  # characters of a line within a block
 _CHART = """\
 ```mermaid
 ---
-config:
-  themeVariables:
-    xyChart:
-      plotColorPalette: "#d9480f, #6e7781"
+config: {{themeVariables: {{xyChart: {{plotColorPalette: "#d9480f, #6e7781"}}}}}}
 ---
 xychart-beta
     x-axis "{axis}" {start} --> {end}
@@ -60,7 +57,14 @@ xychart-beta
 
 def write(document: Document) -> str:
     """Return a document as Markdown."""
-    return "\n\n".join(filter(None, map(_block, document))) + "\n"
+    said: list[str] = []
+    for block in document:
+        if isinstance(block, Details):
+            summary = f"<details><summary>{escape(block.summary)}</summary>"
+            said += [summary, *map(_block, block.inside), "</details>"]
+        else:
+            said.append(_block(block))
+    return "\n\n".join(filter(None, said)) + "\n"
 
 
 def title(text: str, limit: int) -> str:
@@ -169,7 +173,7 @@ def _block(block: Block) -> str:
         case Picture():
             return f"![{escape(block.shows)}]({block.path})" if block.path else ""
         case Details():
-            return f"<details><summary>{escape(block.summary)}</summary>\n\n{write(block.inside)}\n</details>"
+            raise TypeError("what is folded away holds nothing folded away")
 
 
 def _table(table: Table) -> str:
