@@ -24,6 +24,7 @@ from bot.base.process import in_actions
 from bot.base.redact import hold
 from bot.base.text import clean
 from bot.errors import UserError
+from bot.rules.aims import AIMS
 from bot.rules.commands import STEERING, command_of
 
 # What runs a task. The rest works wherever Python and git do.
@@ -46,7 +47,7 @@ def _clock(text: str) -> str:
 
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of experiments: write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: write 1 or more")
     return int(text)
 
 
@@ -115,8 +116,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _option("--github", choices=("one", "three"), nargs="?", const="one", metavar="one|three",
                     help="write the workflow for GitHub: one job for everything, or three of split trust"),
             _option("--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"),
-            _option("--runs-on", default="self-hosted,gpu", metavar="LABELS",
-                    help="the labels of the runner with the GPU"),
+            _option("--runs-on", default="self-hosted,gpu", metavar="LABELS", help="labels of the runner with the GPU"),
             _option("--remote", metavar="NAME", help="the git remote that holds the campaign, such as origin"),
             _flag("--no-remote", "keep the campaign in this clone"),
             _flag("--claude", "let Claude propose; what it is shown and costs is said first"),
@@ -147,8 +147,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
         ),
         _verb(
             "uninstall", "uninstall:run", "Remove what Nocturne keeps in this clone; with --remote there too.",
-            _flag("--remote", "delete branches, ledger and records there"),
-            _flag("--yes", "do it; without this, only say what would go"),
+            _flag("--remote", "delete branches, ledger and records there"), _flag("--yes", "do it, don't only say it"),
         ),
         _verb(
             "completion", "cli:completion", "Print what makes a shell complete these commands.",
@@ -181,8 +180,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
         _verb(
             "rubric", "rubric:run", "Write, grade and improve a text until every criterion of its task passes.",
             _option("task", type=Path, metavar="TASK.md", help="the task, with its `## Criteria`"),
-            _option("--rounds", type=_count, metavar="N", help="at most N versions"),
-            json=_LAST_LINE, campaign=False,
+            _option("--rounds", type=_count, metavar="N", help="at most N versions"), json=_LAST_LINE, campaign=False,
         ),
     ),
     "look": (
@@ -208,6 +206,17 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _option("other", type=_which, metavar="B"),
         ),
         _verb(
+            "replay", "what_if:replay", "Ask the rule again about the runs at hand: which verdict differs?",
+            _option("ledger", nargs="?", type=Path, metavar="LEDGER", help="its folder or events; default: this one's"),
+            _option("--aim", choices=AIMS, help="default: as configured, for files balanced"), json=_JSON,
+        ),
+        _verb(
+            "simulate", "what_if:simulate", "What other settings would have found, in campaigns like this one.",
+            _option("--runs", type=_count, metavar="N", help="whole runs of each; default: as this one, 20 to 200"),
+            _option("--seeds", type=_count, default=12, metavar="N", help="campaigns for each setting; default: 12"),
+            _flag("--imported", "fit to the log that `import` took over"), json=_JSON,
+        ),
+        _verb(
             "morning", "look:morning", "Tell what the night has brought: in Slack, or as Markdown.",
             _option("--date", type=_date, dest="day", metavar="YYYY-MM-DD", help="which morning; today's without it"),
             _flag("--dry-run", "only show it; send and record nothing"), json="one line of JSON for each campaign",
@@ -229,8 +238,8 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
         _verb(
             "next", "workflow:next_run",
             "Start the workflow's next run, unless a stop condition holds (in GitHub Actions).",
-            _option("--attempt", type=int, default=0, metavar="N",
-                    help="how many runs in a row ended without a training"), json=_JSON,
+            _option("--attempt", type=int, default=0, metavar="N", help="runs in a row that trained nothing"),
+            json=_JSON,
         ),
         _verb("answer", "workflow:answer", "Do what a comment asks that begins with /nocturne (in GitHub Actions)."),
     ),

@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from bot.config.evaluator import Evaluator, warn_once
 from bot.config.section import Section, names_in, section_of
+from bot.rules.aims import Aim
 from bot.rules.bounds import is_number
-from bot.rules.decision import Aim
 from bot.rules.stopping import Limits
 
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"

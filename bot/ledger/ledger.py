@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -11,7 +11,7 @@ from bot.base.text import one_line
 from bot.errors import UserError
 from bot.ledger.store import REF, LedgerState, LedgerStore
 from bot.rules.campaign import Campaign
-from bot.rules.events import Event, LedgerMended, read, to_json
+from bot.rules.events import Event, LedgerMended, Recorded, read, to_json
 
 Make = Callable[[Campaign], Sequence[Event]]
 Files = Callable[[Campaign], Mapping[str, bytes]]
@@ -65,12 +65,15 @@ class Ledger:
     def as_of(self, moment: str) -> Campaign:
         """Return the campaign as the ledger had it at `moment` (a stamp)."""
         campaign = Campaign()
-        for record in self._store.load().events:
-            recorded = read(record)
+        for recorded in self.recorded():
             if recorded.at > moment:
                 break
             campaign.apply(recorded)
         return campaign
+
+    def recorded(self) -> Iterator[Recorded]:
+        """Yield the events of the ledger, first to last, as it is now."""
+        return (read(record) for record in self._store.load().events)
 
     def known(self) -> Campaign:
         """Return the campaign as it was when this process last read or wrote the ledger.

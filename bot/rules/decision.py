@@ -15,8 +15,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal, get_args
+from typing import Literal
 
+from bot.rules.aims import Aim
 from bot.rules.events import Direction, ExperimentDecided, Verdict
 from bot.rules.experiment import Experiment
 from bot.rules.short_control import WHOLE, Control
@@ -30,9 +31,6 @@ UNCERTAIN = 0.75  # sigma squared: a level that is less certain is measured befo
 _UNKNOWN = 1.5  # the same, before a candidate that has run is judged
 _FRESH = 3  # runs of the incumbent beside a candidate: if they agree no better, no more are made
 _LEAST_DEGREES = 2.0  # of freedom: how far a sigma that few runs tell is widened
-
-Aim = Literal["careful", "balanced", "fast"]
-AIMS: tuple[Aim, ...] = get_args(Aim)
 
 
 @dataclass(frozen=True)

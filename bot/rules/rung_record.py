@@ -115,6 +115,14 @@ def _record(campaign: Campaign, share: float, scales: Scales, rungs: int) -> Run
     )
 
 
+def gain_pairs(campaign: Campaign, share: float) -> list[tuple[float, float]]:
+    """Return the gains over the incumbent in a short run with this share of the budget and in whole runs, of the
+    experiments that had both; positive is better."""
+    scales = Scales(campaign)
+    fates = (_fate(campaign, each, share, scales, 1) for each in campaign.experiments.values())
+    return [fate.pair for fate in fates if fate is not None and fate.pair is not None]
+
+
 def paying(campaign: Campaign, rungs: Sequence[float]) -> tuple[float, ...]:
     """Return those of the `rungs` that pay in this campaign, or may."""
     return tuple(share for share in rungs if _pays(campaign, share))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from bot.rules import events as ev
-from bot.rules.decision import AIMS, NULL_MERGES, Aim, Decided, Measured, NeedRun, Rule, decide
+from bot.rules.aims import AIMS, Aim
+from bot.rules.decision import NULL_MERGES, Decided, Measured, NeedRun, Rule, decide
 from bot.rules.tracking import Control, Track
 from tests.bot.judged import Judged
 

@@ -109,16 +109,20 @@ def test_old_ledger_folds_to_the_state_that_was_seen_when_it_was_written(name: s
     assert json.loads(json.dumps(state(folded(name)))) == seen
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository of the formula ledger as the earlier code left it, with one experiment before its training."""
-    folder = tmp_path_factory.mktemp("old") / "repo"
+def old_repository(above: Path) -> Path:
+    """Make the repository of the formula ledger as earlier code left it, with one experiment before its training."""
+    folder = above / "repo"
     forge, bundle = folder / ".git/nocturne/forge.git", str(LEDGERS / "formula.bundle")
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
     git(folder, "init", "--quiet", "--bare", str(forge))
     git(forge, "fetch", "--quiet", bundle, "+refs/*:refs/*")
     git(folder, "pull", "--quiet", bundle, "main")
     return folder
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return old_repository(tmp_path_factory.mktemp("old"))
 
 
 def test_old_repository_is_shown_and_goes_on(repository: Path) -> None:

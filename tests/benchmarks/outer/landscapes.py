@@ -4,7 +4,7 @@ A landscape has the constants of an autoresearch-like script and a stock of edit
 one or two bold steps away, a gain there, and a loss the other way; a few are of no use and only cost. The largest gain
 belongs to one of the three constants that the campaign's mind turns first. Which way a constant's best place lies is
 what a regime is about: `wall` is the share of the useful ones that lie against the mind's belief. Edits, which no
-search over constants can make, have effects fitted to recorded campaigns (`tests.benchmarks.truth.effects`).
+search over constants can make, have effects fitted to recorded campaigns (`bot.rules.simulated.effects`).
 
 `curved`: slopes are straight away from the best, the best of one constant moves with another's square, and axes are
 turned; the offline search believes in parabolas. Gains are in bits per byte, lower is better, and the start is at 0.
@@ -21,8 +21,9 @@ from functools import lru_cache
 import numpy as np
 
 from bot.agents.offline.knobs import Knob, knobs_of
+from bot.rules.simulated.effects import RECORDED
 from tests.benchmarks.search.landscapes import Dimension, Landscape, of_knob
-from tests.benchmarks.truth.effects import Proposals, fitted
+from tests.benchmarks.truth.effects import Proposals
 from tests.benchmarks.truth.rows import TYPICAL
 
 LONGEST = 300
@@ -147,7 +148,7 @@ def ground(regime: Regime, seed: int, favourites: Mapping[str, int]) -> Ground:
     rng = random.Random(f"outer/{regime.name}/{seed}")
     sigma = regime.noise * TYPICAL
     height, best = _height(regime, rng, favourites)
-    drawn = Proposals.draw(fitted(), _EDITS, 0.8, np.random.default_rng((seed, 7)))
+    drawn = Proposals.draw(RECORDED, _EDITS, 0.8, np.random.default_rng((seed, 7)))
     noise = np.random.default_rng((seed, 8))
     starts = {each.name: each.start for each in dimensions()}
     return Ground(

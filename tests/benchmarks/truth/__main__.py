@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from functools import partial
 from multiprocessing import get_context
 
-from tests.benchmarks.truth.play import Outcome, outcome, play
+from bot.rules.simulated.play import Outcome, outcome
+from tests.benchmarks.truth.play import play
 from tests.benchmarks.truth.procedures import PROCEDURES
 from tests.benchmarks.truth.rows import rows
 from tests.benchmarks.truth.table import HEAD, lines

@@ -17,7 +17,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tests.benchmarks.truth.effects import Effects, Numbers
+from bot.rules.simulated.effects import Effects
+from tests.benchmarks.truth.effects import Numbers
 
 FIRST = 5
 LARGEST = 0.02

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
+from bot.rules.simulated.play import Commit, Play
 from bot.rules.statistics import ROUNDING, disagree, pooled_noise, t_quantile
 from tests.benchmarks.truth.old_readings import PRIOR_DEGREES, Reading, Run, readings
-from tests.benchmarks.truth.play import Play
-from tests.benchmarks.truth.world import Commit
 
 CONFIDENCE, LEAST_RUNS, MOST_RUNS, AGAIN_AFTER = 0.95, 2, 4, 10
 PRIOR_SHARE = 0.001
@@ -148,7 +147,7 @@ def old_rule(play: Play) -> None:
             if known.run(play.head, incumbent=True):
                 since = 0
         candidate = play.candidate(number)
-        if _is_merged(play, known, candidate, bool(play.proposals.shorter[number])):
+        if _is_merged(play, known, candidate, bool(play.proposals[number].shorter)):
             play.merge(candidate)
         play.end()
         known.tell()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.rules.simulated.play import Procedure
 from tests.benchmarks.truth import reference
 from tests.benchmarks.truth.old_rule import old_rule
 from tests.benchmarks.truth.ours import ours
-from tests.benchmarks.truth.play import Procedure
 
 PROCEDURES: dict[str, Procedure] = {**reference.PROCEDURES, "the old rule": old_rule, "ours": ours}

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from itertools import count
 from statistics import fmean, median, variance
 
+from bot.rules.simulated.greedy import Best, greedy
+from bot.rules.simulated.play import Play, Procedure
 from bot.rules.statistics import t_quantile
-from tests.benchmarks.truth.play import Play, Procedure
-from tests.benchmarks.truth.world import Commit
+from tests.benchmarks.truth.world import Machine
 
 RUNG = 0.25
 _WINDOW = 30  # short runs among which one must be good
@@ -23,7 +24,7 @@ _FIRST_PASS = 6  # short runs before any is held back
 
 def oracle(play: Play) -> None:
     """Keep what is truly better: a run tells no less."""
-    play.machine.world = play.world.quietened()
+    _quieten(play)
     for number in count():
         candidate = play.candidate(number)
         if play.run(candidate) is not None and candidate.full < play.head.full:
@@ -31,9 +32,15 @@ def oracle(play: Play) -> None:
         play.end()
 
 
+def _quieten(play: Play) -> None:
+    """Take all noise from the machine."""
+    assert isinstance(play.machine, Machine)
+    play.machine.world = play.machine.world.quietened()
+
+
 def oracle_with_rungs(play: Play) -> None:
     """Keep what is truly better, and run in full only what is better in a short run without noise."""
-    play.machine.world = play.world.quietened()
+    _quieten(play)
     for number in count():
         candidate = play.candidate(number)
         promising = play.run(candidate, share=RUNG) is not None and candidate.short < play.head.short
@@ -42,49 +49,9 @@ def oracle_with_rungs(play: Play) -> None:
         play.end()
 
 
-class _Best:
-    """The best score so far, measured anew where the machine is another one."""
-
-    def __init__(self, play: Play) -> None:
-        self.play = play
-        self.first = self._measure(play.head)
-        self.value = self.first
-        self.shift = 0.0
-        self.machine = play.machine.kind
-
-    def _measure(self, commit: Commit) -> float:
-        while True:
-            score = self.play.run(commit)
-            if score is not None:
-                return score
-
-    def now(self) -> float:
-        if self.play.machine.kind != self.machine:
-            self.machine = self.play.machine.kind
-            before, self.value = self.value, self._measure(self.play.head)
-            self.shift += self.value - before
-        return self.value
-
-    def take(self, score: float, commit: Commit) -> None:
-        self.value = score
-        self.play.merge(commit)
-        self.play.tell(self.first + self.shift - score)
-
-
-def greedy(play: Play) -> None:
-    """Keep what scores lower than the best so far."""
-    best = _Best(play)
-    for number in count():
-        candidate, bar = play.candidate(number), best.now()
-        score = play.run(candidate)
-        if score is not None and score < bar and play.guard_holds():
-            best.take(score, candidate)
-        play.end()
-
-
 def greedy_with_rungs(play: Play) -> None:
     """Keep what scores lower; run in full only what is in the best third of the newest short runs (ASHA)."""
-    best = _Best(play)
+    best = Best(play)
     seen: list[float] = []
     for number in count():
         candidate, bar = play.candidate(number), best.now()
@@ -104,7 +71,7 @@ def by_deviations(play: Play) -> None:
 
     Source: pi-autoresearch's `confidence`: |gain| over the median absolute deviation of the metric; "re-run below 1".
     """
-    best = _Best(play)
+    best = Best(play)
     scores = [best.value]
     for number in count():
         candidate, bar = play.candidate(number), best.now()

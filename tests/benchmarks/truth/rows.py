@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.truth.effects import fitted
+from bot.rules.simulated.effects import RECORDED
 from tests.benchmarks.truth.world import World
 
 TYPICAL = 0.0007
@@ -12,7 +12,7 @@ _USUAL = 0.001
 
 def rows() -> dict[str, World]:
     """Return every row's world."""
-    effects = fitted()
+    effects = RECORDED
     found = {
         "sigma .0003": World(0.0003),
         "sigma .001": World(0.001),

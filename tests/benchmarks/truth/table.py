@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bot.rules.simulated.play import Outcome
 from tests.benchmarks.truth.effects import Numbers
-from tests.benchmarks.truth.play import Outcome
 
 _DRAWS = 1000
 

@@ -7,18 +7,19 @@ scores as long as the machine is the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from tests.benchmarks.truth.effects import Effects, Numbers, Proposals, fitted
+from bot.rules.simulated.effects import RECORDED, Effects
+from bot.rules.simulated.play import Commit, Over, Score
+from tests.benchmarks.truth.effects import Numbers, Proposals
 
 FIRST_SCORE = 1.0
 SHORT_LOSS = 0.03
 """How much worse a short run's score is."""
 CRASH_COST = 0.3
-BASELINE = -1
 MOST_TRIED = (
     6  # proposals for each run of the budget: an oracle with rungs stops nearly all of them at a quarter
 )
@@ -35,7 +36,7 @@ class World:
     """
 
     sigma: float
-    effects: Effects = field(default_factory=fitted)
+    effects: Effects = RECORDED
     tails: int = 0
     walk: float = 0.0
     trend: float = 0.0
@@ -57,33 +58,6 @@ class World:
     def with_sigma(self, sigma: float) -> World:
         """Return the same with another noise."""
         return replace(self, sigma=sigma)
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A state of the code: the proposal that made it (`BASELINE`: none did), its expected score beside the baseline's
-    in a full and in a short run, and whether it crashes."""
-
-    made_by: int
-    full: float = 0.0
-    short: float = 0.0
-    crashes: bool = False
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a run showed. `value` is None if it failed; `ended` is the machine's time then."""
-
-    value: float | None
-    cost: float
-    ended: float
-    machine: str
-    guarded: float
-    throughput: float
-
-
-class Over(Exception):
-    """The machine's time is spent."""
 
 
 class Machine:
