@@ -32,6 +32,7 @@ def generated(folder: Path) -> list[Path]:
     return [*paths, path]
 
 
+@pytest.mark.long
 def test_action_and_workflows_are_valid(tmp_path: Path) -> None:
     check_schema("github-actions", PROJECT / "action.yml")
     check_schema("github-workflows", *WORKFLOWS.glob("*.yml"), *generated(tmp_path))
@@ -81,6 +82,7 @@ def test_our_own_ci_can_only_read_and_knows_no_secret() -> None:
     assert "secrets" not in text and "pull_request_target" not in text and "self-hosted" not in text
 
 
+@pytest.mark.long
 def test_forms_and_dependabot_are_valid() -> None:
     forms = [path for path in (PROJECT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
     check_schema("github-issue-forms", *forms)

@@ -376,6 +376,7 @@ def test_a_right_to_push_that_lacks_is_said_once(
         assert "contents: write" in (issue.body or "") and "close it yourself" in (issue.body or "")
 
 
+@pytest.mark.long
 def test_the_first_error_is_never_hidden(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -386,6 +387,7 @@ def test_the_first_error_is_never_hidden(
     assert error.startswith("nocturne: GitHub does not let the token set statuses")
 
 
+@pytest.mark.long
 def test_nobody_is_asked_on_a_human_s_own_machine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotAllowed):
         run_loop(home.context(statuses="read"), Until(experiments=1))

@@ -97,6 +97,7 @@ def test_nothing_to_turn_is_said_before_anything_is_paid_and_is_no_experiment(
     assert "lost" not in nocturne(folder, "status").stdout
 
 
+@pytest.mark.long
 def test_a_campaign_that_began_is_refused_likewise_and_goes_on_when_there_is_something(
     tmp_path: Path,
 ) -> None:
@@ -184,6 +185,7 @@ def in_small_file_system(tmp_path: Path, script: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_unwritable_folder(tmp_path: Path) -> None:
     make_repository(tmp_path / "repo")
     script = "cp -r repo $SMALL/repo; mount -o remount,ro $SMALL; cd $SMALL/repo; exec $NOCTURNE run"
@@ -193,6 +195,7 @@ def test_unwritable_folder(tmp_path: Path) -> None:
     assert "give this user write permission" in done.stderr
 
 
+@pytest.mark.long
 def test_ledger_whose_last_line_is_cut(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
     nocturne(folder, "run", "-n", "1")
@@ -249,6 +252,7 @@ def test_repository_with_folders_named_like_ours(tmp_path: Path) -> None:
     assert status(folder)["experiments"]["total"] == 1
 
 
+@pytest.mark.long
 def test_no_torch(tmp_path: Path) -> None:
     """An environment of its own without torch: our packages and what they need, by path."""
     made = tmp_path / "venv"

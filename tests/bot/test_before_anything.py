@@ -17,6 +17,7 @@ from bot.loop.context import open_context
 from bot.loop.start import ensure_started
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository, nocturne
+from tests.families import few
 
 Files = Mapping[str, str | bytes | None]
 """What differs from the template: a file's content, or None to take it away."""
@@ -144,7 +145,7 @@ def findings(top: Path, display: io.StringIO | None = None) -> list[Finding]:
     return repository(lambda: open_context(top, None, shown, {}, OfflineProposer()), {})[2]
 
 
-@pytest.mark.parametrize("name", RED)
+@pytest.mark.parametrize("name", few(RED, 12))
 def test_doctor_is_red_and_run_ends_in_the_same_words_before_it_trains(
     template: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +164,7 @@ def test_only_what_is_imported_whatever_happens_surely_fails() -> None:
     assert imported_at_once(source) == {"a", "f"}
 
 
-@pytest.mark.parametrize("name", AMBER)
+@pytest.mark.parametrize("name", few(AMBER, 1))
 def test_what_stops_no_run_is_amber_and_said_as_it_begins(template: Path, tmp_path: Path, name: str) -> None:
     files, said, fix = AMBER[name]
     top = variant(template, tmp_path / "repo", files)

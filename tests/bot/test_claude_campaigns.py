@@ -51,6 +51,7 @@ def campaign(tmp_path: Path, mind: str, experiments: int) -> Told:
     return Told(folder, done, api, notes.getvalue())
 
 
+@pytest.mark.long
 def test_a_good_mind_makes_progress_and_is_read(tmp_path: Path) -> None:
     told = campaign(tmp_path, "good", 4)
     assert told.proposers == ["claude-sonnet-5-5"] * 4

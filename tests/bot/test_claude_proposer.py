@@ -28,6 +28,7 @@ from bot.rules.schedule import Begin
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne, packed
 from tests.bot.thinking import always, constant, proposal, results, shown, turn, value
+from tests.families import few
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, uses, within, words
 from tests.messages.server import Api, serve
 
@@ -158,14 +159,17 @@ def test_look_ups(night: Begun) -> None:
 
 @pytest.mark.parametrize(
     ("edits", "said"),
-    [
-        ((("train.py", "DROPUOT = 0.2", "X"),), "does not occur in train.py; line"),
-        ((("train.py", "RATE", "X"),), "add lines around it"),
-        ((("train.py", "settings = (", "settings = (("),), "train.py does not parse: line"),
-        ((("score.py", "", "x = 1\n"),), "score.py is not an editable file; editable: train.py"),
-        ((("train.py", "settings", "import socket\nsettings"),), "newly imports socket"),
-        ((), "there are no edits"),
-    ],
+    few(
+        [
+            ((("train.py", "DROPUOT = 0.2", "X"),), "does not occur in train.py; line"),
+            ((("train.py", "RATE", "X"),), "add lines around it"),
+            ((("train.py", "settings = (", "settings = (("),), "train.py does not parse: line"),
+            ((("score.py", "", "x = 1\n"),), "score.py is not an editable file; editable: train.py"),
+            ((("train.py", "settings", "import socket\nsettings"),), "newly imports socket"),
+            ((), "there are no edits"),
+        ],
+        2,
+    ),
 )
 def test_what_does_not_fit_goes_back_with_the_reason(
     night: Begun, edits: tuple[tuple[str, str, str], ...], said: str
@@ -201,7 +205,7 @@ FINE = use("propose", proposal(("train.py", "", TRAIN + "X = 1\n")))
 
 @pytest.mark.parametrize(
     "first",
-    [
+    few([
         words("I would lower the learning rate."),
         nothing(),
         words("word " * 40_000),
@@ -216,7 +220,7 @@ FINE = use("propose", proposal(("train.py", "", TRAIN + "X = 1\n")))
         within("drop"),
         within("error"),
         within("garbage"),
-    ],
+    ], 3),
     ids=[
         "plain text", "nothing", "cut", "wrong tool", "fields missing", "wrong type", "wrong choice",
         "wrong type of a look-up", "429", "529", "500", "dropped", "error within", "garbage",
@@ -235,7 +239,7 @@ SLOW = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 @pytest.mark.parametrize(
     ("said", "why", "calls"),
-    [
+    few([
         (words("Hm."), "it answered in plain text", 5),
         SLOW(nothing(), "its answer was empty", 5),
         (words("word " * 40_000), "longer than the room", 3),
@@ -246,7 +250,7 @@ SLOW = functools.partial(pytest.param, marks=pytest.mark.slow)
         (refusal(), "refused to answer", 1),
         SLOW(status(529, retry_after=0), "no answer after 5 tries", 5),
         (within("drop"), "no answer after 5 tries", 5),
-    ],
+    ], 1),
     ids=[
         "plain text", "nothing", "cut", "wrong tool", "malformed", "never applies", "looks things up",
         "refuses", "overloaded", "drops",

@@ -23,6 +23,7 @@ from bot.tell.display import PlainDisplay
 from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne
 from tests.bot.thinking import always, proposal, results, reviewing, shown
+from tests.families import few
 from tests.messages.minds import Mind, Said, nothing, refusal, script, status, use, words
 from tests.messages.server import Api, serve
 
@@ -174,13 +175,16 @@ def test_a_wrong_line_costs_no_word_of_a_review(run: Callable[..., tuple[Path, A
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [
-        (words("Looks good to me!"), "it answered in plain text"),
-        (nothing(), "its answer was empty"),
-        (refusal(), "it refused to answer"),
-        (status(529, retry_after=0), "no answer after 5 tries"),
-        (status(401), "ANTHROPIC_API_KEY is refused"),
-    ],
+    few(
+        [
+            (words("Looks good to me!"), "it answered in plain text"),
+            (nothing(), "its answer was empty"),
+            (refusal(), "it refused to answer"),
+            (status(529, retry_after=0), "no answer after 5 tries"),
+            (status(401), "ANTHROPIC_API_KEY is refused"),
+        ],
+        2,
+    ),
     ids=["plain text", "nothing", "refuses", "overloaded", "wrong key"],
 )
 def test_without_a_review_the_rules_have_the_last_word_and_it_is_said(

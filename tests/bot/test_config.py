@@ -14,6 +14,7 @@ from bot.config import Config, parse
 from bot.config.docs import commented_example, schema, schema_text
 from bot.config.evaluator import warn_once
 from bot.errors import UserError
+from tests.families import few
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,7 +168,9 @@ BEYOND_SCHEMA = (
 )
 
 
-@pytest.mark.parametrize("text", [t for t, _ in REFUSED if not any(part in t for part in BEYOND_SCHEMA)])
+@pytest.mark.parametrize(
+    "text", few([t for t, _ in REFUSED if not any(part in t for part in BEYOND_SCHEMA)], 5)
+)
 def test_schema_refuses_what_the_program_refuses(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(json.dumps(yaml.safe_load(text))), schema())

@@ -260,6 +260,7 @@ def test_the_bot_promotes_only_what_is_confirmed_and_the_command_confirms(tmp_pa
     require_confirmed(loop.context, confirm(loop.context, loop.campaign, pairs=2))
 
 
+@pytest.mark.long
 def test_the_loop_takes_out_what_does_not_hold_before_it_ends(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 2}}\n")
     loop = Loop(top, ({"LEARNING_RATE": "0.002"}, {"BATCH_SIZE": "32"}))

@@ -173,6 +173,7 @@ def test_lines_for_people(tmp_path: Path) -> None:
     assert "3 experiments to come" in repeats and " -> raise stop.experiments" in repeats
 
 
+@pytest.mark.long
 def test_marks_on_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", 0) as screen:
@@ -274,6 +275,7 @@ def test_quick_and_run_contradict_each_other(tmp_path: Path) -> None:
     assert "leave one out" in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("score", "colour", "said"),
     [
@@ -339,6 +341,7 @@ def test_money_against_its_cap(stop: str, usd: float | None, colour: str, said: 
 # Real tools
 
 
+@pytest.mark.long
 def test_the_tasks_python_is_told_with_how_it_was_found(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=PLANNED)
     found = doctor(top, "--quick")[PYTHON]
@@ -381,6 +384,7 @@ def test_no_jail_is_red_with_the_way_to_one(tmp_path: Path) -> None:
     assert colours(found)[VERIFIED] == "amber" and results(top) == {}
 
 
+@pytest.mark.long
 def test_landlock_in_the_place_of_bubblewrap_is_amber_with_what_it_leaves_open(tmp_path: Path) -> None:
     if find_landlock() is None:
         pytest.skip("this kernel has no Landlock")
@@ -396,6 +400,7 @@ def test_landlock_in_the_place_of_bubblewrap_is_amber_with_what_it_leaves_open(t
     assert found["colour"] == "green" and "names, sizes and times of all files" in found["measured"]
 
 
+@pytest.mark.long
 def test_to_go_without_a_jail_is_amber(tmp_path: Path) -> None:
     config = PLANNED.replace("evaluator:\n", "evaluator:\n  jail: none\n")
     clean = {name: "" for name in os.environ if "TOKEN" in name or "SECRET" in name or "KEY" in name}
@@ -403,6 +408,7 @@ def test_to_go_without_a_jail_is_amber(tmp_path: Path) -> None:
     assert colours(found)[JAIL] == "amber"
 
 
+@pytest.mark.long
 def test_a_gpu_that_the_jail_does_not_show_is_red(tmp_path: Path) -> None:
     """A driver's tool that names two of them, on a machine without their device nodes."""
     if Path("/dev/nvidia0").exists():

@@ -29,6 +29,7 @@ from bot.doctor.token_checks import RIGHTS, TOKEN
 from bot.forge.github_client import GitHubClient
 from bot.github.workflows import COMMANDS_PATH, Form, caller, commands_caller
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
+from tests.families import few
 from tests.github.server import GitHub, Repository, serve
 
 SHARED = "remote: origin\n"
@@ -133,7 +134,7 @@ def test_what_a_workflow_may_not_see_is_amber(home: Home) -> None:
         assert found[name].colour == "amber" and "administration: read" in found[name].mend
 
 
-@pytest.mark.parametrize("lacking", sorted(NEEDED))
+@pytest.mark.parametrize("lacking", few(sorted(NEEDED), 2))
 def test_a_permission_that_is_lacking_is_named(home: Home, lacking: str) -> None:
     given = ENOUGH | {lacking: "read"}
     found = home.examined(home.workflow_token(**given))[RIGHTS]
@@ -244,13 +245,16 @@ def test_a_public_repository_with_a_runner_of_its_own_is_red_unless_allowed(home
 
 @pytest.mark.parametrize(
     ("branch", "rule", "colour"),
-    [
-        ("nocturne/main", "pull_request", "red"),
-        ("nocturne/ledger", "required_signatures", "red"),
-        ("nocturne/exp/main/1", "non_fast_forward", "red"),
-        ("nocturne/ledger", "non_fast_forward", "green"),
-        ("main", "pull_request", "green"),
-    ],
+    few(
+        [
+            ("nocturne/main", "pull_request", "red"),
+            ("nocturne/ledger", "required_signatures", "red"),
+            ("nocturne/exp/main/1", "non_fast_forward", "red"),
+            ("nocturne/ledger", "non_fast_forward", "green"),
+            ("main", "pull_request", "green"),
+        ],
+        2,
+    ),
 )
 def test_rules_that_bar_the_loop_from_its_branches(home: Home, branch: str, rule: str, colour: str) -> None:
     home.repository.rules[branch] = [rule, "required_linear_history"]
@@ -299,6 +303,7 @@ def test_the_command_examines_github_too(home: Home) -> None:
     assert doctor(home, home.owner)[VISIBILITY]["colour"] == "amber"
 
 
+@pytest.mark.long
 def test_the_command_says_whether_jobs_have_the_secret_of_the_cuts(home: Home) -> None:
     git(home.top, "config", "user.name", "Ann")
     git(home.top, "config", "user.email", "ann@example.org")

@@ -152,6 +152,7 @@ def test_old_ledgers_are_read() -> None:
     assert isinstance(event, ev.IncumbentMoved) and (event.why, event.absorbed) == ("human", None)
 
 
+@pytest.mark.long
 def test_a_promotion_fits_and_does_nothing_whatever_it_holds() -> None:
     night = Night()
     night.baseline(2)

@@ -24,6 +24,7 @@ from tests.bot.forge_conformance import *  # noqa: F403
 from tests.bot.forge_conformance import BASE, EXP, World, open_one
 from tests.bot.forge_readers import ReadableGitHub
 from tests.bot.storage import make_repository, sh
+from tests.families import few
 from tests.github.faults import Fault
 from tests.github.server import GitHub, serve
 
@@ -174,6 +175,7 @@ def test_a_report_that_another_process_wrote_is_not_written_again(home: Home, wo
     assert (run.name, run.status, run.conclusion) == ("nocturne/report", "completed", "success")
 
 
+@pytest.mark.long
 def test_writes_are_spread_before_github_must_say_so(home: Home, world: World) -> None:
     _, second = world.start()
     for number in range(WRITES_A_MINUTE + 2):
@@ -214,7 +216,7 @@ def test_a_line_that_github_does_not_know_is_told_in_words(
     assert world.again().reviews(number) == [Review("review/1", "all in words")]
 
 
-@pytest.mark.parametrize("fault", KINDS, ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("fault", few(KINDS, 2), ids=lambda fault: fault.kind)
 def test_a_review_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
     number, sha = open_one(world), world.forge.branch_head(EXP)
     assert sha is not None
@@ -358,12 +360,12 @@ def test_another_ones_issue_with_our_mark_is_not_ours(home: Home, world: World) 
 
 @pytest.mark.parametrize(
     ("lacks", "act", "names"),
-    [
+    few([
         ("pull-requests", lambda f, _: f.open_pull(head=EXP, base=BASE, title="t", body=""), "pull-requests: write"),
         ("statuses", lambda f, s: f.set_status(sha=s, context="c", state="error", description="d"), "statuses: write"),
         ("issues", lambda f, _: f.upsert_issue("other", **HUMAN), "issues: write"),
         ("issues", lambda f, _: f.close_issue(1, "completed"), "issues: write"),
-    ],
+    ], 1),
 )  # fmt: skip
 def test_a_missing_permission_is_named(
     home: Home, world: World, lacks: str, act: Callable[[Any, str], Any], names: str

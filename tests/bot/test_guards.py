@@ -166,6 +166,7 @@ print("METRIC swings=%d" % (190 if better else 100))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("guard", "verdict", "runs", "said"),
     [

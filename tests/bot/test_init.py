@@ -13,6 +13,7 @@ import yaml
 
 from tests.bot.repositories import CONFIG as FORMULA
 from tests.bot.repositories import command_line, git, make_repository, nocturne
+from tests.families import few
 
 CONFIG = ".github/nocturne.yml"
 
@@ -66,7 +67,7 @@ def at_a_terminal(folder: Path, answer: str, *words: str) -> str:
     return seen.decode()
 
 
-@pytest.mark.parametrize(("answer", "expected"), [("y", {"remote": "origin"}), ("", None)])
+@pytest.mark.parametrize(("answer", "expected"), few([("y", {"remote": "origin"}), ("", None)], 1))
 def test_at_a_terminal_it_asks_once_and_says_who_will_see_it(
     folder: Path, answer: str, expected: object
 ) -> None:
@@ -122,6 +123,7 @@ for epoch in range(3):
 """
 
 
+@pytest.mark.long
 def test_it_shows_the_task_that_it_found_before_it_writes(folder: Path) -> None:
     (folder / "main.py").write_text(TRAINING)
     said = at_a_terminal(folder, "n\ny", "init")
@@ -140,6 +142,7 @@ def test_it_shows_the_task_that_it_found_before_it_writes(folder: Path) -> None:
     assert written(folder) is None
 
 
+@pytest.mark.long
 def test_it_says_what_claude_sees_and_costs_and_a_human_may_still_say_no(folder: Path) -> None:
     said = nocturne(folder, "init", "--no-remote", "--claude").stdout
     assert "other tracked files" in said and "goes to Anthropic" in said

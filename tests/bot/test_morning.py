@@ -41,6 +41,7 @@ from bot.tell.writers.slack import BLOCKS, TOTAL, length
 from tests.bot.campaigns import HOSTILE, NOW, night_of
 from tests.bot.repositories import CONFIG, events, make_repository, nocturne, packed
 from tests.bot.telling import blocks, facts_of, lists_of, message_text
+from tests.families import few
 from tests.slack.server import Fault, Slack, serve
 
 CHANNEL = "C0123456789"
@@ -205,7 +206,7 @@ def test_by_a_webhook_it_is_sent_at_most_once(top: Path, slack: Slack) -> None:
     assert "/services/" not in record and '"webhook"' in record
 
 
-@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("step", few(range(7), 2))
 @pytest.mark.parametrize("fault", [Fault.before, Fault.after, Fault("down")], ids=lambda fault: fault.kind)
 def test_whatever_call_fails_the_morning_is_told_once(
     top: Path, slack: Slack, step: int, fault: Fault, monkeypatch: pytest.MonkeyPatch
@@ -223,6 +224,7 @@ class Killed(BaseException):
     """As if the process were gone: nothing catches it."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["before", "after", "recorded", "drawn"])
 def test_a_kill_at_any_instant_tells_it_once(
     top: Path, slack: Slack, place: str, monkeypatch: pytest.MonkeyPatch
@@ -426,7 +428,7 @@ def test_the_morning_says_who_stands_in_for_a_model_and_why() -> None:
     assert said == f"The offline search proposes in the place of Claude, the last 2 experiments: {why}."
 
 
-@pytest.mark.parametrize("experiments", [0, 1, 30, 2000])
+@pytest.mark.parametrize("experiments", few([0, 1, 30, 2000], 2))
 def test_the_summary_of_any_night_fits_and_is_escaped(experiments: int) -> None:
 
     campaign = night_of(experiments).campaign()

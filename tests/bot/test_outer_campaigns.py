@@ -129,6 +129,7 @@ def steered(campaign: Campaign, number: int) -> Steered:
     return found
 
 
+@pytest.mark.long
 def test_a_model_is_told_and_held_to_the_steer(tmp_path: Path) -> None:
     campaign, api = campaign_of(tmp_path / "repo", "tabu", 2)
     assert [each.mechanism for each in campaign.outer.blocks] == ["tabu"]

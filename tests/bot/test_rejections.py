@@ -80,6 +80,7 @@ def test_what_is_drawn_is_trained_once_and_told(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_claude_rejects_and_what_it_says_is_measured(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=f"{ALL}proposer: claude\n")
     refusing = use("review", {"answer": "reject", "reason": "I doubt it.", "remarks": []})
@@ -132,6 +133,7 @@ def test_one_run_says_no_more_than_its_noise_allows(effect: float, lower: bool, 
     assert outcome_of(None, lower_is_better=lower) == "unclear"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "at",
     [
@@ -164,6 +166,7 @@ def test_a_kill_before_any_append_loses_nothing(tmp_path: Path, at: int) -> None
     assert len(only(folder, "experiment_finished")) == 1
 
 
+@pytest.mark.long
 def test_in_three_jobs_the_one_that_trains_makes_the_run(tmp_path: Path) -> None:
     remote = tmp_path / "origin.git"
     make_repository(tmp_path / "repo", config=ALL, remote=remote)

@@ -63,6 +63,7 @@ def test_remarks_beside_the_diff_are_told_in_words_and_all_of_them_disarmed() ->
     assert review_of(reviewed(), "approve", "Fine.", diff) is None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_revised_experiment_has_a_review_for_each_round(tmp_path: Path) -> None:
     first, second = LONG.replace("DROPOUT = 0.2", "DROPOUT = 0.1"), LONG.replace("0.001", "0.004")

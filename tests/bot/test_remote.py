@@ -114,6 +114,7 @@ def test_embedded_one_with_an_emptied_head_is_put_right(git: Git) -> None:
     assert sh(path, "rev-parse", "--is-bare-repository") == "true"
 
 
+@pytest.mark.long
 def test_many_processes_make_one(git: Git) -> None:
     code = """
 import sys

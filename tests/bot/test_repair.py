@@ -17,6 +17,7 @@ from bot.git.transfer import tracking_ref
 from bot.ledger.repair import drop_stale_locks
 from bot.ledger.store import REF, LedgerStore
 from tests.bot.storage import append, keys, make_bare, make_repository, object_file, sh, truncate
+from tests.families import few
 
 NAMES = [f"e{number}" for number in range(8)]
 PARTS = {
@@ -80,7 +81,8 @@ def gone(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "how"), [("commit", empty), ("tree", cut), ("folder", garbage), ("blob", gone), ("commit", gone)]
+    ("part", "how"),
+    few([("commit", empty), ("tree", cut), ("folder", garbage), ("blob", gone), ("commit", gone)], 2),
 )
 def test_what_is_damaged_here_is_fetched_again(
     place: tuple[Git, str], part: str, how: Callable[[Path], None]

@@ -90,6 +90,7 @@ def only(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [event for event in events(folder) if event["kind"] == kind]
 
 
+@pytest.mark.long
 def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(tmp_path: Path) -> None:
     told = f'import sys\nsys.stderr.write("{ORDER}\\n")\n'
     score = told + (make_repository(tmp_path / "pattern") / "score.py").read_text()
@@ -231,6 +232,7 @@ def test_a_review_may_ask_for_better_before_and_after_once(tmp_path: Path) -> No
     assert only(folder, "experiment_decided")[0]["verdict"] == "improved"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "at",
     [

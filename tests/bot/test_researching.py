@@ -82,6 +82,7 @@ def early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.rules.outer.research.LEAST", 1)
 
 
+@pytest.mark.long
 def test_a_mechanism_lives_on_a_ref_of_its_own(finished: Path, tmp_path: Path) -> None:
     skip_unless_possible()
     with night(finished, tmp_path, script(BROKEN, GOOD)) as (context, api, _):

@@ -142,6 +142,7 @@ class Killed(BaseException):
     """What a kill is to a test within one process."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "at",
     [
@@ -183,6 +184,7 @@ def _ends_in(error: type[BaseException], action: Callable[[], object]) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_another_clone_rebuilds_a_revision_that_was_not_pushed(tmp_path: Path) -> None:
     config = f"{CONFIG}stop: {{experiments: 1}}\nlease_minutes: 0.05\n"
     first = make_repository(tmp_path / "one", config=config, remote=tmp_path / "origin.git")

@@ -44,6 +44,7 @@ def names(request: Request) -> set[str]:
     return {tool["name"] for tool in request["tools"]}
 
 
+@pytest.mark.long
 def test_a_draft_is_tried_twice_and_never_scored(tmp_path: Path) -> None:
     told: list[str] = []
 

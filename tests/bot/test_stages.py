@@ -28,6 +28,7 @@ from bot.tell.display import PlainDisplay
 from bot.tell.figures.campaign import figures
 from tests.bot.campaigns import NOW, Night, commit_of
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne, status
+from tests.families import few
 
 
 def proposal(files: Mapping[str, str], hypothesis: str = "Try it") -> Proposal:
@@ -58,14 +59,14 @@ FASTER = TRAIN.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004")
 
 @pytest.mark.parametrize(
     ("files", "said"),
-    [
+    few([
         ({"score.py": "print('METRIC loss=0')\n"}, "score.py is locked"),
         ({"train.py": LESS_DROPOUT, "score.py": "print('METRIC loss=0')\n"}, "score.py is locked"),
         ({"train.py": TRAIN + "import socket\n"}, "socket"),
         pytest.param({"train.py": TRAIN + "def broken(:\n"}, "does not parse", marks=pytest.mark.long),
         pytest.param({"train.py": TRAIN + "\n# only a comment\n"}, "", marks=pytest.mark.long),
         ({"train.py": TRAIN}, ""),
-    ],
+    ], 2),
     ids=["locked file", "locked beside editable", "network", "syntax", "comment", "nothing"],
 )  # fmt: skip
 def test_refused_before_a_second_of_training(tmp_path: Path, files: dict[str, str], said: str) -> None:

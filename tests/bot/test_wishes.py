@@ -94,6 +94,7 @@ def test_it_is_refused_before_training_and_shown(tmp_path: Path) -> None:
         assert f"Wished: {NOWHERE} (1 proposal)." in said, said
 
 
+@pytest.mark.long
 def test_the_maker_hears_of_it_first_and_its_wish_is_kept(tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -124,6 +125,7 @@ def test_the_maker_hears_of_it_first_and_its_wish_is_kept(tmp_path: Path) -> Non
     assert proposed["proposer"] == "claude-sonnet-5-5" and proposed["hypothesis"].startswith("Set BATCH_SIZE")
 
 
+@pytest.mark.long
 def test_where_another_machine_trains_its_crash_is_the_witness(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     context = context_of(folder, WISHING)

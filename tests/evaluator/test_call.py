@@ -19,6 +19,7 @@ from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
 from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import Outcome, score
+from tests.families import few
 
 ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, Any] = {
@@ -159,7 +160,7 @@ WHOLE_RUNS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WHOLE_RUNS)
+@pytest.mark.parametrize("name", few(WHOLE_RUNS, 2))
 def test_no_answer_ends_the_run_with_one_line_that_says_why(tmp_path: Path, name: str) -> None:
     solution, reason = NO_GAIN[name]
     outcome = run(tmp_path / "repo", solution, memory_mb=300 if name == "memory" else 2000)
@@ -183,6 +184,7 @@ metric(right=0)
 """
 
 
+@pytest.mark.long
 def test_each_way_to_give_no_answer_is_told_to_the_script_in_one_line(tmp_path: Path) -> None:
     names = [name for name in NO_GAIN if name not in WHOLE_RUNS]
     out = tmp_path / "out"
@@ -285,6 +287,7 @@ def test_the_script_itself_reaches_nothing_that_experiments_may_change(tmp_path:
     assert outcome.returncode == 2 and "`evaluator.call` does not name" in outcome.stderr
 
 
+@pytest.mark.long
 def test_a_smoke_run_tries_it_out_and_without_a_jail_it_runs_all_the_same(tmp_path: Path) -> None:
     repo = task(tmp_path / "repo", HONEST)
     smoke = score(repo, SETTINGS, "--smoke", "30").last
@@ -398,7 +401,7 @@ NO_QUICKER = {
 }
 
 
-QUICK = ("keeps answers in files", "works when it is warmed up", "lets a child work")
+QUICK = ("keeps answers in files",)
 
 
 @pytest.mark.parametrize(
@@ -410,6 +413,7 @@ def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None
     assert last["event"] == "score" and last["score"] > 0.6, last
 
 
+@pytest.mark.long
 def test_a_quicker_file_is_seen_beside_the_reference(tmp_path: Path) -> None:
     quicker = WORK.replace("60000", "30000").replace("return x", "return seed and x")
     bench = DRAWN.replace("if not wrong else 9", "")
@@ -465,6 +469,7 @@ def test_a_round_has_fewer_calls_if_they_take_long_by_the_clock(tmp_path: Path) 
     assert 1 <= float(done.stdout.partition("METRIC calls=")[2].split()[0]) <= 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("loading", "processes"), [(0, range(2, 5)), (5_000_000, range(1, 2))])
 def test_a_round_has_several_processes_if_they_load_quickly(
     tmp_path: Path, loading: int, processes: range
@@ -482,6 +487,7 @@ def test_a_round_has_several_processes_if_they_load_quickly(
         assert float(done.stdout.partition(f"METRIC {side}=")[2].split()[0]) in processes
 
 
+@pytest.mark.long
 def test_by_hand_the_same_script_runs_without_nocturne(tmp_path: Path) -> None:
     repo = task(tmp_path / "repo", HONEST + WORK, BENCH + DRAWN.replace("right=timing", "ratio=timing"))
     done = by_hand(repo)

@@ -44,6 +44,7 @@ print("all" if candidate.peak_memory_mb > 400 else "none", *traces.of_processes(
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jail", ["bubblewrap", pytest.param("none", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "then",

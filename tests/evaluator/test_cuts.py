@@ -25,6 +25,7 @@ from evaluator.settings import parse
 from evaluator.training import export
 from evaluator.training.wire import Wire
 from tests.evaluator.runs import Outcome, score, with_train
+from tests.families import few
 
 COLUMNS, VOCABULARY, WINDOW = 96, 500, drawing.WINDOW
 KEY = bytes(range(32))
@@ -462,17 +463,24 @@ def test_no_jail_can_read_the_secret_even_if_it_is_shown_the_folder_around(tmp_p
 
 @pytest.mark.parametrize(
     ("settings", "more", "said"),
-    [
-        (
-            {**SETTINGS, "jail": "none"},
-            ("--cuts", "DIR", "--run", "a"),
-            "without a jail a candidate could read them",
-        ),
-        (SETTINGS, ("--cuts", "DIR"), "go together"),
-        (SETTINGS, ("--against", "a"), "go together"),
-        ({**SETTINGS, "cuts": -1}, (), "cuts"),
-        ({"kind": "command", "command": ["true"]}, ("--cuts", "DIR", "--run", "a"), "is for `kind: train`"),
-    ],
+    few(
+        [
+            (
+                {**SETTINGS, "jail": "none"},
+                ("--cuts", "DIR", "--run", "a"),
+                "without a jail a candidate could read them",
+            ),
+            (SETTINGS, ("--cuts", "DIR"), "go together"),
+            (SETTINGS, ("--against", "a"), "go together"),
+            ({**SETTINGS, "cuts": -1}, (), "cuts"),
+            (
+                {"kind": "command", "command": ["true"]},
+                ("--cuts", "DIR", "--run", "a"),
+                "is for `kind: train`",
+            ),
+        ],
+        2,
+    ),
 )
 def test_what_can_have_no_cuts_hears_so(
     settings: dict[str, Any], more: tuple[str, ...], said: str, tmp_path: Path

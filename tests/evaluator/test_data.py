@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from evaluator.inside.data_server import POOL, exchanged
-
 
 def loader(rows: int = 4, columns: int = 3) -> Iterator[Any]:
     """Yield numbered rows, in one buffer that is filled again and again."""
-    import torch  # three seconds, which collecting the tests is not worth
+    import torch  # three seconds, which collecting the tests is not worth; so is the server, which imports it
 
     x, y, at = torch.empty(rows, columns, dtype=torch.long), torch.empty(rows, columns, dtype=torch.long), 0
     while True:
@@ -22,6 +20,8 @@ def loader(rows: int = 4, columns: int = 3) -> Iterator[Any]:
 
 
 def served(seed: int, batches: int) -> list[list[int]]:
+    from evaluator.inside.data_server import exchanged
+
     found = []
     for x, y, _ in islice(exchanged(loader(), seed), batches):
         assert (y == x + 1000).all() and (x == x[:, :1]).all(), "a row stays whole, with its targets"
@@ -30,6 +30,8 @@ def served(seed: int, batches: int) -> list[list[int]]:
 
 
 def test_a_seed_decides_the_order_of_rows_and_loses_none() -> None:
+    from evaluator.inside.data_server import POOL
+
     one, again, other = served(1, 50), served(1, 50), served(2, 50)
     assert one == again and one != other
     assert len({tuple(row) for row in one} & {tuple(row) for row in other}) < 10

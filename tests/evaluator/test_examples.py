@@ -54,6 +54,7 @@ SAVE = 'np.save(Path(os.environ["NOCTURNE_OUT"]) / "predictions.npy", np.array({
 IMPORTS = "import os\nfrom pathlib import Path\nimport numpy as np\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("train", "reason"),
     [

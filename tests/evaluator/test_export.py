@@ -86,6 +86,7 @@ def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_p
     assert json.loads(done.stdout)["rows"] == 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "said"),
     [

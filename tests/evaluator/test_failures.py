@@ -23,6 +23,7 @@ from tests.evaluator.runs import (
     with_train,
 )
 from tests.evaluator.test_training import TINY
+from tests.families import few
 
 
 def family(marker: str) -> str:
@@ -44,29 +45,32 @@ time.sleep(300)
 
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
-    [
-        ("x = (1,\nprint(2)\n", "syntax", "'(' was never closed"),
-        pytest.param(
-            "import nocturne_has_no_such_module\n", "import", "No module named", marks=pytest.mark.long
-        ),
-        ("def f():\n    return 1 / 0\nf()\n", "error", "ZeroDivisionError: division by zero"),
-        ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
-        ("import os\nos.abort()\n", "killed", "SIGABRT"),
-        ("import os\nos.kill(os.getpid(), 9)\n", "infrastructure", "SIGKILL from outside"),
-        pytest.param(
-            "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
-            "infrastructure",
-            "uncorrectable ECC",
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            "import sys\nprint('no luck')\nsys.exit(3)\n",
-            "error",
-            "exit code 3: no luck",
-            marks=pytest.mark.long,
-        ),
-        ("print('done')\n", "error", "without calling evaluate_bpb"),
-    ],
+    few(
+        [
+            ("x = (1,\nprint(2)\n", "syntax", "'(' was never closed"),
+            pytest.param(
+                "import nocturne_has_no_such_module\n", "import", "No module named", marks=pytest.mark.long
+            ),
+            ("def f():\n    return 1 / 0\nf()\n", "error", "ZeroDivisionError: division by zero"),
+            ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
+            ("import os\nos.abort()\n", "killed", "SIGABRT"),
+            ("import os\nos.kill(os.getpid(), 9)\n", "infrastructure", "SIGKILL from outside"),
+            pytest.param(
+                "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
+                "infrastructure",
+                "uncorrectable ECC",
+                marks=pytest.mark.long,
+            ),
+            pytest.param(
+                "import sys\nprint('no luck')\nsys.exit(3)\n",
+                "error",
+                "exit code 3: no luck",
+                marks=pytest.mark.long,
+            ),
+            ("print('done')\n", "error", "without calling evaluate_bpb"),
+        ],
+        2,
+    ),
 )
 def test_each_way_to_fail_is_told_apart(
     tmp_path: Path, light: dict[str, Any], text: str, kind: str, reason: str
@@ -117,6 +121,7 @@ def test_too_much_memory_ends_a_run(tmp_path: Path, light: dict[str, Any]) -> No
     assert (last["event"], last["class"]) == ("failed", "out_of_memory")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "message",
     [
@@ -136,6 +141,7 @@ def test_messages_that_are_none_are_refused(tmp_path: Path, light: dict[str, Any
     assert "no message" in last["reason"]
 
 
+@pytest.mark.long
 def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(
     tmp_path: Path, light: dict[str, Any]
 ) -> None:
@@ -144,6 +150,7 @@ def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(
     assert (last["event"], last["class"]) == ("failed", "timeout")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_ends_everything_and_cleans_up(
     tmp_path: Path, temporary: Path, light: dict[str, Any], number: signal.Signals
@@ -160,6 +167,7 @@ def test_a_signal_ends_everything_and_cleans_up(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_killing_the_evaluator_or_who_started_it_leaves_no_candidate(
     tmp_path: Path, temporary: Path, light: dict[str, Any]
 ) -> None:

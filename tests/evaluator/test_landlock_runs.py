@@ -82,6 +82,7 @@ def under(jail: str, repo: Path, settings: dict[str, Any], **more: Any) -> Outco
     return score(repo, {**settings, "jail": jail, **more})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("settings", "expected"), [(CALLED, 1.0), (PRODUCED, 5.0)], ids=["call", "produce"])
 def test_a_command_scores_the_same_and_says_what_was_open(
     repo: Path, temporary: Path, settings: dict[str, Any], expected: float
@@ -115,6 +116,7 @@ def test_where_no_namespace_is_to_be_had_a_run_is_scored_all_the_same(repo: Path
     assert "Landlock makes one, which leaves more open" in done.stderr
 
 
+@pytest.mark.long
 def test_a_plain_user_s_run_is_scored(repo: Path) -> None:
     python, user = interpreter("plain"), as_user("plain")
     with tempfile.TemporaryDirectory(

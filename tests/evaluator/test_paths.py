@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.evaluator.runs import COMMAND, Outcome
+from tests.families import few
 
 BENCH = """\
 import json, os, pathlib, sys
@@ -169,6 +170,7 @@ def test_uv_runs_without_a_network(repo: Path) -> None:
     assert outcome.returncode == 0, (outcome.last, outcome.stderr)
 
 
+@pytest.mark.long
 def test_the_interpreter_of_another_environment_is_shown(repo: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "other")], check=True)
     assert measured(repo, f"{tmp_path}/other/bin/python", "bench.py").returncode == 0
@@ -184,14 +186,17 @@ def _tool(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("command", "said"),
-    [
-        (["{tool}", "plain"], "command: {tool}: can't be started: the jail does not show {tool}"),
-        (["env", "{tool}", "plain"], "read: [{folder}/tool]"),
-        (["./script"], "command: ./script: can't be started: it begins with #!{tool}"),
-        (["./plain"], "it is not executable: `chmod +x ./plain`"),
-        (["nocturne-has-no-such-program"], "there is no such program"),
-        (["./gone"], "there is no such program"),
-    ],
+    few(
+        [
+            (["{tool}", "plain"], "command: {tool}: can't be started: the jail does not show {tool}"),
+            (["env", "{tool}", "plain"], "read: [{folder}/tool]"),
+            (["./script"], "command: ./script: can't be started: it begins with #!{tool}"),
+            (["./plain"], "it is not executable: `chmod +x ./plain`"),
+            (["nocturne-has-no-such-program"], "there is no such program"),
+            (["./gone"], "there is no such program"),
+        ],
+        2,
+    ),
 )
 def test_a_program_that_the_jail_does_not_show_is_named(
     repo: Path, tmp_path: Path, command: list[str], said: str
@@ -274,6 +279,7 @@ def test_what_git_ignores_may_be_written_anew_and_stays_as_it_was(
     assert not (repo / "data/cache").exists()
 
 
+@pytest.mark.long
 def test_large_files_are_shown_and_not_copied(repo: Path, exported: Path, tmp_path: Path) -> None:
     fill(repo, tmp_path)
     with (repo / "data" / "large.bin").open("wb") as file:
@@ -318,17 +324,23 @@ def test_ignored_data_is_the_locked_sides_alone_where_data_names_it(
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [
-        ({"read": ["nowhere"]}, "read: nowhere: no such file or folder"),
-        ({"read": ["/"]}, "read: /: it holds your home folder"),
-        ({"read": ["~"]}, "read: ~: it holds your home folder"),
-        ({"read": [".."]}, "read: ..: it holds your home folder, the whole repository"),
-        ({"read": ["."]}, "read: .: it holds"),
-        ({"read": ["data/deep"], "data": ["data"]}, "read: data/deep: overlaps `data: data`"),
-        ({"read": ["../folder"], "data": ["../folder/x"]}, "read: ../folder: overlaps `data: ../folder/x`"),
-        ({"data": ["nowhere"]}, "data: nowhere: no such file or folder"),
-        ({"repository": "/no/such"}, "repository: /no/such: no such folder"),
-    ],
+    few(
+        [
+            ({"read": ["nowhere"]}, "read: nowhere: no such file or folder"),
+            ({"read": ["/"]}, "read: /: it holds your home folder"),
+            ({"read": ["~"]}, "read: ~: it holds your home folder"),
+            ({"read": [".."]}, "read: ..: it holds your home folder, the whole repository"),
+            ({"read": ["."]}, "read: .: it holds"),
+            ({"read": ["data/deep"], "data": ["data"]}, "read: data/deep: overlaps `data: data`"),
+            (
+                {"read": ["../folder"], "data": ["../folder/x"]},
+                "read: ../folder: overlaps `data: ../folder/x`",
+            ),
+            ({"data": ["nowhere"]}, "data: nowhere: no such file or folder"),
+            ({"repository": "/no/such"}, "repository: /no/such: no such folder"),
+        ],
+        2,
+    ),
 )
 def test_what_can_not_be_read_is_one_line(
     repo: Path, exported: Path, home: Path, tmp_path: Path, given: dict[str, Any], said: str
@@ -353,6 +365,7 @@ def test_read_shows_more_and_a_home_leads_there(repo: Path, home: Path, jail: st
         assert measured(repo, "python", "-c", code, home=home, jail=jail).returncode == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jail", JAILS)
 def test_temporary_folders_are_short_wherever_they_lie_outside(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jail: str
@@ -393,7 +406,7 @@ print("METRIC value=" + (pathlib.Path.home() / "{place}").read_text())
 """
 
 
-@pytest.mark.parametrize("place", [".cache/lab/rows.txt", "corpora/rows.txt"])
+@pytest.mark.parametrize("place", few([".cache/lab/rows.txt", "corpora/rows.txt"], 1))
 def test_what_a_script_looks_for_in_the_home_is_named_with_the_key_that_shows_it(
     tmp_path: Path, home: Path, place: str
 ) -> None:
@@ -411,6 +424,7 @@ def test_what_a_script_looks_for_in_the_home_is_named_with_the_key_that_shows_it
         assert measured(repo, "python", "bench.py", home=home, **given).last["score"] == 7
 
 
+@pytest.mark.long
 def test_what_no_home_has_or_what_looks_like_a_secret_is_not_offered(tmp_path: Path, home: Path) -> None:
     (home / ".aws").mkdir()
     (home / ".aws" / "credentials").write_text("7")

@@ -98,6 +98,7 @@ def test_a_repository_whose_own_script_fails_gives_no_reference(tmp_path: Path) 
     assert "no reference" in outcome.last["message"] and "no luck" in outcome.last["message"]
 
 
+@pytest.mark.long
 def test_a_reference_of_another_budget_is_not_taken(tmp_path: Path) -> None:
     file = reference_file(tmp_path, "wall", 5.0)
     outcome = score(with_train(tmp_path / "repo", TINY + HAND_IN), WALL, "--reference", file)

@@ -15,6 +15,7 @@ from evaluator.job import Job
 from tests.evaluator.pythons import running_task
 from tests.evaluator.references import reference_file
 from tests.evaluator.runs import STEPS, score, starter, with_train
+from tests.families import few
 
 SETTINGS = {"kind": "command", "command": ["python", "bench.py"], "metric": {"name": "speed"}}
 READS = """\
@@ -54,16 +55,19 @@ def test_a_command_is_told_its_share_and_the_score_carries_it(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [
-        (("--budget-share", "0.25"), "nothing that is locked here reads NOCTURNE_BUDGET_SHARE"),
-        (
-            ("--budget-share", "0.25", "--cuts", ".", "--run", "a"),
-            "--cuts: are for runs with the whole budget",
-        ),
-        (("--budget-share", "0"), "a part of the budget is a number from 0.01 to 1"),
-        (("--budget-share", "nan"), "a part of the budget is a number from 0.01 to 1"),
-        (("--budget-share", "1.5"), "a part of the budget is a number from 0.01 to 1"),
-    ],
+    few(
+        [
+            (("--budget-share", "0.25"), "nothing that is locked here reads NOCTURNE_BUDGET_SHARE"),
+            (
+                ("--budget-share", "0.25", "--cuts", ".", "--run", "a"),
+                "--cuts: are for runs with the whole budget",
+            ),
+            (("--budget-share", "0"), "a part of the budget is a number from 0.01 to 1"),
+            (("--budget-share", "nan"), "a part of the budget is a number from 0.01 to 1"),
+            (("--budget-share", "1.5"), "a part of the budget is a number from 0.01 to 1"),
+        ],
+        2,
+    ),
 )
 def test_what_can_be_given_no_part_says_so(tmp_path: Path, more: tuple[str, ...], said: str) -> None:
     repo = command(tmp_path / "repo", "print('METRIC speed=1')\n").repo

@@ -134,6 +134,7 @@ def test_a_command_runs_in_the_repositorys_environment_and_sees_no_other(tmp_pat
     assert seen(command(repo, bot)) == [str(python), "/usr/bin/env"]
 
 
+@pytest.mark.long
 def test_what_is_measured_is_the_tree_and_not_the_installed_checkout(tmp_path: Path, bot: Path) -> None:
     """A src layout, installed editable in the user's checkout: a candidate's change to it must count."""
     text = "from mine import VALUE\nprint(f'METRIC accuracy={VALUE}')\n"
@@ -149,6 +150,7 @@ def test_what_is_measured_is_the_tree_and_not_the_installed_checkout(tmp_path: P
     assert command(tmp_path / "repo", bot).last["score"] == 1
 
 
+@pytest.mark.long
 def test_a_sibling_of_a_monorepo_is_imported_where_it_lies(tmp_path: Path, bot: Path) -> None:
     top = tmp_path / "mono"
     (top / ".git").mkdir(parents=True)
@@ -222,6 +224,7 @@ def test_other_versions_produce_and_measure(tmp_path: Path, bot: Path, python: P
     assert outcome.events[0]["python"]["version"].startswith(python.name.removeprefix("python"))
 
 
+@pytest.mark.long
 def test_a_system_python_is_python_in_the_command(tmp_path: Path, bot: Path) -> None:
     system = Path("/usr/bin/python3")
     if (
@@ -232,6 +235,7 @@ def test_a_system_python_is_python_in_the_command(tmp_path: Path, bot: Path) -> 
     assert seen(command(bench(tmp_path / "repo"), bot, {"python": str(system)})) == [str(system)]
 
 
+@pytest.mark.long
 def test_packages_of_the_user_are_there_as_they_are_outside(tmp_path: Path, bot: Path) -> None:
     """`pip install --user`, for a Python that is no environment's."""
     base = tmp_path / "home" / ".local"

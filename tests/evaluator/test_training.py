@@ -61,6 +61,7 @@ def by_hand(repo: Path, seed: int) -> float:
     return float(found[1])
 
 
+@pytest.mark.long
 def test_the_score_is_what_the_repository_itself_measures(tmp_path: Path) -> None:
     repo = starter(tmp_path / "repo", {"val_bpb:          {val_bpb:.6f}": "val_bpb: {val_bpb:.9f}"})
     shorten(repo / "prepare.py")

@@ -48,7 +48,7 @@ class Cheat:
     `settings` differ from those of the others where it attacks a limit. `alone` tells that by `python train.py`,
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
     machine. `runs` is how often it must run to gain. One of each folder stands for the others in
-    CI: a `quick` one in short test runs, else one that is `in_ci` in long ones.
+    the long tests of CI: the one that is `in_ci`.
     `gains` says in a line why nothing catches it yet. `most` is how much better it may score, in bits per byte, where
     one audit may let it pass. `twin` is the file of its honest twin. With `by_delay` it listens to the kernel's caches,
     which only a control group empties; `cold` are those that need files that nobody has read.
@@ -60,7 +60,6 @@ class Cheat:
     settings: Mapping[str, Any] = field(default_factory=dict)
     alone: bool = False
     runs: int = 1
-    quick: bool = False
     in_ci: bool = False
     gains: str = ""
     most: float = 0.0
@@ -117,7 +116,7 @@ CORPUS = (
     alone("carrying/validation_tokens", "holds it as token ids", LEAK),
     inside("carrying/vault_text_that_nothing_reads", "holds vault text for whoever comes next", LEAK),
     # Looking at later tokens
-    alone("ahead/no_mask", "attends to every position", AUDIT, quick=True),
+    alone("ahead/no_mask", "attends to every position", AUDIT, in_ci=True),
     alone("ahead/mask_off_by_one", "masks from the position after the next", AUDIT),
     alone("ahead/blocks_seen_whole", "compares blocks instead of positions", AUDIT),
     alone("ahead/symmetric_convolution", "pads a convolution on both sides", AUDIT),

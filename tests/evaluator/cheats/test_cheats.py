@@ -125,7 +125,7 @@ def run(cheat: Cheat, repo: Path, out: Path, around: Neighbourhood, words: list[
 
 
 def marks(cheat: Cheat) -> list[pytest.MarkDecorator]:
-    often = [] if cheat.quick else [pytest.mark.long if cheat.in_ci else pytest.mark.corpus]
+    often = [pytest.mark.long if cheat.in_ci else pytest.mark.corpus]
     return [*often, pytest.mark.xfail(strict=True, reason=cheat.gains)] if cheat.gains else often
 
 
@@ -265,7 +265,7 @@ def test_the_corpus_is_complete() -> None:
     assert len(names) == len(set(names)) >= 48
     assert set(names) == {f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.py")}
     folders = {cheat.name.partition("/")[0] for cheat in CORPUS}
-    assert {cheat.name.partition("/")[0] for cheat in CORPUS if cheat.quick or cheat.in_ci} == folders
+    assert {cheat.name.partition("/")[0] for cheat in CORPUS if cheat.in_ci} == folders
     named = {way for cheat in CORPUS for way in cheat.caught}
     assert named == {
         *("jail", "limits", "clock", "protocol", "audit", "scoring", "leak"),

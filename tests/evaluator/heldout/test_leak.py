@@ -33,6 +33,7 @@ from tests.evaluator.heldout.material import (
     starter_prepare,
     starter_splits,
 )
+from tests.families import few
 
 COPY = HELD_OUT[500:1100]
 ROWS = np.random.default_rng(0).integers(0, 512, (300, 128), dtype=np.int32)
@@ -96,7 +97,7 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", TEXTS)
+@pytest.mark.parametrize("how", few(TEXTS, 8))
 def test_held_out_text_is_seen_in_any_disguise_and_training_text_in_none(how: str) -> None:
     source = TRAIN + TEXTS[how](COPY)
     if how.startswith(("json", "another", "base64 in no")):
@@ -138,7 +139,7 @@ NUMBERS: dict[str, Callable[[list[int]], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", NUMBERS)
+@pytest.mark.parametrize("how", few(NUMBERS, 6))
 def test_validation_tokens_are_seen_however_they_are_spelled(how: str) -> None:
     source = TRAIN + NUMBERS[how](IDS)
     said = copied({"train.py": source}, small_index(), ROWS)
@@ -223,6 +224,7 @@ def test_nothing_is_said_of_the_starter_of_torch_and_of_training_text() -> None:
     assert copied(sources, starter_index(), starter_rows().astype(np.int32)) == []
 
 
+@pytest.mark.long
 def test_each_held_out_file_of_the_starter_is_known() -> None:
     splits, rows = starter_splits(), starter_rows().astype(np.int32)
     for name, text in splits["val"] + splits["vault"]:

@@ -91,6 +91,7 @@ def test_pieces_of_long_data_lose_no_window_and_share_none() -> None:
     assert len(build([HELD_OUT], [long_training])) == len(build([HELD_OUT], [])) - 1
 
 
+@pytest.mark.long
 def test_no_training_text_of_the_bundled_task_has_a_window_and_each_held_out_file_has() -> None:
     index, splits = starter_index(), starter_splits()
     assert not [name for name, text in splits["train"] if index.holds(text)]

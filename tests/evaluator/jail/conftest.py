@@ -35,8 +35,8 @@ def host() -> Iterator[World]:
     scope="session",
     params=[
         ("bubblewrap", "self"),
-        ("bubblewrap", "plain"),
-        ("bubblewrap 0.6", "self"),
+        pytest.param(("bubblewrap", "plain"), marks=pytest.mark.long),
+        pytest.param(("bubblewrap 0.6", "self"), marks=pytest.mark.long),
     ],
     ids=lambda pair: " as ".join(pair),
 )

@@ -142,6 +142,7 @@ def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
         until_silent(process.stdout.fileno())
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_of_its_start_it_leaves_nobody(host: World, jail: str) -> None:
     for tick in range(12):
         process = start(

@@ -33,7 +33,14 @@ CASES = [("landlock", "self"), ("landlock", "plain"), ("landlock 1", "self"), ("
 REFUSED = ("EPERM", "EACCES")
 
 
-@pytest.fixture(scope="session", params=CASES, ids=lambda pair: " as ".join(pair))
+QUICK, *OTHERS = CASES
+
+
+@pytest.fixture(
+    scope="session",
+    params=[QUICK, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)],
+    ids=lambda pair: " as ".join(pair),
+)
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Landlock in one of its versions, and the user who makes the jail."""
     jail, user = request.param
