@@ -93,6 +93,7 @@ class Question:
     `ideas` are those of humans that wait, oldest first. They come before a proposer's own; one that it can't
     follow it leaves to another proposer. `try_out` is there if candidates may be run. `rules` say what a search
     may turn. `gate` holds a proposal to what the outer loop says of this experiment; without one there is none.
+    `model` is asked in place of the usual one, if it is given.
     """
 
     files: Mapping[str, str]
@@ -106,6 +107,7 @@ class Question:
     try_out: TryOut | None = None
     rules: Rules = field(default_factory=Rules)
     gate: Gate | None = None
+    model: str | None = None
 
 
 class Proposer(Protocol):

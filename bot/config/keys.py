@@ -110,6 +110,8 @@ class Models(Section):
 
     proposer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-sonnet-5-5"
     """The maker: a fast one."""
+    alternatives: Annotated[list[Annotated[str, StringConstraints(pattern=_MODEL)]], Field(max_length=8)] = []
+    """Other models that the outer loop may ask in the maker's place, within the same caps (`outer`)."""
     reviewer: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"
     """The checker: a strong one."""
     researcher: Annotated[str, StringConstraints(pattern=_MODEL)] = "claude-opus-5-5"

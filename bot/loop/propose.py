@@ -124,8 +124,10 @@ def ask(
     gate = None if steering is None else steering.gate
     fresh = None if gate is None else gate.steer.fresh
     # An idea of a human comes before what the outer loop assigns.
-    offline = steering is not None and steering.assigned == OFFLINE and not ideas
-    proposer = OfflineProposer() if offline else context.proposer
+    assigned = None if steering is None or ideas else steering.assigned
+    if revision is not None and experiment.proposal is not None:
+        assigned = experiment.proposal.proposer  # who has made it revises it, if that was another than usual
+    proposer = OfflineProposer() if revision is None and assigned == OFFLINE else context.proposer
     return proposer.propose(
         Question(
             files=files,
@@ -139,6 +141,7 @@ def ask(
             try_out=try_out_of(context, campaign, experiment),
             rules=rules_of(context, experiment.claimed_on, files),
             gate=gate,
+            model=assigned if assigned in context.config.models.alternatives else None,
         )
     )
 

@@ -73,7 +73,9 @@ def proposers_of(context: Context) -> tuple[str, ...]:
     config = context.config
     if config.proposer == OFFLINE:
         return (OFFLINE,)
-    return (config.models.proposer if config.proposer == "claude" else config.proposer, OFFLINE)
+    if config.proposer != "claude":
+        return config.proposer, OFFLINE
+    return tuple(dict.fromkeys((config.models.proposer, *config.models.alternatives, OFFLINE)))
 
 
 def steering_of(

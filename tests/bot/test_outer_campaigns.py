@@ -12,10 +12,12 @@ from bot.agents.gate import Gate, draft_of
 from bot.agents.memory import memory_of
 from bot.agents.offline.search import propose
 from bot.agents.proposers.offline import OfflineProposer
+from bot.config import parse
 from bot.loop.agents import with_agents
 from bot.loop.context import open_context
 from bot.loop.library import since
 from bot.loop.runner import Until, run_loop
+from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.outer.record import Steered, steered_of
 from bot.rules.outer.registry import at_hand
@@ -23,6 +25,8 @@ from bot.rules.outer.trial import allot
 from bot.rules.outer.view import Aim, Draft, Steer
 from bot.rules.proposal import Change, PastExperiment
 from bot.tell.display import PlainDisplay
+from bot.tell.views.experiment import pull_body
+from bot.tell.writers import markdown
 from tests.bot.campaigns import night_of
 from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne
 from tests.bot.thinking import Request, both, constant, shown, turn
@@ -109,11 +113,12 @@ def favouring(request: Request, number: int) -> Said:
 
 
 def campaign_of(
-    folder: Path, mechanism: str, experiments: int, *, proposer: str = "claude"
+    folder: Path, mechanism: str, experiments: int, *, proposer: str = "claude", others: tuple[str, ...] = ()
 ) -> tuple[Campaign, Api]:
-    seed = seed_for(mechanism, (MODEL, "offline") if proposer == "claude" else ("offline",))
+    seed = seed_for(mechanism, (MODEL, *others, "offline") if proposer == "claude" else ("offline",))
     config = (
         f"{CONFIG}stop: {{experiments: {experiments}}}\nproposer: {proposer}\nouter: builtin\nseed: {seed}\n"
+        f"models: {{alternatives: {json.dumps(others)}}}\n"
     )
     make_repository(folder, config=config)
     with serve(both(favouring)) as api:
@@ -149,6 +154,22 @@ def test_a_model_is_told_and_held_to_the_steer(tmp_path: Path) -> None:
         "cache_control" in block and block["cache_control"].get("ttl") == "1h" for block in blocks[place:]
     )
     assert "leave alone" not in json.dumps(told[0]["system"])
+
+
+def test_another_model_is_asked_if_a_mechanism_assigns_it_and_the_pull_request_says_so(
+    tmp_path: Path,
+) -> None:
+    campaign, api = campaign_of(tmp_path / "repo", "models", 2, others=("claude-haiku-4-5",))
+    first, second = campaign.experiments[1].proposal, campaign.experiments[2].proposal
+    assert first is not None and second is not None
+    assert (first.proposer, second.proposer) == (MODEL, "claude-haiku-4-5")
+    asked = {call.request["model"] for call in api.made if "propose" in json.dumps(call.request.get("tools"))}
+    assert asked >= {MODEL, "claude-haiku-4-5"}
+    assert steered(campaign, 2).not_asked == MODEL and not steered(campaign, 1).changed
+    said = "models, instead of: claude-sonnet-5-5 was not asked (models assigned claude-haiku-4-5)"
+    rule = rule_of(parse(CONFIG)[1], campaign)
+    assert said in markdown.write(pull_body(campaign, campaign.experiments[2], "", rule=rule))
+    assert "steered by" not in markdown.write(pull_body(campaign, campaign.experiments[1], "", rule=rule))
 
 
 @pytest.mark.long

@@ -12,6 +12,8 @@ def disclosure(config: Config) -> Iterator[str]:
     roles = {"proposes": config.proposer, "reviews": config.reviewer}
     working = [f"{config.models.proposer if does == 'proposes' else config.models.reviewer} {does}"
                for does, who in roles.items() if who == "claude"]  # fmt: skip
+    if config.outer != "off" and config.proposer == "claude":
+        working += [f"{model} may propose in its place" for model in config.models.alternatives]
     if config.outer == "generated":
         working.append(f"{config.models.researcher} writes mechanisms")
     if not working:

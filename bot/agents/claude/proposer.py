@@ -101,13 +101,14 @@ class ClaudeProposer:
     def _ask(self, question: Question) -> Proposal | Declined:
         library = question.library
         assert library is not None
-        bench = Workbench(question, library, self._role.model)
+        role = self._role if question.model is None else replace(self._role, model=question.model)
+        bench = Workbench(question, library, role.model)
         skills = [
             skill for skill in library.skills() if skill.applies(category=None, editable=bench.editable)
         ]
         others = [skill for skill in library.skills() if skill.categories and bench.concerns(skill)]
         memory = library.memory()
-        answer = self._role.ask(
+        answer = role.ask(
             question.number,
             system_blocks(MAKER, question.program, skills, others, memory.chapter),
             [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.agents.claude.proposer import ClaudeProposer
-from bot.agents.claude.settings import campaign_role
+from bot.agents.claude.settings import campaign_role, unpriced
 from bot.agents.proposers.offline import OfflineProposer
 from bot.agents.registry import Setup
 
@@ -11,5 +11,9 @@ REPAIRS = True
 
 
 def make(setup: Setup) -> ClaudeProposer:
-    role = campaign_role(setup, "proposer", setup.config.models.proposer)
+    models = setup.config.models
+    role = campaign_role(setup, "proposer", models.proposer)
+    if setup.config.outer != "off":
+        for missing in filter(None, (unpriced(setup.config, model) for model in models.alternatives)):
+            setup.note(missing)
     return ClaudeProposer(role, OfflineProposer())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.rules.campaign import Campaign
-from bot.rules.outer.record import Steered
+from bot.rules.experiment import Experiment
+from bot.rules.outer.record import Steered, steered_of
 from bot.rules.outer.registry import CONTROLS
 from bot.rules.outer.trial import BLOCK, Block, advantage, advantage_words, blocks_needed, worths
 from bot.rules.outer.view import Move
@@ -83,16 +84,21 @@ def outer_figures(campaign: Campaign, done: Sequence[Block], now: datetime) -> O
             needed=None if name in CONTROLS else blocks_needed(done, name),
         )  # fmt: skip
 
-    changed = [
-        ChangedRow(experiment.number, steered.mechanism, experiment.title, *_instead(steered))
-        for experiment, steered in sorted(every, key=lambda pair: pair[0].number)
-        if steered.changed
-    ]
+    numbers = sorted(experiment.number for experiment, _ in every)
+    changed = tuple(filter(None, (changed_row(campaign.experiments[number]) for number in numbers)))
     found = tuple((d.experiment, d.term, d.value, d.threshold, d.leads_to) for d in outer.diagnoses)
     research = [(each.experiment, each.mechanism, each.url) for each in outer.written.values()]
     research += [(each.experiment, "", each.why) for each in outer.unwritten]
     rows = tuple(row(name) for name in seen)
-    return OuterFigures(len(outer.blocks), rows, tuple(changed), found, tuple(sorted(research)))
+    return OuterFigures(len(outer.blocks), rows, changed, found, tuple(sorted(research)))
+
+
+def changed_row(experiment: Experiment) -> ChangedRow | None:
+    """Return what a mechanism changed about an experiment; None if that is nothing, or nothing steered it."""
+    steered = steered_of(experiment)
+    if steered is None or not steered.changed:
+        return None
+    return ChangedRow(experiment.number, steered.mechanism, experiment.title, *_instead(steered))
 
 
 def verdict_words(row: MechanismRow) -> str:

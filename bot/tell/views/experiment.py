@@ -22,6 +22,7 @@ from bot.tell.document import (
     say,
 )
 from bot.tell.figures.explanation import Explanation, explain
+from bot.tell.figures.outer import changed_row
 from bot.tell.figures.rows import curves_of, numbers_of
 from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
@@ -70,8 +71,12 @@ def evidence(campaign: Campaign, experiment: Experiment) -> Document:
 
 
 def history(experiment: Experiment) -> list[tuple[str, str]]:
-    """Return how a change came to be what it is, as labels and words: revisions, and repairs after crashes."""
+    """Return how a change came to be what it is, as labels and words: what a mechanism of the outer loop changed about
+    it, revisions, and repairs after crashes."""
     said = []
+    steered = changed_row(experiment)
+    if steered is not None:
+        said.append(("steered by", f"{steered.mechanism}, instead of: {steered.instead} ({steered.why})"))
     asked = experiment.revisions - experiment.repairs
     if asked:
         said.append(("revised", f"{count(asked, 'time')}, as its review asked"))
