@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.errors import UserError
 from bot.loop.commits import require_commit
 from bot.loop.context import Context
-from bot.loop.measure import measure
+from bot.loop.measure import measure, wait_for_run
 from bot.loop.render import figures_of
 from bot.rules import confirming
 from bot.rules.campaign import Campaign
@@ -13,6 +13,7 @@ from bot.rules.confirming import Beside
 from bot.rules.events import MergeDoubted
 from bot.rules.halving import Doubt
 from bot.rules.queue import coming_out
+from bot.rules.schedule import next_replicate
 from bot.tell.words import confirmation_words, doubt_words
 
 
@@ -30,13 +31,16 @@ def confirm(context: Context, campaign: Campaign, *, pairs: int) -> Campaign:
 
 
 def measure_beside(context: Context, side: Beside) -> None:
-    """Make one run of head or baseline side by side with the other, or of a merge between them."""
+    """Make one run of head or baseline side by side with the other, or of a merge between them. If another loop makes
+    it at this moment, wait for that."""
     require_commit(context, side.commit)
     campaign = context.ledger.known()
     names = {confirming.baseline_of(campaign): "baseline", campaign.incumbent: "head"}
     what = names.get(side.commit, "a merge between")
     title = f"{what} (beside the {names.get(side.beside, 'baseline')}: what was gained?)"
-    measure(context, side.commit, experiment=None, title=title, side=side)
+    number = next_replicate(campaign, side.commit)
+    if measure(context, side.commit, experiment=None, title=title, side=side, due=number) is None:
+        wait_for_run(context, side.commit, number)
 
 
 def take_out(context: Context, doubt: Doubt) -> None:

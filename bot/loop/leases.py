@@ -23,17 +23,20 @@ def take_lease(context: Context, subject: str) -> bool:
     """Take or renew the lease on `subject`; False if somebody else holds it."""
 
     def make(campaign: Campaign) -> list[LeaseTaken]:
-        lease = campaign.leases.get(subject)
-        moment = now()
-        free = lease is None or lease.holder == context.holder or is_dead(lease.holder)
-        if lease is not None and not free and lease.until > stamp(moment):
-            return []
-        if subject.removeprefix("run:") in campaign.runs:
+        if is_anothers(context, campaign, subject) or subject.removeprefix("run:") in campaign.runs:
             return []
         turn = campaign.lease_turns.get(subject, 0) + 1
-        return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, moment)))]
+        return [LeaseTaken(subject, turn, context.holder, stamp(lease_until(context.config, now())))]
 
     return holds(context, context.ledger.append(make), subject)
+
+
+def is_anothers(context: Context, campaign: Campaign, subject: str) -> bool:
+    """Whether somebody else works on `subject`, as far as his lease tells."""
+    lease = campaign.leases.get(subject)
+    if lease is None or lease.holder == context.holder or is_dead(lease.holder):
+        return False
+    return lease.until > stamp(now())
 
 
 def holds(context: Context, campaign: Campaign, subject: str) -> bool:

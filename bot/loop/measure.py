@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,7 +12,7 @@ from bot.ledger import now
 from bot.loop.commits import objections, require_commit
 from bot.loop.context import Context
 from bot.loop.evaluation import RunOrder
-from bot.loop.leases import take_lease
+from bot.loop.leases import is_anothers, take_lease
 from bot.loop.outcome import RunOutcome
 from bot.loop.progress import ProgressFile
 from bot.loop.settings import (
@@ -33,11 +35,12 @@ LEAST_CUTS = 32  # with fewer the evaluator says nothing
 
 def measure(
     context: Context, commit: str, *, experiment: int | None, title: str, later: bool = False,
-    share: float = 1.0, side: Beside | None = None,
+    share: float = 1.0, side: Beside | None = None, due: int | None = None,
 ) -> RunFinished | None:  # fmt: skip
     """Make the commit's next run and record it: at once, or `later`, with what the caller appends at once.
 
-    A run of an incumbent (`experiment` None) is leased by itself; None if another loop got there first.
+    A run of an incumbent (`experiment` None) is leased by itself; None if another loop got there first. If the run
+    with the number `due` is wanted and no other, that is so as soon as another loop makes it.
     A candidate's runs go under the lease of their experiment, and only where its tree is the incumbent's
     plus editable files: the review has seen to that, but `editable` may have changed since. Where nobody has
     measured the reference on this machine yet, that is done first; None if it fails. A run with a `share` of the
@@ -51,7 +54,7 @@ def measure(
     first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)
     if experiment is None:
-        leased = _leased(context, commit, replicate)
+        leased = _leased(context, commit, replicate) if due is None else _leased_alone(context, commit, due)
         if leased is None:
             return None
         campaign, replicate = context.ledger.known(), leased
@@ -133,6 +136,11 @@ def _leased(context: Context, commit: str, first: int) -> int | None:
     return replicate
 
 
+def _leased_alone(context: Context, commit: str, replicate: int) -> int | None:
+    """Take the lease of this run and no other; None if another loop makes it or has made it."""
+    return replicate if take_lease(context, f"run:{run_id(commit, replicate)}") else None
+
+
 def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:
     """Return the measures by which the time of a run of `commit` is charged; None if it is the reference's own,
     or where no time is counted."""
@@ -145,7 +153,8 @@ def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, A
 def measure_reference(context: Context, commit: str) -> bool:
     """Measure the reference here, where a run of `commit` is to be charged by it and nobody has; False if it
     fails."""
-    for _ in range(reference.TRIES + AGAIN + 1):
+    tries = 0
+    while tries < reference.TRIES + AGAIN + 1:
         campaign, settings = context.ledger.known(), reference_settings(context)
         if commit == campaign.reference or not reference.is_missing(campaign, context.runner, settings):
             return True
@@ -156,10 +165,20 @@ def measure_reference(context: Context, commit: str) -> bool:
             break
         require_commit(context, campaign.reference)
         title = "reference (time is charged at its measure)"
-        if measure(context, campaign.reference, experiment=None, title=title) is None:
-            context.ledger.refresh()  # another loop has made that run meanwhile
+        number = next_replicate(campaign, campaign.reference)
+        if measure(context, campaign.reference, experiment=None, title=title, due=number) is None:
+            wait_for_run(context, campaign.reference, number)
+        else:
+            tries += 1
     context.display.note("the reference, by which time is charged, could not be measured on this machine")
     return False
+
+
+def wait_for_run(context: Context, commit: str, replicate: int) -> None:
+    """Wait until another loop has made a run, or has lost its lease on it."""
+    subject = f"run:{run_id(commit, replicate)}"
+    while is_anothers(context, context.ledger.refresh(), subject):
+        time.sleep(random.uniform(0.5, 1.5))
 
 
 def _measured(

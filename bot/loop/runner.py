@@ -76,7 +76,8 @@ def run_loop(context: Context, until: Until) -> Stop:
                 time.sleep(random.uniform(0.5, 1.5))
             elif isinstance(step, MeasureIncumbent):
                 is_first = not campaign.scored_runs
-                measure(context, step.commit, experiment=None, title=title_of(step, context.ledger.known()))
+                title = title_of(step, context.ledger.known())
+                measure(context, step.commit, experiment=None, title=title, due=step.replicate)
                 measured = context.ledger.known()
                 check_guards(context, measured)
                 if is_first and measured.scored_runs:

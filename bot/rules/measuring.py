@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import Beside, is_closing, next_run, pairs_due
 from bot.rules.halving import Doubt, next_cut
-from bot.rules.schedule import Begin, Standing, Step, is_fresh, next_experiment
+from bot.rules.schedule import Begin, Standing, Step, Wait, is_fresh, is_run_held, next_experiment
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Stop
 
@@ -29,5 +29,8 @@ def before(
         ours = campaign.reverts_waiting[0] in campaign.doubted
         return next_experiment(campaign) if isinstance(step, Stop) and ours else step
     scale = standing.runner, standing.fingerprint
-    side = next_run(campaign, scale, pairs_due(campaign, at_end=at_end), seed)
-    return side or next_cut(campaign, scale, noise) or step
+    pair = next_run(campaign, scale, pairs_due(campaign, at_end=at_end), seed)
+    due = pair or next_cut(campaign, scale, noise)
+    if isinstance(due, Beside) and is_run_held(campaign, due.commit, standing):
+        return Wait("another loop measures the head") if isinstance(step, Stop) else step
+    return due or step

@@ -89,6 +89,11 @@ def held(lease: Lease | None, standing: Standing) -> bool:
     return datetime.fromisoformat(lease.until) > standing.now
 
 
+def is_run_held(campaign: Campaign, commit: str, standing: Standing) -> bool:
+    """Whether somebody else makes the next run of a commit now."""
+    return held(campaign.leases.get(f"run:{run_id(commit, next_replicate(campaign, commit))}"), standing)
+
+
 def next_step(campaign: Campaign, standing: Standing) -> Step:
     """Choose the next step of one loop.
 

@@ -16,7 +16,7 @@ from bot.rules.confirming import SEEDS, Beside, Confirmation, baseline_of, confi
 from bot.rules.halving import Doubt
 from bot.rules.lost_runs import INFRASTRUCTURE
 from bot.rules.measuring import before
-from bot.rules.schedule import Begin, Standing
+from bot.rules.schedule import Begin, Standing, Wait, next_replicate, run_id
 from bot.rules.statistics import Noise
 from bot.rules.stopping import Limits, Stop
 from bot.tell.figures.campaign import figures
@@ -105,6 +105,19 @@ def test_a_larger_score_can_be_the_better_one() -> None:
     night.experiment(1, "improved", "Warm up")
     played(night, 2, gain=-0.01)
     assert found(night.campaign()).holds
+
+
+def test_while_another_loop_makes_a_run_of_the_head_nobody_makes_the_same_one() -> None:
+    night = night_of(40)
+    side = before(Begin(2), night.campaign(), STANDING, 1, noise)
+    assert isinstance(side, Beside)
+    number = next_replicate(night.campaign(), side.commit)
+    until = (NOW + timedelta(minutes=5)).isoformat()
+    night.add(ev.LeaseTaken(f"run:{run_id(side.commit, number)}", 1, "somebody else", until))
+    assert before(Begin(2), night.campaign(), STANDING, 1, noise) == Begin(2)
+    assert isinstance(before(END, night.campaign(), STANDING, 1, noise), Wait)
+    later = replace(STANDING, now=NOW + timedelta(minutes=6))
+    assert before(END, night.campaign(), later, 1, noise) == side
 
 
 def test_a_tenth_of_the_runs_goes_into_it() -> None:
