@@ -117,6 +117,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
                     help="write the workflow for GitHub: one job for everything, or three of split trust"),
             _option("--action", metavar="OWNER/NAME@COMMIT", help="where Nocturne is; default: where it came from"),
             _option("--runs-on", default="self-hosted,gpu", metavar="LABELS", help="labels of the runner with the GPU"),
+            _option("--runners", type=_count, default=1, metavar="N", help="workflows for N runners that work at once"),
             _option("--remote", metavar="NAME", help="the git remote that holds the campaign, such as origin"),
             _flag("--no-remote", "keep the campaign in this clone"),
             _flag("--claude", "let Claude propose; what it is shown and costs is said first"),
@@ -159,6 +160,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             "run", "run:run", "Run the loop until a stop condition holds.",
             _option("-n", type=_count, dest="experiments", metavar="N", help="at most N experiments"),
             _option("--until", type=_clock, metavar="HH:MM", help="no new experiment after this time"),
+            _option("--workers", type=_count, default=1, metavar="N", help="N loops at once, each on its own GPU"),
         ),
         _verb(
             "confirm", "run:confirm", "Run head and baseline side by side on new seeds: is the gain real?",

@@ -19,11 +19,11 @@ from bot.github.source import own_action
 from bot.github.workflows import (
     COMMANDS_PATH,
     MORNING_PATH,
-    WORKFLOW_PATH,
     Form,
     caller,
     commands_caller,
     morning_caller,
+    path_of,
     pinned,
 )
 from bot.loop.evaluation import call_evaluator
@@ -32,9 +32,13 @@ from bot.rules.wall import Wall, wanted
 
 def init(
     *, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str, remote: str | None,
-    no_remote: bool, claude: bool,
+    no_remote: bool, claude: bool, runners: int = 1,
 ) -> int:  # fmt: skip
     """Write the configuration into a repository, and with `--starter` a task."""
+    if runners > 1 and github is None:
+        raise UserError(
+            f"--runners {runners}: it says for how many runners workflows are written: add --github"
+        )
     directory = directory.absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -49,7 +53,7 @@ def init(
     text = (git.top / CONFIG_PATH).read_text(errors="replace")
     labels = runs_on.split(",")
     if github is not None:
-        wrote += write_workflows(git.top, text, form=github, action=source, labels=labels)
+        wrote += write_workflows(git.top, text, form=github, action=source, labels=labels, runners=runners)
     note_written(git, wrote)
     for path in wrote:
         print(f"wrote {path}")
@@ -135,8 +139,11 @@ def _configure(git: Git, remote: str | None, *, starter: bool, claude: bool) -> 
     return [CONFIG_PATH]
 
 
-def write_workflows(top: Path, config: str, *, form: Form, action: str, labels: list[str]) -> list[str]:
-    """Write the workflows that run the loop on GitHub and answer comments; one that is there stays as it is.
+def write_workflows(
+    top: Path, config: str, *, form: Form, action: str, labels: list[str], runners: int = 1
+) -> list[str]:
+    """Write the workflows that run the loop on GitHub, one for each of so many `runners`, and answer comments; one that
+    is there stays as it is.
 
     `config` is the text of the configuration, `action` OWNER/NAME@COMMIT. Raises UserError if the configuration keeps
     the campaign elsewhere.
@@ -148,7 +155,11 @@ def write_workflows(top: Path, config: str, *, form: Form, action: str, labels: 
             f"{CONFIG_PATH}: remote: {first.remote}: workflows keep the campaign on GitHub: write `remote: origin`"
         )
     texts = {
-        WORKFLOW_PATH: caller(form=form, action=action, campaign=names[0], labels=labels, config=CONFIG_PATH),
+        path_of(chain): caller(
+            form=form, action=action, campaign=names[0], labels=labels, config=CONFIG_PATH, chain=chain
+        )
+        for chain in range(1, runners + 1)
+    } | {
         COMMANDS_PATH: commands_caller(action),
         MORNING_PATH: morning_caller(action),
     }

@@ -25,13 +25,20 @@ from bot.loop.jobs import (
 )
 from bot.loop.render import figures_of
 from bot.loop.runner import Until, deadline_today, run_loop
+from bot.loop.workers import run_workers
 from bot.rules.reasons import BASELINE, REQUESTED
 from bot.tell.words import confirmation_words
 
 
-def run(*, repo: Path, campaign: str | None, experiments: int | None, until: str | None) -> int:
-    """The loop, until a stop condition says why not."""
+def run(
+    *, repo: Path, campaign: str | None, experiments: int | None, until: str | None, workers: int = 1
+) -> int:
+    """The loop, until a stop condition says why not; with several `workers` as many loops, each on its own GPU."""
     deadline = deadline_today(until, now()) if until else None
+    if workers > 1:
+        with campaign_session(repo, campaign) as session:  # what is wrong is said once
+            named = ["--campaign", session.context.name, *(["--until", until] if until else [])]
+        return run_workers(["--repo", str(repo.absolute()), *named], workers, experiments)
     with campaign_session(repo, campaign, thinks=True) as session:
         stop = run_loop(session.context, Until(experiments, deadline))
         if stop.reason == BASELINE.name:

@@ -21,7 +21,7 @@ _ACTION = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _HEAD = """\
 # Written by `nocturne init --github`. Each run does one experiment and starts the next run, until a stop condition
 # of {config} holds. Begin with "Run workflow" on the Actions page.
-name: Nocturne
+name: Nocturne{another}
 run-name: "{title}"
 
 on:
@@ -41,7 +41,7 @@ on:
 permissions: {{}}
 
 concurrency: # one chain for each campaign and runner; of runs that wait the newest is kept
-  group: nocturne-${{{{ inputs.campaign || '{campaign}' }}}}-{runner}
+  group: nocturne-${{{{ inputs.campaign || '{campaign}' }}}}-{runner}{suffix}
   cancel-in-progress: false
 
 jobs:
@@ -174,17 +174,34 @@ def commands_caller(action: str) -> str:
     return _COMMANDS.format(name=name, commit=commit, version=f"v{__version__}", idea=LABEL_IDEA)
 
 
-def caller(*, form: Form, action: str, campaign: str, labels: Sequence[str], config: str) -> str:
+def path_of(chain: int) -> str:
+    """Return where the workflow of a chain is; they count from 1, and each keeps one runner busy."""
+    return WORKFLOW_PATH if chain == 1 else WORKFLOW_PATH.replace(".yml", f"-{chain}.yml")
+
+
+def caller(
+    *, form: Form, action: str, campaign: str, labels: Sequence[str], config: str, chain: int = 1
+) -> str:
     """Return the text of the workflow. `action` is OWNER/NAME@COMMIT, `labels` those of the runner with the GPU.
 
-    `form` "one" does everything in one job on that runner; "three" gives it the training alone, without a
-    token that writes. Raises `UserError` for an action that is not pinned.
+    Each `chain` of a campaign is a workflow of its own, with a group of its own, so that they run at once. `form` "one"
+    does everything in one job on that runner; "three" gives it the training alone, without a token that writes. Raises
+    `UserError` for an action that is not pinned.
     """
     name, commit = _pinned(action)
     title = run_title("${{ inputs.campaign || '" + campaign + "' }}")
-    minute = int(commit[:4], 16) % 60  # not the full hour, when everybody's schedules are late
+    minute = (int(commit[:4], 16) + chain - 1) % 60  # not the full hour, when everybody's schedules are late
+    another, suffix = ("", "") if chain == 1 else (f" {chain}", f"-{chain}")
     runner = re.sub(r"[^\w.-]+", "-", "-".join(labels))
-    head = _HEAD.format(config=config, title=title, campaign=campaign, minute=minute, runner=runner)
+    head = _HEAD.format(
+        config=config,
+        title=title,
+        campaign=campaign,
+        minute=minute,
+        runner=runner,
+        another=another,
+        suffix=suffix,
+    )
     said = json.dumps(list(labels))
     body = (_ONE if form == "one" else _THREE).format(
         permissions=_PERMISSIONS, labels=said, action=action, name=name, commit=commit, checkout=CHECKOUT,

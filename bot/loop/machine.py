@@ -21,8 +21,14 @@ def runner_kind() -> str:
 
 
 def gpu_names() -> list[str]:
-    """Return the names of the GPUs that `nvidia-smi` lists; none if there is no such command."""
-    return _listed("name")
+    """Return the names of the GPUs that this process sees; none if there is no `nvidia-smi`.
+
+    If CUDA_VISIBLE_DEVICES names none of those that it lists, as for a part of one, all count.
+    """
+    names = [line.partition(",") for line in _listed("uuid,name")]
+    visible = gpu_ids()
+    seen = [name for name in names if name[0].strip() in visible]
+    return [(name or uuid).strip() for uuid, _, name in seen or names]
 
 
 def gpu_ids() -> tuple[str, ...]:

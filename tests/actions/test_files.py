@@ -27,6 +27,11 @@ def generated(folder: Path) -> list[Path]:
         )
         path.write_text(text)
         paths.append(path)
+    path = folder / "second.yml"
+    path.write_text(
+        caller(form="one", action=ACTION, campaign="main", labels=["gpu"], config="x.yml", chain=2)
+    )
+    paths.append(path)
     path = folder / "morning.yml"
     path.write_text(morning_caller(ACTION))
     return [*paths, path]

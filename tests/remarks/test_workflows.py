@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.github.workflows import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller
+from bot.github.workflows import CHECKOUT, COMMANDS_PATH, WORKFLOW_PATH, commands_caller, path_of
 from tests.actions.auditors import audit, check_schema
 from tests.bot.repositories import make_repository, nocturne
 from tests.remarks.conftest import ACTION, PERMISSIONS
@@ -73,5 +73,11 @@ def test_init_writes_both_and_leaves_them_alone(tmp_path: Path) -> None:
     (top / COMMANDS_PATH).write_text("name: Mine\n")
     said = nocturne(top, "init", "--github", "--action", ACTION).stdout
     assert f"{COMMANDS_PATH} is there already" in said and (top / COMMANDS_PATH).read_text() == "name: Mine\n"
+    said = nocturne(top, "init", "--github", "--action", ACTION, "--runners", "2").stdout
+    assert "wrote .github/workflows/nocturne-2.yml" in said and "-3.yml" not in said
+    one, two = (yaml.safe_load((top / path_of(chain)).read_text()) for chain in (1, 2))
+    assert one["concurrency"]["group"] + "-2" == two["concurrency"]["group"] and two["name"] == "Nocturne 2"
+    assert one["jobs"] == two["jobs"]
+    assert "add --github" in nocturne(top, "init", "--runners", "2", code=2).stderr
     condition = yaml.safe_load(commands_caller(ACTION))["jobs"]["answer"]["if"]
     assert "startsWith(github.event.comment.body, '/nocturne')" in condition
