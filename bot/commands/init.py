@@ -29,6 +29,10 @@ from bot.github.workflows import (
 from bot.loop.evaluation import call_evaluator
 from bot.rules.wall import Wall, wanted
 
+_AHEAD = (
+    2.0  # USD for proposals that were made while another trained, and dropped: so no GPU waits for Claude
+)
+
 
 def init(
     *, directory: Path, starter: bool, github: Form | None, action: str | None, runs_on: str, remote: str | None,
@@ -128,9 +132,9 @@ def _configure(git: Git, remote: str | None, *, starter: bool, claude: bool) -> 
         campaigns(path.read_text(errors="replace"))
         return []
     more = propose(git, starter=starter)
-    given = {} if remote is None else {"remote": remote}
+    given: dict[str, str | float] = {} if remote is None else {"remote": remote}
     if claude and may_claude(more):
-        given["proposer"] = "claude"
+        given |= {"proposer": "claude", "ahead": _AHEAD}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(commented_example(given) + more)

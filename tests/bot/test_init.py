@@ -147,7 +147,7 @@ def test_it_says_what_claude_sees_and_costs_and_a_human_may_still_say_no(folder:
     said = nocturne(folder, "init", "--no-remote", "--claude").stdout
     assert "other tracked files" in said and "goes to Anthropic" in said
     assert "at most 1 USD an experiment" in said and "20 USD in any 24 hours" in said
-    assert written(folder) == {"proposer": "claude"}
+    assert written(folder) == {"proposer": "claude", "ahead": 2.0}
     assert "write `proposer: claude` into it" in nocturne(folder, "init", "--claude", code=2).stderr
     (folder / CONFIG).unlink()
     assert "Shall Claude propose?" in at_a_terminal(folder, "", "init", "--no-remote", "--claude")
