@@ -43,8 +43,8 @@ def copy_of_the_project(folder: Path) -> Path:
 def outcome(fault: Fault, folder: Path, python: Path) -> tuple[str, str]:
     """Run the fault's tests with the fault, put the file back, and return what came of it, and by what.
 
-    It is `caught` by the test named first, `SURVIVED`, or `NOT RUN` if no test was selected, none
-    could start, or they did not end: name those that notice it.
+    It is `caught` by the test that fails first, itself or in its fixtures, `SURVIVED`, or `NOT RUN` if no test was
+    selected, none could start, or they did not end: name those that notice it.
     """
     path = folder / fault.file
     whole = path.read_text()
@@ -59,7 +59,7 @@ def outcome(fault: Fault, folder: Path, python: Path) -> tuple[str, str]:
         return "NOT RUN", f"no end within {SECONDS} s"
     finally:
         path.write_text(whole)
-    if failed := re.search(r"^FAILED (.+?)(?: - |$)", done.stdout, re.MULTILINE):
+    if failed := re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - |$)", done.stdout, re.MULTILINE):
         return "caught", failed[1]
     if done.returncode == 0 and " passed" in done.stdout:
         return "SURVIVED", ""
