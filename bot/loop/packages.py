@@ -122,7 +122,8 @@ def _is_python(context: Context) -> bool:
     evaluator = context.config.evaluator
     if evaluator.kind == "train" or evaluator.call:
         return True
-    return (evaluator.produce or evaluator.command)[0] in ("python", "python3")
+    words = evaluator.produce or evaluator.command  # a kind of its own may run nothing
+    return bool(words) and words[0] in ("python", "python3")
 
 
 def _own_modules(context: Context, commit: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bot.agents.sources import imported_at_once
 from bot.doctor.examination import repository
 from bot.doctor.finding import Finding
 from bot.loop.context import open_context
+from bot.loop.packages import lacking
 from bot.loop.start import ensure_started
 from bot.tell.display import PlainDisplay
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository, nocturne
@@ -162,6 +164,16 @@ def test_only_what_is_imported_whatever_happens_surely_fails() -> None:
     source = "import a.b\nif x:\n    import c\ntry:\n    import d\nexcept ImportError:\n    pass\n"
     source += "with e():\n    from f import g\ndef h():\n    import i\n"
     assert imported_at_once(source) == {"a", "f"}
+
+
+def test_a_kind_that_runs_nothing_lacks_no_package(tmp_path: Path) -> None:
+    """As a file in `evaluator/kinds` may be one day."""
+    context = open_context(
+        make_repository(tmp_path / "repo"), None, PlainDisplay(io.StringIO()), {}, OfflineProposer()
+    )
+    nothing = context.config.evaluator.model_copy(update={"kind": "size", "command": []})
+    alone = replace(context, config=context.config.model_copy(update={"evaluator": nothing}))
+    assert lacking(alone, git(tmp_path / "repo", "rev-parse", "HEAD")) == []
 
 
 @pytest.mark.parametrize("name", few(AMBER, 1))
