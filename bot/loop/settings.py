@@ -50,6 +50,14 @@ def rule_of(config: Config, campaign: Campaign) -> Rule:
     return replace(rule, min_runs=least, max_runs=max(least, verdict.max_runs or rule.max_runs))
 
 
+def decision_keys(config: Config) -> dict[str, str]:
+    """Return what verdicts are reached by, as the ledger records it: the keys that decide, and their values."""
+    keys = {f"verdict.{name}": value for name, value in config.verdict.model_dump(mode="json").items()}
+    keys |= {f"evaluator.{name}": getattr(config.evaluator, name) for name in sorted(BOTS_OWN)}
+    del keys["verdict.confidence"]  # is read as an aim
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in keys.items()}
+
+
 def least_effect(config: Config, campaign: Campaign) -> float:
     """Return the smallest gain that audits must tell from none, in score units: as configured, else as it was when the
     campaign began."""

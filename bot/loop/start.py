@@ -24,10 +24,11 @@ from bot.loop.commits import editable_files
 from bot.loop.context import Context
 from bot.loop.files import base_commit, check_files, check_tree, check_working_tree
 from bot.loop.packages import lacking
-from bot.loop.settings import default_effect, guards_of, why_self_reported
+from bot.loop.settings import decision_keys, default_effect, guards_of, why_self_reported
 from bot.rules.campaign import Campaign
-from bot.rules.events import CampaignStarted, IncumbentMoved
+from bot.rules.events import CampaignStarted, IncumbentMoved, RuleSet
 from bot.rules.guards import unreported
+from bot.rules.rule_changes import said
 from bot.rules.self_reported import FIX
 
 
@@ -63,9 +64,11 @@ def ensure_started(context: Context) -> Campaign:
             seed=context.config.seed,
             min_effect=default_effect(context.config),
             rungs=True,
+            rule=decision_keys(context.config),
         )
         campaign = context.ledger.append(lambda _: [event])
     _check_metric(context, campaign)
+    campaign = _note_rule(context, campaign)
     campaign = _follow_base_before_first_experiment(context, campaign, base)
     check_tree(context, campaign.incumbent)
     check_guards(context, campaign)
@@ -143,6 +146,18 @@ def _check_metric(context: Context, campaign: Campaign) -> None:
             f"{CONFIG_PATH}: evaluator.metric: campaign {context.name!r} measures {started.metric}"
             f" ({started.direction}d): put that back, or start another campaign under `campaigns:`"
         )
+
+
+def _note_rule(context: Context, campaign: Campaign) -> Campaign:
+    """Record that what decides was set anew since it was last recorded, and say so."""
+    rule = decision_keys(context.config)
+    if campaign.rule == rule:
+        return campaign
+    known = len(campaign.rule_changes)
+    campaign = context.ledger.append(lambda c: [RuleSet(c.rule_turns + 1, rule)] if c.rule != rule else [])
+    for change in campaign.rule_changes[known:]:
+        context.display.note(said(change))
+    return campaign
 
 
 def _follow_base_before_first_experiment(context: Context, campaign: Campaign, base: str) -> Campaign:

@@ -20,6 +20,7 @@ from bot.rules.statistics import Scored, one_per_seed
 
 if TYPE_CHECKING:
     from bot.rules import events as ev
+    from bot.rules.rule_changes import RuleChange
 
 
 @dataclass
@@ -42,6 +43,10 @@ class Campaign:
     absorbed: set[str] = field(default_factory=set)
     """Former incumbents that the base branch was found to hold by content."""
     left_out: ev.BaseLeftOut | None = None
+    rule: dict[str, str] = field(default_factory=dict)
+    """What verdicts are reached by now, by the configuration's keys; empty if nothing recorded it yet."""
+    rule_turns: int = 0
+    rule_changes: list[RuleChange] = field(default_factory=list)
     promotions: list[Promotion] = field(default_factory=list)
     commands: int = 0
     said: dict[str, ev.CommandGiven] = field(default_factory=dict)

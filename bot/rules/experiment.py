@@ -39,6 +39,8 @@ class Experiment:
     decision: ev.ExperimentDecided | None = None
     decided_by: str = ""
     """Who wrote the round's first decision."""
+    aim: str = ""
+    """The aim of the rule that decided, empty if nothing recorded it."""
     landing: int = 0
     """The round in which it was about to land, 0 if it has not come so far."""
     landed: ev.ExperimentLanded | None = None

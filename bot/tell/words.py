@@ -9,6 +9,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.events import MergeDoubted
 from bot.rules.night import Use
+from bot.rules.rule_changes import said as said_of
 from bot.rules.rung_record import RungRecord
 from bot.rules.self_reported import FIX, WORD
 from bot.rules.shares import run_words
@@ -251,6 +252,7 @@ def warnings(figures: Figures) -> list[str]:
         said.append(claims_words(figures.claims))
     if figures.wished:
         said.append(wished_words(figures.wished))
+    said += [said_of(change) for change in figures.rule_changes[-1:]]
     said += [f"Ledger mended: {note}" for note in figures.mended]
     return said
 

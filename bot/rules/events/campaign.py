@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bot.rules.events.registry import Direction, Event, event
 from bot.rules.experiment import Lease
+from bot.rules.rule_changes import RuleChange, changed
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 class CampaignStarted(Event):
     """The campaign's first event: where it starts and what it measures."""
 
+    sparse: ClassVar = ("rule",)
     campaign: str
     base_branch: str
     base_commit: str
@@ -27,11 +29,33 @@ class CampaignStarted(Event):
     """Smallest gain that counts if the configuration says nothing; earlier campaigns began without one."""
     rungs: bool = False
     """Whether candidates may run with a share of the budget first if the configuration says nothing."""
+    rule: dict[str, str] | None = None
+    """What verdicts are reached by, as `RuleSet` has it."""
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         campaign.started, campaign.started_at = self, at
+        campaign.rule = dict(self.rule or {})
         campaign.incumbents = [self.base_commit]
         campaign.reference = self.base_commit
+
+
+@event("rule_set", "rule:{turn}")
+@dataclass(frozen=True)
+class RuleSet(Event):
+    """What verdicts are reached by from now on: the values of the configuration's keys that decide, by their names.
+
+    It touches no verdict that was given. `turn` counts from 1. A campaign that began without a record of its rule has
+    one from its first on: that changed nothing.
+    """
+
+    turn: int
+    rule: dict[str, str]
+
+    def apply(self, campaign: Campaign, at: str, by: str) -> None:
+        if campaign.rule:
+            keys = changed(campaign.rule, self.rule)
+            campaign.rule_changes += [RuleChange(len(campaign.order), keys)] if keys else []
+        campaign.rule, campaign.rule_turns = dict(self.rule), self.turn
 
 
 @event("lease_taken", "lease:{subject}:{turn}")

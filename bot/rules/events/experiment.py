@@ -10,6 +10,7 @@ from bot.rules.events.registry import Event, Verdict, event
 from bot.rules.experiment import Experiment
 from bot.rules.outer.reading import from_json
 from bot.rules.outer.record import Steered
+from bot.rules.rule_changes import AIM
 
 if TYPE_CHECKING:
     from bot.rules.campaign import Campaign
@@ -240,4 +241,5 @@ class ExperimentDecided(Event):
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]
-        campaign.change(self.experiment, decision=self, decided_by=experiment.decided_by or by)
+        aim = campaign.rule.get(AIM, "")
+        campaign.change(self.experiment, decision=self, decided_by=experiment.decided_by or by, aim=aim)

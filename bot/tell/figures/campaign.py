@@ -19,6 +19,7 @@ from bot.rules.night import Use, use_of
 from bot.rules.outer.worth import finished_blocks
 from bot.rules.queue import Waiting, queue_of
 from bot.rules.rejections import OUTCOMES, Rejections
+from bot.rules.rule_changes import RuleChange
 from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
 from bot.tell.figures.claims import ClaimFigures, claim_figures
@@ -145,6 +146,8 @@ class Figures:
     ahead: Record
     """What became of what was prepared ahead."""
     outer: OuterFigures = field(default_factory=OuterFigures)
+    rule_changes: tuple[RuleChange, ...] = ()
+    """How what decides was set anew."""
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
     stood_in: tuple[str, ...] = ()
@@ -227,6 +230,7 @@ def figures(
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
         rungs=rung_records(campaign),
+        rule_changes=tuple(campaign.rule_changes),
         cut=cuts_of_newest(campaign),
         device=device_of(campaign.runs.values()),
         gpu_seconds=float(campaign.gpu_seconds()),

@@ -44,6 +44,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "failed_runs": figures.failed_runs,
         "unjailed": figures.unjailed,
         "gaps": list(figures.gaps),
+        "rule_changes": [asdict(each) for each in figures.rule_changes],
         "rungs": [each.to_json() for each in figures.rungs],
         "cuts": dict(figures.cut),
         "self_reported": figures.self_reported,

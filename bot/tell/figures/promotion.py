@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.rules.campaign import Campaign
@@ -17,8 +18,8 @@ class PromotionFigures:
     """What the base branch has not yet, from the incumbent `before` (the last that it holds) to `after`.
 
     `changes` are the surviving merged experiments in the order in which they landed, `undone` the numbers of
-    those that were taken out again; `tried` counts the experiments whose effect was measured meanwhile.
-    `corrected` is the gain on runs that picked nothing.
+    those that were taken out again; `tried` counts the experiments whose effect was measured meanwhile, by the aim of
+    the rule that decided ("" if nothing recorded it). `corrected` is the gain on runs that picked nothing.
     """
 
     before: Measured
@@ -28,7 +29,7 @@ class PromotionFigures:
     told: Told | None
     changes: tuple[Row, ...]
     undone: tuple[int, ...]
-    tried: int
+    tried: Mapping[str, int]
     memory_mb: tuple[float | None, float | None]
     confirmation: Confirmation | None = None
     """What `before` and `after` showed side by side, None before they were measured so."""
@@ -67,7 +68,7 @@ def promotion_figures(
         told=told_of(gain, corrected, found, first),
         changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
         undone=tuple(sorted(number for number in gone if number is not None)),
-        tried=sum(1 for row in figures.rows if row.parent in fresh and row.effect is not None),
+        tried=Counter(row.aim for row in figures.rows if row.parent in fresh and row.effect is not None),
         memory_mb=(peak_of(campaign.runs_of(first)), peak_of(campaign.runs_of(last))),
         confirmation=found if found is not None and found.baseline == first else None,
     )

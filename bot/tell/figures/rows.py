@@ -74,6 +74,7 @@ class Row:
     landed: bool
     reverts: int | None
     decision: str
+    aim: str
     lesson: str
     added: int | None
     removed: int | None
@@ -200,6 +201,7 @@ def row_of(
         landed=experiment.landed is not None,
         reverts=experiment.reverts,
         decision=decision.reason if decision else "",
+        aim=experiment.aim,
         lesson=decision.lesson if decision else "",
         added=candidate.added if candidate else None,
         removed=candidate.removed if candidate else None,

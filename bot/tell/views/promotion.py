@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
+from bot.rules.aims import AIMS
 from bot.rules.audits import BEFORE_PROMOTION, Lineage, audit_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import NULL_MERGES, Rule
@@ -140,7 +142,7 @@ def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
     said = paragraph(
         "**{} {} → {}** ({} is better): {}, out of {} of campaign {}. {} stays as it is until this is merged.",
         cut(figures.metric, 64), first, last, "lower" if figures.lower_is_better else "higher",
-        changes_words(figures, told), count(told.tried, "experiment"), cut(figures.name, 80),
+        changes_words(figures, told), count(sum(told.tried.values()), "experiment"), cut(figures.name, 80),
         code(base),
     )  # fmt: skip
     return (said, Paragraph(_gain(figures, told)), *notes(figures)[:_WARNINGS])
@@ -279,12 +281,7 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document
             " and overlap pretend."
         )
     if told.tried:
-        rate = NULL_MERGES[rule.aim]
-        asked.append(
-            f"{count(told.tried, 'experiment')} were measured by the rule `{rule.aim}`. Were none of them any better,"
-            f" chance alone would have merged about {rate * told.tried:.1f}: it merges {rate:.1%} of what changes"
-            " nothing."
-        )
+        asked.append(_by_chance(told.tried, rule))
     before, after = told.memory_mb
     if before and after:
         asked.append(
@@ -310,3 +307,15 @@ def _how(base: str, branch: str, *, on_github: bool) -> Document:
             code(branch), call,
         ),
     )  # fmt: skip
+
+
+def _by_chance(tried: Mapping[str, int], rule: Rule) -> str:
+    """Return how many would have merged by chance: under each aim those that were decided under it."""
+    rates = {aim: NULL_MERGES[aim] for aim in AIMS}
+    known = Counter({aim: tried.get(aim, 0) for aim in AIMS}) + Counter({rule.aim: tried.get("", 0)})
+    whole, chance = sum(known.values()), sum(rates[aim] * number for aim, number in known.items())
+    rules = " and ".join(f"`{aim}` ({rates[aim]:.1%} of what changes nothing merges)" for aim in known)
+    return (
+        f"{count(whole, 'experiment')} were measured by the rule {rules}. Were none of them any better, chance alone"
+        f" would have merged about {chance:.1f}."
+    )
