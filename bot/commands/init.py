@@ -43,6 +43,11 @@ def init(
         raise UserError(
             f"--runners {runners}: it says for how many runners workflows are written: add --github"
         )
+    if runners > 1 and github == "three":
+        raise UserError(
+            f"--runners {runners}: a training job that can't write can't keep an experiment to itself, so several"
+            " chains need --github one"
+        )
     directory = directory.absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -168,9 +168,8 @@ def _checked(
     if experiment is None or experiment.candidate is None:
         raise ValueError(f"there is no experiment {shown(number)} with a candidate")
     commits = {
-        confirming.baseline_of(campaign): None,
+        **dict.fromkeys(campaign.incumbents),  # another loop may have merged while this one trained
         campaign.reference: None,
-        campaign.incumbent: None,
         experiment.candidate.parent: None,
         experiment.candidate.commit: number,
     }

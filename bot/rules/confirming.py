@@ -148,10 +148,9 @@ def pairs_due(campaign: Campaign, *, at_end: bool) -> int:
 
 
 def is_side_by_side(campaign: Campaign, run: RunFinished, seed: int) -> bool:
-    """Whether a run is one of head and baseline beside each other, or of a merge between them, as they are asked for.
-    `seed` is the campaign's."""
-    baseline = baseline_of(campaign)
-    ours = run.beside in (baseline, campaign.incumbent) and run.commit in campaign.incumbents
+    """Whether a run is one of head and baseline beside each other, or of a merge between them, as they are asked for;
+    others may have merged since. `seed` is the campaign's."""
+    ours = run.beside in campaign.incumbents and run.commit in campaign.incumbents
     seeds = range(_seed(seed, 1), _seed(seed, len(campaign.side_by_side) + MOST) + 1)
     return run.experiment is None and ours and run.commit != run.beside and run.seed in seeds
 

@@ -12,7 +12,15 @@ from bot.errors import UserError
 from bot.loop.confirming import confirm, require_confirmed
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
-from bot.rules.confirming import SEEDS, Beside, Confirmation, baseline_of, confirmation_of, next_run
+from bot.rules.confirming import (
+    SEEDS,
+    Beside,
+    Confirmation,
+    baseline_of,
+    confirmation_of,
+    is_side_by_side,
+    next_run,
+)
 from bot.rules.halving import Doubt
 from bot.rules.lost_runs import INFRASTRUCTURE
 from bot.rules.measuring import before
@@ -118,6 +126,19 @@ def test_while_another_loop_makes_a_run_of_the_head_nobody_makes_the_same_one() 
     assert isinstance(before(END, night.campaign(), STANDING, 1, noise), Wait)
     later = replace(STANDING, now=NOW + timedelta(minutes=6))
     assert before(END, night.campaign(), later, 1, noise) == side
+
+
+def test_a_run_beside_a_head_that_another_loop_has_replaced_meanwhile_is_one_all_the_same() -> None:
+    night = night_of(40)
+    side = before(Begin(2), night.campaign(), STANDING, 1, noise)
+    assert isinstance(side, Beside)
+    record(night, side, 0.99)
+    last = night.recorded.pop().event
+    assert isinstance(last, ev.RunFinished) and is_side_by_side(night.campaign(), last, 1)
+    night.experiment(2, "improved", "Cool down")
+    assert is_side_by_side(night.campaign(), last, 1)
+    assert not is_side_by_side(night.campaign(), replace(last, seed=last.seed + 1000), 1)
+    assert not is_side_by_side(night.campaign(), replace(last, beside=commit_of("another")), 1)
 
 
 def test_a_tenth_of_the_runs_goes_into_it() -> None:

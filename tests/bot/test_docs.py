@@ -37,6 +37,7 @@ ACTION = "nocturne/nocturne@" + "1" * 40
 SHORTER = {  # what is typed in place of what the page shows, so that it ends soon and needs no clone from GitHub
     "--until 07:00": "--until 07:00 -n 1",
     "-n 5": "-n 1",
+    "--github --runners 2": f"--github --runners 2 --action {ACTION}",
     "--github three": f"--github three --action {ACTION}",
     "show 3": "show 1",
     "gh secret set NOCTURNE_CUTS_KEY": "grep -Eqx '[0-9a-f]{64}'",

@@ -78,6 +78,8 @@ def test_init_writes_both_and_leaves_them_alone(tmp_path: Path) -> None:
     one, two = (yaml.safe_load((top / path_of(chain)).read_text()) for chain in (1, 2))
     assert one["concurrency"]["group"] + "-2" == two["concurrency"]["group"] and two["name"] == "Nocturne 2"
     assert one["jobs"] == two["jobs"]
+    refused = nocturne(top, "init", "--github", "three", "--action", ACTION, "--runners", "2", code=2).stderr
+    assert "several chains need --github one" in refused
     assert "add --github" in nocturne(top, "init", "--runners", "2", code=2).stderr
     condition = yaml.safe_load(commands_caller(ACTION))["jobs"]["answer"]["if"]
     assert "startsWith(github.event.comment.body, '/nocturne')" in condition
