@@ -8,6 +8,8 @@ READY := $(VENV)/.ready-dev
 RUN := -n 2 --dist worksteal
 # What the tests of the test doubles are about, and the client libraries that they are held to.
 DOUBLES := tests/github tests/slack tests/messages .github/requirements.lock
+# Collecting all tests takes ten seconds: where those lie that run alone.
+ALONE = $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 # The tests import the same modules in many processes: let those be compiled once, whatever this machine's habit.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,12 +27,12 @@ test: $(READY) ## Check and run the tests (minutes), or those of one place only:
 
 test-all: $(READY) ## Run the long tests, and those of the test doubles if those changed: T=PATH
 	$(BIN)/pytest $(RUN) -m "long and not slow and not alone" $(T) || test $$? = 5
-	$(BIN)/pytest -m "alone and not slow" $(T) || test $$? = 5
+	$(BIN)/pytest -m "alone and not slow" $(or $(T),$(ALONE)) || test $$? = 5
 	@if .ci/changed $(DOUBLES); then $(MAKE) --no-print-directory test-doubles; else \
 		echo "The test doubles did not change: make test-doubles runs their tests"; fi
 
 test-doubles: $(READY) ## Run the tests of the test doubles (GitHub, Slack, Claude): T=PATH
-	$(BIN)/pytest $(RUN) -m "doubles and not slow" $(T) || test $$? = 5
+	$(BIN)/pytest $(RUN) -m "doubles and not slow" $(or $(T),$(filter tests/%,$(DOUBLES))) || test $$? = 5
 
 test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if there is none
 	$(BIN)/pytest $(RUN) -m "not long and not slow" tests/bot/test_report_browser.py

@@ -17,8 +17,22 @@ from tests.bot.repositories import events, git, nocturne, status
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_demo_ends_by_itself_with_a_report_and_an_honest_confirmation(tmp_path: Path) -> None:
-    done = nocturne(tmp_path, "demo", "--experiments", "2", "--seed", "3", "--json", timeout=1000)
+def test_an_interrupted_demo_goes_on_to_a_report_and_an_honest_confirmation(tmp_path: Path) -> None:
+    words = ["demo", "--experiments", "2", "--seed", "3"]
+    with subprocess.Popen(
+        [sys.executable, "-I", "-m", "bot", *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as demo:  # fmt: skip
+        assert demo.stdout is not None and demo.stderr is not None
+        for line in demo.stdout:
+            if "scores are made of" in line or " seed " in line:  # the first run has ended
+                break
+        demo.send_signal(signal.SIGINT)
+        said = demo.stderr.read()
+    assert demo.returncode == 130
+    assert "nothing is lost, `nocturne demo --experiments 2 --seed 3` goes on" in said
+    done = nocturne(tmp_path, *words, "--json", timeout=1000)
+    assert "Going on with the demo in" in done.stdout
     folder = tmp_path / "nocturne-demo"
     told = json.loads(done.stdout.strip().splitlines()[-1])
     assert told["experiments"]["total"] == 2 and told["stop_reason"] == "experiments"
@@ -75,24 +89,3 @@ def test_a_second_demo_goes_on_or_takes_another_folder_and_deletes_nothing(tmp_p
     (wanted / ".git" / MARKER).write_text("")  # as earlier versions left it
     assert _folder(wanted, made) == other
     assert (wanted / "mine.txt").read_text() == "a week of notes\n"
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_what_an_interrupted_demo_names_goes_on_there(tmp_path: Path) -> None:
-    words = ["demo", "--experiments", "1", "--seed", "4"]
-    command = [sys.executable, "-I", "-m", "bot", *words]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as demo:
-        assert demo.stdout is not None and demo.stderr is not None
-        for line in demo.stdout:
-            if "scores are made of" in line or " seed " in line:  # the first run has ended
-                break
-        demo.send_signal(signal.SIGINT)
-        said = demo.stderr.read()
-    assert demo.returncode == 130
-    assert "nothing is lost, `nocturne demo --experiments 1 --seed 4` goes on" in said
-    done = nocturne(tmp_path, *words, timeout=1000)
-    assert "Going on with the demo in" in done.stdout
-    assert status(tmp_path / "nocturne-demo")["experiments"]["total"] == 1

@@ -15,6 +15,7 @@ from bot.agents.offline.search import propose
 from bot.rules.proposal import Change, PastExperiment, Proposal
 from tests.benchmarks.search.landscapes import SOURCE, landscape
 from tests.benchmarks.search.searchers import Blind, Offline, campaign
+from tests.families import few
 
 FILES = {"train.py": SOURCE}
 
@@ -226,7 +227,7 @@ class Blindfolded(Watched):
     blindfolded = True
 
 
-@pytest.mark.parametrize("make", [Watched, Blindfolded])
+@pytest.mark.parametrize("make", few([Watched, Blindfolded], 1))
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_a_long_campaign_never_repeats_and_always_parses(make: type[Watched], seed: int) -> None:
     experiments = 60 if seed else 40

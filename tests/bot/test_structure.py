@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -24,6 +25,7 @@ CLIENTS = {
 }
 
 
+@functools.cache
 def imported(path: Path) -> set[str]:
     """Return the top names of all modules that a file imports, anywhere in it."""
     names: set[str] = set()

@@ -363,6 +363,7 @@ def review(home: Home, login: str, experiment: int, event: str = "COMMENT", kind
     issue.updated = before + timedelta(minutes=5)
 
 
+@pytest.mark.long
 def test_reviews_by_who_may_write_count_and_cost_little(github_home: Home) -> None:
     home, github = github_home, github_home.github
     assert github is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluator.jail.world import skip_unless_possible
+from tests.families import few
 
 FAMILY = """
 import os, sys, time
@@ -112,7 +113,7 @@ candidate.close()
 
 @pytest.mark.parametrize(
     ("text", "seconds", "said"),
-    [(HOARD, "60", "out_of_memory limits\n"), ("import time; time.sleep(60)", "2", "fine\n")],
+    few([(HOARD, "60", "out_of_memory limits\n"), ("import time; time.sleep(60)", "2", "fine\n")], 1),
 )
 def test_files_in_memory_count_as_memory_and_ours_do_not(text: str, seconds: str, said: str) -> None:
     assert checked(text, seconds) == said

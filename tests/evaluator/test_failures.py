@@ -69,7 +69,7 @@ time.sleep(300)
             ),
             ("print('done')\n", "error", "without calling evaluate_bpb"),
         ],
-        2,
+        1,
     ),
 )
 def test_each_way_to_fail_is_told_apart(

@@ -29,7 +29,7 @@ told["data"] = [text(path) for path in os.environ["NOCTURNE_DATA"].split(":") if
 print("TOLD", json.dumps(told))
 print("METRIC value=1")
 """
-JAILS = ("bubblewrap", "none")
+JAILS = ("bubblewrap", pytest.param("none", marks=pytest.mark.long))
 
 
 def measured(
@@ -129,12 +129,12 @@ def test_words_name_what_the_user_names(repo: Path, exported: Path, home: Path, 
     "words",
     [
         pytest.param(("/usr/bin/env", "python", "bench.py"), marks=pytest.mark.long),
-        ("env", "-u", "NOBODY", "A=1", "python", "bench.py"),
+        pytest.param(("env", "-u", "NOBODY", "A=1", "python", "bench.py"), marks=pytest.mark.long),
         ("bash", "-c", "python bench.py && echo " + "x" * 5000),
         pytest.param(("sh", "run.sh"), marks=pytest.mark.long),
-        ("./run.sh",),
+        pytest.param(("./run.sh",), marks=pytest.mark.long),
         pytest.param((sys.executable, "bench.py"), marks=pytest.mark.long),
-        ("make", "-s", "bench"),
+        pytest.param(("make", "-s", "bench"), marks=pytest.mark.long),
         (
             "python",
             "bench.py",

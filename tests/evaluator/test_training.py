@@ -154,14 +154,14 @@ raise RuntimeError("secret")
     assert "secret" not in (tmp_path / "out" / "log.txt").read_text()
 
 
-@pytest.mark.long
+@pytest.mark.slow  # among the cheats with odd numbers, CI tries one of these
 def test_logits_that_are_not_finite_are_no_score(tmp_path: Path) -> None:
     text = TINY + "model.table.data[:, 7] = float('nan')\nevaluate_bpb(model, tokenizer, 4)\n"
     last = score(with_train(tmp_path / "repo", text), STEPS).last
     assert (last["event"], last["class"]) == ("failed", "nan")
 
 
-@pytest.mark.long
+@pytest.mark.slow  # as `test_smoke` shows
 def test_logits_of_a_wrong_shape_are_explained(tmp_path: Path) -> None:
     text = TINY + "model.table.data = model.table.data[:, :100]\nevaluate_bpb(model, tokenizer, 4)\n"
     last = score(with_train(tmp_path / "repo", text), STEPS).last
