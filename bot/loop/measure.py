@@ -28,6 +28,7 @@ from bot.rules.confirming import Beside
 from bot.rules.events import RunFinished
 from bot.rules.lost_runs import AGAIN, lost_for_good
 from bot.rules.schedule import next_replicate, run_id, seed_of, subject_of
+from bot.rules.throughput import believed
 from bot.tell import sentences
 
 LEAST_CUTS = 32  # with fewer the evaluator says nothing
@@ -111,6 +112,7 @@ def measure(
         beside=side.beside if side is not None else "",
         late=round(outcome.late, 3),
     )
+    finished = believed(campaign, finished)
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)
     context.display.run_finished(finished)
     if experiment is not None and cuts and cuts["--against"] and _is_not_compared(finished.metrics):

@@ -232,6 +232,11 @@ def warnings(figures: Figures) -> list[str]:
             f"Unjailed: {figures.unjailed:,} of {count(figures.runs, 'run')} went without a jail. "
             "Candidate code could reach the network and the files of its user."
         )
+    if figures.doubted_runs:
+        said.append(
+            f"Not believed: {figures.doubted_runs:,} of {count(figures.runs, 'run')}, for they trained slower or faster"
+            " than their commits do, as on a machine that others use. They ran once more."
+        )
     said += [f"Open in the jail, on a machine of these runs: {each}." for each in figures.gaps]
     if figures.self_reported:
         said.append(

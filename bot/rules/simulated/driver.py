@@ -26,6 +26,7 @@ from bot.rules.schedule import (
 from bot.rules.simulated.play import BASELINE, Commit, Play
 from bot.rules.stages import Stage, stage_of
 from bot.rules.stopping import Limits
+from bot.rules.throughput import believed
 
 _BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _RUN = timedelta(minutes=5)
@@ -120,13 +121,14 @@ class Driver:
         failed = None if score.value is not None else {"class": "error", "reason": "simulated"}
         seconds = score.cost * _RUN.total_seconds()
         metrics = {"guarded": score.guarded, "tokens_per_second": 1e6 * score.throughput}
+        metrics["training_seconds"] = share * _RUN.total_seconds()
         metrics["num_steps"] = float(round(1000 * share * score.throughput))
         self._append(
-            ev.RunFinished(
+            believed(self.campaign, ev.RunFinished(
                 run=run_id(name, replicate), commit=name, seed=seed, replicate=replicate, experiment=experiment,
                 score=score.value, failure=failed, metrics=metrics, fingerprint="simulated", jail="none",
                 runner=score.machine, seconds=seconds, gpu_seconds=seconds, share=share,
-            )
+            ))
         )  # fmt: skip
 
     def _propose(self, number: int) -> None:

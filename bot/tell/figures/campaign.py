@@ -22,6 +22,7 @@ from bot.rules.rejections import OUTCOMES, Rejections
 from bot.rules.rule_changes import RuleChange
 from bot.rules.rung_record import RungRecord, rung_records
 from bot.rules.statistics import Noise, pooled_noise
+from bot.rules.throughput import is_doubted
 from bot.tell.figures.claims import ClaimFigures, claim_figures
 from bot.tell.figures.cuts import cuts_of_newest
 from bot.tell.figures.debt import Debt, debt_of
@@ -108,6 +109,7 @@ class Figures:
     landed: int
     runs: int
     failed_runs: int
+    doubted_runs: int
     unjailed: int
     gaps: tuple[str, ...]
     rungs: tuple[RungRecord, ...]
@@ -147,7 +149,6 @@ class Figures:
     """What became of what was prepared ahead."""
     outer: OuterFigures = field(default_factory=OuterFigures)
     rule_changes: tuple[RuleChange, ...] = ()
-    """How what decides was set anew."""
     audits: str = ""
     """Why audits stop the promotion, empty if they don't."""
     stood_in: tuple[str, ...] = ()
@@ -227,6 +228,7 @@ def figures(
         landed=sum(1 for row in rows if row.landed),
         runs=len(campaign.runs),
         failed_runs=sum(1 for run in campaign.runs.values() if usable_score(run) is None),
+        doubted_runs=sum(map(is_doubted, campaign.runs.values())),
         unjailed=sum(1 for run in campaign.runs.values() if run.jail == "none"),
         gaps=tuple(sorted({each for run in campaign.runs.values() for each in run.gaps})),
         rungs=rung_records(campaign),

@@ -42,6 +42,7 @@ def status_json(figures: Figures) -> dict[str, Any]:
         "landed": figures.landed,
         "runs": figures.runs,
         "failed_runs": figures.failed_runs,
+        "doubted_runs": figures.doubted_runs,
         "unjailed": figures.unjailed,
         "gaps": list(figures.gaps),
         "rule_changes": [asdict(each) for each in figures.rule_changes],
