@@ -22,6 +22,7 @@ from bot.git.remote import Remote, github_repository, github_token
 from bot.rules.events import PullOpened
 from tests.bot.forge_conformance import *  # noqa: F403
 from tests.bot.forge_conformance import BASE, EXP, World, open_one
+from tests.bot.forge_conformance import __name__ as conformance
 from tests.bot.forge_readers import ReadableGitHub
 from tests.bot.storage import make_repository, sh
 from tests.families import few
@@ -95,8 +96,25 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 
 
 @pytest.fixture
-def world(home: Home) -> World:
+def place() -> str:
+    return "on GitHub"
+
+
+@pytest.fixture
+def world(home: Home, place: str) -> World:
     return home.world()
+
+
+# Of the conformance suite, whose tests all run with the local forge, and here in CI.
+QUICK = (
+    "test_open_get_find", "test_landing_merges_the_pull_request", "test_statuses", "test_comments_are_updated_in_place",
+    "test_a_review_is_written_once_and_stays", "test_unknown_numbers",
+)  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.function.__module__ == conformance and metafunc.function.__name__ not in QUICK:
+        metafunc.parametrize("place", [pytest.param("on GitHub", marks=pytest.mark.long)])
 
 
 # Few calls

@@ -13,6 +13,7 @@ from evaluator.interpreter.choice import choose_python
 from evaluator.interpreter.task_python import TaskPython
 from evaluator.settings import Settings
 from tests.evaluator.pythons import TO_TRAIN, conda_environment, environment
+from tests.families import few
 
 OLD = sorted(Path("~/.pyenv/versions").expanduser().glob("3.[6-9].*/bin/python3"))
 COMMAND = Settings(kind="command", command=("python", "x.py"))
@@ -74,7 +75,9 @@ def found(repo: Path, settings: Settings = Settings()) -> tuple[str, str]:  # no
 # Named
 
 
-@pytest.mark.parametrize("word", ["../env", "../env/bin/python", "~/env", "{env}", "{env}/bin/python3"])
+@pytest.mark.parametrize(
+    "word", few(["../env", "../env/bin/python", "~/env", "{env}", "{env}/bin/python3"], 2)
+)
 def test_a_named_one_is_a_folder_or_a_file_from_wherever(
     repo: Path, places: Path, tmp_path: Path, word: str
 ) -> None:
@@ -113,15 +116,18 @@ def test_what_this_machine_hands_on_comes_first(
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [
-        ("no-such-python", "no-such-python: no such program on PATH, and no such environment in"),
-        ("no/such", "repo/no/such (as configured) does not exist"),
-        ("~nobody-of-this-name/x", "there is no such user"),
-        ("bare", "bare/bin/python (as configured) has no torch and no numpy: "),
-        ("plain", "plain/bin/python (as configured) has no torch: "),
-        ("win", "was made by Windows: make one here"),
-        (".", "is a folder without bin/python"),
-    ],
+    few(
+        [
+            ("no-such-python", "no-such-python: no such program on PATH, and no such environment in"),
+            ("no/such", "repo/no/such (as configured) does not exist"),
+            ("~nobody-of-this-name/x", "there is no such user"),
+            ("bare", "bare/bin/python (as configured) has no torch and no numpy: "),
+            ("plain", "plain/bin/python (as configured) has no torch: "),
+            ("win", "was made by Windows: make one here"),
+            (".", "is a folder without bin/python"),
+        ],
+        3,
+    ),
 )
 def test_a_named_one_that_will_not_do_is_said_in_one_line(
     repo: Path, places: Path, word: str, said: str
