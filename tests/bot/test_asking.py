@@ -152,6 +152,7 @@ def test_an_incumbent_that_fails_asks(tmp_path: Path) -> None:
     assert "@octocat" not in body
 
 
+@pytest.mark.long
 def test_no_human_is_asked_where_none_is_needed(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=CONFIG + "stop: {experiments: 1}\n")
     nocturne(folder, "run")

@@ -56,6 +56,7 @@ def change(number: int) -> str:
 # What audits say together
 
 
+@pytest.mark.long
 def test_no_honest_lineage_is_refused_however_often_it_is_looked_at() -> None:
     """1,000 lineages of 20 audits each, looked at after every one: none may be refused at an error of 1 in 10,000."""
     refused = 0

@@ -67,6 +67,7 @@ def test_missing_prepare_py(tmp_path: Path) -> None:
     assert "prepare.py is missing in" in refused(folder, "run")
 
 
+@pytest.mark.long
 def test_missing_program(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config="program: aims.md\n" + CONFIG)
     said = refused(folder, "run")

@@ -30,6 +30,7 @@ def test_completion_is_a_script_that_knows_commands_and_options(shell: str, tmp_
         subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=60)
 
 
+@pytest.mark.long
 def test_quiet_and_verbose_stand_before_or_after_the_command(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo")
     assert nocturne(folder, "run", "-n", "1").stdout

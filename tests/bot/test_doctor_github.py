@@ -288,6 +288,7 @@ def doctor(home: Home, token: str, code: int = 0) -> dict[str, dict[str, str]]:
     return {finding["condition"]: finding for finding in json.loads(said.stdout)["findings"]}
 
 
+@pytest.mark.long
 def test_the_command_examines_github_too(home: Home) -> None:
     found = doctor(home, home.owner)
     assert CUTS not in found  # nothing is trained

@@ -80,6 +80,7 @@ def test_an_append_is_one_push_and_what_others_wrote_is_found_out_by_it(place: P
     assert keys(mine) == keys(theirs) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.long
 def test_nothing_to_write_is_believed_of_the_newest_state_alone(place: Place) -> None:
     mine, theirs = (LedgerStore(place.clone(name)[0], "origin", "main") for name in ("mine", "theirs"))
     append(mine, "a")

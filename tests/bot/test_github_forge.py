@@ -351,7 +351,7 @@ def test_an_issue_takes_two_calls_and_its_label_a_third(home: Home, world: World
     assert [issue.reason for issue in issues(home)] == ["completed"]
 
 
-@pytest.mark.parametrize("fault", KINDS, ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("fault", few(KINDS, 2), ids=lambda fault: fault.kind)
 def test_an_issue_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
     home.github.lag = 2
     home.github.faults.next("POST", "/issues$", fault)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.repositories import make_repository
+from tests.families import few
 
 ROOT = Path(__file__).parents[2]
 UNIX = ("fcntl", "resource", "pwd", "grp", "termios", "pty", "tty")
@@ -67,7 +68,7 @@ def test_what_is_only_read_or_written_works(tmp_path: Path, system: str) -> None
     assert done.returncode == 2 and "there is no experiment 1" in done.stderr
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", few(SYSTEMS, 1))
 def test_the_evaluator_says_so_too(tmp_path: Path, system: str) -> None:
     for words in (("score", "."), ("prepare", "."), ("python", "."), ("jail",)):
         done = there(system, "evaluator", *words, folder=tmp_path)

@@ -119,7 +119,7 @@ def test_what_is_damaged_on_both_sides_is_one_line(place: tuple[Git, str]) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 41, b"garbage\n"])
+@pytest.mark.parametrize("content", few([b"", b"\0" * 41, b"garbage\n"], 2))
 def test_damaged_file_of_our_copy_of_the_ref(place: tuple[Git, str], content: bytes) -> None:
     git, remote = place[0], Path(place[1])
     (git.common_dir / tracking_ref(REF)).write_bytes(content)
@@ -144,6 +144,7 @@ def test_stale_locks_go_and_fresh_ones_stay(place: tuple[Git, str]) -> None:
     assert not old[1].exists()
 
 
+@pytest.mark.long
 def test_a_fresh_lock_of_a_dead_process_is_outlasted(
     place: tuple[Git, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

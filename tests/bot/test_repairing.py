@@ -26,6 +26,7 @@ from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
 from tests.bot.test_revising import APPROVE, REJECT, REVISE, Checker, Killed, Maker, _ends_in
 from tests.bot.thinking import approving, proposal, results, reviewing, shown
+from tests.families import few
 from tests.messages.minds import Mind, Said, use
 from tests.messages.server import Api, serve
 
@@ -125,7 +126,7 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     assert "its maker may fix it" in notes.getvalue()
 
 
-@pytest.mark.parametrize("repairs", [True, False])
+@pytest.mark.parametrize("repairs", few([True, False], 1))
 def test_any_proposer_that_says_so_is_asked_for_repairs(
     tmp_path: Path, repairs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,14 +143,17 @@ def test_what_does_not_fit_comes_back(tmp_path: Path, first: Said, why: str) -> 
 
 @pytest.mark.parametrize(
     ("mind", "more", "why", "calls"),
-    [
-        (script(refusal()), "", "refused to answer", 1),
-        (script(words("I would add randomness.")), "", "plain text", 5),
-        (script(handing(WRONG["gives a score"].source)), "", "came back 6 times", 6),
-        (script(use("check_mechanism", {"source": TABU})), "", "handed nothing in", 14),
-        (script(handing(TABU)), "models: {researcher_usd: 0.0001}\n", "models.researcher_usd", 0),
-        (script(handing(TABU)), "models: {night_usd: 0.0001}\n", "models.night_usd", 0),
-    ],
+    few(
+        [
+            (script(refusal()), "", "refused to answer", 1),
+            (script(words("I would add randomness.")), "", "plain text", 5),
+            (script(handing(WRONG["gives a score"].source)), "", "came back 6 times", 6),
+            (script(use("check_mechanism", {"source": TABU})), "", "handed nothing in", 14),
+            (script(handing(TABU)), "models: {researcher_usd: 0.0001}\n", "models.researcher_usd", 0),
+            (script(handing(TABU)), "models: {night_usd: 0.0001}\n", "models.night_usd", 0),
+        ],
+        2,
+    ),
     ids=["refuses", "talks", "never fits", "only looks", "over its own budget", "over the night's"],
 )
 def test_without_one_it_says_why(tmp_path: Path, mind: Mind, more: str, why: str, calls: int) -> None:

@@ -293,6 +293,7 @@ def test_the_result_of_a_short_run_is_picked_up_for_no_whole_one(top: Path, tmp_
     assert runs.evaluate(whole, lambda event: None).metrics["share"] == 1
 
 
+@pytest.mark.long
 def test_a_handover_holds_runs_with_the_shares_of_this_campaign_alone(top: Path, tmp_path: Path) -> None:
     loop = Loop(top, (LOSS,))
     loop.run(1)
@@ -323,6 +324,7 @@ def test_a_command_takes_part_by_itself_only_if_its_script_reads_the_share(top: 
         loop.run(1)
 
 
+@pytest.mark.long
 def test_a_short_run_of_an_incumbent_has_a_number_and_a_seed_of_its_own(top: Path) -> None:
     loop = Loop(top, ())
     loop.run(1)

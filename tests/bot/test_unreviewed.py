@@ -223,6 +223,7 @@ def test_what_is_asked_stands_as_long_as_something_is_held() -> None:
 # A loop on a repository
 
 
+@pytest.mark.long
 def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "repo", config=CONFIG + "max_unreviewed_merges: 1\n")
     loop = begun(top)
@@ -432,6 +433,7 @@ def _killed(*given: object, **named: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_reviews_that_cannot_be_looked_up_stop_nobody(
     github_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -614,6 +616,7 @@ def test_every_merge_is_explained_for_a_reader() -> None:
         assert part in body
 
 
+@pytest.mark.long
 def test_a_promotion_asks_of_every_change_and_stays_within_its_limit() -> None:
     night = merged(3)
     campaign = night.campaign()

@@ -228,12 +228,14 @@ metric(right=right)
 """
 
 
+@pytest.mark.long
 def test_a_wrong_answer_stays_one_whatever_is_printed(tmp_path: Path) -> None:
     last = run_all(tmp_path / "repo", list(WRONG.values()), ASKING, "--seed", "77").last
     assert last["score"] == 0.0, last
     assert len(last["log_tail"]) <= 4000
 
 
+@pytest.mark.long
 def test_who_patches_what_it_can_reach_gives_no_answer_or_a_wrong_one(tmp_path: Path) -> None:
     last = run_all(tmp_path / "repo", [PATCHING], ASKING, "--seed", "77").last
     assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
@@ -257,6 +259,7 @@ metric(right=1)
     assert (last["event"], last["score"]) == ("score", 1.0), last
 
 
+@pytest.mark.long
 def test_the_script_may_catch_what_fails_and_the_next_call_begins_anew(tmp_path: Path) -> None:
     solution = "import os\ncount = 0\ndef square(number):\n    global count\n    count += 1\n"
     solution += "    if number == 3: os._exit(1)\n    return count\n"

@@ -106,6 +106,7 @@ def test_a_training_scores_the_same_to_the_last_digit(tmp_path: Path, temporary:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_where_no_namespace_is_to_be_had_a_run_is_scored_all_the_same(repo: Path) -> None:
     container = [sys.executable, "-B", "-m", "tests.evaluator.jail.container"]
     done = subprocess.run(

@@ -86,6 +86,7 @@ def test_the_repositorys_own_configuration_is_used_unless_another_is_given(tmp_p
         settings.load(tmp_path, None)
 
 
+@pytest.mark.long
 def test_on_the_command_line_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for repo, given, more, said in (
         (tmp_path / "missing", {}, (), "no such folder"),

@@ -7,6 +7,7 @@ import pytest
 from bot.commands.cli import main
 from bot.github.event import comment_of
 from tests.bot.repositories import git
+from tests.families import few
 from tests.remarks.conftest import DISCARDED, MERGED, NAME, Night, Speech, verdict_of
 
 
@@ -71,6 +72,7 @@ def test_revert_on_the_pull_request_and_by_number(night: Night, speech: Speech) 
     assert "already" in again.answers[0]
 
 
+@pytest.mark.long
 def test_a_revert_is_done_by_the_next_experiment(night: Night, speech: Speech) -> None:
     assert speech.say(f"/nocturne revert {MERGED}", on=night.issue()).reactions == ["eyes", "+1"]
     speech.say("/nocturne resume", on=night.issue())
@@ -86,14 +88,17 @@ def test_a_revert_is_done_by_the_next_experiment(night: Night, speech: Speech) -
 
 @pytest.mark.parametrize(
     ("body", "told"),
-    [
-        ("/nocturne revert", "needs the number"),
-        (f"/nocturne revert {DISCARDED}", "was not merged"),
-        ("/nocturne revert 77", "no experiment 77"),
-        ("/nocturne explain", "needs the number"),
-        ("/nocturne dance @octocat", "I don't know"),
-        ("/nocturne pause for a while", "takes nothing more"),
-    ],
+    few(
+        [
+            ("/nocturne revert", "needs the number"),
+            (f"/nocturne revert {DISCARDED}", "was not merged"),
+            ("/nocturne revert 77", "no experiment 77"),
+            ("/nocturne explain", "needs the number"),
+            ("/nocturne dance @octocat", "I don't know"),
+            ("/nocturne pause for a while", "takes nothing more"),
+        ],
+        2,
+    ),
 )
 def test_what_cannot_be_done(night: Night, speech: Speech, body: str, told: str) -> None:
     said = speech.say(body, on=night.issue())
@@ -128,7 +133,7 @@ def test_one_who_maintains_and_the_owner_are_heard(night: Night, speech: Speech)
         assert speech.say("/nocturne pause", on=night.issue(), by=login).commands == [("pause", None)]
 
 
-@pytest.mark.parametrize("login", ["rita", "tom", "mallory"])
+@pytest.mark.parametrize("login", few(["rita", "tom", "mallory"], 4))
 @pytest.mark.parametrize("body", ["/nocturne stop", "/nocturne status", "/nocturne dance"])
 def test_strangers_and_readers_are_not_heard(
     night: Night, speech: Speech, login: str, body: str, capsys: pytest.CaptureFixture[str]

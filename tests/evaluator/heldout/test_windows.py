@@ -148,6 +148,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, harm: Callable[[Path], None])
         WindowIndex.load(path)
 
 
+@pytest.mark.long
 def test_binaries_are_looked_through_about_as_fast_as_they_are_hashed() -> None:
     data, index = random.Random(2).randbytes(1 << 25), starter_index()
 

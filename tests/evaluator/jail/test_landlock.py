@@ -333,6 +333,7 @@ def test_the_filter_decides_by_what_landlock_holds(machine: str, abi: int) -> No
     assert shared_calls.program(abi, "riscv64") == b""
 
 
+@pytest.mark.long
 def test_its_own_proc_stays_readable_when_the_kernel_forgets_names(host: World) -> None:
     """What nobody holds open is made anew by /proc, and a rule does not follow it there."""
     if os.geteuid() != 0 or not os.access("/proc/sys/vm/drop_caches", os.W_OK):
