@@ -110,7 +110,7 @@ def bare(folder: Path) -> Home:
     return Home(folder, make_repository(folder / "repo", remote=folder / "origin.git"), {})
 
 
-@pytest.fixture(params=["embedded", "bare", "github"])
+@pytest.fixture(params=["embedded", pytest.param("bare", marks=pytest.mark.long), "github"])
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     if request.param != "github":
         yield {"embedded": embedded, "bare": bare}[request.param](tmp_path)

@@ -284,6 +284,7 @@ def test_an_issue_that_is_gone_holds_nothing_up(context: Context) -> None:
     assert len(context.night.events("experiment_finished")) == finished + 1
 
 
+@pytest.mark.long
 def test_a_token_that_may_not_close_issues_holds_nothing_up(context: Context) -> None:
     number = context.open("BATCH_SIZE = 512")
     context.label(number)
@@ -328,6 +329,7 @@ def test_a_job_may_die_at_any_call(hasty: Context) -> None:
     assert calls >= 6 and died >= 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
