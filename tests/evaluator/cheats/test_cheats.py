@@ -145,17 +145,13 @@ AGAINST_A_JAIL = tuple(
 )
 
 
-def marks_under_landlock(cheat: Cheat) -> list[pytest.MarkDecorator]:
-    """One stands for all in CI: what Landlock holds is asked of it alone in `tests/evaluator/jail`."""
-    return [pytest.mark.long if cheat.name == "reading/other_processes" else pytest.mark.corpus]
-
-
 @pytest.mark.parametrize(
     ("cheat", "jail"),
     [
         *(pytest.param(each, "bubblewrap", id=each.name, marks=marks(each)) for each in CORPUS),
         *(
-            pytest.param(each, "landlock", id=f"{each.name} under landlock", marks=marks_under_landlock(each))
+            # In CI what Landlock holds is asked of it alone: `tests/evaluator/jail` and `test_landlock_runs`.
+            pytest.param(each, "landlock", id=f"{each.name} under landlock", marks=pytest.mark.corpus)
             for each in AGAINST_A_JAIL
         ),
     ],
