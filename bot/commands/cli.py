@@ -200,6 +200,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _option("--html", type=Path, metavar="FILE", help="write one self-contained HTML page"),
             _option("--serve", nargs="?", const="8765", metavar="[HOST:]PORT",
                     help="serve the page, updated as it goes, for reading only; default: 127.0.0.1:8765"),
+            _option("--picture", type=Path, metavar="FILE", help="write a picture to share: PNG with title and gain"),
             _option("--tsv", type=Path, metavar="FILE", help="write results.tsv as autoresearch has it"), json=_JSON,
         ),
         _verb(

@@ -26,6 +26,7 @@ from bot.loop.telling import morning as tell_morning
 from bot.notify.file import FileNotifier
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
+from bot.tell.charts.raster import share_png
 from bot.tell.display import PlainDisplay
 from bot.tell.document import Code, Document, Part, heading, paragraph, say, table
 from bot.tell.figures.plain import experiment_json, status_json
@@ -174,9 +175,10 @@ def _head(campaign: Campaign, experiment: Experiment) -> Document:
 
 
 def report(
-    *, repo: Path, campaign: str | None, html: Path | None, tsv: Path | None, serve: str | None, as_json: bool
+    *, repo: Path, campaign: str | None, html: Path | None, picture: Path | None, tsv: Path | None, serve: str | None,
+    as_json: bool,
 ) -> int:  # fmt: skip
-    """Markdown to the terminal, or one self-contained page, or the page as it goes."""
+    """Markdown to the terminal, or one self-contained page, a picture, or the page as it goes."""
     if serve is not None:
         return _serve(repo, campaign, serve)
     with campaign_session(repo, campaign, quiet=as_json) as session:
@@ -186,13 +188,16 @@ def report(
         if html is not None:
             write_text(html, report_html(known))
             session.say(f"wrote {html}")
+        if picture is not None:
+            write_file(picture, share_png(known))
+            session.say(f"wrote {picture}")
         if tsv is not None:
             write_text(tsv, results_tsv(state))
             session.say(f"wrote {tsv}")
         if as_json:
             rows = [experiment_json(row) for row in known.rows]
             print(json.dumps({**status_json(known), "rows": rows}, indent=2))
-        elif html is None and tsv is None:
+        elif html is None and picture is None and tsv is None:
             print(markdown.write(report_of(known)))
     return 0
 
@@ -230,8 +235,13 @@ def _serve(repo: Path, campaign: str | None, where: str) -> int:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that the user named."""
+    write_file(path, text.encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that the user named. Raises UserError if that can't be."""
     try:
-        path.write_text(text)
+        path.write_bytes(content)
     except OSError as error:
         raise UserError(f"{path}: can't write ({error.strerror}): name another file") from None
 

@@ -47,7 +47,25 @@ def figures_of(
     )
     audits = lineage(context, campaign)
     stopped = lineage_refused(audits) if audits is not None and audits.refused else ""
-    return replace(known, name=context.name, audits=stopped)
+    whole = _diff(context, campaign.baseline, campaign.incumbent) if details and campaign.incumbents else ""
+    return replace(
+        known, name=context.name, audits=stopped, repository=_repository(context), whole_diff=whole
+    )
+
+
+def _repository(context: Context) -> str:
+    """Return what to call the repository: owner and name on GitHub, else its folder."""
+    url = context.git.remote_url(context.remote.name_or_url) or context.remote.name_or_url
+    if context.remote.kind == "github":
+        return "/".join(url.removesuffix("/").removesuffix(".git").replace(":", "/").split("/")[-2:])
+    return context.git.top.name
+
+
+def _diff(context: Context, before: str, after: str) -> str:
+    """Return the change between two commits, nothing if one of them is not at hand."""
+    if context.git.resolve(before) is None or context.git.resolve(after) is None:
+        return ""
+    return context.git.diff(before, after)
 
 
 def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
@@ -59,11 +77,9 @@ def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
     if lacking:
         context.forge.fetch_pulls(lacking)
     return {
-        e.number: context.git.diff(e.candidate.parent, e.candidate.commit)
+        e.number: diff
         for e in campaign.experiments.values()
-        if e.candidate is not None
-        and context.git.resolve(e.candidate.commit) is not None
-        and context.git.resolve(e.candidate.parent) is not None
+        if e.candidate is not None and (diff := _diff(context, e.candidate.parent, e.candidate.commit))
     }
 
 

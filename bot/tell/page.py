@@ -19,7 +19,7 @@ from bot.tell.figures.plain import status_json
 from bot.tell.figures.rows import Curve, Dot, Row, RunLine
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import count, decimals, duration, memory, moment
-from bot.tell.page_sections import compared, sections_html
+from bot.tell.page_sections import compared, merged_html, sections_html
 from bot.tell.views.campaign import headline_facts, notes, reading_lines
 from bot.tell.views.queue import queue
 from bot.tell.words import (
@@ -34,6 +34,7 @@ from bot.tell.words import (
     state_words,
     time_words,
     title,
+    where_words,
 )
 from bot.tell.writers import html
 
@@ -58,6 +59,7 @@ def report_html(figures: Figures, *, version: str | None = None) -> str:
         script=script,
         state=figures.state,
         state_words=html.escape(one_line(state_words(figures))),
+        where=html.escape(where_words(figures)),
         metric=html.escape(one_line(figures.metric, 60) + (f", {unit}" if unit else "")),
         known="known" if figures.best else "unknown",
         first=first,
@@ -66,7 +68,7 @@ def report_html(figures: Figures, *, version: str | None = None) -> str:
         note=html.escape(" ".join(filter(None, (gain_note(figures), rejections_note(figures))))),
         facts=html.write((headline_facts(figures),)),
         warnings=html.write(notes(figures)),
-        reading=_reading(figures) + _queue(figures),
+        reading=merged_html(figures) + _reading(figures) + _queue(figures),
         wide=progress_svg(figures, width=1120, height=400, interactive=True),
         narrow=progress_svg(figures, width=400, height=360, interactive=True),
         sections=sections_html(figures),
@@ -91,6 +93,7 @@ def page_data(figures: Figures) -> dict[str, Any]:
         "curves": {run: _curve(curve) for run, curve in figures.incumbent_curves.items()},
         "baseline": _curve(figures.baseline_curve),
         "compared": compared(figures),
+        "wholeDiff": _short(clean_diff(figures.whole_diff)),
     }
 
 
@@ -100,6 +103,7 @@ def _row(row: Row, digits: int) -> dict[str, Any]:
         "number": row.number,
         "state": row.state,
         "open": row.open,
+        "look": row.look,
         "landed": row.landed,
         "hypothesis": one_line(row.hypothesis),
         "category": one_line(row.category),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.base.text import one_line
-from bot.tell.document import Part, Words, cut, say, table
+from bot.tell.document import Block, Line, Paragraph, Part, Words, code, cut, paragraph, say, table
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.insights import Ancestor
 from bot.tell.figures.rows import Row
@@ -11,6 +13,8 @@ from bot.tell.numbers import NOTHING, count, decimals, device_hours, money
 from bot.tell.words import device_words, effect_words
 from bot.tell.writers import html
 
+NAMED = 5  # merges that moved one constant
+BRANCHES = 8  # of an incumbent that are told in words
 COMPARED = 3  # merged experiments whose curves are drawn to begin with
 _USES = {"incumbent": "measuring the incumbent", "open": "still open"}
 
@@ -85,19 +89,68 @@ def _ancestor(step: Ancestor, rows: dict[int, Row], figures: Figures, *, last: b
     marks = ' <span class="badge">incumbent</span>' if last else ""
     if step.undone_by is not None:
         marks += f' <span class="badge inconclusive">taken back by #{step.undone_by}</span>'
-    tries = "".join(_try(rows[number]) for number in step.tried)
-    tried = f'<div class="tries"><span>{count(len(step.tried), "experiment")} on it</span>{tries}</div>'
+    ends = [rows[number] for number in step.tried if not rows[number].landed]
     return (
         f"<li><div><b>{decimals(step.score, figures.digits)}</b> {came}{marks}</div>"
         f"<p><code>{html.escape(step.commit[:10])}</code>, {count(step.runs, 'scored run')}</p>"
-        f"{tried if step.tried else ''}</li>"
+        f"{_branches(ends, figures)}</li>"
     )
 
 
+def _branches(ends: list[Row], figures: Figures) -> str:
+    """Return what was tried on an incumbent and did not become the next one: the newest with their words."""
+    told, rest = ends[: -BRANCHES - 1 : -1], ends[:-BRANCHES]
+    items = "".join(f"<li>{_try(row)} {_end(row, figures)}</li>" for row in told)
+    if rest:
+        items += (
+            f"<li><span>{count(len(rest), 'earlier one')}:</span> {' '.join(map(_try, reversed(rest)))}</li>"
+        )
+    return f'<ul class="branches">{items}</ul>' if items else ""
+
+
+def _end(row: Row, figures: Figures) -> str:
+    effect = f", {effect_words(row, figures.digits)}" if row.effect is not None else ""
+    return html.line(say("{} ({}{})", cut(row.hypothesis, 100), row.state, effect))
+
+
 def _try(row: Row) -> str:
-    state = "open" if row.open else row.state
-    name = html.escape(f"{state}: {one_line(row.hypothesis, 100)}")
-    return f'<a class="try {state}" href="#e{row.number}" title="{name}">{row.number}</a>'
+    name = html.escape(f"{row.look}: {one_line(row.hypothesis, 100)}")
+    return f'<a class="try {row.look}" href="#e{row.number}" title="{name}">{row.number}</a>'
+
+
+def merged_html(figures: Figures) -> str:
+    """Return what the merges change together: each constant against the baseline, and the whole diff."""
+    if not figures.landed:
+        return ""
+    rows = {row.number: row for row in figures.rows}
+    merged, several = figures.merged, len({net.file for net in figures.merged.constants}) > 1
+
+    def by(numbers: Sequence[int]) -> Line:
+        said = say("{}, …, ", _link(rows[numbers[0]])) if len(numbers) > NAMED else ()
+        for place, number in enumerate(numbers[-NAMED:]):
+            said += say("{}{}", ", " if place else "", _link(rows[number]))
+        return said
+
+    lines: list[list[Part]] = []
+    for net in merged.constants:
+        name = say("{} in {}", code(net.name, 80), code(net.file, 80)) if several else code(net.name, 80)
+        lines.append([name, code(net.before, 60), code(net.after, 60), by(net.experiments)])
+    parts: list[Block] = []
+    if lines:
+        parts.append(table(("Constant", "Baseline", "Now", "Merged by"), lines))
+    if merged.beside:
+        parts.append(Paragraph((*say("More than constants: "), *by(merged.beside))))
+    if not parts:
+        parts.append(paragraph("All that was merged was taken out again, or moved back."))
+    whole = (
+        html.folded("whole", "The whole change", "baseline to incumbent", '<div id="whole-diff"></div>')
+        if figures.whole_diff
+        else ""
+    )
+    return (
+        '<section class="reading" id="merged" aria-labelledby="merged-title"><h2 id="merged-title">What was merged</h2>'
+        f"{html.write(tuple(parts))}{whole}</section>"
+    )
 
 
 def _curves(figures: Figures) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.base.text import one_line
 from bot.rules.ahead import Record
 from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
@@ -28,6 +29,7 @@ from bot.tell.numbers import (
     duration,
     margin,
     memory,
+    moment,
     money,
     places,
 )
@@ -40,6 +42,13 @@ NOT_MEASURED = "not measured yet"
 def title(figures: Figures) -> str:
     """Return the campaign's name, or a word in its place before it has one."""
     return figures.name or "campaign"
+
+
+def where_words(figures: Figures) -> str:
+    """Return in which repository, on which machine, and from when to when the campaign went."""
+    begun, ended = moment(figures.started_at), moment(figures.last_at)
+    dates = begun if begun == ended else f"{begun.removesuffix(' UTC')} to {ended}"
+    return " · ".join(filter(None, (figures.repository, one_line(figures.noise.runner, 80), dates)))
 
 
 def state_words(figures: Figures) -> str:

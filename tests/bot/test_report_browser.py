@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.rules.events import RunFinished
 from bot.tell.figures.campaign import figures
 from bot.tell.figures.rows import Row
 from bot.tell.figures.talks import talks_of
@@ -429,3 +431,28 @@ def test_every_page_fits_every_screen(chrome: Browser, tmp_path: Path, experimen
     for size in (PHONE, DESKTOP):
         for dark in (False, True):
             check_layout(chrome, place, size, dark=dark, experiments=experiments)
+
+
+def test_learning_curves_run_from_left_to_right_over_seconds_or_steps(
+    chrome: Browser, tmp_path: Path
+) -> None:
+    """A training that went on from a checkpoint tells some places twice, and its clock anew."""
+    night = night_of(3, hostile=False)
+    for place, recorded in enumerate(night.recorded):
+        if isinstance(recorded.event, RunFinished) and recorded.event.curve:
+            curve = recorded.event.curve
+            event = replace(recorded.event, curve=(*curve[:30], *curve[10:]))
+            night.recorded[place] = replace(recorded, event=event)
+    script = """
+    const runs = () => all("#compare svg:not(.swatch) :is(path.theirs, path.line)")
+      .map((path) => path.getAttribute("d").slice(1).split("L").map((point) => Number(point.split(" ")[0])));
+    const axis = () => all("#compare svg:not(.swatch) text").pop().textContent;
+    $("#curves").open = true;
+    seen.seconds = runs(); seen.over = axis();
+    $("#compare button.axis").click();
+    seen.steps = runs(); seen.then = axis();
+    """
+    seen = in_browser(chrome, page_of(night), script, tmp_path)
+    assert (seen["over"], seen["then"]) == ("seconds of training", "steps of training")
+    for line in (*seen["seconds"], *seen["steps"]):
+        assert len(line) == 40 and line == sorted(set(line))

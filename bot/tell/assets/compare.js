@@ -1,9 +1,10 @@
 // The curves that the reader chose, drawn together.
 (() => {
-  const { data, byNumber, make, draw, plot, at } = page;
+  const { data, byNumber, make, draw, plot, turn, at } = page;
   const MOST = 6; // more lines than that tell nobody anything
   const box = at("compare");
   if (!box) return;
+  let by = "By steps";
   const slots = new Map(data.compared.map((number, slot) => [number, slot])); // experiment: its colour
   const curve = (number) => byNumber.get(number).curve;
 
@@ -19,6 +20,9 @@
       const away = make("button", { type: "button", text: "×", "data-away": number, "aria-label": `Take experiment ${number} out` });
       legend.append(make("li", {}, swatch(`line line${slot}`), make("a", { href: `#e${number}`, text: `#${number}`, title: name }), make("span", { text: name }), away));
     }
+    const axis = make("button", { type: "button", cls: "compare axis", text: by });
+    axis.addEventListener("click", () => { by = turn() ? "By steps" : "By seconds"; show(); });
+    legend.append(make("li", {}, axis));
     box.replaceChildren(...(lines.length ? [plot(lines, 14, "Training losses compared")] : []), legend);
     for (const button of document.querySelectorAll("[data-compare]")) mark(button);
   }

@@ -46,7 +46,7 @@ const page = (() => {
     return row.hay;
   }
   function fits(row) {
-    if (view.verdict && (row.open ? "open" : row.state) !== view.verdict) return false;
+    if (view.verdict && row.look !== view.verdict) return false;
     const word = view.text.trim().toLowerCase();
     return !word || haystack(row).includes(/^#\d+$/.test(word) ? `${word} ` : word);
   }
@@ -65,7 +65,7 @@ const page = (() => {
       ? plural(rows.length, "experiment")
       : `${view.list.length.toLocaleString("en")} of ${plural(rows.length, "experiment")}`;
     at("nothing").hidden = view.list.length > 0;
-    at("nothing").textContent = rows.length ? "No experiment fits." : "No experiment has been made yet.";
+    at("nothing").textContent = rows.length ? "No experiment fits." : "No experiment has been made yet: nocturne run makes the first.";
     document.querySelector(".scroll").hidden = view.list.length === 0;
     for (const head of at("heads").children) {
       if (head.dataset.key === view.key) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
@@ -105,7 +105,7 @@ const page = (() => {
       type: "button", cls: "open-row", text: row.hypothesis || "(no words)",
       "aria-expanded": String(open), "aria-controls": `d${row.number}`,
     });
-    const badge = make("span", { cls: `badge ${row.open ? "open" : row.state}`, text: row.open ? `${row.state} …` : row.state });
+    const badge = make("span", { cls: `badge ${row.look}`, text: row.look === "open" ? `${row.state} …` : row.look });
     const pull = make("td", { cls: "num" });
     if (row.pull !== null) {
       const text = `#${row.pull}`;
@@ -208,14 +208,20 @@ const page = (() => {
     });
     return svg;
   }
+  let page_axis = true; // seconds, or steps
+  const turn = () => (page_axis = !page_axis);
   // Curves of [step, seconds, loss] on the same axes; each line is its class, its name and its points.
   function plot(lines, top, label) {
     const [W, H, left, right, bottom] = [520, 230 + top - 14, 48, 510, 186 + top - 14];
+    // One point for each place, from left to right: a training that went on from a checkpoint tells some twice.
+    const k = page_axis && lines.every((line) => line[2].some((p) => p[1] > 0)) ? 1 : 0;
+    lines = lines.map(([cls, name, points]) => [cls, name,
+      [...new Map(points.filter((p) => Number.isFinite(p[2])).map((p) => [p[k], p])).values()].sort((a, b) => a[k] - b[k])]);
     const points = lines.flatMap((line) => line[2]);
-    const losses = points.map((p) => p[2]).filter(Number.isFinite).sort((a, b) => a - b);
+    const losses = points.map((p) => p[2]).sort((a, b) => a - b);
     // The first losses of a training are far above the rest; what is compared is the end.
     const low = losses[0], high = Math.max(losses[Math.floor((losses.length - 1) * 0.94)], low + 1e-6);
-    const air = (high - low) * 0.06, last = Math.max(...points.map((p) => p[1]), 1e-3);
+    const air = (high - low) * 0.06, last = Math.max(...points.map((p) => p[k]), 1e-3);
     const x = (v) => left + (v / last) * (right - left);
     const y = (v) => bottom - ((Math.min(v, high + air) - low + air) / (high - low + 2 * air)) * (bottom - top);
     const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": label });
@@ -223,9 +229,9 @@ const page = (() => {
       svg.append(draw("path", { class: "grid", d: `M${left} ${y(value)}H${right}` }), draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, text));
     }
     for (const [value, text] of steps(0, last, 5)) svg.append(draw("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, text));
-    svg.append(draw("path", { class: "axis", d: `M${left} ${bottom}H${right}` }), draw("text", { x: right, y: H - 6, "text-anchor": "end" }, "seconds of training"));
+    svg.append(draw("path", { class: "axis", d: `M${left} ${bottom}H${right}` }), draw("text", { x: right, y: H - 6, "text-anchor": "end" }, k ? "seconds of training" : "steps of training"));
     for (const [cls, , points] of lines) {
-      const d = points.filter((p) => Number.isFinite(p[2])).map((p, i) => `${i ? "L" : "M"}${x(p[1]).toFixed(1)} ${y(p[2]).toFixed(1)}`).join("");
+      const d = points.map((p, i) => `${i ? "L" : "M"}${x(p[k]).toFixed(1)} ${y(p[2]).toFixed(1)}`).join("");
       svg.append(draw("path", { class: cls, d }));
     }
     return svg;
@@ -302,7 +308,7 @@ const page = (() => {
     const row = number === null ? null : byNumber.get(number);
     tip.replaceChildren();
     tip.append(make("div", { cls: "what", text: row ? `#${number} ${row.hypothesis}` : kind === "baseline" ? "Baseline, measured" : "Incumbent, measured again" }));
-    tip.append(make("div", { cls: "line" }, row ? make("span", { cls: `badge ${row.open ? "open" : row.state}`, text: row.state }) : "", row ? ` ${outcome}` : outcome));
+    tip.append(make("div", { cls: "line" }, row ? make("span", { cls: `badge ${row.look}`, text: row.look === "open" ? row.state : row.look }) : "", row ? ` ${outcome}` : outcome));
     if (row && row.effect !== null) tip.append(make("div", { cls: `line${tone(row)}`, text: `effect ${row.shown.effect}, ${plural(row.runs, "run")}` }));
     tip.append(make("div", { cls: "when", text: when }));
     const changed = row ? row.diff.split("\n").filter((line) => /^[+-](?!\+\+|--)/.test(line)).slice(0, 6) : [];
@@ -318,8 +324,8 @@ const page = (() => {
       at("sort").append(make("option", { value: `${column.key} ${way}`, text: `${column.name || column.label} ${way === "up" ? "\u2191" : "\u2193"}` }));
     }
   }
-  const open = rows.filter((row) => row.open).length;
-  const chips = [["", "All", rows.length], ...Object.entries(data.verdicts).map(([v, n]) => [v, v, n]), ["open", "open", open]];
+  const many = (look) => rows.filter((row) => row.look === look).length;
+  const chips = [["", "All", rows.length], ...Object.entries(data.verdicts).map(([v, n]) => [v, v, n]), ...["held", "open"].map((look) => [look, look, many(look)])];
   for (const [verdict, label, number] of chips) {
     if (verdict && !number) continue;
     const chip = make("button", { type: "button", "data-verdict": verdict, "aria-pressed": "false" }, label, make("b", { text: number.toLocaleString("en") }));
@@ -342,11 +348,12 @@ const page = (() => {
   }, { rootMargin: "600px" }).observe(at("more").parentElement);
   chart();
   refresh();
+  if (at("whole-diff")) at("whole-diff").append(diffElement(data.wholeDiff.split("\n")));
   const asked = () => { const found = /^#e(\d+)$/.exec(location.hash); if (found) reveal(Number(found[1])); };
   addEventListener("hashchange", asked);
   addEventListener("click", (event) => { // a link to where the address already is changes nothing by itself
     if (event.target.closest(`a[href="${location.hash || "#"}"]`)) asked();
   });
   asked();
-  return { data, byNumber, make, draw, plot, at };
+  return { data, byNumber, make, draw, plot, turn, at };
 })();

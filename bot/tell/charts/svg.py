@@ -3,52 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
 from bot.base.text import one_line
+from bot.tell.charts.frame import Frame
+from bot.tell.charts.labels import labels_of
 from bot.tell.charts.scale import Scale, robust_range, tick_digits, ticks
-from bot.tell.figures.campaign import Figures, Stair
-from bot.tell.figures.rows import Dot, Row
+from bot.tell.figures.campaign import Figures
+from bot.tell.figures.rows import HELD, Dot, Row
+from bot.tell.figures.staircase import Stair
 from bot.tell.numbers import LEVEL, count, decimals
 from bot.tell.words import effect_words
 from bot.tell.writers.html import escape
 
 UNITS = {"val_bpb": "bits per byte"}
 MARGIN = 12.0
+COUNTED = "experiments, in the order they began"
+EMPTY = ("Nothing has been measured yet.", "nocturne run measures the baseline, and begins.")
 # In this order they are painted, so that the rare and important lie on top.
-GROUPS = ("discarded", "lost", "rejected", "open", "inconclusive", "incumbent", "crashed", "improved")
+GROUPS = ("discarded", "lost", "rejected", "open", "inconclusive", "incumbent", "held", "crashed", "improved")
 LABELS = {
     "improved": "improved",
     "inconclusive": "inconclusive",
     "discarded": "discarded",
     "rejected": "rejected",
     "lost": "lost",
+    "held": "held for a reader",
     "open": "no verdict yet",
     "incumbent": "incumbent, measured",
     "crashed": "failed run",
 }
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The axes of one picture, sizes in pixels."""
-
-    width: int
-    height: int
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x: Scale
-    y: Scale
-    lower_is_better: bool
-    size: float
-    """Of the marks: 1, less if there are so many that they would hide each other."""
-
-    @property
-    def worse_edge(self) -> float:
-        return self.top + 7 if self.lower_is_better else self.bottom - 7
 
 
 def chart_css() -> str:
@@ -79,12 +63,14 @@ def progress_svg(figures: Figures, *, width: int = 1040, height: int = 400, inte
         dots = _dots(figures, frame, titles=not interactive)
         # Thousands of dots would bury the line; a few would be hidden by it.
         parts += [*legend, band, *dots, line] if is_crowded(figures) else [*legend, band, line, *dots]
+        for each in labels_of(figures, frame):
+            place = f'x="{each.x:.1f}" y="{each.y:.1f}" text-anchor="{each.anchor}"'
+            parts.append(f'<text class="step" {place}>{escape(each.text)}</text>')
     else:
-        middle = (frame.left + frame.right) / 2
-        parts.append(
-            f'<text class="empty" x="{middle:.0f}" y="{(frame.top + frame.bottom) / 2:.0f}" '
-            'text-anchor="middle">Nothing has been measured yet.</text>'
-        )
+        across, down = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2
+        for row, said in enumerate(EMPTY):
+            spot = f'x="{across:.0f}" y="{down + 22 * row:.0f}" text-anchor="middle"'
+            parts.append(f'<text class="empty" {spot}>{said}</text>')
     parts.append("</svg>")
     return "\n".join(parts)
 
@@ -95,7 +81,7 @@ def frame_of(figures: Figures, width: int, height: int) -> Frame:
     left, right, top, bottom = 66.0, width - 16.0, 40.0 + 20.0 * rows, height - 46.0
     scores = [dot.score for dot in figures.dots if dot.score is not None]
     low, high = robust_range(scores, [s.score for s in figures.staircase], figures.noise.sigma or 0.0)
-    last = max(1, len(figures.dots))
+    last = max(1.0, float(figures.total), *(dot.place for dot in figures.dots))
     return Frame(
         width,
         height,
@@ -104,7 +90,7 @@ def frame_of(figures: Figures, width: int, height: int) -> Frame:
         top,
         bottom,
         # Half a step of air on both sides keeps the first and the last dot off the edges.
-        x=Scale(0.5, last + 0.5, left + 4, right - 4),
+        x=Scale(-0.5, last + 0.5, left + 4, right - 4),
         y=Scale(low, high, bottom - 14, top + 14),
         lower_is_better=figures.lower_is_better,
         size=0.7 if is_crowded(figures) else 1.0,
@@ -122,6 +108,8 @@ def group_of(dot: Dot) -> str:
         return "crashed"
     if dot.kind != "candidate":
         return "incumbent"
+    if dot.state in HELD:
+        return "held"
     return dot.state if dot.state in LABELS else "open"
 
 
@@ -168,7 +156,7 @@ def _axes(figures: Figures, frame: Frame) -> list[str]:
                 f'<text class="tick" x="{frame.left - 9:.1f}" y="{y + 4:.1f}" text-anchor="end">'
                 f"{decimals(value, digits)}</text>"
             )
-        for value in run_ticks(len(figures.dots), max(2, int((frame.right - frame.left) / 90))):
+        for value in experiment_ticks(figures.total, max(2, int((frame.right - frame.left) / 90))):
             x = frame.x.at(value)
             parts.append(f'<path class="axis" d="M{x:.1f} {frame.bottom:.1f}v5"/>')
             parts.append(
@@ -177,8 +165,7 @@ def _axes(figures: Figures, frame: Frame) -> list[str]:
             )
     parts.append(f'<path class="axis" d="M{frame.left:.1f} {frame.bottom:.1f}H{frame.right:.1f}"/>')
     parts.append(
-        f'<text class="label" x="{frame.right:.1f}" y="{frame.height - 8}" text-anchor="end">'
-        "runs, in the order they ended</text>"
+        f'<text class="label" x="{frame.right:.1f}" y="{frame.height - 8}" text-anchor="end">{COUNTED}</text>'
     )
     return parts
 
@@ -190,13 +177,11 @@ def axis_title(figures: Figures) -> str:
     return ", ".join(part for part in (one_line(figures.metric, 40), unit, better) if part)
 
 
-def run_ticks(runs: int, about: int) -> list[int]:
-    """Return which runs the axis names."""
-    if runs <= about:
-        return list(range(1, runs + 1))
-    whole = [int(value) for value in ticks(1, runs, about) if value == int(value) and value >= 1]
-    # 1 is where everything starts; a round number right beside it would overlap.
-    return [1, *(value for value in whole if value > runs / about / 2)] if whole[:1] != [1] else whole
+def experiment_ticks(total: int, about: int) -> list[int]:
+    """Return which experiments the axis names; 0 is the baseline."""
+    if total <= about:
+        return list(range(total + 1))
+    return [int(value) for value in ticks(0, total, about) if value == int(value)]
 
 
 def _staircase(figures: Figures, frame: Frame) -> tuple[str, str]:
@@ -217,7 +202,7 @@ def steps_of(stairs: Sequence[Stair], frame: Frame, shift: float) -> list[tuple[
     """Return the staircase's corners, moved by `shift` in score units."""
     points: list[tuple[float, float]] = []
     for stair in stairs:
-        x, y = frame.x.at(stair.index + 1), frame.y.at(stair.score + shift)
+        x, y = frame.x.at(stair.place), frame.y.at(stair.score + shift)
         if points:
             points.append((x, points[-1][1]))
         points.append((x if points else frame.left, y))
@@ -234,7 +219,7 @@ def _dots(figures: Figures, frame: Frame, *, titles: bool) -> list[str]:
     groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for dot in figures.dots:
         group = group_of(dot)
-        x = frame.x.at(dot.index + 1)
+        x = frame.x.at(dot.place)
         if titles:
             row = rows.get(dot.experiment) if dot.experiment is not None else None
             inside = f"<title>{escape(dot_title(dot, row, figures.digits))}</title>"
@@ -265,7 +250,7 @@ def _mark(group: str, x: float, y: float, data: str, size: float = 1.0) -> str:
         arm = 3.5 * size
         full = f"{2 * arm:g}"
         return f'<path d="M{x - arm:.1f} {y - arm:.1f}l{full} {full}m0-{full}l-{full} {full}"{data}/>'
-    radius = {"improved": 4.5, "incumbent": 3.5, "inconclusive": 3.5}.get(group, 3) * size
+    radius = {"improved": 4.5, "held": 4.5, "incumbent": 3.5, "inconclusive": 3.5}.get(group, 3) * size
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"{data}/>'
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from statistics import fmean
 from types import MappingProxyType
 from typing import Literal
 
@@ -34,7 +33,6 @@ from bot.tell.figures.gains import (
     gains_of,
     measured,
     origin_of,
-    scores_on,
     told_of,
     yardstick_of,
 )
@@ -48,8 +46,10 @@ from bot.tell.figures.insights import (
     spent_of,
     stood_in,
 )
+from bot.tell.figures.net import Merged, merged_of
 from bot.tell.figures.outer import OuterFigures, outer_figures
 from bot.tell.figures.rows import Curve, Dot, Row, device_of, dots_of, row_of, usable_score
+from bot.tell.figures.staircase import Stair, staircase_of
 from bot.tell.figures.talks import Talk
 from bot.tell.numbers import digits_for
 
@@ -67,17 +67,6 @@ class NoiseSeen:
     runs: int
     runner: str
     degrees: float
-
-
-@dataclass(frozen=True)
-class Stair:
-    """An incumbent from the run `index` on; `experiment` is None for the baseline and outside moves."""
-
-    index: int
-    commit: str
-    score: float
-    runs: int
-    experiment: int | None
 
 
 @dataclass(frozen=True)
@@ -153,6 +142,11 @@ class Figures:
     """Why audits stop the promotion, empty if they don't."""
     stood_in: tuple[str, ...] = ()
     """Who stands in for a model that gives no answer now, since when, and why."""
+    merged: Merged = field(default_factory=Merged)
+    """What the merges change together against the baseline."""
+    whole_diff: str = ""
+    """The same as a diff, as far as it is at hand."""
+    repository: str = ""
 
     @property
     def lower_is_better(self) -> bool:
@@ -185,7 +179,7 @@ def figures(
     """
     yardstick = yardstick_of(campaign)
     dots = dots_of(campaign, max_unread)
-    staircase = _staircase(campaign, yardstick)
+    staircase = staircase_of(campaign, yardstick)
     rows = []
     for n, e in sorted(campaign.experiments.items()):
         usd = campaign.bills.of_experiment(n).usd
@@ -258,6 +252,7 @@ def figures(
         now=now,
         outer=_outer(campaign, noise, found, now),
         stood_in=stood_in(campaign),
+        merged=merged_of(campaign),
     )
 
 
@@ -310,31 +305,6 @@ def _noise(
     )
     known = noise.degrees > 0 or prior_sigma is not None
     return NoiseSeen(noise.sigma if known else None, noise.runs, runner, noise.degrees)
-
-
-def _staircase(campaign: Campaign, yardstick: Yardstick | None) -> tuple[Stair, ...]:
-    """Return the incumbents that were measured, each from the run on that won it the place."""
-    position = {run.run: index for index, run in enumerate(campaign.full_runs())}
-    landed = {e.landed.commit: e.number for e in campaign.experiments.values() if e.landed}
-    stairs: list[Stair] = []
-    start = 0
-    for commit in campaign.incumbents:
-        # What was measured by other tests or data stands on another scale, and no stair leads from there to here.
-        of_commit = [
-            r for r in campaign.runs_by_commit.get(commit, ()) if yardstick and r.fingerprint == yardstick[1]
-        ]
-        scores, _ = scores_on(of_commit, yardstick)
-        if not scores:
-            continue
-        number = landed.get(commit)
-        places = [position[run.run] for run in of_commit if run.experiment == number]
-        if stairs:
-            # What was landed is the incumbent from the run that won it the place; a commit that somebody
-            # else brought, or brought back, from its next run.
-            later = places[-1:] if number is not None else [place for place in places if place > start][:1]
-            start = max([start, *later])
-        stairs.append(Stair(start, commit, fmean(scores), len(scores), number))
-    return tuple(stairs)
 
 
 def _state(campaign: Campaign, now: datetime) -> tuple[State, str | None, str]:

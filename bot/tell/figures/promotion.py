@@ -10,6 +10,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import Confirmation
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.gains import Gain, Measured, Told, gains_of, measured, told_of, yardstick_of
+from bot.tell.figures.net import surviving
 from bot.tell.figures.rows import Row, peak_of
 
 
@@ -52,9 +53,9 @@ def promotion_figures(
         for e in campaign.landed()
         if e.landed and e.landed.commit in lacking and places[e.landed.commit] > since
     ]
+    kept = surviving(landed)
     own = {e.number for e in landed}
     gone = {e.reverts for e in landed if e.reverts in own}
-    undoing = {e.number for e in landed if e.reverts in own}
     rows = {row.number: row for row in figures.rows}
     fresh = set(campaign.incumbents[since:])
     first, last = campaign.incumbents[since], campaign.incumbent
@@ -66,7 +67,7 @@ def promotion_figures(
         gain=gain,
         corrected=corrected,
         told=told_of(gain, corrected, found, first),
-        changes=tuple(rows[e.number] for e in landed if e.number not in gone | undoing),
+        changes=tuple(rows[e.number] for e in kept),
         undone=tuple(sorted(number for number in gone if number is not None)),
         tried=Counter(row.aim for row in figures.rows if row.parent in fresh and row.effect is not None),
         memory_mb=(peak_of(campaign.runs_of(first)), peak_of(campaign.runs_of(last))),

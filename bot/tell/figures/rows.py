@@ -18,6 +18,8 @@ from bot.tell.figures.explanation import Explanation, Numbers, explain
 from bot.tell.figures.talks import Talk
 from bot.tell.sentences import decision_places
 
+HELD = ("hold", "held")
+"""The stages of what is confirmed and waits for a reader."""
 _GPUS = re.compile(r"\d+x ")
 Curve = tuple[tuple[float, float, float], ...]
 RunKind = Literal["baseline", "incumbent", "candidate"]
@@ -95,6 +97,13 @@ class Row:
     finished_at: str | None
 
     @property
+    def look(self) -> str:
+        """What it is shown as: its verdict, "held" if it only waits for a reader, else "open"."""
+        if not self.open:
+            return self.state
+        return "held" if self.state in HELD else "open"
+
+    @property
     def is_dead_end(self) -> bool:
         """Whether it ended in a way that nobody need try again: no better, can't run, or refused; what is undecided,
         or was lost, may be."""
@@ -109,7 +118,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Dot:
-    """One run on the progress chart. `index` counts the runs with the whole budget from 0, as they were recorded."""
+    """One run on the progress chart. `index` counts the runs with the whole budget from 0, as they were recorded;
+    `place` is where it stands on an axis of experiments."""
 
     index: int
     at: str
@@ -119,6 +129,7 @@ class Dot:
     state: str
     landed: bool
     failure: str | None
+    place: float
 
 
 def state_of(campaign: Campaign, experiment: Experiment, unread: int | None) -> str:
@@ -259,7 +270,7 @@ def _final(campaign: Campaign, experiment: Experiment) -> list[RunFinished]:
 
 def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
     """Return every run with the whole budget as a dot, in the order they were recorded; `unread` as for `row_of`."""
-    dots = []
+    dots, along = [], places_of(campaign)
     for index, run in enumerate(campaign.full_runs()):
         experiment = campaign.experiments.get(run.experiment) if run.experiment is not None else None
         kind: RunKind = "candidate" if experiment else "incumbent"
@@ -276,9 +287,21 @@ def dots_of(campaign: Campaign, unread: int | None) -> tuple[Dot, ...]:
                 state=state_of(campaign, experiment, unread) if experiment else kind,
                 landed=experiment is not None and experiment.landed is not None,
                 failure=failure_words(run) or (None if score is not None else "no usable score"),
+                place=along[index],
             )
         )
     return tuple(dots)
+
+
+def places_of(campaign: Campaign) -> list[float]:
+    """Return where each run with the whole budget stands on an axis of experiments: at its own, or, if it measured an
+    incumbent, after the last one that had run."""
+    places, last = [], 0.0
+    for run in campaign.full_runs():
+        own = run.experiment if run.experiment in campaign.experiments else None
+        last = max(last, own or 0)
+        places.append(float(own) if own is not None else last + (0.5 if last else 0.0))
+    return places
 
 
 def peak_of(runs: Sequence[RunFinished]) -> float | None:

@@ -138,7 +138,7 @@ def latest_experiments(figures: Figures, *, latest: int = 20, width: int = 80) -
 
 def headline_facts(figures: Figures) -> Facts:
     """Return the figures at a glance."""
-    return Facts(tuple((name, (cut(value, 80),)) for name, value in facts(figures)))
+    return Facts(tuple((name, (cut(value, 160),)) for name, value in facts(figures)))
 
 
 def notes(figures: Figures) -> tuple[Paragraph, ...]:

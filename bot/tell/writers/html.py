@@ -28,6 +28,7 @@ from bot.tell.document import (
 
 _REL = 'rel="noreferrer noopener" target="_blank"'
 _TAGS = {"strong": "b", "soft": "em", "code": "code"}
+_SHORT, _LONG = 40, ' class="long"'  # characters of a value that may stand large
 _CLASSES = {"note": ' class="warning"', "small": ' class="note"'}
 
 
@@ -83,8 +84,11 @@ def _block(block: Block) -> str:
             tag = "ol" if block.numbered else "ul"
             return f"<{tag}>{''.join(f'<li>{line(each)}</li>' for each in block.lines)}</{tag}>"
         case Facts():
-            pairs = (f"<div><dt>{escape(name)}</dt><dd>{_value(of)}</dd></div>" for name, of in block.pairs)
-            return "".join(pairs)
+            return "".join(
+                f"<div{_LONG if sum(len(words.text) for words in of) > _SHORT else ''}><dt>{escape(name)}</dt>"
+                f"<dd>{_value(of)}</dd></div>"
+                for name, of in block.pairs
+            )
         case Table():
             return _table(block)
         case Code():

@@ -1,0 +1,76 @@
+"""The words at the steps of the staircase: what each one was, as many as there is room for, the largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from bot.base.text import one_line
+from bot.tell.charts.frame import Frame
+from bot.tell.figures.campaign import Figures
+
+_WIDE, _HIGH, _AWAY = 7.0, 13.0, 7.0  # of a character, of a line, and how far from its step it begins
+_MOST, _LEAST = 42, 12  # characters of a label
+_STEPS = 12
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text at the place of its first or last letter, by `anchor`."""
+
+    x: float
+    y: float
+    text: str
+    anchor: Literal["start", "end"]
+
+
+def labels_of(figures: Figures, frame: Frame) -> list[Label]:
+    """Return the labels of the steps, none over another: on the better side of the staircase, which is empty, if there
+    is room to the left of the step, else on the other side of its tread."""
+    rows = {row.number: row for row in figures.rows}
+    steps = [
+        (abs(after.score - before.score), after)
+        for before, after in pairwise(figures.staircase)
+        if after.experiment in rows
+    ]
+    taken: list[Box] = []
+    labels = []
+    for _, stair in sorted(steps, key=lambda each: -each[0])[:_STEPS]:
+        assert stair.experiment is not None
+        words = f"#{stair.experiment} {one_line(rows[stair.experiment].hypothesis)}"
+        x, y = frame.x.at(stair.place), frame.y.at(stair.score)
+        for label, box in _tries(words, f"#{stair.experiment}", x, y, frame):
+            if not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                labels.append(label)
+                break
+    return labels
+
+
+def _tries(words: str, short: str, x: float, y: float, frame: Frame) -> Iterator[tuple[Label, Box]]:
+    down = frame.lower_is_better
+    better, worse = (y + _HIGH - 1, y - 5) if down else (y - 5, y + _HIGH - 1)
+    rooms = {"end": x - _AWAY - frame.left, "start": frame.right - x - _AWAY}
+    sides: tuple[Literal["end", "start"], ...] = (
+        ("end", "start") if rooms["end"] >= rooms["start"] / 2 else ("start", "end")
+    )
+    for most in (_MOST, 0):
+        for side in sides:
+            room = int(rooms[side] / _WIDE)
+            text = one_line(words, min(most, room)) if most and room >= _LEAST else short if not most else ""
+            if text and len(text) <= room:
+                base = better if side == "end" else worse
+                at = x - _AWAY if side == "end" else x + _AWAY
+                left = at - len(text) * _WIDE if side == "end" else at
+                yield (
+                    Label(at, base, text, side),
+                    (left, base - _HIGH + 2, left + len(text) * _WIDE, base + 2),
+                )
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
