@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bot.agents.constants import Value
 from bot.agents.offline.knobs import Knob
-from bot.agents.offline.model import Points
+from bot.agents.offline.model import Array, Ids, Points
 from bot.agents.offline.moves import Search
 from bot.agents.offline.steps import coordinate
 from bot.agents.offline.surface import Surface
@@ -22,8 +22,6 @@ _AT_ONCE = 24  # knobs considered for one move
 _DRAWN = 200  # combinations drawn blindly
 _BEST, _ROUNDS = 2, 6  # the best are varied by one knob, so many times
 _FEWER = 0.99  # for each further knob: a change of few is easier to understand
-
-_Move = tuple[int, ...]
 
 
 def reach_of(history: Sequence[PastExperiment]) -> float:
@@ -72,63 +70,80 @@ def _of_knob(search: Search, knob: Knob, reach: float) -> list[Value]:
 
 def joint_moves(
     surface: Surface, within: Sequence[tuple[str, Value]], rng: random.Random
-) -> list[tuple[float, Mapping[str, Value]]]:
-    """Return combinations of values with their worth, the best first: blind draws, and the best of them varied."""
-    by_name: dict[str, list[int]] = {}
-    for place, (name, _) in enumerate(within):
-        by_name.setdefault(name, []).append(place)
-    names = list(by_name)
-    known: dict[_Move, float] = {}
-    evaluate = _evaluator(surface, within, known)
-    drawn: list[_Move] = [(place,) for place in range(len(within))]
-    for _ in range(_DRAWN if len(names) > 1 else 0):
-        some = rng.sample(names, rng.randint(2, len(names)))
-        drawn.append(tuple(sorted(rng.choice(by_name[name]) for name in some)))
-    evaluate(drawn)
-    varied: set[_Move] = set()
+) -> Iterator[Mapping[str, Value]]:
+    """Yield combinations of values, those of the largest worth first: blind draws, and the best of them varied."""
+    options: dict[str, list[Value]] = {}
+    for name, value in within:
+        options.setdefault(name, []).append(value)
+    if not options:
+        return
+    table = _Table(surface, options)
+    moves, worth = table.new(table.drawn(np.random.default_rng(rng.getrandbits(64))))
+    varied: set[bytes] = set()
     for _ in range(_ROUNDS):
-        best = sorted(known, key=lambda move: -known[move])[:_BEST]
-        fresh = [move for move in best if move not in varied]
+        best = [moves[row] for row in np.argsort(-worth, kind="stable")[:_BEST]]
+        fresh = [move for move in best if move.tobytes() not in varied]
         if not fresh:
             break
-        varied |= set(fresh)
-        evaluate([new for move in fresh for new in _variants(move, within)])
-    ranked = sorted(known.items(), key=lambda each: -each[1])
-    return [(worth, {within[each][0]: within[each][1] for each in move}) for move, worth in ranked]
+        varied |= {move.tobytes() for move in fresh}
+        further, theirs = table.new(np.concatenate([table.variants(move) for move in fresh]))
+        moves, worth = np.concatenate([moves, further]), np.concatenate([worth, theirs])
+    for row in np.argsort(-worth, kind="stable"):
+        yield {
+            name: options[name][place - 1] for name, place in zip(options, moves[row], strict=True) if place
+        }
 
 
-def _variants(move: _Move, within: Sequence[tuple[str, Value]]) -> list[_Move]:
-    """Return `move` with each knob at each other value, with a further knob, and with one fewer."""
-    found = [tuple(place for place in move if place != each) for each in move]
-    for new, (name, _) in enumerate(within):
-        found.append(tuple(sorted([*(place for place in move if within[place][0] != name), new])))
-    return found
+class _Table:
+    """Moves as rows: for each knob the place of its new value among its options from 1 on, or 0 if it stays."""
 
+    def __init__(self, surface: Surface, options: Mapping[str, Sequence[Value]]) -> None:
+        self.surface = surface
+        self.counts = np.array([len(values) for values in options.values()])
+        self.knob_of: Ids = np.repeat(np.arange(len(self.counts)), self.counts)
+        self.place_of: Ids = np.concatenate([np.arange(1, count + 1) for count in self.counts])
+        self.known: set[bytes] = set()
+        frame = surface.frame
+        self.numbers: list[tuple[int, int, Array]] = []  # a knob's place, its column, and its coordinates
+        self.choices: list[tuple[int, int, Ids]] = []
+        for place, (name, values) in enumerate(options.items()):
+            single, column = frame.points([{}, *({name: value} for value in values)]), frame.columns[name]
+            if frame.knobs[name].kind == "choice":
+                self.choices.append((place, column, single.picks[:, column]))
+            else:
+                self.numbers.append((place, column, single.places[:, column]))
 
-def _evaluator(
-    surface: Surface, within: Sequence[tuple[str, Value]], known: dict[_Move, float]
-) -> Callable[[Sequence[_Move]], None]:
-    """Return what adds the worth of moves to `known`, all in one step."""
-    frame = surface.frame
-    single = frame.points([{name: value} for name, value in within])
-    columns = [frame.columns[name] for name, _ in within]
-    is_choice = [frame.knobs[name].kind == "choice" for name, _ in within]
+    def drawn(self, rng: np.random.Generator) -> Ids:
+        """Return each single value, and values of some knobs drawn blindly."""
+        singles: Ids = np.zeros((len(self.knob_of), len(self.counts)), dtype=np.int64)
+        singles[np.arange(len(singles)), self.knob_of] = self.place_of
+        shape = (_DRAWN if len(self.counts) > 1 else 0, len(self.counts))
+        ranks = rng.random(shape).argsort(1)
+        some = ranks < rng.integers(2, max(3, shape[1] + 1), (shape[0], 1))
+        return np.concatenate([singles, np.where(some, rng.integers(1, self.counts + 1, shape), 0)])
 
-    def evaluate(moves: Sequence[_Move]) -> None:
-        new = [move for move in dict.fromkeys(moves) if move and move not in known]
-        if not new:
-            return
-        places = np.repeat(frame.here.places, len(new), axis=0)
-        picks = np.repeat(frame.here.picks, len(new), axis=0)
-        for row, move in enumerate(new):
-            for each in move:
-                if is_choice[each]:
-                    picks[row, columns[each]] = single.picks[each, columns[each]]
-                else:
-                    places[row, columns[each]] = single.places[each, columns[each]]
-        worth = surface.worth(Points(places, picks))
-        known.update(
-            {move: float(gain) * _FEWER ** (len(move) - 1) for move, gain in zip(new, worth, strict=True)}
-        )
+    def variants(self, move: Ids) -> Ids:
+        """Return `move` with each knob at each other value, with a further knob, and with one fewer."""
+        other = np.repeat(move[None, :], len(self.knob_of), axis=0)
+        other[np.arange(len(other)), self.knob_of] = self.place_of
+        fewer = np.repeat(move[None, :], len(move), axis=0)
+        np.fill_diagonal(fewer, 0)
+        return np.concatenate([fewer, other])
 
-    return evaluate
+    def new(self, moves: Ids) -> tuple[Ids, Array]:
+        """Return those of `moves` that were not asked for before and change something, and their worth."""
+        fresh = []
+        for move in moves[moves.any(axis=1)]:
+            key = move.tobytes()
+            if key not in self.known:
+                self.known.add(key)
+                fresh.append(move)
+        found = np.array(fresh, dtype=np.int64).reshape(len(fresh), len(self.counts))
+        here = self.surface.frame.here
+        places, picks = np.repeat(here.places, len(fresh), axis=0), np.repeat(here.picks, len(fresh), axis=0)
+        for place, column, coordinates in self.numbers:
+            places[:, column] = coordinates[found[:, place]]
+        for place, column, chosen in self.choices:
+            picks[:, column] = chosen[found[:, place]]
+        worth = self.surface.worth(Points(places, picks)) if fresh else np.zeros(0)
+        return found, worth * _FEWER ** ((found > 0).sum(1) - 1)

@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -74,6 +75,25 @@ class Data:
     effect: Array
     variance: Array
 
+    @cached_property
+    def alike(self) -> Alike:
+        """Return in which choices all points agree with one another."""
+        return Alike.of(self.points, self.points)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """In which choices points agree: `same` (left, right, choices) as 0 or 1; `factor` what disagreeing leaves."""
+
+    same: Array
+    factor: Array
+
+    @classmethod
+    def of(cls, left: Points, right: Points) -> Alike:
+        """Compare each of `left` with each of `right`."""
+        same = (left.picks[:, None, :] == right.picks[None, :, :]).astype(np.float64)
+        return cls(same, _AGREE ** (same.shape[2] - same.sum(2)))
+
 
 class Kernel:
     """Covariance and mean of scores under given relevances (in score units)."""
@@ -84,21 +104,29 @@ class Kernel:
         self.narrow = np.sqrt(numbers / largest) / _REST_LENGTH
         self.rest = _REST * _REST * float((numbers**2).sum() + (choices**2).sum())
 
-    def covariance(self, left: Points, right: Points) -> Array:
-        """Return the covariance (left, right) of scores."""
+    def covariance(self, left: Points, right: Points, alike: Alike | None = None) -> Array:
+        """Return the covariance (left, right) of scores; `alike` if it is known."""
         x, y, w = left.places, right.places, self.numbers
-        linear = (x * w) @ y.T
-        square = (x * x * w * w) @ (y * y).T
-        found = (x * w * w) @ y.T + _CURVE_SPREAD**2 * square
-        found += 0.5 * _PRODUCT**2 * (linear * linear - square)
         u, v = x * self.narrow, y * self.narrow
-        apart = (u * u).sum(1)[:, None] + (v * v).sum(1)[None, :] - 2 * (u @ v.T)
-        found += self.rest * np.exp(-0.5 * np.maximum(apart, 0.0))
+        found = (u * 2) @ v.T
+        found -= (u * u).sum(1)[:, None]
+        found -= (v * v).sum(1)
+        found *= 0.5
+        np.exp(np.minimum(found, 0.0, out=found), out=found)
+        found *= self.rest
+        weighed = x * w
+        linear = weighed @ y.T
+        np.square(linear, out=linear)
+        linear *= 0.5 * _PRODUCT**2
+        found += linear
+        # Slopes and squares in one product.
+        slopes = np.concatenate([weighed * w, (_CURVE_SPREAD**2 - 0.5 * _PRODUCT**2) * weighed * weighed], 1)
+        found += slopes @ np.concatenate([y, y * y], 1).T
         if self.choices.size:
-            same = left.picks[:, None, :] == right.picks[None, :, :]
-            found *= _AGREE ** (~same).sum(2)
-            found += same @ (self.choices**2)
-        return np.asarray(found, dtype=np.float64)
+            alike = alike or Alike.of(left, right)
+            found *= alike.factor
+            found += alike.same @ (self.choices**2)
+        return found
 
     def variance(self, points: Points) -> Array:
         """Return the variance of each point's score."""
@@ -120,20 +148,20 @@ class Fit:
 
     def __init__(self, kernel: Kernel, data: Data) -> None:
         self.kernel, self.data = kernel, data
-        covariance = kernel.covariance(data.points, data.points)
-        rows = covariance[data.after] - covariance[data.before]
+        covariance = kernel.covariance(data.points, data.points, data.alike)
+        rows = covariance.take(data.after, 0) - covariance.take(data.before, 0)
         mean = kernel.mean(data.points)
         away = data.effect - (mean[data.after] - mean[data.before])
         # The last row of the factor of the matrix bordered by `away` is what solves for it.
         count = len(away)
         gram = np.empty((count + 1, count + 1))
-        gram[:count, :count] = rows[:, data.after] - rows[:, data.before]
-        gram[np.arange(count), np.arange(count)] += data.variance
+        np.subtract(rows.take(data.after, 1), rows.take(data.before, 1), out=gram[:count, :count])
+        gram.ravel()[: count * (count + 2) : count + 2] += data.variance
         gram[count, :count] = gram[:count, count] = away
         gram[count, count] = 1.0 + float(away @ away) / float(data.variance.min(initial=1.0))
         lower = np.linalg.cholesky(gram)
         self.lower, self.solved = lower[:count, :count], lower[count, :count]
-        self.evidence = float(-0.5 * self.solved @ self.solved - np.log(np.diag(self.lower)).sum())
+        self.evidence = float(-0.5 * self.solved @ self.solved - np.log(self.lower.diagonal()).sum())
 
 
 class Posterior:

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from bot.agents.constants import Constant, Value, rewritten
 from bot.agents.gate import Gate, draft_of
@@ -29,7 +30,7 @@ from bot.rules.proposal import Change, Idea, PastExperiment, Proposal
 
 _EXPLORE = 0.1  # chance of looking at a constant that nobody has turned yet
 _JOINT_KNOBS = 5  # from which several are turned at once; fewer are understood one by one
-_JOINT_FROM = 6  # experiments, each a first look at one knob
+_JOINT_FROM = 3  # experiments, each a first look at one knob
 _LOOKED_AT = 400  # of the best joint moves: most that are no news are among the very best
 _JITTER = 0.1  # so that two loops with different seeds do not walk in step
 
@@ -176,7 +177,7 @@ def _jointly(search: Search, history: Sequence[PastExperiment], rng: random.Rand
         for name, value in values_within(search, reach_of(history), some_of(free, rng))
         if not search.crashes({name: value})
     ]
-    for _, values in joint_moves(surface, within, rng)[:_LOOKED_AT]:
+    for values in islice(joint_moves(surface, within, rng), _LOOKED_AT):
         allowed = search.allowed([Candidate(values)])
         if allowed:
             return allowed[0], surface.effect

@@ -4,9 +4,10 @@
     python -m tests.benchmarks.search [--seeds 60] [--experiments 100] [--family curved ...] [--only offline ...]
 
 Prints the share of the possible gain after 12, 30, 60 and 100 experiments with its standard error, and the ratio of
-the offline search's to that of the best library in the cell, with a paired interval of 95 % (bootstrap over seeds).
+the offline search's to that of the best other in the cell, with a paired interval of 95 % (bootstrap over seeds).
 What the libraries reach stays the same and takes long: `--record` (`make bench-search LIBRARIES=1`) runs them and keeps
 it in `libraries.json` beside this file, of seeds that the search was not tuned on; `--only` runs one without that.
+Seeds are `final/100` and on (those below 100 were looked at while the search was built); to tune, `--purpose tune`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from tests.benchmarks.search.landscapes import FAMILIES, landscape
 from tests.benchmarks.search.searchers import LIBRARIES, SEARCHERS, campaign
 
 MARKS = (12, 30, 60, 100)
+FIRST = 100
 RECORD = Path(__file__).with_name("libraries.json")
+RIVALS = (*LIBRARIES, "blind")
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=FAMILIES)
     parser.add_argument("--only", nargs="+", choices=tuple(SEARCHERS), default=("offline", "blind"))
     parser.add_argument("--purpose", default="final", help="which seeds: tune, or final (the default)")
+    parser.add_argument("--first", type=int, default=FIRST, metavar="N", help="the first seed's number")
     parser.add_argument(
         "--record", action="store_true", help="run the libraries too and keep what they reach"
     )
     args = parser.parse_args(argv)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small, and processes many
-    seeds = [f"{args.purpose}/{seed}" for seed in range(args.seeds)]
+    seeds = [f"{args.purpose}/{seed}" for seed in range(args.first, args.first + args.seeds)]
     kept = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
     names = (*args.only, *LIBRARIES) if args.record else tuple(args.only)
-    print(f"{args.seeds} landscapes of each family, {args.experiments} experiments, seeds {args.purpose}/N")
+    print(f"{args.seeds} landscapes of each family, {args.experiments} experiments, from seed {seeds[0]} on")
+    recorded = args.record or (args.purpose, args.first) == ("final", FIRST)
     repeated = 0
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for family in args.family:
@@ -90,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.record:
                 kept[family] = {name: shares[name] for name in LIBRARIES}
             for name in LIBRARIES:
-                known = kept.get(family, {}).get(name, []) if args.purpose == "final" or args.record else []
+                known = kept.get(family, {}).get(name, []) if recorded else []
                 if name not in shares and len(known) >= args.seeds:
                     shares[name] = known[: args.seeds]
                     _print_row(family, name, shares[name], ())
@@ -113,13 +118,13 @@ def _print_row(family: str, name: str, shares: Sequence[Sequence[float]], runs: 
 
 
 def _print_ratio(family: str, shares: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    libraries = [name for name in LIBRARIES if name in shares]
-    if "offline" not in shares or not libraries:
+    rivals = [name for name in RIVALS if name in shares]
+    if "offline" not in shares or not rivals:
         return
     cells = []
-    for place in range(len(shares["offline"][0])):
-        column = {name: [each[place] for each in rows if len(each) > place] for name, rows in shares.items()}
-        best = max(libraries, key=lambda name, now=column: float(np.mean(now[name] or [0.0])))  # type: ignore[misc]
+    for place in range(min(len(shares[name][0]) for name in ("offline", *rivals))):
+        column = {name: [each[place] for each in rows] for name, rows in shares.items()}
+        best = max(rivals, key=lambda name, now=column: float(np.mean(now[name])))  # type: ignore[misc]
         middle, low, high = ratio(column["offline"], column[best])
         cells.append(f"{middle:.2f} [{low:.2f}, {high:.2f}] {best}")
     print(f"{family:12} {'ratio':10} {'  '.join(cells)}", flush=True)
