@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from bot.commands.setup.ask import ask, ask_for
+from bot.commands.setup.first_look import first_look
 from bot.commands.setup.next_steps import next_steps
-from bot.commands.setup.proposal import may_claude, propose, reader
+from bot.commands.setup.proposal import may_claude, propose
 from bot.commands.uninstall import note_written
 from bot.config import CONFIG_PATH, campaigns, parse
 from bot.config.docs import commented_example
@@ -27,7 +28,6 @@ from bot.github.workflows import (
     pinned,
 )
 from bot.loop.evaluation import call_evaluator
-from bot.rules.wall import Wall, wanted
 
 _AHEAD = (
     2.0  # USD for proposals that were made while another trained, and dropped: so no GPU waits for Claude
@@ -68,8 +68,8 @@ def init(
         print(f"wrote {path}")
     if CONFIG_PATH not in wrote:
         print(f"{CONFIG_PATH} is there already: left as it is")
-    if (wall := _wall(git.top, text)) is not None:
-        print(wall.words)
+    for line in first_look(git, text):
+        print(line)
     for line in next_steps(git.top, text, changed=bool(wrote) or starter, labels=labels if github else None):
         print(line)
     return 0
@@ -119,13 +119,6 @@ def _shared(git: Git, remote: str | None, *, no_remote: bool, github: bool) -> s
             f"everything stays in this clone, and nothing goes to {there}: --remote {name} would change that"
         )
     return name if answer else None
-
-
-def _wall(top: Path, config: str) -> Wall | None:
-    """Return the wall that the configured task lacks, if it lacks one."""
-    _, first = parse(config, campaign=campaigns(config)[0])
-    task = first.evaluator
-    return wanted(task.command, (*task.call, *task.produce), first.editable, reader(top))
 
 
 def _configure(git: Git, remote: str | None, *, starter: bool, claude: bool) -> list[str]:

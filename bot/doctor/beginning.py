@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from bot.agents.offline.space import Space, reasons, space_of
-from bot.base.text import one_line
+from bot.agents.offline.space import space_of, told
 from bot.config import CONFIG_PATH
 from bot.doctor.finding import Finding, amber, examine, green
 from bot.loop.agents import with_agents
@@ -27,8 +26,6 @@ from bot.rules.campaign import Campaign
 from bot.rules.reference import is_missing
 
 AGENTS, GUARDS, CHARGED = "who proposes and reviews", "guards", "what time is charged by"
-_NAMED = 8
-_LEFT = 5
 
 
 def beginning(context: Context, campaign: Campaign, environ: Mapping[str, str]) -> list[Finding]:
@@ -112,27 +109,13 @@ def search(context: Context, campaign: Campaign) -> list[Finding]:
         return [green(SEARCH, f"`{context.config.proposer}` proposes; the offline search is not asked")]
     if context.config.proposer == "claude":
         if space.knobs:
-            return [green(SEARCH, f"Claude proposes; if it doesn't, the offline search turns {_told(space)}")]
+            return [green(SEARCH, f"Claude proposes; if it doesn't, the offline search turns {told(space)}")]
         said = "Claude proposes; the offline search, which goes on if it doesn't, finds nothing to turn"
         return [amber(SEARCH, said, f"name constants under `turn:` in {CONFIG_PATH}")]
     if not space.knobs:
         fix = f"name constants under `turn:` in {CONFIG_PATH}"
         return [amber(SEARCH, "nothing but what a human asked for", fix)]
-    return [green(SEARCH, _told(space))]
-
-
-def _told(space: Space) -> str:
-    """Return `5 things: LR, DEPTH, ...; left alone: SEED (...)`."""
-    count = len(space.knobs)
-    names = ", ".join(
-        f"{one_line(k.name, 60)} ({one_line(k.constant.literal, 24)})" for k in space.knobs[:_NAMED]
-    )
-    more = f" and {count - _NAMED} more" if count > _NAMED else ""
-    said = f"{count} {'thing' if count == 1 else 'things'}: {names}{more}"
-    if space.left:
-        said += f"; left alone: {one_line(reasons(space.left, _LEFT), 600)}"
-    unread = [f"{path} ({why})" for path, why in space.unread]
-    return said + (f"; nothing is read from {one_line(', '.join(unread), 200)}" if unread else "")
+    return [green(SEARCH, told(space))]
 
 
 def _commit(context: Context, campaign: Campaign) -> str:

@@ -48,6 +48,9 @@ def figures_of(
     audits = lineage(context, campaign)
     stopped = lineage_refused(audits) if audits is not None and audits.refused else ""
     whole = _diff(context, campaign.baseline, campaign.incumbent) if details and campaign.incumbents else ""
+    if campaign.started is None:  # the configuration is all that there is
+        metric = context.config.evaluator.metric
+        known = replace(known, metric=metric.name, direction=metric.direction)
     return replace(
         known, name=context.name, audits=stopped, repository=_repository(context), whole_diff=whole
     )

@@ -16,7 +16,7 @@ from bot.agents.offline.space import (
     unread_names,
 )
 from bot.agents.protocol import Searcher
-from bot.config import CONFIG_PATH
+from bot.config import CONFIG_PATH, Config
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.mentions import mentioned
@@ -180,15 +180,15 @@ def _follow_base_before_first_experiment(context: Context, campaign: Campaign, b
 
 def rules_of(context: Context, commit: str, files: Mapping[str, str]) -> Rules:
     """Return what the search is told beside the editable `files` of a commit."""
-    evaluator = context.config.evaluator
-    names = unread_names(files)
-    words = (*evaluator.produce, *evaluator.command)
-    return Rules(
-        turn=tuple(context.config.turn),
-        leave=tuple(context.config.leave),
-        outside=_mentioned(context.git, commit, names, tuple(sorted(files)), words),
-        words=words,
-    )
+    return rules_for(context.config, context.git, commit, files)
+
+
+def rules_for(config: Config, git: Git, commit: str | None, files: Mapping[str, str]) -> Rules:
+    """Return the same before a campaign is opened, or anything is committed."""
+    words = (*config.evaluator.produce, *config.evaluator.command)
+    names = unread_names(files) if commit is not None else frozenset[str]()
+    outside = _mentioned(git, commit, names, tuple(sorted(files)), words) if commit is not None else names
+    return Rules(turn=tuple(config.turn), leave=tuple(config.leave), outside=outside, words=words)
 
 
 def check_names(context: Context, commit: str, files: Mapping[str, str]) -> None:

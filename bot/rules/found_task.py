@@ -162,7 +162,7 @@ def _printed(paths: Sequence[str], read: Read) -> FoundTask | None:
         given = [word for word in command if word in paths and word != path]
         settings = tuple(word for word in given if word.endswith(_SETTINGS))
         configured = tuple(word for word in given if word.endswith(".py"))
-        how = "" if score.pattern is None else f", as {score.pattern!r} finds"
+        how = "" if score.pattern is None else f", as '{score.pattern}' finds"
         return FoundTask(
             because=f"{path} reports {score.name}{how}", editable=settings or (*configured, path), command=command,
             name=score.name, direction=score.direction, pattern=score.pattern,

@@ -50,6 +50,7 @@ log_interval = 1
 eval_iters = 200
 always_save_checkpoint = True
 wandb_log = False
+init_from = 'scratch'  # scratch, resume, gpt2
 gradient_accumulation_steps = 40
 batch_size = 12
 n_layer = 12
@@ -61,7 +62,7 @@ backend = 'nccl'
 device = 'cuda'
 config_keys = [k for k, v in globals().items() if not k.startswith('_')]
 exec(open('configurator.py').read())
-use(out_dir, eval_interval, log_interval, eval_iters, always_save_checkpoint, wandb_log, backend, device)
+use(out_dir, eval_interval, log_interval, eval_iters, always_save_checkpoint, wandb_log, init_from, backend, device)
 use(gradient_accumulation_steps, batch_size, n_layer, dropout, learning_rate, weight_decay, grad_clip)
 """,
         "gradient_accumulation_steps", "batch_size", "n_layer", "dropout", "learning_rate", "weight_decay",

@@ -142,6 +142,22 @@ def test_it_shows_the_task_that_it_found_before_it_writes(folder: Path) -> None:
     assert written(folder) is None
 
 
+def test_it_says_who_measures_and_what_the_search_turns_before_anything_is_committed(folder: Path) -> None:
+    (folder / "train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', default=0.1)\n"
+        "p.add_argument('--seed', default=3)\na = p.parse_args()\nprint('val loss', fit(a.lr, a.seed))\n"
+    )
+    said = nocturne(folder, "init").stdout
+    assert (
+        "the score is self-reported: the command runs train.py, which candidates change -> name the" in said
+    )
+    assert "the offline search turns 1 thing: --lr (0.1); left alone: --seed: seed: it measures" in said
+    assert "be it only `echo 'Lower val_loss.' > program.md`" in said
+    (folder / CONFIG).unlink()
+    (folder / "train.py").write_text("print('val loss', fit())\n")
+    assert "the offline search finds nothing to turn in train.py" in nocturne(folder, "init").stdout
+
+
 @pytest.mark.long
 def test_it_says_what_claude_sees_and_costs_and_a_human_may_still_say_no(folder: Path) -> None:
     said = nocturne(folder, "init", "--no-remote", "--claude").stdout

@@ -118,6 +118,28 @@ def test_an_option_that_the_command_gives_is_not_turned() -> None:
     assert turned({"t.py": text}, Rules(words=("python", "t.py", "--lr", "0.3"))) == ["--wd"]
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "word"),
+    [
+        ("train.py", "max_lr = 0.1\ndepth = 4\nexec(open(conf).read())\nuse(max_lr, depth)\n", "--max_lr=3"),
+        ("train.py", "@dataclass\nclass J:\n    max_lr: float = 0.1\n    depth: int = 4\nuse(tyro.cli(J))\n",
+         "--optim.max-lr"),
+        ("conf.yaml", "optim:\n  lr: 0.1\n  depth: 4\n", "optim.lr=0.3"),
+    ],
+)  # fmt: skip
+def test_what_the_command_sets_is_not_turned_elsewhere(path: str, text: str, word: str) -> None:
+    assert len(turned({path: text})) == 2
+    assert turned({path: text}, Rules(words=("python", "train.py", word))) == turned({path: text})[1:]
+    assert len(turned({path: text}, Rules(words=("python", "train.py", "lr", "3", "lr=2")))) == 2
+
+
+def test_minus_one_is_a_mark_and_no_size() -> None:
+    files = {"t.py": "STEPS = -1\nSHIFT = -2.0\nuse(STEPS, SHIFT)\n"}
+    assert turned(files) == ["SHIFT"]
+    assert left(files)["STEPS"] == "-1: it seems to stand for none or all"
+    assert turned(files, Rules(turn=("STEPS",))) == ["STEPS", "SHIFT"]
+
+
 def test_a_human_overrules_names_and_a_name_beats_a_pattern() -> None:
     files = {"t.py": "SEED = 3\nLR = 0.1\nDEPTH = 4\nZERO = 0\nuse(SEED, LR, DEPTH, ZERO)\n"}
     assert turned(files) == ["LR", "DEPTH"]

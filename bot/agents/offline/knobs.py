@@ -26,7 +26,7 @@ _SHOWS = (
 )
 _FIXED = (
     r"seq|sequence|vocab|dtype|precision|version|versions|flops|tokenizer|bos|eos|pad|ignore_index|exclude|startup"
-    r"|world_size|backend|port|id|ids|uuid"
+    r"|world_size|backend|port|id|ids|uuid|(?:init|load|resume|start)_from|pretrained"
 )
 _MEMORY = re.compile(r"(?:^|_)(?:mem|memory|ram|vram)(?:_|$)")
 _BOUND = re.compile(r"(?:^|_)(?:max|limit|cap|peak|slack|free|fraction|[mg]i?b|bytes)(?:_|$)")
@@ -212,6 +212,8 @@ def _number(constant: Constant, name: str, value: Number, found: Class, forced: 
         low, high = max(0.0, low), min(0.99999, high)
     elif type(value) is int and value >= 1:
         low = max(1.0, low)
+    elif value == -1 and not forced:
+        return "-1: it seems to stand for none or all"
     elif value == 0:
         zero = next((start for key, start in _ZERO_START.items() if key in name), None)
         if zero is None or type(value) is int:

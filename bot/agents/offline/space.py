@@ -19,6 +19,7 @@ from bot.base.text import one_line
 MOST_KNOBS = 200
 """Knobs beyond which the search would know too little of each: those with the least promise are left alone."""
 _SHOWN = 6
+_TOLD, _LEFT = 8, 5
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _space_of(texts: tuple[tuple[str, str], ...], rules: Rules) -> Space:
         if forced is False:
             left.append(Left(constant, "`leave:` says so"))
             continue
-        given = not forced and constant.kind == "option" and _is_given(constant.local, rules.words)
+        given = not forced and _is_given(constant, rules.words)
         found = "the command gives it itself" if given else knob_of(constant, usage, forced=bool(forced))
         if isinstance(found, Knob):
             knobs.append(found)
@@ -108,6 +109,20 @@ def unknown_names(files: Mapping[str, str], rules: Rules) -> list[str]:
             hint = f"did you mean `{close[0]}`?" if close else _listed(known)
             said.append(f"{key}: `{one_line(entry, 60)}` names nothing in {', '.join(sorted(files))}: {hint}")
     return said
+
+
+def told(space: Space) -> str:
+    """Return `5 things: LR, DEPTH, ...; left alone: SEED (...)`."""
+    count = len(space.knobs)
+    names = ", ".join(
+        f"{one_line(k.name, 60)} ({one_line(k.constant.literal, 24)})" for k in space.knobs[:_TOLD]
+    )
+    more = f" and {count - _TOLD} more" if count > _TOLD else ""
+    said = f"{count} {'thing' if count == 1 else 'things'}: {names}{more}"
+    if space.left:
+        said += f"; left alone: {one_line(reasons(space.left, _LEFT), 600)}"
+    unread = [f"{path} ({why})" for path, why in space.unread]
+    return said + (f"; nothing is read from {one_line(', '.join(unread), 200)}" if unread else "")
 
 
 def nothing_to_turn(space: Space, files: Collection[str]) -> str:
@@ -168,8 +183,20 @@ def _matches(constant: Constant, entry: str) -> bool:
     return any(entry == name or fnmatch.fnmatchcase(name, entry) for name in _names_of(constant))
 
 
-def _is_given(option: str, words: Sequence[str]) -> bool:
-    return any(word == option or word.startswith(f"{option}=") for word in words)
+def _is_given(constant: Constant, words: Sequence[str]) -> bool:
+    """Whether the command sets a constant itself: an option, or what becomes one (`--lr=3` for nanoGPT's globals, a
+    field for tyro), or a key of a settings file as hydra takes it, `optim.lr=3`."""
+    for word in words:
+        name, value, _ = word.partition("=")
+        plain = name.removeprefix("--").replace("-", "_")
+        if constant.kind == "data":
+            given = plain == constant.local and (plain != name or value)
+        else:
+            known = constant.kind in ("option", "variable", "field") and plain != name
+            given = word == constant.local or (known and plain.rpartition(".")[2] == constant.key)
+        if given:
+            return True
+    return False
 
 
 def _unread(files: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -71,4 +71,9 @@ def _missing(top: Path, config: Config) -> Iterator[str]:
                 )
             )
     if not (top / config.program).exists():
-        yield f"{config.program} is missing: write into it what shall be explored"
+        metric = config.evaluator.metric
+        aim = f"{'Lower' if metric.direction == 'minimize' else 'Raise'} {metric.name}."
+        yield (
+            f"{config.program} is missing: write into it what shall be explored, be it only `echo '{aim}' >"
+            f" {config.program}`"
+        )
