@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,6 +16,7 @@ from bot.loop.files import needed_to_train
 from bot.loop.settings import evaluator_settings
 from bot.rules.events import PackageWished
 from bot.rules.experiment import Experiment
+from bot.rules.self_reported import behind_runners, script_of
 
 _ASKED_ANYWAY = {"torch", "numpy"}  # by the evaluator, for kind train
 _DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
@@ -59,6 +60,8 @@ class Lack:
     path: str
     surely: bool
     python: str
+    passed_over: tuple[str, ...] = ()
+    """Better Pythons that the repository means to have, each with what it lacks."""
 
     @property
     def said(self) -> str:
@@ -68,8 +71,9 @@ class Lack:
     @property
     def fix(self) -> str:
         package = _DISTRIBUTIONS.get(self.module, self.module)
+        first = "".join(f"{each}, or " for each in self.passed_over)
         return (
-            f"`{self.python} -m pip install {package}`, or name another Python under `evaluator.python` in"
+            f"{first}`{self.python} -m pip install {package}`, or name another Python under `evaluator.python` in"
             f" {CONFIG_PATH}"
         )
 
@@ -90,7 +94,9 @@ def lacking(context: Context, commit: str) -> list[Lack]:
     answer = _asked(context, asked)
     moved = any("sys.path" in text for text in texts.values())
     found = [
-        Lack(module, path, module in imported_at_once(texts[path]) and not moved, answer.python)
+        Lack(
+            module, path, module in imported_at_once(texts[path]) and not moved, answer.python, answer.remarks
+        )
         for path, modules in needed.items()
         for module in sorted(modules)
         if not answer.there.get(module, True)
@@ -103,18 +109,19 @@ def _sources(context: Context, commit: str) -> dict[str, str]:
     config = context.config
     if not _is_python(context):
         return {}
+
+    def read(path: str) -> str | None:
+        blob = context.git.read_blob(commit, path)
+        return None if blob is None else blob.decode(errors="replace")
+
     paths = [path for path in config.editable if path.endswith(".py")]
     if config.evaluator.kind == "train":
         paths += needed_to_train(context, commit)
-    paths += _scripts(config.evaluator.produce, config.evaluator.command)
+    commands = (config.evaluator.produce, config.evaluator.command)
+    scripts = (script_of(words, read) for words in commands if _begins_python(words))
+    paths += [script for script in scripts if script is not None]
     blobs = context.git.read_blobs(commit, list(dict.fromkeys(paths)))
     return {path: blob.decode(errors="replace") for path, blob in blobs.items() if blob is not None}
-
-
-def _scripts(*commands: Sequence[str]) -> Iterator[str]:
-    for words in commands:
-        if words[:1] and words[0] in ("python", "python3"):
-            yield from [str(PurePosixPath(word)) for word in words if word.endswith(".py")][:1]
 
 
 def _is_python(context: Context) -> bool:
@@ -122,8 +129,12 @@ def _is_python(context: Context) -> bool:
     evaluator = context.config.evaluator
     if evaluator.kind == "train" or evaluator.call:
         return True
-    words = evaluator.produce or evaluator.command  # a kind of its own may run nothing
-    return bool(words) and words[0] in ("python", "python3")
+    return _begins_python(evaluator.produce or evaluator.command)  # a kind of its own may run nothing
+
+
+def _begins_python(words: Sequence[str]) -> bool:
+    """Whether a command begins the `python` that the evaluator puts first on PATH, if need be by `uv run`."""
+    return behind_runners(words)[:1] in (["python"], ["python3"])
 
 
 def _own_modules(context: Context, commit: str) -> set[str]:
@@ -137,6 +148,7 @@ def _own_modules(context: Context, commit: str) -> set[str]:
 class _Answer:
     python: str
     there: Mapping[str, bool]
+    remarks: tuple[str, ...] = ()
 
 
 def _asked(context: Context, modules: list[str]) -> _Answer:
@@ -145,4 +157,5 @@ def _asked(context: Context, modules: list[str]) -> _Answer:
         facts = ask_python(context.git.top, evaluator_settings(context), modules)
     except UserError:
         return _Answer("", {})
-    return _Answer(str(facts["executable"]), {str(name): bool(it) for name, it in facts["modules"].items()})
+    there = {str(name): bool(it) for name, it in facts["modules"].items()}
+    return _Answer(str(facts["executable"]), there, tuple(map(str, facts["remarks"])))

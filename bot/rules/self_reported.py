@@ -44,7 +44,7 @@ def self_reported(
     named = next((word for word in command if _names(word, files)), None)
     if named is not None:
         return f"{WORD}: the command runs {posixpath.normpath(named)}, which candidates change"
-    script = _script(command, read)
+    script = script_of(command, read)
     if script is None:
         if produce:
             return None  # nothing says that it reaches candidates' code
@@ -61,7 +61,7 @@ def reached(command: Sequence[str], editable: Collection[str], read: Read) -> tu
     """Return the Python script that a command begins and the editable file that it imports or runs; None if it
     reaches none, or is one itself."""
     files = {posixpath.normpath(path) for path in editable}
-    script = _script(command, read)
+    script = script_of(command, read)
     if script is None or script in files:
         return None
     found = _reached(script, files, read)
@@ -89,11 +89,17 @@ def _names(word: str, files: Collection[str]) -> bool:
     return plain in files or any(path.endswith(f"/{plain}") or plain.endswith(f"/{path}") for path in files)
 
 
-def _script(command: Sequence[str], read: Read) -> str | None:
-    """Return the Python script of the repository that a command begins; None if it is another kind of command."""
+def behind_runners(command: Sequence[str]) -> list[str]:
+    """Return the words of a command from the program on that `uv run`, `env` and their like start."""
     words = list(command)
     while words and (posixpath.basename(words[0]) in _RUNNERS or "=" in words[0] or words[0].startswith("-")):
         words.pop(0)
+    return words
+
+
+def script_of(command: Sequence[str], read: Read) -> str | None:
+    """Return the Python script of the repository that a command begins; None if it is another kind of command."""
+    words = behind_runners(command)
     if words and posixpath.basename(words[0]).startswith(_PYTHON):
         words.pop(0)
         while words and words[0].startswith("-"):

@@ -92,6 +92,14 @@ RED: Mapping[str, tuple[Files, str]] = {
     "no prepare.py": ({CONFIG_FILE: ""}, "a script that prints its own score goes with `kind: command`"),
     # What runs it
     "a package": ({"train.py": f"import no_such_package\n{TRAIN}"}, "-m pip install no_such_package`, or name another"),
+    "a package of a uv project": (
+        {
+            CONFIG_FILE: CONFIG.replace("[python3, score.py]", "[uv, run, python, -m, score]"),
+            "score.py": f"import no_such_package\n{SCORE}",
+            "uv.lock": "",
+        },
+        "is a uv project without .venv: run `uv sync` there, or `",
+    ),
     "no key": (config("proposer: claude\n"), "ANTHROPIC_API_KEY is not set: set it, or let `proposer: offline`"),
     "no key to review": (config("reviewer: claude\n"), "ANTHROPIC_API_KEY is not set"),
     "nothing to turn": ({"train.py": "import os\n"}, "the offline search finds nothing to turn in train.py"),
@@ -191,6 +199,8 @@ def test_what_stops_no_run_is_amber_and_said_as_it_begins(template: Path, tmp_pa
 
 def test_a_healthy_repository_has_nothing_red(template: Path) -> None:
     assert {finding.colour for finding in findings(template)} == {"green", "amber"}
+    begun = nocturne(template, "status").stdout
+    assert "loss – → –" in begun and "val_bpb" not in begun
 
 
 @pytest.mark.parametrize("path", [CONFIG_FILE, "train.py", "score.py", "program.md"])
