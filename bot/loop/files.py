@@ -33,21 +33,21 @@ def base_commit(context: Context) -> str:
 
 
 def check_files(context: Context, base: str) -> None:
-    """Check that a commit has all that a new campaign needs: what `check_tree` looks for, the scripts that the
-    configuration names, and the program."""
+    """Check that a commit has all that a new campaign needs: what `check_tree` looks for, the data, and the program."""
     check_tree(context, base)
-    _check_scripts(context, base)
     _check_places(context, base)
     _check_program(context, base)
 
 
 def check_tree(context: Context, commit: str) -> None:
-    """Check that a commit has what a campaign needs, and that its editable Python files parse."""
+    """Check that a commit has what a run needs: editable files, which parse if they are Python, and the scripts that
+    the configuration names."""
     for path in context.config.editable:
         content = context.git.read_blob(commit, path)
         if content is None:
             raise UserError(_missing_editable(context, commit, path))
         _check_editable(context, commit, path, content)
+    _check_scripts(context, commit)
     if context.config.evaluator.kind != "train":
         return
     for path in needed_to_train(context, commit):

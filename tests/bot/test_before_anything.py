@@ -239,6 +239,19 @@ def test_what_only_a_run_can_tell_is_said_after_the_first_and_again_without_anot
     assert [event for event in events(top) if event["kind"] == "run_finished"] == runs
 
 
+def test_what_is_misspelt_after_a_campaign_began_is_said_before_a_run_too(
+    template: Path, tmp_path: Path
+) -> None:
+    top = variant(template, tmp_path / "repo", {})
+    ensure_started(open_context(top, None, PlainDisplay(io.StringIO()), {}, OfflineProposer()))
+    (top / CONFIG_FILE).write_text(CONFIG.replace("score.py", "scroe.py"))
+    git(top, "commit", "--quiet", "--all", "--message", "A slip")
+    (red,) = [finding.measured for finding in findings(top) if finding.colour == "red"]
+    assert "evaluator.command: scroe.py: there is no such file" in red and "did you mean score.py?" in red
+    assert nocturne(top, "run", "-n", "1", code=2).stderr.endswith(f"nocturne: {red}\n")
+    assert not [event for event in events(top) if event["kind"] == "run_finished"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("files", "said"),
