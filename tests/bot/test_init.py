@@ -13,7 +13,6 @@ import yaml
 
 from tests.bot.repositories import CONFIG as FORMULA
 from tests.bot.repositories import command_line, git, make_repository, nocturne
-from tests.families import few
 
 CONFIG = ".github/nocturne.yml"
 
@@ -67,7 +66,8 @@ def at_a_terminal(folder: Path, answer: str, *words: str) -> str:
     return seen.decode()
 
 
-@pytest.mark.parametrize(("answer", "expected"), few([("y", {"remote": "origin"}), ("", None)], 1))
+@pytest.mark.long
+@pytest.mark.parametrize(("answer", "expected"), [("y", {"remote": "origin"}), ("", None)])
 def test_at_a_terminal_it_asks_once_and_says_who_will_see_it(
     folder: Path, answer: str, expected: object
 ) -> None:

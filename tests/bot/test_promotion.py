@@ -110,7 +110,9 @@ def bare(folder: Path) -> Home:
     return Home(folder, make_repository(folder / "repo", remote=folder / "origin.git"), {})
 
 
-@pytest.fixture(params=["embedded", pytest.param("bare", marks=pytest.mark.long), "github"])
+@pytest.fixture(
+    params=["embedded", *(pytest.param(place, marks=pytest.mark.long) for place in ("bare", "github"))]
+)
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     if request.param != "github":
         yield {"embedded": embedded, "bare": bare}[request.param](tmp_path)
@@ -455,6 +457,7 @@ def test_each_call_to_github_may_fail(github_home: Home) -> None:
     assert [p.pull for p in home.loop.campaign.promotions] == [promotions[0].number]
 
 
+@pytest.mark.long
 def test_what_it_costs(github_home: Home) -> None:
     home, github = github_home, github_home.github
     assert github is not None

@@ -21,6 +21,7 @@ from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
 from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import Outcome, score, starter
+from tests.families import few
 
 SETTINGS = {
     "kind": "command",
@@ -119,19 +120,26 @@ def test_a_measurement_that_fails_once_fails_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
-    [
-        ("print('METRIC other=1')\n", "no_metric", "no finite metric 'accuracy'"),
-        ("print('METRIC accuracy=nan')\n", "nan", "'accuracy' is not a finite number"),
-        ("print('{\"accuracy\": -Infinity}')\n", "nan", "'accuracy' is not a finite number"),
-        ("print('METRIC accuracy=-1e155')\n", "nan", "the accuracy of -1e+155 is beyond 1e+30 in magnitude"),
-        ("print('{\"accuracy\": 1' + '0' * 300 + '}')\n", "nan", "is beyond 1e+30 in magnitude"),
-        ("print('METRIC accuracy=1')\nraise ValueError('bad')\n", "error", "ValueError: bad"),
-        (
-            "import time\nprint('METRIC accuracy=1', flush=True)\ntime.sleep(60)\n",
-            "timeout",
-            "still running after 1",
-        ),
-    ],
+    few(
+        [
+            ("print('METRIC other=1')\n", "no_metric", "no finite metric 'accuracy'"),
+            ("print('METRIC accuracy=nan')\n", "nan", "'accuracy' is not a finite number"),
+            ("print('{\"accuracy\": -Infinity}')\n", "nan", "'accuracy' is not a finite number"),
+            (
+                "print('METRIC accuracy=-1e155')\n",
+                "nan",
+                "the accuracy of -1e+155 is beyond 1e+30 in magnitude",
+            ),
+            ("print('{\"accuracy\": 1' + '0' * 300 + '}')\n", "nan", "is beyond 1e+30 in magnitude"),
+            ("print('METRIC accuracy=1')\nraise ValueError('bad')\n", "error", "ValueError: bad"),
+            (
+                "import time\nprint('METRIC accuracy=1', flush=True)\ntime.sleep(60)\n",
+                "timeout",
+                "still running after 1",
+            ),
+        ],
+        2,
+    ),
 )
 def test_a_command_that_fails_has_no_score(tmp_path: Path, text: str, kind: str, reason: str) -> None:
     outcome = score(bench(tmp_path / "repo", text), {**SETTINGS, "timeout_seconds": 1})

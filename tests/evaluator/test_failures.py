@@ -23,7 +23,6 @@ from tests.evaluator.runs import (
     with_train,
 )
 from tests.evaluator.test_training import TINY
-from tests.families import few
 
 
 def family(marker: str) -> str:
@@ -43,34 +42,32 @@ time.sleep(300)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
-    few(
-        [
-            ("x = (1,\nprint(2)\n", "syntax", "'(' was never closed"),
-            pytest.param(
-                "import nocturne_has_no_such_module\n", "import", "No module named", marks=pytest.mark.long
-            ),
-            ("def f():\n    return 1 / 0\nf()\n", "error", "ZeroDivisionError: division by zero"),
-            ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
-            ("import os\nos.abort()\n", "killed", "SIGABRT"),
-            ("import os\nos.kill(os.getpid(), 9)\n", "infrastructure", "SIGKILL from outside"),
-            pytest.param(
-                "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
-                "infrastructure",
-                "uncorrectable ECC",
-                marks=pytest.mark.long,
-            ),
-            pytest.param(
-                "import sys\nprint('no luck')\nsys.exit(3)\n",
-                "error",
-                "exit code 3: no luck",
-                marks=pytest.mark.long,
-            ),
-            ("print('done')\n", "error", "without calling evaluate_bpb"),
-        ],
-        1,
-    ),
+    [
+        ("x = (1,\nprint(2)\n", "syntax", "'(' was never closed"),
+        pytest.param(
+            "import nocturne_has_no_such_module\n", "import", "No module named", marks=pytest.mark.long
+        ),
+        ("def f():\n    return 1 / 0\nf()\n", "error", "ZeroDivisionError: division by zero"),
+        ("x = bytearray(1 << 60)\n", "out_of_memory", "MemoryError"),
+        ("import os\nos.abort()\n", "killed", "SIGABRT"),
+        ("import os\nos.kill(os.getpid(), 9)\n", "infrastructure", "SIGKILL from outside"),
+        pytest.param(
+            "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
+            "infrastructure",
+            "uncorrectable ECC",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "import sys\nprint('no luck')\nsys.exit(3)\n",
+            "error",
+            "exit code 3: no luck",
+            marks=pytest.mark.long,
+        ),
+        ("print('done')\n", "error", "without calling evaluate_bpb"),
+    ],
 )
 def test_each_way_to_fail_is_told_apart(
     tmp_path: Path, light: dict[str, Any], text: str, kind: str, reason: str
@@ -86,6 +83,7 @@ def test_each_way_to_fail_is_told_apart(
         assert "inside" not in last["traceback"] and str(tmp_path) not in last["traceback"]
 
 
+@pytest.mark.long
 def test_what_hangs_is_ended_with_everything_it_started(
     tmp_path: Path, temporary: Path, light: dict[str, Any]
 ) -> None:
@@ -115,6 +113,7 @@ def test_a_candidate_that_goes_on_after_its_evaluation_is_refused(tmp_path: Path
     assert "went on" in last["reason"]
 
 
+@pytest.mark.long
 def test_too_much_memory_ends_a_run(tmp_path: Path, light: dict[str, Any]) -> None:
     repo = with_train(tmp_path / "repo", "import time\nx = bytearray(b'x') * (400 << 20)\ntime.sleep(60)\n")
     last = score(repo, {**light, "memory_mb": 300}).last

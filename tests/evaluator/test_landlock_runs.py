@@ -16,7 +16,6 @@ import pytest
 
 from tests.evaluator.jail.world import ROOT, as_user, interpreter, skip_unless_possible
 from tests.evaluator.runs import STEPS, Outcome, score, starter
-from tests.families import few
 
 BENCH = """\
 import pathlib, os
@@ -160,7 +159,8 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("flood", few(FLOODS, 2), ids=str)
+@pytest.mark.long
+@pytest.mark.parametrize("flood", FLOODS, ids=str)
 def test_floods_end_within_their_bounds(repo: Path, temporary: Path, flood: str) -> None:
     (repo / "bench.py").write_text(f"{FLOODS[flood]}\n")
     # The kernel of some disks takes a minute to remove 10,000 folders.

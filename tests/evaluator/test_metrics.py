@@ -234,6 +234,7 @@ def test_a_run_with_a_pattern_and_one_without_any_number(tmp_path: Path) -> None
     assert "nearest: 'metric m=3': write METRIC for metric" in last["reason"]
 
 
+@pytest.mark.long
 def test_threads_bind_cores_and_one_process_is_one(tmp_path: Path) -> None:
     text = "import os, subprocess, sys\nprint(f'METRIC m={len(os.sched_getaffinity(0))}')\n"
     repo = repository(tmp_path / "repo", f"{text}import time; time.sleep(0.6)\n")

@@ -387,6 +387,7 @@ def test_temporary_folders_are_short_wherever_they_lie_outside(
     assert list(long.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_repository_below_the_jails_own_folders_is_as_good() -> None:
     for place in (Path("/tmp/nocturne"), Path("/tmp/nocturne/run/repo"), Path("/dev/shm/nocturne-repo")):
         if Path(f"/{place.parts[1]}/{place.parts[2]}").exists() and place.parts[1] != "dev":
@@ -406,7 +407,8 @@ print("METRIC value=" + (pathlib.Path.home() / "{place}").read_text())
 """
 
 
-@pytest.mark.parametrize("place", few([".cache/lab/rows.txt", "corpora/rows.txt"], 1))
+@pytest.mark.long
+@pytest.mark.parametrize("place", [".cache/lab/rows.txt", "corpora/rows.txt"])
 def test_what_a_script_looks_for_in_the_home_is_named_with_the_key_that_shows_it(
     tmp_path: Path, home: Path, place: str
 ) -> None:

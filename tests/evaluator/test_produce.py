@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluator.runs import Outcome, eventually, processes_with, score
+from tests.families import few
 
 LABELS = "abbabbbb"
 BENCH = """\
@@ -74,6 +75,7 @@ def test_what_the_candidate_leaves_is_measured(tmp_path: Path) -> None:
     assert metrics["files"] == 2 and "written" not in metrics
 
 
+@pytest.mark.long
 def test_what_fails_on_the_way_says_where(tmp_path: Path) -> None:
     broken = run(tmp_path, "raise ValueError('odd data')\n").last
     assert (broken["class"], broken["reason"]) == ("error", "ValueError: odd data")
@@ -168,7 +170,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("cheat", REFUSED)
+@pytest.mark.parametrize("cheat", few(REFUSED, 1))
 def test_a_cheat_that_is_caught(tmp_path: Path, cheat: str) -> None:
     train, kind, defence, reason = REFUSED[cheat]
     last = run(tmp_path, train, timeout_seconds=2 if kind == "timeout" else 20).last
@@ -178,10 +180,10 @@ def test_a_cheat_that_is_caught(tmp_path: Path, cheat: str) -> None:
 
 @pytest.mark.parametrize(
     "train",
-    [
+    few([
         'with (out / "big").open("wb") as file:\n    for _ in range(64):\n        file.write(bytes(1 << 20))\n',
         'for i in range(64):\n    (out / str(i)).write_bytes(bytes(1 << 20))\n',
-    ],
+    ], 1),
     ids=["one file", "many files"],
 )  # fmt: skip
 def test_too_much_output_is_refused(tmp_path: Path, train: str) -> None:

@@ -106,6 +106,7 @@ def test_a_reference_of_another_budget_is_not_taken(tmp_path: Path) -> None:
     assert "was measured for 5 wall seconds" in outcome.last["message"]
 
 
+@pytest.mark.long
 def test_a_budget_of_steps_has_no_reference(tmp_path: Path) -> None:
     outcome = score(with_train(tmp_path / "repo", TINY), STEPS, "--reference", str(tmp_path / "none.json"))
     assert outcome.returncode == 2 and "--reference" in outcome.last["message"]

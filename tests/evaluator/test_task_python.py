@@ -126,6 +126,7 @@ def test_a_conda_environment_trains_with_a_cloudpickle_of_its_own(tmp_path: Path
 # Commands
 
 
+@pytest.mark.long
 def test_a_command_runs_in_the_repositorys_environment_and_sees_no_other(tmp_path: Path, bot: Path) -> None:
     repo = bench(
         tmp_path / "repo", "7", bot, site_of(bot) / "pydantic", Path.home() / ".bashrc", "/usr/bin/env"

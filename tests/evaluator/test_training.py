@@ -257,6 +257,7 @@ def test_a_repository_in_the_form_of_autoresearch_works(
     assert outcome.last["score"] == pytest.approx(8.0)  # log2 of 256 for each byte
 
 
+@pytest.mark.long
 def test_a_repository_is_never_changed_and_lends_no_credentials(
     tmp_path: Path, light: dict[str, Any]
 ) -> None:
@@ -277,6 +278,7 @@ def test_a_repository_is_never_changed_and_lends_no_credentials(
     assert not (repo / "new").exists()
 
 
+@pytest.mark.long
 def test_another_train_file_runs_in_place_of_the_repositorys(tmp_path: Path, light: dict[str, Any]) -> None:
     """That it is scored, too, is what `test_reference` shows."""
     repo = with_train(tmp_path / "repo", "raise SystemExit('the wrong one')\n")

@@ -275,6 +275,7 @@ def test_an_idea_that_nobody_can_read_is_told_once_and_waits(context: Context) -
     assert [event["idea"] for event in context.night.events("experiment_proposed")[2:]] == [None, None]
 
 
+@pytest.mark.long
 def test_an_issue_that_is_gone_holds_nothing_up(context: Context) -> None:
     number = context.open("BATCH_SIZE = 512")
     context.label(number)

@@ -18,6 +18,7 @@ from bot.commands.cli import main
 from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, caller, commands_caller
 from tests.actions.runner import called_by_others
 from tests.bot.repositories import git
+from tests.families import few
 from tests.remarks.conftest import ACTION, MERGED, Night, Speech
 
 PROJECT = Path(__file__).parents[2]
@@ -151,6 +152,7 @@ def stop_at_two(night: Night) -> None:
     assert night.events("loop_stopped")[-1]["reason"] == "experiments"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("opened", [from_a_fork, from_a_branch])
 def test_a_pull_request_changes_nothing(
     night: Night,
@@ -181,7 +183,7 @@ def test_a_pull_request_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "words", ["stop", "resume", "revert", "approve", "reject", "retry", "idea DEPTH = 9", "promote"]
+    "words", few(["stop", "resume", "revert", "approve", "reject", "retry", "idea DEPTH = 9", "promote"], 3)
 )
 def test_a_comment_of_one_who_may_not_write_changes_nothing(night: Night, speech: Speech, words: str) -> None:
     written = [
