@@ -123,10 +123,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
             _flag("--claude", "let Claude propose; what it is shown and costs is said first"),
             campaign=False,
         ),
-        _verb(
-            "cuts-key", "cuts_key:run", "Print a new random secret for the cuts of a repository on GitHub.",
-            campaign=False,
-        ),
+        _verb("cuts-key", "cuts_key:run", "Print a new secret for the cuts of a repository on GitHub.", campaign=False),
         _verb(
             "demo", "demo:run", "Run a real campaign on this machine, from nothing to a report.",
             _option("--dir", type=Path, default=Path("nocturne-demo"), dest="directory", metavar="DIR"),

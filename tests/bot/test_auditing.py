@@ -21,9 +21,9 @@ from bot.rules.audits import lineage_of
 from bot.rules.campaign import Campaign
 from bot.rules.schedule import MeasureIncumbent, Standing, incumbent_step, next_replicate, run_id
 from bot.rules.stopping import Limits, Stop
+from bot.tell.cautions import warnings
 from bot.tell.document import Document
 from bot.tell.views.promotion import _audited, _stopped
-from bot.tell.words import warnings
 from bot.tell.writers import markdown
 from tests.bot.repositories import git, make_repository
 from tests.bot.scripted import Loop, win

@@ -13,9 +13,9 @@ from bot.rules.lost_runs import is_lost
 from bot.rules.simulated.driver import Driver, Ways
 from bot.rules.simulated.play import Over, Play
 from bot.rules.throughput import believed, is_doubted, off
+from bot.tell.cautions import warnings
 from bot.tell.figures.campaign import figures
 from bot.tell.figures.plain import status_json
-from bot.tell.words import warnings
 from tests.benchmarks.truth.rows import rows
 from tests.benchmarks.truth.world import Machine
 from tests.bot.campaigns import NOW, commit_of

@@ -24,8 +24,8 @@ from bot.rules.events import PackageWished, RunFinished, from_json, to_json
 from bot.rules.experiment import Experiment
 from bot.rules.ideas import Wishes
 from bot.rules.schedule import Begin
+from bot.tell.cautions import wished_words
 from bot.tell.display import PlainDisplay
-from bot.tell.words import wished_words
 from tests.bot.repositories import CONFIG, TRAIN, events, make_repository, nocturne, status
 from tests.bot.test_revising import Maker
 from tests.bot.thinking import Request, both, constant, proposal, results, turn

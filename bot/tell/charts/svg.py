@@ -19,7 +19,7 @@ from bot.tell.writers.html import escape
 UNITS = {"val_bpb": "bits per byte"}
 MARGIN = 12.0
 COUNTED = "experiments, in the order they began"
-EMPTY = ("Nothing has been measured yet.", "nocturne run measures the baseline, and begins.")
+EMPTY = ("Nothing has been measured yet.", "nocturne run measures the baseline first.")
 # In this order they are painted, so that the rare and important lie on top.
 GROUPS = ("discarded", "lost", "rejected", "open", "inconclusive", "incumbent", "held", "crashed", "improved")
 LABELS = {

@@ -8,6 +8,7 @@ from bot.forge import Conclusion, Report
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
 from bot.rules.experiment import Experiment
+from bot.tell.cautions import warnings
 from bot.tell.document import (
     Block,
     Document,
@@ -48,7 +49,6 @@ from bot.tell.words import (
     state_words,
     time_words,
     title,
-    warnings,
 )
 from bot.tell.writers import markdown
 

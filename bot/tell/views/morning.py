@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.config import Stop
 from bot.rules.stopping import reason_of
+from bot.tell.cautions import warnings
 from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say, small
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title
@@ -23,7 +24,6 @@ from bot.tell.words import (
     score_words,
     state_words,
     title,
-    warnings,
 )
 
 WINS, DEAD_ENDS, READING = 3, 3, 5
