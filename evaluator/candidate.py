@@ -202,6 +202,13 @@ class Candidate:
         self.cpu_seconds = max(used.cpu_seconds, counted)
         return used
 
+    def counted(self) -> tuple[float, float] | None:
+        """Return the CPU seconds that all of it has used, and the MiB that it uses now, as its control group counts
+        them: children that have ended and files in memory too. None if nobody counts."""
+        if self._group is None or self._group.clock is None:
+            return None
+        return self._group.cpu_seconds(), self._group.memory_mb()
+
     def check(self) -> proctree.Usage:
         """Return what `measure` does; raise `CandidateFailed` if it is more than the bounds allow."""
         used = self.measure()

@@ -92,7 +92,7 @@ class Called:
                 raise UserError(f"call: {file}: can't be started: {error.strerror}") from None
         self._wire = Wire(ours, _MOST, self._wait)
         self._processes = Processes(self._process.pid, jailed=jailed)
-        self._cpu = 0.0
+        self._cpu = self._memory_mb = 0.0
         self._what = f"{title}: starting it"
         self._began = self._next_look = time.monotonic()
         self._next_check = self._began + _CHECK_SECONDS
@@ -102,8 +102,7 @@ class Called:
         self._limited(_START_SECONDS)
         if (frame := self._received()).kind != wire.READY:
             raise self._nonsense(frame)
-        self._processes.stop()
-        self._cpu = self._processes.cpu_seconds()
+        self._stopped(0.0)
         self._what = f"{self._title}: loading it"
         frame, took = self._asked(wire.LOAD, b"", _START_SECONDS)
         if frame.kind == wire.RAISED:
@@ -146,12 +145,26 @@ class Called:
             raise self._ended() from None
         frame = self._received()
         seconds = time.perf_counter() - began
-        self._processes.stop()
-        cpu = self._processes.cpu_seconds()
-        took = Took(seconds, cpu - self._cpu, self._processes.memory_mb())
-        self._cpu = cpu
+        took = self._stopped(seconds)
         self._process.drain()
         return frame, took
+
+    def _stopped(self, seconds: float) -> Took:
+        """Stop it, and return what it took since it was stopped last, which is `seconds` ago.
+
+        A control group counts children that have ended, whether or not anybody waited for them. Without one those may
+        be missing: if some process has ended meanwhile, it counts by the clock.
+        """
+        self._processes.stop()
+        counted = self._process.counted()
+        some_ended = self._processes.some_ended()
+        cpu, held_mb = (self._processes.cpu_seconds(), 0.0) if counted is None else counted
+        took = cpu - self._cpu
+        self._cpu = cpu
+        if counted is None and some_ended:
+            took = max(took, seconds)
+        self._memory_mb = max(self._memory_mb, held_mb, self._processes.memory_mb())
+        return Took(seconds, took, self._memory_mb)
 
     def _limited(self, seconds: float) -> None:
         self._since = time.monotonic()
@@ -186,6 +199,7 @@ class Called:
         """Raise `CandidateFailed` if it uses more than it may: all that can be seen twice a second, what is quick to
         see each time."""
         memory_mb, processes = self._processes.now()
+        self._memory_mb = max(self._memory_mb, memory_mb)
         most = self._process.bounds
         if now >= self._next_check or memory_mb > most.memory_mb or processes > most.processes:
             self._next_check = now + _CHECK_SECONDS

@@ -35,6 +35,8 @@ class Processes:
         ] = {}  # numbers that were given and are not seen yet, and until when they may be
         self._still: set[int] = set()
         self._most = 0.0
+        self._given: set[int] = set()  # numbers that were given since it was asked whether some have ended
+        self._some_ended = False
 
     def stop(self) -> None:
         """Let none of them run any more: returns once all stand still."""
@@ -64,6 +66,14 @@ class Processes:
                 used += _exact(pid, ticks) + (int(fields[13]) + int(fields[14])) / _TICKS
         self._most = max(self._most, used)
         return self._most
+
+    def some_ended(self) -> bool:
+        """Whether one of them may have ended since this was asked last: a process that was known, or one whose number
+        was given and is nobody's any more. It may have been a stranger's."""
+        self._known()
+        ended = self._some_ended or any(not Path(f"/proc/{number}").exists() for number in self._given)
+        self._given, self._some_ended = set(), False
+        return ended
 
     def memory_mb(self) -> float:
         """Return the most memory that they have taken, each at its own time."""
@@ -97,12 +107,15 @@ class Processes:
         for pid in [pid for pid, born in self._births.items() if born is None or _birth(pid) != born]:
             del self._parents[pid], self._births[pid]
             self._still.discard(pid)
+            self._some_ended = True
         newest = int(Path("/proc/loadavg").read_bytes().rsplit(b" ", 1)[1])
         if newest != self._newest:
             if self._jailed and 0 <= newest - self._newest <= _MOST_NEW and self._newest >= 0:
                 numbers = list(range(self._newest + 1, newest + 1))
+                self._given.update(numbers)
             else:
                 numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+                self._some_ended = True
             self._newest = newest
             self._unborn |= dict.fromkeys(numbers, time.monotonic() + _BIRTH_SECONDS)
         if self._unborn:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from evaluator import settings
+from evaluator.calls.still import Processes
 from evaluator.command.locked import fingerprint
 from evaluator.errors import UserError
+from evaluator.jail import control_group
 from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
 from tests.evaluator.pythons import running_task
@@ -396,6 +398,21 @@ NO_QUICKER = {
         "        os.write(end, str(slow(seed)).encode())\n        os._exit(0)\n    return int(os.read(out, 99))\n",
         DRAWN,
     ),
+    "lets a child work that nobody waits for": (
+        WORK.replace("def work", "def slow")
+        + "import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\ndef work(seed):\n"
+        "    out, end = os.pipe()\n    if os.fork() == 0:\n        os.write(end, str(slow(seed)).encode())\n"
+        "        os._exit(0)\n    os.close(end)\n    found = int(os.read(out, 99))\n    os.read(out, 1)\n"
+        "    os.close(out)\n    return found\n",
+        DRAWN,
+    ),
+    "lets children of children work": (
+        WORK.replace("def work", "def slow")
+        + "import os\ndef work(seed):\n    out, end = os.pipe()\n    if os.fork() == 0:\n        if os.fork() == 0:\n"
+        "            os.write(end, str(slow(seed)).encode())\n        os._exit(0)\n    os.wait()\n    os.close(end)\n"
+        "    found = int(os.read(out, 99))\n    os.read(out, 1)\n    os.close(out)\n    return found\n",
+        DRAWN,
+    ),
     "lets threads and children work between the calls": (
         WORK + "import os, threading\ndef more():\n    while True: pass\n"
         "threading.Thread(target=more, daemon=True).start()\nif os.fork() == 0: more()\n",
@@ -414,6 +431,60 @@ def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None
     solution, bench = NO_QUICKER[name]
     last = run(tmp_path / "repo", solution, bench, reference={"solution.py": WORK}).last
     assert last["event"] == "score" and last["score"] > 0.6, last
+
+
+ENDING = """\
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    if line == "child\\n" and os.fork() == 0:
+        os._exit(0)
+    try:
+        os.wait()
+    except ChildProcessError:
+        print(line, end="", flush=True)
+"""
+
+
+def test_a_child_that_nobody_waited_for_is_known_to_have_ended() -> None:
+    """Where no control group counts it: then the call counts by the clock."""
+    command = [sys.executable, "-I", "-S", "-c", ENDING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as main:
+        assert main.stdin is not None and main.stdout is not None
+
+        def some_ended(line: str) -> bool:
+            assert main.stdin is not None and main.stdout is not None
+            print(line, file=main.stdin, flush=True)
+            assert main.stdout.readline().strip() == line
+            return processes.some_ended()
+
+        processes = Processes(main.pid, jailed=True)
+        some_ended("nothing")
+        assert all(some_ended("child") for _ in range(3))
+        assert not all(some_ended("nothing") for _ in range(200))  # others may start processes here, too
+
+
+HOARDING = """\
+import os
+file = os.memfd_create("hoard")
+def square(number):
+    os.posix_fallocate(file, 0, 200 << 20)
+    return number
+"""
+
+
+@pytest.mark.long
+def test_files_in_memory_are_memory_of_a_call(tmp_path: Path) -> None:
+    if control_group.gaps():
+        pytest.skip("without a control group nobody counts them at every call")
+    bench = """\
+from nocturne_candidate import Candidate, metric
+solution = Candidate("solution.py")
+solution.call("square", 1)
+metric(right=solution.last.memory_mb)
+"""
+    last = run(tmp_path / "repo", HOARDING, bench).last
+    assert last["event"] == "score" and last["score"] > 200, last
 
 
 @pytest.mark.long
