@@ -140,7 +140,7 @@ class Candidate:
         tree_mb = file_system.tree.size / 2**20 if file_system.tree is not None else 0.0
         self._memory_mb = bounds.memory_mb + tree_mb  # what it begins with is not the candidate's
         self._most_written_mb = bounds.scratch_mb + tree_mb
-        self._shared_before = holdings.shared_bytes()
+        self._before = holdings.machine()
         tasks = self._of_the_jail + 1 + bounds.processes * (1 + proctree.OWN_THREADS)
         group = control_group.make(int(self._memory_mb * 2**20), tasks)
         self._process = _started(launch, group)
@@ -253,7 +253,7 @@ class Candidate:
         if self._group is not None:
             self._held_mb = self._group.memory_mb()
         elif self._jailed:
-            self._held_mb = holdings.held_mb(used.pids, self._places, self._given, self._shared_before)
+            self._held_mb = holdings.held_mb(used.pids, self._places, self._given, self._before)
         else:
             self._held_mb = used.memory_mb + self._tree.memory_files_mb(without=self._given)
         ended = time.monotonic()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,11 @@ from pathlib import Path
 _KIB, _MIB = 1 << 10, 1 << 20
 _PIPE = 64 * _KIB  # pipe(7)
 _DESCRIPTOR, _MAPPING, _FILE, _THREAD = _KIB, 256, _KIB, 32 * _KIB  # objects of the kernel, about
+_DATAGRAMS, _WAITING = (
+    "0002",
+    11,
+)  # a socket's type as unix(7) tells it, and how many messages may wait for one
+_OVER = "06"  # TIME_WAIT: nothing waits there any more
 _IN_MEMORY = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ (\d+) +(?:/memfd:|/dev/zero \(deleted\))", re.MULTILINE
 )
@@ -33,12 +39,20 @@ class _Found:
     sockets: dict[str, str] = field(default_factory=dict)  # where the kernel tells about it
 
 
-def held_mb(pids: Sequence[int], places: Sequence[Path], given: Set[int], shared_before: int) -> float:
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has in all: bytes of files in memory, and sockets of AF_UNIX."""
+
+    shared: int
+    sockets: int
+
+
+def held_mb(pids: Sequence[int], places: Sequence[Path], given: Set[int], before: Machine) -> float:
     """Return the MiB that the processes `pids` of one jail hold, whose file systems in memory are at `places`.
 
-    Files whose inodes are in `given` are ours. `shared_before` is what `shared_bytes` said before the jail was there:
-    a file in memory that is on its way from one process to another is nowhere to be seen, and as long as there are
-    any, all that this machine shares more than that is taken for theirs.
+    Files whose inodes are in `given` are ours. `before` is what `machine` said before the jail was there: a file in
+    memory or a socket that is on its way from one process to another is nowhere to be seen, and as long as there are
+    any, all that this machine has more than that is taken for theirs.
     """
     found = _Found()
     for pid in pids:
@@ -56,14 +70,18 @@ def held_mb(pids: Sequence[int], places: Sequence[Path], given: Set[int], shared
         shared += sum(_used(Path(f"/proc/{inside}/root{place}")) for place in places)
         waiting += sum(_in_sockets(inside))
     if any(_in_flight(each) for each in found.sockets.values()):
-        shared = max(shared, shared_bytes() - shared_before)
+        now = machine()
+        shared = max(shared, now.shared - before.shared)
+        if inside is None:
+            unseen = now.sockets - before.sockets - len(found.sockets)
+            waiting += max(0, unseen) * _most_in_a_socket()
     return (found.own + shared + waiting) / _MIB
 
 
-def shared_bytes() -> int:
-    """Return the bytes of all files in memory on this machine."""
+def machine() -> Machine:
+    """Return what this machine has now."""
     found = re.search(r"^Shmem: *(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    return int(found[1]) * _KIB if found else 0
+    return Machine(int(found[1]) * _KIB if found else 0, Path("/proc/net/unix").read_bytes().count(b"\n"))
 
 
 def _look_at_descriptors(pid: int, found: _Found) -> None:
@@ -72,12 +90,14 @@ def _look_at_descriptors(pid: int, found: _Found) -> None:
         with contextlib.suppress(OSError):
             leads_to = os.readlink(entry.path)  # noqa: PTH115  (there may be thousands)
             if leads_to.startswith("/memfd:"):
-                stat = os.stat(entry.path)  # noqa: PTH116
-                found.files[stat.st_ino] = stat.st_blocks * 512
+                file = os.stat(entry.path)  # noqa: PTH116
+                found.files[file.st_ino] = file.st_blocks * 512
             elif leads_to.startswith("pipe:"):
                 found.pipes.add(leads_to)
             elif leads_to.startswith("socket:"):
                 found.sockets.setdefault(leads_to, f"/proc/{pid}/fdinfo/{entry.name}")
+            elif stat.S_ISFIFO((named := os.stat(entry.path)).st_mode):  # noqa: PTH116
+                found.pipes.add(f"{named.st_dev}:{named.st_ino}")
 
 
 def _look_at_memory(pid: int, found: _Found) -> None:
@@ -109,14 +129,29 @@ def _used(place: Path) -> int:
 
 
 def _in_sockets(pid: int) -> Iterator[int]:
-    """Yield the bytes that wait in the sockets of a jail, which has a network of its own."""
+    """Yield the bytes that wait in the sockets of a jail, which has a network of its own.
+
+    What waits for a socket of datagrams may be of senders that are gone. Of TCP the kernel tells what was sent, and
+    not how much room small pieces of it take.
+    """
+    most = _most_in_a_socket()
+    for words in _table(pid, "unix"):
+        yield most * (_WAITING if words[4] == _DATAGRAMS else 1)
+    for words in (*_table(pid, "tcp"), *_table(pid, "tcp6")):
+        if words[3] != _OVER:
+            yield max(most, sum(int(each, 16) for each in words[4].split(":")))
+    for words in (*_table(pid, "udp"), *_table(pid, "udp6")):
+        yield sum(int(each, 16) for each in words[4].split(":"))
+    for words in _table(pid, "netlink"):
+        yield int(words[4]) + int(words[5])
+
+
+def _table(pid: int, kind: str) -> Iterator[list[str]]:
+    """Yield the sockets of one kind in the network of a process, in words (proc(5))."""
     with contextlib.suppress(OSError):
-        yield (Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n") - 1) * _most_in_a_socket()
-    for kind in ("tcp", "tcp6", "udp", "udp6"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
-                sent, received = line.split()[4].split(":")
-                yield int(sent, 16) + int(received, 16)
+        for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
+            if len(words := line.split()) > 5:
+                yield words
 
 
 def _most_in_a_socket() -> int:

@@ -75,8 +75,7 @@ class Finding:
             "refused",
             f"its gain over {over} is {self.told:.4f} bits per byte by the score, but {self.held:.4f} at {self.cuts:,}"
             f" targets that no run is ever shown; the two may differ by {self.allowed:.4f} (standard error"
-            f" {self.error:.4f}). One honest candidate in 10,000 is refused like this: if you think that this is one,"
-            " `nocturne retry` measures it again",
+            f" {self.error:.4f})",
             defence="cuts",
         )
 

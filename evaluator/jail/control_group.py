@@ -20,10 +20,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_GAP = (
-    "no control group: memory and threads are checked several times a second instead of at every moment, and memory "
-    "of the kernel's own, such as for locks on files, is not counted, nor is processor time of children that end unseen"
-    " and that nobody waits for; what an exam reads and looks up stays in the kernel's caches, to be told by a delay"
+_GAPS = (
+    "no control group: memory and threads are checked several times a second instead of at every moment",
+    "no control group: memory of the kernel's own, such as for locks on files and for lists of what is waited for, is "
+    "not counted, nor is processor time of children that end unseen and that nobody waits for",
+    "no control group: what an exam reads and looks up stays in the kernel's caches, to be told by a delay",
 )
 _PREFIX = "nocturne-"
 _ROOM = 1.02  # the kernel's bound, beside ours: who is looked at in time is told what it used
@@ -179,15 +180,15 @@ def gaps() -> tuple[str, ...]:
     """Return what stays open on this machine, in a sentence each: nothing if a process can be put into a group."""
     group = make(1 << 30, 100)
     if group is None:
-        return (_GAP,)
+        return _GAPS
     try:
         trial = subprocess.Popen(["/bin/sleep", "20"], preexec_fn=group.join)
         held = group.holds(trial.pid)
         trial.kill()
         trial.wait()
-        return () if held else (_GAP,)
+        return () if held else _GAPS
     except (OSError, subprocess.SubprocessError):
-        return (_GAP,)
+        return _GAPS
     finally:
         group.close()
 

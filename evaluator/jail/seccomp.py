@@ -27,7 +27,10 @@ _X32 = 0x40000000
 
 # All flags of clone(2) that make a namespace, the user namespace among them.
 _NEW_NAMESPACE = 0x7E020000
-_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
+# What sockets there are: whatever waits in those can be counted from outside. AF_UNIX; AF_INET and AF_INET6 with the
+# default, TCP or UDP; AF_NETLINK with NETLINK_ROUTE, which tells what networks there are.
+_LOCAL, _INTERNET, _OF_THE_KERNEL = 1, (2, 10), 16
+_PROTOCOLS = (0, 6, 17)
 # TIOCSTI, TIOCLINUX; FS_IOC_ADD_ENCRYPTION_KEY, which a whole file system remembers
 _REFUSED_REQUESTS = (0x5412, 0x541C, 0xC0506617)
 # F_SETLEASE, F_NOTIFY: who else opens or reads a file. F_GET_RW_HINT and the next three: a number that its inode keeps.
@@ -189,7 +192,17 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         "socket",
         "socketpair",
         (LOAD, argument(0)),
-        *(Jump(EQUAL, family, "allow") for family in _FAMILIES),
+        Jump(EQUAL, _LOCAL, "allow"),
+        *(Jump(EQUAL, family, "protocol") for family in _INTERNET),
+        Jump(EQUAL, _OF_THE_KERNEL, "route"),
+        (RETURN, ERROR | EPERM),
+        "protocol",
+        (LOAD, argument(2)),
+        *(Jump(EQUAL, protocol, "allow") for protocol in _PROTOCOLS),
+        (RETURN, ERROR | EPERM),
+        "route",
+        (LOAD, argument(2)),
+        Jump(EQUAL, 0, "allow"),
         (RETURN, ERROR | EPERM),
         "ioctl",
         (LOAD, argument(1)),

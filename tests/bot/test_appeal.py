@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,13 @@ from bot.rules.campaign import Campaign
 from bot.rules.decision import NeedRun
 from bot.rules.schedule import run_id
 from bot.tell.views.experiment import pull_body
+from bot.tell.views.refusal import DEFENCES
 from bot.tell.views.status import closing_comment
 from bot.tell.writers import markdown
 from tests.bot.repositories import make_repository, nocturne
 from tests.bot.scripted import WHEN, Loop, recorded
 
+ROOT = Path(__file__).parents[2]
 PEEK = {
     "probes": 1024, "factor": 1, "gain_bpb": 0.0002, "error_bpb": 4e-5, "upper_bpb": 0.0003, "rms_nats": 0.01, "far": 0,
 }  # fmt: skip
@@ -125,13 +128,27 @@ def test_who_is_refused_hears_which_defence_why_how_often_it_errs_and_how_to_app
     assert "`nocturne retry 1`" in local
 
 
-@pytest.mark.parametrize("defence", ["clock", "protocol", "leak", "cuts", "jail"])
+FIRST = {"leak": "commit that text to the base branch", "limits": "allow more by `processes`, `scratch_mb`"}
+
+
+def test_each_defence_of_the_evaluator_is_known_to_who_tells_of_it() -> None:
+    sources = (ROOT / "evaluator").rglob("*.py")
+    named = {
+        word for path in sources for word in re.findall(r'defence(?:: str)? ?= ?"(\w+)"', path.read_text())
+    }
+    assert named == set(DEFENCES)
+
+
+@pytest.mark.parametrize("defence", ["clock", "protocol", "leak", "cuts", "limits", "scoring", "jail"])
 def test_other_defences_say_what_they_look_at_and_offer_a_retry(loop: Loop, defence: str) -> None:
     campaign = improving(loop, None, failure=REFUSED | {"defence": defence})
     decision = judged(loop, campaign)
     after = loop.context.ledger.append(lambda _: [decision, ev.ExperimentFinished(1)])
     said = markdown.write(closing_comment(after, after.experiments[1]))
-    assert f"Refused by the defence {defence}.**" in said and "trains it again" in said
+    assert f"Refused by the defence {defence}.**" in said
+    (appeal,) = (line for line in said.splitlines() if line.startswith("If you think it errs: "))
+    assert "`/nocturne retry` trains it again" in appeal and FIRST.get(defence, "") in appeal
+    assert appeal.count(". ") == 0 and appeal.endswith(".")  # one sentence, with a command
     assert "positions" not in said.split("If you think")[1]
 
 

@@ -11,10 +11,12 @@ from bot.tell.document import Document, Line, code, cut, paragraph, say
 
 @dataclass(frozen=True)
 class Defence:
-    """What a defence looks at, and how often it refuses an honest change, in a sentence each."""
+    """What a defence looks at, and how often it refuses an honest change, in a sentence each; `first` is what has to be
+    done before it would judge the same change otherwise."""
 
     looks: Line
     errs: Line
+    first: Line = ()
 
 
 _OTHER = Defence(say("It looks at what a run may do."), say("An honest change does nothing of that kind."))
@@ -29,7 +31,10 @@ DEFENCES = {
         ),
     ),
     "cuts": Defence(
-        say("It looks whether the gain over the incumbent holds at targets that no run is ever shown."),
+        say(
+            "It looks whether the gain over the incumbent, and over the last commit of a human, holds at targets that"
+            " no run is ever shown."
+        ),
         say("An honest change is refused by it in about 1 of 10,000 runs."),
     ),
     "clock": Defence(
@@ -47,6 +52,24 @@ DEFENCES = {
     "leak": Defence(
         say("It looks for validation text in the change and in what the run can read."),
         say("It errs if a change carries text of its own that stands in the validation text too."),
+        say(
+            "commit that text to the base branch yourself, for what is there already is never refused, then "
+        ),
+    ),
+    "limits": Defence(
+        say(
+            "It looks at the processes and threads that a run starts, at what it writes, and how long its exam takes."
+        ),
+        say("An honest change that needs more than is allowed is refused every time."),
+        say("allow more by `processes`, `scratch_mb` or `evaluation_seconds` under `evaluator`, then "),
+    ),
+    "scoring": Defence(
+        say("It looks whether what a model or a script answers is numbers, and as many as were asked for."),
+        say("An honest change that answers with finite numbers is never refused by it."),
+    ),
+    "jail": Defence(
+        say("It looks at what a run has left for the script that measures: plain files and folders."),
+        say("An honest change that leaves nothing else (no links, pipes or devices) is never refused by it."),
     ),
 }
 
@@ -63,5 +86,5 @@ def refused_by(experiment: Experiment, *, on_github: bool) -> Document:
         again += f", asked at {APPEAL} times as many positions, so that chance decides less"
     return (
         paragraph("**Refused by the defence {}.** {} {}", cut(decision.defence, 40), known.looks, known.errs),
-        paragraph("If you think it errs: {} {}.", call, again),
+        paragraph("If you think it errs: {}{} {}.", known.first, call, again),
     )
