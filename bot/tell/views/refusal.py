@@ -12,11 +12,13 @@ from bot.tell.document import Document, Line, code, cut, paragraph, say
 @dataclass(frozen=True)
 class Defence:
     """What a defence looks at, and how often it refuses an honest change, in a sentence each; `first` is what has to be
-    done before it would judge the same change otherwise."""
+    done before it would judge the same change otherwise. If nothing can be, `idea` says what asking for the idea does.
+    """
 
     looks: Line
     errs: Line
     first: Line = ()
+    idea: str = ""
 
 
 _OTHER = Defence(say("It looks at what a run may do."), say("An honest change does nothing of that kind."))
@@ -52,9 +54,7 @@ DEFENCES = {
     "leak": Defence(
         say("It looks for validation text in the change and in what the run can read."),
         say("It errs if a change carries text of its own that stands in the validation text too."),
-        say(
-            "commit that text to the base branch yourself, for what is there already is never refused, then "
-        ),
+        idea="asks for the same without the text that is named: as it is, it is refused every time",
     ),
     "limits": Defence(
         say(
@@ -80,8 +80,9 @@ def refused_by(experiment: Experiment, *, on_github: bool) -> Document:
     if decision is None or decision.verdict != "rejected" or not decision.defence:
         return ()
     known = DEFENCES.get(decision.defence, _OTHER)
-    call = code("/nocturne retry" if on_github else f"nocturne retry {experiment.number}")
-    again = "trains it again"
+    retry = "retry" if on_github else f"retry {experiment.number}"
+    call = code(f"{'/' if on_github else ''}nocturne {'idea TEXT' if known.idea else retry}")
+    again = known.idea or "trains it again"
     if decision.defence == DEFENCE:
         again += f", asked at {APPEAL} times as many positions, so that chance decides less"
     return (
