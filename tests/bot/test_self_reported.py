@@ -60,6 +60,40 @@ SHAPES: dict[str, tuple[Mapping[str, str], list[str], list[str], bool]] = {
     "shell that names it": (IMPORTS, ["bash", "train.py"], ["python", "train.py"], True),
     "measured apart": (APART, ["python", "bench.py"], ["python", "train.py"], False),
     "measured apart by make": (APART, ["make", "measure"], ["python", "train.py"], False),
+    "module of pytest": (
+        {"test_a.py": "import train", "train.py": ""}, ["python", "-m", "pytest", "test_a.py"], ["x"], True
+    ),
+    "by another program": (IMPORTS, ["torchrun", "bench.py"], ["python", "train.py"], True),
+    "a shell with it": (IMPORTS, ["bash", "-c", "cd . && python bench.py"], ["python", "train.py"], True),
+    "a shell that runs it": (IMPORTS, ["bash", "-c", "python train.py --score"], ["python", "train.py"], True),
+    "text that imports it": (IMPORTS, ["python", "-c", "import bench"], ["python", "train.py"], True),
+    "a shell's script": (
+        {**IMPORTS, "measure.sh": "set -e\npython bench.py\n"}, ["./measure.sh"], ["python", "train.py"], True
+    ),
+    "what make makes": (
+        {**IMPORTS, "Makefile": "all: score\nscore: built\n\tpython bench.py\n"}, ["make"], ["python", "train.py"], True
+    ),
+    "make that is run by the script": (
+        {"bench.py": "import subprocess\nsubprocess.run(['make', 'x'])", "Makefile": "x: train.py\n\tcc train.py"},
+        ["python", "bench.py"], ["x"], True,
+    ),
+    "all that there is": (
+        {"bench.py": "import glob, runpy\nfor f in glob.glob('*.py'): runpy.run_path(f)", "train.py": ""},
+        ["python", "bench.py"], ["x"], True,
+    ),
+    "by a name that is put together": (
+        {"bench.py": "import runpy\nname = 'train'\nrunpy.run_path(f'{name}.py')", "train.py": ""},
+        ["python", "bench.py"], ["x"], True,
+    ),
+    "nothing that can be followed": ({"bench.py": "import ctypes\nctypes.CDLL('./a.so')"}, ["./bench.py"], [], True),
+    "make with another goal": (
+        {**APART, "Makefile": "train:\n\tpython train.py\nscore:  # of train.py\n\tpython bench.py\n"},
+        ["make", "score"], ["python", "train.py"], False,
+    ),
+    "a docstring that names it": (
+        {"bench.py": '"""Measures what train.py left."""\nimport json', "train.py": ""}, ["python", "bench.py"], ["x"],
+        False,
+    ),
     "a circle of imports": (
         {"bench.py": "import a", "a.py": "import b", "b.py": "import a, bench", "train.py": ""}, ["python", "bench.py"],
         ["x"], False,
@@ -73,6 +107,31 @@ def test_what_a_command_reaches_is_followed(name: str) -> None:
     why = self_reported("command", command, produce, ["train.py"], files.get)
     assert (why is not None) == expected, why
     assert why is None or (why.startswith(WORD) and "\n" not in why)
+
+
+@pytest.mark.parametrize(
+    ("script", "places", "expected"),
+    [
+        ("import sys\nsys.path.insert(0, 'solution')\nimport algo", {"solution/algo.py": ""}, True),
+        ("from mypkg.core import f", {"python/mypkg/__init__.py": "", "python/mypkg/core.py": ""}, True),
+        (
+            "import mypkg",
+            {"python/mypkg/__init__.py": "from .core import f", "python/mypkg/core.py": ""},
+            True,
+        ),
+        ("import metrics", {"metrics.py": "", "net/metrics.py": ""}, False),
+        ("import json, numpy", {"src/my/json.py": ""}, False),
+    ],
+    ids=["on the path", "installed", "by way of its package", "one of the same name", "of the library"],
+)
+def test_a_file_in_a_folder_is_found_however_that_comes_on_the_path(
+    script: str, places: Mapping[str, str], expected: bool
+) -> None:
+    editable = [list(places)[-1]]
+    why = self_reported(
+        "command", ["python", "bench.py"], ["x"], editable, {"bench.py": script, **places}.get
+    )
+    assert (why is not None) == expected, why
 
 
 def test_what_is_called_runs_behind_a_wall() -> None:

@@ -356,7 +356,9 @@ def test_what_no_group_counts_is_said(user: str) -> None:
     possible = user == "self" and group_possible()
     told = done.stdout.splitlines()
     assert done.stderr == "" and (told == [""] if possible else len(told) == 3), done
-    assert all(len(each) < 300 for each in told) and len(told) + 3 <= 8  # as the ledger keeps them, with a jail's own
+    assert (
+        all(len(each) < 300 for each in told) and len(told) + 3 <= 8
+    )  # as the ledger keeps them, with a jail's own
 
 
 def test_one_thread_stays_on_its_core(way: tuple[str, str]) -> None:
