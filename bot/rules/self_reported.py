@@ -51,11 +51,9 @@ def self_reported(
     files = {posixpath.normpath(path) for path in editable}
     found = _found(command, files, read)
     if found is None:
-        return (
-            None
-            if produce
-            else f"{WORD}: `{' '.join(command)[:80]}` measures in the jail in which candidates run"
-        )
+        if produce:
+            return None  # nothing says that it reaches candidates' code
+        return f"{WORD}: `{' '.join(command)[:80]}` measures in the jail in which candidates run"
     by, path = found
     if by is None:
         return f"{WORD}: the command runs {path}, which candidates change"
