@@ -30,7 +30,7 @@ _NEW_NAMESPACE = 0x7E020000
 # What sockets there are: whatever waits in those can be counted from outside. AF_UNIX; AF_INET and AF_INET6 with the
 # default, TCP or UDP; AF_NETLINK with NETLINK_ROUTE, which tells what networks there are.
 _LOCAL, _INTERNET, _OF_THE_KERNEL = 1, (2, 10), 16
-_PROTOCOLS = (0, 6, 17)
+_TCP, _UDP, _DEFAULT = 6, 17, 0
 # TIOCSTI, TIOCLINUX; FS_IOC_ADD_ENCRYPTION_KEY, which a whole file system remembers
 _REFUSED_REQUESTS = (0x5412, 0x541C, 0xC0506617)
 # F_SETLEASE, F_NOTIFY: who else opens or reads a file. F_GET_RW_HINT and the next three: a number that its inode keeps.
@@ -198,11 +198,11 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         (RETURN, ERROR | EPERM),
         "protocol",
         (LOAD, argument(2)),
-        *(Jump(EQUAL, protocol, "allow") for protocol in _PROTOCOLS),
-        (RETURN, ERROR | EPERM),
+        Jump(EQUAL, _TCP, "allow"),
+        Jump(EQUAL, _UDP, "allow"),
         "route",
         (LOAD, argument(2)),
-        Jump(EQUAL, 0, "allow"),
+        Jump(EQUAL, _DEFAULT, "allow"),
         (RETURN, ERROR | EPERM),
         "ioctl",
         (LOAD, argument(1)),
