@@ -62,6 +62,8 @@ class Track:
     drift: float
     controls: tuple[Control, ...]
     exact: bool = False
+    drifts: tuple[tuple[float, float], ...] = ()
+    """What the drift may be, and how likely each is."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,13 @@ def track(
     ours = {each.commit for each in seen}
     repeats = [group[1:] for of, group in groups.items() if of not in ours]
     repeats += _short_repeats(campaign, dict.fromkeys(each.commit for each in seen), runner)
-    walk, degrees = _fit(seen, [square for group in repeats for square in _squares(group)], unit)
+    walk, degrees, drifts = _fit(seen, [square for group in repeats for square in _squares(group)], unit)
     controls = tuple(control for of, control in walk.controls if of == commit)
     if exact:
         return Track(seen[-1].score, 0.0, 0.0, float(len(newest)), 0.0, controls, exact=True)
     assert walk.level is not None
     sigma = max(walk.sigma, _HIDDEN * _gap([run.score for run in newest if run.score is not None]))
-    return Track(walk.level, walk.variance, sigma, degrees, walk.drift, controls)
+    return Track(walk.level, walk.variance, sigma, degrees, walk.drift, controls, drifts=drifts)
 
 
 def _seen(campaign: Campaign, commit: str, runner: str, fingerprint: str | None) -> Iterator[_Seen]:
@@ -233,8 +235,11 @@ def _elapsed(campaign: Campaign, before: RunFinished | None, now: RunFinished) -
     return float(made + (_PAUSE if paused.total_seconds() > _LONG + made * now.seconds else 0))
 
 
-def _fit(seen: Sequence[_Seen], replicates: Sequence[float], unit: float) -> tuple[_Walk, float]:
-    """Return the walk with the noise and the drift that fit best, and the degrees of freedom of its noise."""
+def _fit(
+    seen: Sequence[_Seen], replicates: Sequence[float], unit: float
+) -> tuple[_Walk, float, tuple[tuple[float, float], ...]]:
+    """Return the walk with the noise and the drift that fit best, the degrees of freedom of its noise, and how likely
+    each drift is."""
 
     def settled(sigma: float, drift: float) -> float:
         squares = _Walk(sigma, drift).along(seen).squares
@@ -247,7 +252,8 @@ def _fit(seen: Sequence[_Seen], replicates: Sequence[float], unit: float) -> tup
     sizes = (math.log(max(drift, _LEAST_DRIFT)) for drift, _ in _DRIFTS)
     drift = math.exp(sum(map(mul, weights, sizes)) / sum(weights))
     walk = _Walk(settled(sigma, drift), drift).along(seen)
-    return walk, len(walk.squares) + len(replicates) + _PRIOR_DEGREES
+    likely = tuple((each, weight / sum(weights)) for (each, _), weight in zip(_DRIFTS, weights, strict=True))
+    return walk, len(walk.squares) + len(replicates) + _PRIOR_DEGREES, likely
 
 
 def _likelihood(walk: _Walk, replicates: Sequence[float], unit: float) -> float:

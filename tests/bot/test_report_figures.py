@@ -16,6 +16,7 @@ import pytest
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.statistics import EACH_END, t_quantile
+from bot.rules.wandering import wandered
 from bot.tell.figures.campaign import Figures, figures
 from bot.tell.figures.plain import status_json
 from bot.tell.figures.results import results_tsv
@@ -67,7 +68,9 @@ def test_gain_is_the_difference_of_means_with_a_one_sided_margin() -> None:
     won = night.campaign().scores_of(night.incumbent)
     assert of.gain is not None and of.noise.sigma is not None
     assert of.gain.value == pytest.approx(fmean(b for b in base if b) - fmean(won))
-    error = of.noise.sigma * math.sqrt(1 / 3 + 1 / len(won))
+    known = night.campaign()
+    ends = [known.runs_of(commit) for commit in known.incumbents]
+    error = of.noise.sigma * math.sqrt(1 / 3 + 1 / len(won) + wandered(known, ("1x H100", "f1"), *ends))
     # Three degrees from the prior, two and two from the replicates of the commits.
     assert of.gain.half_width == pytest.approx(t_quantile(EACH_END, 3 + 2 + len(won) - 1) * error)
     assert of.noise.runs == 3 + len(won)

@@ -16,6 +16,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import CONFIDENCE, Confirmation
 from bot.rules.events import RunFinished
 from bot.rules.statistics import EACH_END, t_quantile
+from bot.rules.wandering import wandered
 from bot.tell.figures.rows import usable_score
 
 
@@ -64,14 +65,16 @@ def gain_of(
     """Return the gain from the incumbent at the place `since` to the present one; None if runs are missing.
 
     With `unpicked` the winners' own runs, by which they were picked, don't count: what is left is free of
-    the bias that comes from picking. Winners without any other run yet are left out, as if they gained nothing.
+    the bias that comes from picking. Winners without any other run yet are left out, as if they gained nothing. The
+    interval allows for how far the machine may have drifted between the runs at both ends.
     """
 
-    def scores(commit: str, *, picked: bool) -> list[float] | None:
+    def runs(commit: str, *, picked: bool) -> list[RunFinished]:
         own = campaign.runs_by_commit.get(commit, ())
-        if not picked:
-            own = [run for run in own if run.experiment is None]
-        found, fits = scores_on(own, yardstick)
+        return [run for run in own if picked or run.experiment is None]
+
+    def scores(commit: str, *, picked: bool) -> list[float] | None:
+        found, fits = scores_on(runs(commit, picked=picked), yardstick)
         return found if fits else None
 
     total, variance, before_runs, after_runs, uncounted = 0.0, 0.0, 0, 0, 0
@@ -90,6 +93,9 @@ def gain_of(
         if ends[0] != stretch[0]:
             total += fmean(before) - fmean(after)
             variance += 1 / len(before) + 1 / len(after)
+            made = [runs(stretch[0], picked=True), runs(ends[0], picked=not unpicked)]
+            on = [[run for run in side if _is_on(run, yardstick)] for side in made]
+            variance += wandered(campaign, yardstick, *on) if yardstick is not None else 0.0
     value = total if campaign.direction == "minimize" or not total else -total
     half_width, least = (0.0, value) if not variance else (None, None)
     if variance and sigma is not None:
@@ -196,6 +202,10 @@ def scores_on(runs: Sequence[RunFinished], yardstick: Yardstick | None) -> tuple
         return [], False
     newest = scored[-1][0]
     return scores_on(runs, (newest.runner, newest.fingerprint))[0], False
+
+
+def _is_on(run: RunFinished, yardstick: Yardstick | None) -> bool:
+    return usable_score(run) is not None and (run.runner, run.fingerprint) == yardstick
 
 
 def measured(campaign: Campaign, commit: str, yardstick: Yardstick | None) -> Measured:
