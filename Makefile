@@ -122,6 +122,9 @@ bench-agents: $(READY) ## Tokens and cache of a long memory; campaigns with mind
 bench-repositories: $(READY) ## Shapes of real repositories, from `nocturne init` to a verdict: ONLY="NAME NAME"
 	$(BIN)/python -m tests.benchmarks.repositories $(foreach name,$(ONLY),--only $(name))
 
+first-hour: $(READY) ## Type what docs/first-hour.md shows, and write into it what the terminal says
+	$(BIN)/python -m tests.benchmarks.first_hour
+
 mutants: $(READY) ## Write known faults into a copy, one by one: the tests must catch each: ONLY="WORD WORD"
 	$(BIN)/python -m tests.mutants $(if $(ONLY),--only $(ONLY))
 

@@ -1,7 +1,8 @@
 """What README and docs show is true: each command in a block is run, or named here with the reason why not.
 
 Pages for a first night are typed on the bundled task (`test_readme.py`) and on the shape of autoresearch
-(`test_real_repositories.py`); all others here, on a task that needs no torch.
+(`test_real_repositories.py`), `console` blocks, which show what is answered too, by `test_first_hour.py`; all others
+here, on a task that needs no torch.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 def commands(page: Path) -> list[str]:
     """Return the lines that a page shows to be typed, without their comments."""
-    lines = [line for block in blocks(page.read_text(), "sh", "console") for line in block.splitlines()]
-    bare = [re.sub(r"(^|\s+)#.*", "", line).removeprefix("$ ").strip() for line in lines]
+    lines = [line for block in blocks(page.read_text(), "sh") for line in block.splitlines()]
+    bare = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
     return [line for line in bare if line]
 
 
