@@ -98,8 +98,8 @@ bench-gestures: $(READY) ## Thirty experiments on a GitHub on loopback in which 
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time
 
-bench-search: $(READY) ## The offline search beside blind mutation, Optuna's TPE and cmaes: SEEDS=60, LIBRARIES=1 runs these too
-	$(BIN)/python -m tests.benchmarks.search $(if $(SEEDS),--seeds $(SEEDS)) $(if $(LIBRARIES),--record)
+bench-search: $(READY) ## The offline search beside blind mutation, Optuna's TPE and cmaes: SEEDS=60, LIBRARIES=1 runs these too, ARGS="--experiments 30"
+	$(BIN)/python -m tests.benchmarks.search $(if $(SEEDS),--seeds $(SEEDS)) $(if $(LIBRARIES),--record) $(ARGS)
 
 bench-night: $(READY) ## How busy the GPU is, with a mind of 20 s and trainings of 30 s on a GitHub at 100 ms: ARGS="--scale 0.1"
 	$(BIN)/python -m tests.benchmarks.night $(ARGS)

@@ -7,12 +7,14 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bot.agents.constants import canonical, constant_values, rewrite, rewritten
 from bot.agents.offline.search import propose
 from bot.rules.proposal import Change, PastExperiment, Proposal
+from tests.benchmarks.search.__main__ import main as bench
 from tests.benchmarks.search.landscapes import SOURCE, landscape
 from tests.benchmarks.search.searchers import Blind, Offline, campaign
 from tests.families import few
@@ -269,3 +271,13 @@ def test_a_history_of_thousands_costs_in_proportion() -> None:
         return best
 
     assert cost(800) < 16 * cost(100)
+
+
+def test_the_bench_goes_on_with_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--experiments", "12", "--family", "own", "--only", "blind", "--kept", str(tmp_path / "kept")]
+    assert bench(["--seeds", "1", *words]) == 0
+    once = (tmp_path / "kept").read_text()
+    assert bench(["--seeds", "2", *words]) == 0
+    twice = (tmp_path / "kept").read_text()
+    assert twice.startswith(once) and len(twice.splitlines()) == 2
+    assert "tpe joint" in capsys.readouterr().out, "what the libraries reach is known"

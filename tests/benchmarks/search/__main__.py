@@ -5,8 +5,9 @@
 
 Prints the share of the possible gain after 12, 30, 60 and 100 experiments with its standard error, and the ratio of
 the offline search's to that of the best other in the cell, with a paired interval of 95 % (bootstrap over seeds).
-What the libraries reach stays the same and takes long: `--record` (`make bench-search LIBRARIES=1`) runs them and keeps
-it in `libraries.json` beside this file, of seeds that the search was not tuned on; `--only` runs one without that.
+What the libraries reach stays the same and takes long: `--record` (`make bench-search LIBRARIES=1`) runs those that
+`libraries.jsonl` beside this file lacks, and keeps them there; without it they are compared as far as they are known.
+With `--kept FILE` the other searchers' campaigns are kept too, so that what was cut short goes on.
 Seeds are `final/100` and on (those below 100 were looked at while the search was built); to tune, `--purpose tune`.
 """
 
@@ -21,7 +22,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from tests.benchmarks.search.searchers import LIBRARIES, SEARCHERS, campaign
 
 MARKS = (12, 30, 60, 100)
 FIRST = 100
-RECORD = Path(__file__).with_name("libraries.json")
+RECORD = Path(__file__).with_name("libraries.jsonl")
 RIVALS = (*LIBRARIES, "blind")
 
 
@@ -43,6 +43,9 @@ class Run:
     repeats: int
     crashes: int
     cost: float
+
+
+_NONE = Run((), 0, 0, 0.0)
 
 
 def run(family: str, name: str, experiments: int, seed: str) -> Run:
@@ -76,45 +79,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--record", action="store_true", help="run the libraries too and keep what they reach"
     )
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="where campaigns of the others are kept")
     args = parser.parse_args(argv)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small, and processes many
     seeds = [f"{args.purpose}/{seed}" for seed in range(args.first, args.first + args.seeds)]
-    kept = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
-    names = (*args.only, *LIBRARIES) if args.record else tuple(args.only)
+    marks = sum(mark <= args.experiments for mark in MARKS)
+    known = _read(RECORD) | _read(args.kept)
     print(f"{args.seeds} landscapes of each family, {args.experiments} experiments, from seed {seeds[0]} on")
-    recorded = args.record or (args.purpose, args.first) == ("final", FIRST)
     repeated = 0
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for family in args.family:
             shares: dict[str, Sequence[Sequence[float]]] = {}
-            for name in names:
-                runs = list(pool.map(partial(run, family, name, args.experiments), seeds, chunksize=2))
-                shares[name] = [each.gains for each in runs]
+            for name in (*args.only, *LIBRARIES):
+                lacking = [
+                    each for each in seeds if len(known.get((family, name, each), _NONE).gains) < marks
+                ]
+                if lacking and name in LIBRARIES and not args.record:
+                    continue
+                played = pool.map(partial(run, family, name, args.experiments), lacking)
+                for seed, found in zip(lacking, played, strict=True):
+                    known[family, name, seed] = found
+                    _keep(RECORD if name in LIBRARIES else args.kept, (family, name, seed), found)
+                runs = [known[family, name, each] for each in seeds]
+                shares[name] = [each.gains[:marks] for each in runs]
                 repeated += sum(each.repeats for each in runs) if name == "offline" else 0
                 _print_row(family, name, shares[name], runs)
-            if args.record:
-                kept[family] = {name: shares[name] for name in LIBRARIES}
-            for name in LIBRARIES:
-                known = kept.get(family, {}).get(name, []) if recorded else []
-                if name not in shares and len(known) >= args.seeds:
-                    shares[name] = known[: args.seeds]
-                    _print_row(family, name, shares[name], ())
             _print_ratio(family, shares)
-    if args.record:
-        kept["versions"] = {name: version(name) for name in ("optuna", "cmaes", "numpy")}
-        RECORD.write_text(_compact(kept), "utf-8")
     return 1 if repeated else 0
+
+
+def _read(path: Path | None) -> dict[tuple[str, str, str], Run]:
+    """Return the campaigns that a file keeps, by family, searcher and seed."""
+    if path is None or not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return {tuple(row[:3]): Run(tuple(row[3]), *row[4:]) for row in rows}
+
+
+def _keep(path: Path | None, key: tuple[str, str, str], found: Run) -> None:
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            row = [*key, found.gains, found.repeats, found.crashes, round(found.cost, 1)]
+            file.write(json.dumps(row) + "\n")
 
 
 def _print_row(family: str, name: str, shares: Sequence[Sequence[float]], runs: Sequence[Run]) -> None:
     columns = zip(*shares, strict=False)
     cells = "  ".join(f"{np.mean(each):.2f} ± {np.std(each) / len(each) ** 0.5:.2f}" for each in columns)
-    said = "  kept"
-    if runs:
-        crashes, cost = np.mean([each.crashes for each in runs]), np.mean([each.cost for each in runs])
-        repeats = sum(each.repeats for each in runs)
-        said = f"  crashes {crashes:.1f}, repeats {repeats}, {cost:.0f} ms of CPU a proposal"
-    print(f"{family:12} {name:10} {cells}{said}", flush=True)
+    crashes, cost = np.mean([each.crashes for each in runs]), np.mean([each.cost for each in runs])
+    said = f"crashes {crashes:.1f}, repeats {sum(each.repeats for each in runs)}, {cost:.0f} ms of CPU a proposal"
+    print(f"{family:12} {name:10} {cells}  {said}", flush=True)
 
 
 def _print_ratio(family: str, shares: Mapping[str, Sequence[Sequence[float]]]) -> None:
@@ -128,11 +142,6 @@ def _print_ratio(family: str, shares: Mapping[str, Sequence[Sequence[float]]]) -
         middle, low, high = ratio(column["offline"], column[best])
         cells.append(f"{middle:.2f} [{low:.2f}, {high:.2f}] {best}")
     print(f"{family:12} {'ratio':10} {'  '.join(cells)}", flush=True)
-
-
-def _compact(kept: Mapping[str, object]) -> str:
-    """Return JSON with a line for each campaign."""
-    return json.dumps(kept, indent=1).replace("[\n    ", "[").replace(",\n    ", ", ").replace("\n   ]", "]")
 
 
 if __name__ == "__main__":
