@@ -95,7 +95,7 @@ def test_a_campaign_runs_to_its_end(
         verdict = decided[number]["verdict"]
         assert {"nocturne", f"nocturne:{verdict}"} <= {label.lower() for label in issue.labels}
         assert issue.state == "closed"
-        assert issue.body is not None and verdict in issue.body and "Runs" in issue.body
+        assert issue.body is not None and verdict in issue.body and " of the candidate" in issue.body
         assert (issue.pull is not None and issue.pull.merged is not None) == (number in landed)
     states = {(s.sha, s.context): (s.state, s.description) for s in contents.statuses}
     contexts = Counter(context for _, context in states)

@@ -248,7 +248,7 @@ def test_an_idea_is_tried_linked_answered_and_closed(context: Context) -> None:
     ):
         number = proposals[idea - 1]["experiment"]
         pull = context.issue(context.night.pull_of(number))
-        assert f"| follows | idea {idea} from #{issue} by alice: " in (pull.body or "")
+        assert f"It follows idea {idea} from #{issue} by alice: " in (pull.body or "")
         assert "@octocat" not in (pull.body or "") and "<b>" not in (pull.body or "")
         (said,) = context.told(issue)
         for part in (
