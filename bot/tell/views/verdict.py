@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from bot.rules.bills import Bill
 from bot.rules.campaign import Campaign
 from bot.rules.decision import CONFIDENCE, Rule
@@ -9,7 +11,7 @@ from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.tell.document import Document, Heading, Line, Paragraph, bullets, cut, heading, paragraph, say
 from bot.tell.figures.rows import device_of
-from bot.tell.numbers import LEVEL, count, decimals, duration, margin, money
+from bot.tell.numbers import LEVEL, count, decimals, duration, margin, money, number
 from bot.tell.sentences import better, decision_places, effect_line
 
 
@@ -47,11 +49,20 @@ def measured(campaign: Campaign, experiment: Experiment) -> Line:
     if decision is None:
         return say("not measured yet")
     if decision.effect is None or decision.half_width is None:
-        return say("nothing: {}", cut(decision.reason, 200))
+        return say("{}: {}", _without_effect(campaign, experiment), cut(decision.reason, 200))
     effect = margin(decision.effect, decision.half_width, decision_places(decision))
     level = f" ({LEVEL} interval)" if decision.half_width else ""
     way = _way(campaign, decision.effect)
     return say("{} {}, {}{}", effect, cut(campaign.metric, 64), way, level)
+
+
+def _without_effect(campaign: Campaign, experiment: Experiment) -> str:
+    """Return what was measured though no difference is told: the mean of the candidate's runs, if any has a score."""
+    runs = campaign.runs_of(experiment.candidate.commit) if experiment.candidate is not None else []
+    scores = [run.score for run in runs if run.score is not None]
+    if not scores:
+        return "nothing"
+    return f"{number(fmean(scores))} in {count(len(scores), 'run')}, and no difference"
 
 
 def cost(campaign: Campaign, experiment: Experiment) -> Document:
