@@ -30,6 +30,12 @@ _DESCRIPTORS = frozenset(
 ) | frozenset(("posix_fadvise", "copy_file_range", "eventfd", "pidfd_open"))
 _LOCKS = frozenset(("fcntl", "flock", "lockf", "ioctl"))
 _FOREIGN = frozenset(("CDLL", "PyDLL", "WinDLL", "cdll", "pythonapi", "dlopen", "FFI"))
+# What loads a library, whichever module it is reached by.
+_LOADS = frozenset(("CDLL", "PyDLL", "WinDLL", "dlopen", "load_library"))
+# Modules whose functions are named here: to take one out by a text is to be looked at like the function itself.
+_WATCHED = frozenset(("os", "posix", "fcntl", "ctypes", "mmap", "resource", "time"))
+_TIMERS = frozenset(("timeit", "Timer", "autorange", "blocked_autorange"))
+_OWN = ("/proc/self", "/proc/thread-self")
 _CLOCKS = frozenset(
     ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "clock_gettime")
 ) | frozenset(("process_time", "process_time_ns", "clock_gettime_ns", "thread_time", "thread_time_ns"))
@@ -48,6 +54,7 @@ _SAID = {
     "clock": "measures how long it takes to look a file up",
     "count": "asks for its counts of page faults or reads",
     "map": "maps a file of the system into memory",
+    "reach": "takes functions out of a module by a text",
 }
 
 
@@ -79,6 +86,8 @@ def _marks(text: str) -> Iterator[tuple[str, int]]:
             kind = _of_attribute(node, modules)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             kind = _of_name(*modules.get(node.id, ("", "")))
+        else:
+            kind = _of_other(node, modules)
         if kind == "map" and not maps:
             kind = None
         if kind is not None:
@@ -104,10 +113,42 @@ def _modules(nodes: Sequence[ast.AST]) -> dict[str, tuple[str, str]]:
 def _of_attribute(node: ast.Attribute, modules: Mapping[str, tuple[str, str]]) -> str | None:
     if node.attr in _COUNTS:
         return "count"
+    if node.attr in _LOADS:
+        return "foreign"
+    if node.attr == "from_file":
+        return "map"
     if isinstance(node.value, ast.Name):
         module, inside = modules.get(node.value.id, ("", ""))
+        if module in _WATCHED and node.attr == "__dict__":
+            return "reach"
         return None if inside else _of_name(module, node.attr)
     return None
+
+
+def _of_other(node: ast.AST, modules: Mapping[str, tuple[str, str]]) -> str | None:
+    """Return the kind of a text that names the process's own counts, of figures taken from them by their place, and of
+    what takes a function out of a module."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_OWN):
+        return "count"
+    if (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "modules"
+    ):
+        told = node.slice.value in _WATCHED if isinstance(node.slice, ast.Constant) else False
+        return "reach" if told or isinstance(node.slice, ast.BinOp | ast.JoinedStr | ast.Call) else None
+    call = node.value if isinstance(node, ast.Subscript) else node
+    if not isinstance(call, ast.Call):
+        return None
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if call is not node:
+        known = modules.get(name, ("", name))[1] or name
+        return "count" if known == "getrusage" else None
+    first = call.args[0] if call.args else None
+    of_module = isinstance(first, ast.Name) and modules.get(first.id, ("", "")) in {
+        (each, "") for each in _WATCHED
+    }
+    return "reach" if of_module and name in ("getattr", "vars", "attrgetter") else None
 
 
 def _of_name(module: str, name: str) -> str | None:
@@ -116,7 +157,7 @@ def _of_name(module: str, name: str) -> str | None:
         return "foreign"
     if module in ("os", "posix") and name in _DESCRIPTORS:
         return "descriptor"
-    if module == "fcntl" and name in _LOCKS:
+    if module in ("fcntl", "os", "posix") and name in _LOCKS:
         return "lock"
     if (module, name) in (("mmap", "mmap"), ("numpy", "memmap"), ("torch", "from_file")):
         return "map"
@@ -138,6 +179,9 @@ def _timed_look_ups(block: Sequence[ast.stmt]) -> Iterator[int]:
     """Yield the lines in a block of statements where a file is looked up shortly after a clock is read, and shortly
     before it is read again."""
     called = [_called(each) for each in block]
+    yield from (
+        each.lineno for each, names in zip(block, called, strict=True) if names & _TIMERS and _looks_up(each)
+    )
     clocks = [at for at, names in enumerate(called) if names & _CLOCKS]
     for first in clocks:
         last = next((at for at in clocks if first < at <= first + _AROUND + 1), None)
@@ -145,6 +189,15 @@ def _timed_look_ups(block: Sequence[ast.stmt]) -> Iterator[int]:
             if last is not None and called[at] & _LOOK_UPS:
                 yield block[at].lineno
                 break
+
+
+def _looks_up(statement: ast.stmt) -> bool:
+    """Whether a statement looks a file up, or holds a text that does."""
+    texts = (each.value for each in ast.walk(statement) if isinstance(each, ast.Constant))
+    words = (text for text in texts if isinstance(text, str))
+    return bool(_called(statement) & _LOOK_UPS) or any(
+        f"{name}(" in text for text in words for name in _LOOK_UPS
+    )
 
 
 def _called(statement: ast.stmt) -> set[str]:

@@ -30,6 +30,31 @@ MARKED = {
         "    a = perf_counter()\n    found = Path(name).exists()\n    return perf_counter() - a, found\n",
         "to look a file up",
     ),
+    "locks of os": ("import os\nos.lockf(3, 1, 0)\n", "locks files"),
+    "a library by way of another": ("import numpy.ctypeslib as n\nn.ctypes.CDLL(None)\n", "calls a library"),
+    "a library that numpy loads": (
+        "import numpy as np\nnp.ctypeslib.load_library('c', '/')\n",
+        "calls a library",
+    ),
+    "a library that torch loads": ("import torch\ntorch.ops.load_library('c.so')\n", "calls a library"),
+    "a function by a text": ("import os\ngetattr(os, 'pre' + 'ad')(3, 1, 0)\n", "by a text"),
+    "a function out of a dictionary": ("import os as o\no.__dict__['pread'](3, 1, 0)\n", "by a text"),
+    "a function out of vars": ("import os\nvars(os)['pread'](3, 1, 0)\n", "by a text"),
+    "a module by its name": ("import sys\nsys.modules['posix'].pread(3, 1, 0)\n", "by a text"),
+    "a storage of a library": (
+        "import torch\nt = torch.UntypedStorage.from_file('/usr/lib/x', False, 9)\n",
+        "maps a file of the system",
+    ),
+    "a timer around exists": (
+        "import os, timeit\nt = timeit.timeit(lambda: os.path.exists('x'), number=1)\n",
+        "how long it takes",
+    ),
+    "a timer around a text": (
+        "from torch.utils.benchmark import Timer\nt = Timer('os.stat(x)').timeit(1)\n",
+        "how long it takes",
+    ),
+    "faults by their place": ("from resource import getrusage as g\nn = g(0)[7]\n", "counts of page faults"),
+    "faults in a file": ("n = open('/proc/self/stat').read().split()[11]\n", "counts of page faults"),
     "faults": ("import resource\nn = resource.getrusage(0).ru_majflt\n", "counts of page faults"),
     "a map of the library": (
         "import mmap, os\nm = mmap.mmap(3, 0)\nwhere = os.__file__\n",
