@@ -9,7 +9,7 @@ import pytest
 from bot.agents.constants import constant_values
 from bot.agents.novelty import edit_beside, repeats
 from bot.agents.offline.search import propose
-from bot.agents.offline.space import Rules, everything_tried, nothing_to_turn, space_of, unknown_names
+from bot.agents.offline.space import Rules, everything_tried, nothing_to_turn, space_of, told, unknown_names
 from bot.agents.review import fingerprint, review
 from bot.rules.proposal import Change, PastExperiment
 from tests.bot.settings_shapes import SHAPES, Shape
@@ -131,6 +131,14 @@ def test_what_the_command_sets_is_not_turned_elsewhere(path: str, text: str, wor
     assert len(turned({path: text})) == 2
     assert turned({path: text}, Rules(words=("python", "train.py", word))) == turned({path: text})[1:]
     assert len(turned({path: text}, Rules(words=("python", "train.py", "lr", "3", "lr=2")))) == 2
+
+
+def test_prose_is_not_told_as_a_setting() -> None:
+    text = 'p = argparse.ArgumentParser(description="Train it well")\np.add_argument("--seed", default=3)\n'
+    said = told(
+        space_of({"t.py": f'{text}p.add_argument("--lr", default=0.1)\nuse(**vars(p.parse_args()))\n'})
+    )
+    assert said == "1 thing: --lr (0.1); left alone: --seed: seed: it measures, limits or names"
 
 
 def test_minus_one_is_a_mark_and_no_size() -> None:

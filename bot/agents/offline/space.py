@@ -119,8 +119,9 @@ def told(space: Space) -> str:
     )
     more = f" and {count - _TOLD} more" if count > _TOLD else ""
     said = f"{count} {'thing' if count == 1 else 'things'}: {names}{more}"
-    if space.left:
-        said += f"; left alone: {one_line(reasons(space.left, _LEFT), 600)}"
+    left = [each for each in space.left if " " not in str(each.constant.value)]  # prose is no setting
+    if left:
+        said += f"; left alone: {one_line(reasons(left, _LEFT), 600)}"
     unread = [f"{path} ({why})" for path, why in space.unread]
     return said + (f"; nothing is read from {one_line(', '.join(unread), 200)}" if unread else "")
 
