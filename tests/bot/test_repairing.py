@@ -119,7 +119,7 @@ def test_a_crash_goes_back_and_the_mended_change_is_reviewed_trained_and_merged(
     assert "Experiment 1: A small batch instead" in said
     assert f"repaired: 1 time, after a crash ({CRASH})" in said and "revised:" not in said
     body = readable(context.forge).get_pull(1).body
-    assert "| repaired | 1 time, after a crash" in body and "on a newer incumbent" not in body
+    assert "Repaired: 1 time, after a crash" in body and "on a newer incumbent" not in body
     assert "1 run of an earlier round no longer count" in body
     states = {status.context: status.state for status in readable(context.forge).statuses(first["commit"])}
     assert states["nocturne/train"] == "failure"
