@@ -72,15 +72,7 @@ def outlooks(known: Known, ways: Ways, *, runs: float, seeds: Sequence[int]) -> 
 
 def _played(procedure: Procedure, ground: Ground, seed: int, runs: float) -> Outcome:
     bench = Bench(ground, seed, runs)
-    world = _World(ground.sigma, ground.guard, ground.maximize)
-    return outcome(play(procedure, Play(world, bench, (runs,), Drawn(ground, seed))), runs)
-
-
-@dataclass(frozen=True)
-class _World:
-    sigma: float
-    guard: float
-    maximize: bool
+    return outcome(play(procedure, Play(ground, bench, (runs,), Drawn(ground, seed))), runs)
 
 
 def _compared(found: Mapping[str, Sequence[Outcome]]) -> list[Outlook]:
