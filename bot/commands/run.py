@@ -17,7 +17,6 @@ from bot.ledger import now
 from bot.loop.confirming import confirm as confirm_gain
 from bot.loop.jobs import (
     advance,
-    announce_training,
     decide_experiment,
     propose_next,
     stage_in_hand,
@@ -87,8 +86,6 @@ def propose(*, repo: Path, campaign: str | None, finish_first: bool) -> int:
         number, stop = (outcome, "") if isinstance(outcome, int) else ("", outcome.reason)
         set_outputs(os.environ, {"experiment": number, "stop": stop})
         if isinstance(outcome, int):
-            if finish_first:
-                announce_training(session.context, outcome)
             session.say(f"experiment {outcome} is open: `nocturne show {outcome}`, then `nocturne train`")
         else:
             session.say_end(outcome)

@@ -12,7 +12,7 @@ from bot.commands.session import campaign_names, campaign_session
 from bot.errors import UserError
 from bot.github.answer import answer as answer_comment
 from bot.github.answer import hear, why_ignored, why_passed_over
-from bot.github.chain import start_next, this_link
+from bot.github.chain import has_group, start_next, this_link
 from bot.github.event import Comment, Handling, read_event
 from bot.github.files import set_outputs
 from bot.github.hand import hear_hand, why_left_alone
@@ -40,7 +40,14 @@ def next_run(*, repo: Path, campaign: str | None, attempt: int, as_json: bool) -
                 f"{lost}: see what the training job says; the chain ends here, and the workflow's schedule begins"
                 " another one"
             )
-        elif start_next(client, link, context.name, os.environ.get("GITHUB_RUN_ID"), attempt):
+        elif start_next(
+            client,
+            link,
+            context.name,
+            os.environ.get("GITHUB_RUN_ID"),
+            attempt,
+            one_waits=has_group(context, link),
+        ):
             session.say(f"{link.workflow} goes on")
         else:
             session.say(f"{link.workflow} goes on by itself: its next run waits already")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from bot import __version__
 from bot.config import CONFIG_PATH
 from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding, amber, attempt, examine, green, red
 from bot.doctor.token_checks import RIGHTS, TOKEN, rights, seen
 from bot.forge.github_client import GitHubClient, Refused
-from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH
+from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, written_by
 
 ACTIONS, WORKFLOW, RUNNERS = "GitHub: Actions", "GitHub: workflow", "GitHub: runner"
 COMMANDS = "GitHub: commands"
@@ -91,7 +93,17 @@ def _workflow(client: GitHubClient, repository: dict[str, Any]) -> tuple[Workflo
     if state != "active":
         fix = "enable it on the Actions page: GitHub turns schedules off after 60 idle days"
         return file, red(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and its state is {state}", fix)
+    if _is_older(written_by(text)):
+        said = f"{WORKFLOW_PATH} on {branch} was written by version {written_by(text)}, this is {__version__}"
+        return file, amber(WORKFLOW, said, "delete it and let `nocturne init --github` write it anew")
     return file, green(WORKFLOW, f"{WORKFLOW_PATH} is on {branch} and active")
+
+
+def _is_older(version: str) -> bool:
+    """Whether a version is one before ours; that of a commit without a version is not known."""
+    return bool(version) and [*map(int, version.split("."))] < [
+        *map(int, re.findall(r"[0-9]+", __version__)[:3])
+    ]
 
 
 def _commands(client: GitHubClient, repository: dict[str, Any]) -> list[Finding]:

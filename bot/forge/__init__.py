@@ -79,13 +79,17 @@ class Review:
 
 @dataclass(frozen=True)
 class Report:
-    """A finished check with all its evidence as Markdown; there is one per commit and `name`."""
+    """A check with all its evidence as Markdown; there is one per commit and `name`.
+
+    `conclusion` is None as long as it is not over. `link` is the address of what made it, "" if there is none.
+    """
 
     name: str
-    conclusion: Conclusion
+    conclusion: Conclusion | None
     title: str
     summary: str
-    text: str
+    text: str = ""
+    link: str = ""
 
 
 class Forge(Protocol):
@@ -133,7 +137,8 @@ class Forge(Protocol):
     ) -> PullState:
         """Change what is given, and leave the rest; with `close`, close it too. Return its state after that.
 
-        `labels` are those of ours that it is to have, `nocturne` and `nocturne:...`; others stay as they are.
+        `labels` are those of ours that it is to have, `nocturne` and `nocturne:...`; others stay as they are. It is
+        looked at for them just before.
         """
         ...
 
@@ -160,14 +165,19 @@ class Forge(Protocol):
         """Have the heads of these pull requests in this clone, also of those whose branch is gone."""
         ...
 
-    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
-        """Say something of a commit; the description is cut to 140 characters."""
+    def set_status(
+        self, *, sha: str, context: str, state: StatusState, description: str, link: str = ""
+    ) -> None:
+        """Say something of a commit; the description is cut to 140 characters, `link` is where more is said."""
         ...
 
-    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
-        """Write a report on a commit, or put it in the place of what it said; False if none are taken.
+    def put_report(
+        self, sha: str, report: Report, *, at: int | None = None, is_new: bool = False
+    ) -> int | None:
+        """Write a report on a commit, or put it in the place of what it said; None if none are taken.
 
-        `is_new` promises that nobody can have written it before: it is not looked for then.
+        Returns the report's number. Given again as `at` it need not be looked for, nor if `is_new` promises that
+        nobody can have written it before.
         """
         ...
 

@@ -55,7 +55,7 @@ def open_forge(
     from bot.forge.github import GitHubForge
     from bot.forge.github_client import GitHubClient
 
-    client = GitHubClient(token=token, api_url=api_url, repository=repository, sleep=sleep)
+    client = GitHubClient(token=token, api_url=api_url, repository=repository, sleep=sleep, on_note=on_note)
     known = Git(git.top, git.common_dir, token_variables(server, token, _extra_headers(git, server)))
     return known, GitHubForge(known, remote.name_or_url, client, on_note)
 

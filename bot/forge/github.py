@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from bot.errors import UserError
@@ -27,9 +28,11 @@ from bot.forge.github_comments import Comments
 from bot.forge.github_deeds import deeds_on
 from bot.forge.github_issues import GitHubIssues
 from bot.forge.github_labels import Labels
+from bot.forge.github_looks import Looks
 from bot.forge.github_readers import Readers
 from bot.forge.github_records import marked, plain, pull_for, pull_of, signed, title_of
 from bot.forge.github_reviews import Reviews
+from bot.forge.labels import is_our_label
 from bot.git import Git, RemoteUnreachable
 from bot.rules.events import PullOpened
 
@@ -60,10 +63,11 @@ class GitHubForge:
         self._comments = Comments(client)
         self._checks = Checks(client, on_note or (lambda note: None))
         self._readers = Readers(client)
+        self._looks = Looks(client)
         self._owner = client.repository.partition("/")[0]
         self._pulls: dict[str, PullRequest] = {}  # by head, as last seen
         self._begun: set[str] = set()  # heads whose pull request we tried to open
-        self._statuses: dict[tuple[str, str], tuple[StatusState, str]] = {}
+        self._statuses: dict[tuple[str, str], tuple[StatusState, str, str]] = {}
         self._landed: dict[str, str] = {}  # by branch, a commit that it holds
         self._made: set[str] = set()  # branches that were not there before: they have no pull request yet
 
@@ -129,7 +133,10 @@ class GitHubForge:
 
     def get_pull(self, number: int) -> PullRequest:
         """Return a pull request as it is now."""
-        return self._on_pull(number, "read pull requests", lambda: self.client.get(f"/pulls/{number}"))
+        try:
+            return self._saw(self._looks.at(number))
+        except Refused as refused:
+            self._give_up(refused, number, "read pull requests")
 
     def _find(self, head: str, base: str, after: int) -> PullRequest | None:
         try:
@@ -159,25 +166,23 @@ class GitHubForge:
         if body is not None:
             wanted["body"] = signed(title, body)
 
-        known = next((pull for pull in self._pulls.values() if pull.number == number), None)
-        if labels is not None and not wanted and known is not None:
-            self._label(number, labels)
-            return known.state
-
-        def edit() -> Any:
-            record = self.client.request("PATCH", f"/pulls/{number}", wanted) if wanted else None
-            if labels is not None:
-                self._labels.put(number, sorted(set(labels)))
-            return record or self.client.get(f"/pulls/{number}")
-
-        return self._on_pull(number, "edit pull requests", edit).state
-
-    def _label(self, number: int, labels: Sequence[str]) -> None:
-        """Put labels on a pull request that we have seen: nothing else of it need be asked for."""
-        try:
-            self._labels.put(number, sorted(set(labels)))
+        if labels is not None:
+            theirs = [name for name in self.get_pull(number).labels if not is_our_label(name)]
+            wanted["labels"] = [*theirs, *sorted(set(labels))]
+        try:  # a pull request is an issue too, and as one it takes its labels in the same request
+            record = self._labels.along(
+                lambda: self.client.request("PATCH", f"/issues/{number}", wanted), labels
+            )
         except Refused as refused:
             self._give_up(refused, number, "edit pull requests")
+        state: PullState = record["state"]
+        if state == "closed" and record["pull_request"]["merged_at"] is not None:
+            state = "merged"
+        known = next((pull for pull in self._pulls.values() if pull.number == number), None)
+        if known is not None:
+            put = known.labels if labels is None else tuple(wanted["labels"])
+            self._saw(replace(known, state=state, title=wanted.get("title", known.title), labels=put))
+        return state
 
     def reopen_pull(self, number: int) -> bool:
         """See `Forge.reopen_pull`."""
@@ -192,12 +197,10 @@ class GitHubForge:
     def open_pulls(self, base: str) -> dict[int, PullRequest]:
         """See `Forge.open_pulls`."""
         try:
-            listed = self.client.get(
-                "/pulls", state="open", base=base, sort="updated", direction="desc", per_page=100
-            )
+            found = self._looks.open_into(base)
         except Refused as refused:
             raise self.client.refusal(refused, "read pull requests", _PULLS) from None
-        return {pull.number: self._saw(pull) for pull in map(pull_of, listed)}
+        return {pull.number: self._saw(pull) for pull in found}
 
     def by_hand(self, number: int) -> PullRequest:
         """See `Forge.by_hand`."""
@@ -214,12 +217,6 @@ class GitHubForge:
     def fetch_pulls(self, pulls: Sequence[PullOpened]) -> None:
         """See `Forge.fetch_pulls`."""
         self._git.fetch(self._remote, [f"refs/pull/{each.pull}/head" for each in pulls])
-
-    def _on_pull(self, number: int, doing: str, act: Callable[[], Any]) -> PullRequest:
-        try:
-            return self._saw(pull_of(act()))
-        except Refused as refused:
-            self._give_up(refused, number, doing)
 
     def _give_up(self, refused: Refused, number: int, doing: str) -> NoReturn:
         """Raise what a refusal means for a pull request: GitHub hides what a token may not see as not found."""
@@ -240,12 +237,15 @@ class GitHubForge:
 
     # Statuses and comments
 
-    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+    def set_status(
+        self, *, sha: str, context: str, state: StatusState, description: str, link: str = ""
+    ) -> None:
         """See `Forge.set_status`."""
         said = cut(plain(description), DESCRIPTION_LIMIT)
-        if self._statuses.get((sha, context)) == (state, said):
+        if self._statuses.get((sha, context)) == (state, said, link):
             return
         wanted = {"state": state, "context": context, "description": said}
+        wanted |= {"target_url": link} if link else {}
         for pause in (*LAGS, None):
             try:
                 self.client.request("POST", f"/statuses/{sha}", wanted)
@@ -255,11 +255,13 @@ class GitHubForge:
                 if not unknown or pause is None:
                     raise self.client.refusal(refused, "set statuses", _STATUSES) from None
             self.client.sleep(pause)  # the commit was pushed just now
-        self._statuses[sha, context] = (state, said)
+        self._statuses[sha, context] = (state, said, link)
 
-    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+    def put_report(
+        self, sha: str, report: Report, *, at: int | None = None, is_new: bool = False
+    ) -> int | None:
         """See `Forge.put_report`: a check run."""
-        return self._checks.put(sha, report, is_new=is_new)
+        return self._checks.put(sha, report, at=at, is_new=is_new)
 
     def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> int:
         """See `Forge.upsert_comment`."""

@@ -27,17 +27,18 @@ class Checks:
         self._on_note = on_note
         self._refused = False
         self._begun: set[tuple[str, str]] = set()  # commits and names that we tried to report on
-        self._said: dict[tuple[str, str], str] = {}  # the digest of what they say now
+        self._said: dict[tuple[str, str], tuple[int, str]] = {}  # number, and the digest of what it says now
 
-    def put(self, sha: str, report: Report, *, is_new: bool) -> bool:
+    def put(self, sha: str, report: Report, *, at: int | None, is_new: bool) -> int | None:
         """See `Forge.put_report`."""
         key, digest = (sha, report.name), _digest(report)
         if self._refused:
-            return False
-        if self._said.get(key) == digest:
-            return True
+            return None
+        number, said = self._said.get(key, (at, ""))
+        if number is not None and said == digest:
+            return number
         try:
-            self._write(sha, report, digest, look=not is_new or key in self._begun)
+            number = self._write(sha, report, digest, number, look=not is_new or key in self._begun)
         except Refused as refused:
             if refused.status not in (403, 404):
                 raise self._client.refusal(refused, "write check runs", "checks: write") from None
@@ -46,30 +47,40 @@ class Checks:
                 f"GitHub does not let the token write check runs ({refused.said}): pull requests go without"
                 " nocturne/report; `checks: write` under `permissions:` in the workflow allows them"
             )
-            return False
-        self._said[key] = digest
-        return True
+            return None
+        self._said[key] = (number, digest)
+        return number
 
-    def _write(self, sha: str, report: Report, digest: str, *, look: bool) -> None:
-        found = self._find(sha, report.name) if look else None
-        self._begun.add((sha, report.name))
-        if found is not None and found["external_id"] == digest:
-            return
-        wanted = {
-            "status": "completed",
-            "conclusion": report.conclusion,
+    def _write(self, sha: str, report: Report, digest: str, at: int | None, *, look: bool) -> int:
+        over = report.conclusion is not None
+        wanted: dict[str, Any] = {
+            "status": "completed" if over else "in_progress",
+            **({"conclusion": report.conclusion} if over else {}),
             "external_id": digest,
+            **({"details_url": report.link} if report.link else {}),
             "output": {
                 "title": title_of(report.title),
                 "summary": cut(plain(report.summary), REPORT_LIMIT),
                 "text": cut(plain(report.text), REPORT_LIMIT),
             },
         }
+        found = self._find(sha, report.name) if at is None and look else None
+        self._begun.add((sha, report.name))
         if found is not None:
-            self._client.request("PATCH", f"/check-runs/{found['id']}", wanted)
-            return
+            at = int(found["id"])
+            if found["external_id"] == digest:
+                return at
+        if at is not None:
+            try:
+                self._client.request("PATCH", f"/check-runs/{at}", wanted)
+            except Refused as refused:
+                if refused.status not in (403, 404):  # else another app made it, who alone may change it
+                    raise
+            else:
+                return at
         new = wanted | {"name": report.name, "head_sha": sha}
-        self._client.request("POST", "/check-runs", new, look=lambda: self._look(sha, report.name))
+        made = self._client.request("POST", "/check-runs", new, look=lambda: self._look(sha, report.name))
+        return int(made["id"])
 
     def _look(self, sha: str, name: str) -> Mapping[str, Any] | None:
         """Return the check run that may or may not have been made just now. A lagging list is read again."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bot.base.patience import Limited, OutOfPatience, Passing, Patience, retry_after
 from bot.errors import NotAllowed, UserError
+from bot.forge.github_budget import Budget
 from bot.git import RemoteUnreachable
 
 if TYPE_CHECKING:  # a quarter of a second, which only a request is worth
@@ -55,14 +56,18 @@ class GitHubClient:
     """Requests on one repository (`OWNER/NAME`) for one token. Not for use by two threads at once."""
 
     def __init__(
-        self, *, token: str, api_url: str, repository: str, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+        self, *, token: str, api_url: str, repository: str, sleep: Callable[[float], None] = time.sleep,
+        on_note: Callable[[str], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`on_note` hears, once, that requests are spread since few are left."""
         self.repository = repository
         self.sleep = sleep
         self._token = token
         self._api_url = api_url
         self._patience = Patience(sleep, LONGEST_WAIT)
         self._writes: deque[float] = deque(maxlen=WRITES_A_MINUTE)
+        self._budget = Budget()
+        self._on_note = on_note
 
     @functools.cached_property
     def _requester(self) -> Requester.Requester:
@@ -144,6 +149,44 @@ class GitHubClient:
                 " https://www.githubstatus.com tells of outages"
             ) from None
 
+    def graphql(self, query: str, **variables: str | int) -> dict[str, Any]:
+        """Return the `data` of a query's answer. Raises `Refused`, also if GraphQL's own limit is used up."""
+
+        def attempt() -> dict[str, Any]:
+            asked = {"query": query, "variables": variables}
+            try:
+                answer = self._send("POST", self._requester.graphql_url, asked, None)
+            except Limited:
+                raise Refused(403, "GraphQL's rate limit is used up", "", "") from None
+            whole = isinstance(answer, dict)
+            data, errors = (answer.get("data"), answer.get("errors")) if whole else (None, None)
+            if not isinstance(data, dict) or errors:
+                error: dict[str, Any] = errors[0] if errors else {}
+                status = 404 if error.get("type") == "NOT_FOUND" else 403
+                raise Refused(status, str(error.get("message", "no data")), "", "")
+            return data
+
+        try:
+            return self._patience.ask(attempt, tries=TRIES, pause=PAUSE)
+        except OutOfPatience as over:
+            raise RemoteUnreachable(
+                f"GitHub does not answer a query ({over}): nothing is lost, run again later;"
+                " https://www.githubstatus.com tells of outages"
+            ) from None
+
+    def _spread(self) -> None:
+        """Wait if few requests are left this hour, so that they are never used up before it is over."""
+        wait = self._budget.pause(time.time())
+        if wait and self._on_note is not None:
+            minutes = (self._budget.reset - time.time()) / 60
+            self._on_note(
+                f"GitHub lets this token make {self._budget.left} more of {self._budget.limit} requests for"
+                f" {minutes:.0f} minutes: they are spread over that time"
+            )
+            self._on_note = None
+        if wait:
+            self.sleep(wait)
+
     def _pace(self) -> None:
         """Wait where the last minute was full of writes."""
         now = time.monotonic()
@@ -154,24 +197,30 @@ class GitHubClient:
     def _send(
         self, verb: Verb, path: str, body: Mapping[str, Any] | None, parameters: Mapping[str, Any] | None
     ) -> Any:
+        """Send one request to `path` below the repository's URL, or a query to a whole address; return its JSON."""
         import github
         import requests
 
-        if verb != "GET":
-            self._pace()
+        query = not path.startswith("/") and path != ""
+        if not query:
+            self._spread()
+            if verb != "GET":
+                self._pace()
         try:
             headers, data = self._requester.requestJsonAndCheck(
                 verb,
-                f"/repos/{self.repository}{path}",
+                path if query else f"/repos/{self.repository}{path}",
                 parameters=dict(parameters) if parameters else None,
                 input=dict(body) if body is not None else None,
             )
         except github.GithubException as error:
+            self._budget.take(_small(error.headers))
             raise _sorted(error) from None
         except (requests.RequestException, json.JSONDecodeError, OSError) as error:
             raise Passing(type(error).__name__) from None
         except RuntimeError as error:  # PyGithub's word for a redirection to another host or protocol
             raise UserError(f"GITHUB_API_URL: {self._api_url} leads elsewhere: {error}") from None
+        self._budget.take(_small(headers))
         if data is None and verb == "GET" and "location" in headers:
             return headers["location"]
         if isinstance(data, dict) and "message" in data and set(data) <= _REDIRECTION:
@@ -212,9 +261,14 @@ def _at_most(parts: Iterable[bytes], most: int) -> bytes:
     return bytes(content[:most])
 
 
+def _small(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return an answer's headers with their names in small letters."""
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
 def _sorted(error: GithubException) -> Exception:
     """Return what an answer of 400 and above means for the request."""
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    headers = _small(error.headers)
     data = error.data if isinstance(error.data, dict) else {}
     message = str(data.get("message") or error.message or f"status {error.status}")
     if error.status >= 500 or error.status == 408:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from bot.forge.github_client import GitHubClient, Refused
-from bot.forge.labels import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS, is_our_label
+from bot.forge.labels import LABEL_ALL, LABEL_IDEA, LABEL_NEEDS_HUMAN, LABEL_PROMOTION, LABELS
 
 _PLAIN = "ededed"  # the colour of a label that GitHub makes by itself
 _STYLES = {
@@ -31,42 +31,25 @@ class Labels:
         self._client = client
         self._styled: set[str] = set()
 
-    def put(self, number: int, names: Sequence[str]) -> None:
-        """Let a pull request have these labels and no others of ours.
-
-        Labels that humans put on it stay, also one that comes at this very moment.
-        """
-        path, body = f"/issues/{number}/labels", {"labels": list(names)}
+    def along(self, edit: Callable[[], Any], names: Sequence[str] | None) -> Any:
+        """Do an edit of an issue that puts these labels on, and return its answer. Those that are new get a colour."""
         try:
-            labels = self._client.request("POST", path, body) if names else self._client.get(path)
+            record = edit()
         except Refused as refused:
-            if refused.status != 422:
+            if refused.status != 422 or not names:
                 raise
             for name in names:
                 self._create(name)
-            labels = self._client.request("POST", path, body)
-        wanted = {name.lower() for name in names}
-        stale = [label["name"] for label in labels if is_our_label(label["name"])]
-        for name in stale:
-            if name.lower() not in wanted:
-                labels = self._take_off(path, name, labels)
-        self.colour(labels)
+            record = edit()
+        if names is not None:
+            self.colour(record["labels"])
+        return record
 
     def colour(self, labels: Sequence[Mapping[str, Any]]) -> None:
         """Give those their colour that GitHub has made by itself, without one."""
         for label in labels:
             if label["name"] in _STYLES and label.get("color") == _PLAIN:
                 self._style(label["name"])
-
-    def _take_off(
-        self, path: str, name: str, labels: Sequence[Mapping[str, Any]]
-    ) -> Sequence[Mapping[str, Any]]:
-        try:
-            self._client.request("DELETE", f"{path}/{quote(name, safe='')}")
-        except Refused as refused:
-            if refused.status != 404:  # else it is off: a human was first, or our own first try
-                raise
-        return [label for label in labels if label["name"] != name]
 
     def _create(self, name: str) -> None:
         colour, description = _STYLES.get(name, (_PLAIN, ""))

@@ -85,12 +85,16 @@ class LocalForge:
 
     # Statuses, comments and issues
 
-    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+    def set_status(
+        self, *, sha: str, context: str, state: StatusState, description: str, link: str = ""
+    ) -> None:
         """See `Forge.set_status`."""
 
-    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+    def put_report(
+        self, sha: str, report: Report, *, at: int | None = None, is_new: bool = False
+    ) -> int | None:
         """See `Forge.put_report`."""
-        return False
+        return None
 
     def upsert_comment(self, number: int, key: str, body: str, *, at: int | None = None) -> None:
         """See `Forge.upsert_comment`."""

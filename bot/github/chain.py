@@ -48,11 +48,18 @@ def run_title(campaign: str) -> str:
 
 
 def start_next(
-    client: GitHubClient, link: Link, campaign: str, own_run: str | None, attempt: int = 0
+    client: GitHubClient,
+    link: Link,
+    campaign: str,
+    own_run: str | None,
+    attempt: int = 0,
+    *,
+    one_waits: bool = False,
 ) -> bool:
     """Start the next link; False if one waits already.
 
-    `own_run` is the number of the run that asks, `attempt` how many runs in a row came to nothing.
+    `own_run` is the number of the run that asks, `attempt` how many runs in a row came to nothing. `one_waits`: GitHub
+    sees to it that one run waits at most, and lets a newer one take its place, so that none need be looked for.
     """
 
     def waiting() -> dict[str, Any] | None:
@@ -70,7 +77,7 @@ def start_next(
         )
 
     try:
-        if waiting() is not None:
+        if not one_waits and waiting() is not None:
             return False
         client.request(
             "POST",
@@ -81,6 +88,12 @@ def start_next(
     except Refused as refused:
         raise client.refusal(refused, f"start {link.workflow} again", "actions: write") from None
     return True
+
+
+def has_group(context: Context, link: Link) -> bool:
+    """Whether the workflow has a concurrency group for all of its runs, as what `nocturne init` writes has."""
+    content = context.git.read_blob(context.base, f".github/workflows/{link.workflow}") or b""
+    return re.search(rb"(?m)^concurrency:", content) is not None
 
 
 def artifact_name(experiment: int) -> str:

@@ -210,6 +210,12 @@ def caller(
     return head + body
 
 
+def written_by(text: str) -> str:
+    """Return the version that wrote a workflow, as its pin says; "" if it says none."""
+    found = re.search(r"uses: (?!actions/)\S+@[0-9a-f]{40} # v([0-9]+(?:\.[0-9]+)*)", text)
+    return found[1] if found is not None else ""
+
+
 def pinned(action: str) -> str:
     """Return `action`; raise `UserError` if it is not OWNER/NAME@COMMIT."""
     _pinned(action)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.agents.protocol import Proposer, Researcher, Reviewer
+from bot.base.workflow import workflow_run
 from bot.config import CONFIG_PATH, Config, parse
 from bot.errors import UserError
 from bot.forge import Forge
@@ -50,6 +51,8 @@ class Context:
     """Who writes mechanisms for the outer loop; None: nobody."""
     may_run: bool = False
     """Whether candidates are run here: a job that only proposes never runs one."""
+    where: str = ""
+    """The address of the workflow run that this is part of; empty outside of one."""
     meanwhile: Meanwhile | None = None
     """What else is done while a run trains; None: nothing."""
 
@@ -137,4 +140,5 @@ def open_context(
         holder=holder,
         display=display,
         notifier=open_notifier(config.slack, environ),
+        where=workflow_run(environ),
     )

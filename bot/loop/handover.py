@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.base.text import clean, one_line
+from bot.base.workflow import of_same_repository
 from bot.errors import UserError
 from bot.forge import NotFound, PullState
 from bot.forge.local import LocalForge
@@ -192,7 +193,8 @@ def _checked(
             )
         if run.reference is not None and run.commit != campaign.reference:
             raise ValueError(f"run {shown(run.run)} is no run of the reference")
-        runs.append(dataclasses.replace(run, self_reported=apart is not None))
+        where = run.where if of_same_repository(run.where, context.where) else ""
+        runs.append(dataclasses.replace(run, self_reported=apart is not None, where=where))
     logs: dict[str, str] = {str(name): clean(str(text)) for name, text in record["logs"].items()}
     return number, runs, logs
 

@@ -11,7 +11,7 @@ from bot.loop import handover
 from bot.loop.choosing import choose, standing
 from bot.loop.confirming import measure_beside
 from bot.loop.context import Context
-from bot.loop.judge import announce, measured, settled
+from bot.loop.judge import measured, settled
 from bot.loop.leases import give_back, take_lease
 from bot.loop.measure import measure
 from bot.loop.reconciling import looking, reconcile
@@ -130,15 +130,6 @@ def _measure_incumbent(context: Context) -> None:
         if step is not None or side is None:
             return
         measure_beside(context, side)
-
-
-def announce_training(context: Context, number: int) -> None:
-    """Say on the pull request that the training begins, where it was not said yet."""
-    campaign = context.ledger.known()
-    experiment = campaign.experiments[number]
-    trained = experiment.candidate is not None and campaign.tries_of(experiment.candidate.commit)
-    if due(context, campaign, number) == "train" and not trained:
-        announce(context, experiment)
 
 
 def decide_experiment(context: Context, number: int | None, path: Path | None = None) -> tuple[int, bool]:

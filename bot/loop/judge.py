@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from bot.agents.registry import repairs
 from bot.base.text import one_line
@@ -32,11 +31,6 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     candidate, number = experiment.candidate, experiment.number
     assert candidate is not None
     ensure_commit(context, experiment)
-    if not campaign.tries_of(candidate.commit):
-        if context.meanwhile is None:
-            announce(context, experiment)
-        else:
-            context.meanwhile.first(experiment, partial(announce, context))
     for _ in range(RUNS_PER_VERDICT * rule_of(context.config, campaign).max_runs):
         campaign = context.ledger.known()
         outcome = settled(context, campaign, number)
@@ -67,15 +61,6 @@ def _written(context: Context, campaign: Campaign, number: int, outcome: Settled
         return [] if isinstance(found, NeedRun) else [found]
 
     return Done(anew=anew)
-
-
-def announce(context: Context, experiment: Experiment) -> None:
-    """Say that the training begins."""
-    assert experiment.candidate is not None
-    for name in ("nocturne/train", "nocturne/score"):
-        context.forge.set_status(
-            sha=experiment.candidate.commit, context=name, state="pending", description="training"
-        )
 
 
 def settled(context: Context, campaign: Campaign, number: int) -> Settled | NeedRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bot.errors import NotAllowed
 from bot.forge.labels import LABEL_ALL, LABELS
 from bot.ledger import now, stamp
 from bot.loop.asking import ask_for_look, ask_for_reader
@@ -19,7 +20,7 @@ from bot.loop.gestures import (
     texts_by_hand,
 )
 from bot.loop.ideas import tell_outcome
-from bot.loop.pulls import comment, on_github, report_on, state_verdict
+from bot.loop.pulls import comment, on_github, report_on, state_all, state_verdict
 from bot.loop.settings import limits
 from bot.rules.campaign import Campaign
 from bot.rules.events import (
@@ -33,7 +34,7 @@ from bot.rules.events import (
 )
 from bot.rules.experiment import Experiment
 from bot.rules.human import needs_a_look, refusal, unread, waits
-from bot.tell.document import paragraph
+from bot.tell.document import Document, paragraph
 from bot.tell.numbers import count
 from bot.tell.views.experiment import pull_title
 from bot.tell.views.gesture import kept_words
@@ -49,7 +50,6 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     """
     assert experiment.candidate is not None
     candidate, number = experiment.candidate, experiment.number
-    hear_reviews(context, campaign)
     ensure_commit(context, experiment)
     if not experiment.is_held:  # else it was said when it began to wait
         state_verdict(context, campaign, experiment)
@@ -64,7 +64,14 @@ def land(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
 
     if context.ledger.append(make).experiments[number].landing != candidate.round:
         return Done()
-    if context.forge.land(context.branch, candidate.commit, candidate.parent) == "moved":
+    try:
+        came = context.forge.land(context.branch, candidate.commit, candidate.parent)
+    except NotAllowed:
+        if not context.forge.shows:
+            raise
+        state_all(context, campaign, experiment)  # a protected branch may require them
+        came = context.forge.land(context.branch, candidate.commit, candidate.parent)
+    if came == "moved":
         return Done()  # the next step sees whose commit stands there, and measures again
     return Done([landed(experiment)])
 
@@ -144,15 +151,17 @@ def _close_pull(
         close=experiment.landed is None,
     )
     foreign = context.forge.delete_branch(opened.branch, ours=experiment.commits)
-    said = closing_comment(campaign, experiment, on_github=on_github(context))
-    said += tuple(kept_words(labels, report if "body" in edited else ()))
+    said: Document = tuple(kept_words(labels, report if "body" in edited else ()))
     if experiment.landed is not None and state == "closed":
         said += closed_too_late(context, experiment)
     if foreign is not None:
         kept = take_up_pushed(context, experiment, foreign)
         context.display.note(f"experiment {experiment.number}: {kept}")
         said += (paragraph("{}.", f"{kept[0].upper()}{kept[1:]}"),)
-    comment(context, experiment, said)
+    if said or experiment.comment is not None or experiment.held:  # else the text says it all
+        comment(
+            context, experiment, (*closing_comment(campaign, experiment, on_github=on_github(context)), *said)
+        )
 
 
 def refuse(context: Context, campaign: Campaign, experiment: Experiment) -> Done:

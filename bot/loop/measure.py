@@ -111,6 +111,7 @@ def measure(
         share=share,
         beside=side.beside if side is not None else "",
         late=round(outcome.late, 3),
+        where=context.where,
     )
     finished = believed(campaign, finished)
     context.ledger.append(lambda _: [finished], lambda _: _log_file(run, outcome), later=later)

@@ -26,6 +26,7 @@ from bot.loop.gestures import link_back
 from bot.loop.ideas import tell_of_passed
 from bot.loop.importing import claimed_proposal
 from bot.loop.library import CampaignLibrary
+from bot.loop.pulls import put_report
 from bot.loop.pushed import pushed_proposal
 from bot.loop.start import rules_of, why_nothing
 from bot.loop.steering import Steering, steering_of
@@ -45,6 +46,7 @@ from bot.rules.experiment import Experiment
 from bot.rules.outer.reading import to_json
 from bot.rules.outer.view import OFFLINE
 from bot.rules.proposal import Change, Idea, Proposal
+from bot.tell.views.check import sent_back_report
 from bot.tell.words import doubt_words
 
 _CLASH = "the commit does not fit the present incumbent: what landed since holds it, or clashes"
@@ -292,10 +294,8 @@ def repair(context: Context, campaign: Campaign, experiment: Experiment) -> Done
     """Ask the maker for a version that does not crash; without one the crash is the verdict."""
     crash, proposal, candidate = experiment.sent_back, experiment.proposal, experiment.candidate
     assert crash is not None and proposal is not None and candidate is not None
-    said = one_line(f"{crash.reason}; it goes back to its maker")
-    context.forge.set_status(
-        sha=candidate.commit, context="nocturne/train", state="failure", description=said
-    )
+    if context.forge.shows:
+        put_report(context, experiment, sent_back_report(crash))
     log = context.ledger.read_file(f"logs/{crash.run}.txt") or b""
     tail = clean(log.decode(errors="replace"))[-_LOG:]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.forge import Report
 from bot.loop.commits import ensure_commit
 from bot.loop.context import Context, Done
 from bot.loop.gestures import heed, link_back, texts_by_hand
@@ -10,9 +14,10 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import PullOpened
 from bot.rules.experiment import Experiment
 from bot.tell.document import Document
-from bot.tell.views.campaign import report_of
+from bot.tell.views.check import report_of, superseded_report
 from bot.tell.views.experiment import pull_body, pull_title
-from bot.tell.views.status import COMMENT, Stated, verdict_statuses
+from bot.tell.views.runs import trained_at
+from bot.tell.views.status import COMMENT, verdict_statuses
 from bot.tell.writers import markdown
 
 
@@ -48,18 +53,59 @@ def renew(context: Context, campaign: Campaign, experiment: Experiment) -> None:
 
 
 def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) -> None:
-    """Say the verdict on the commit under test, if people read it there: statuses and report.
+    """Say the verdict on the commit under test, if people read it there, in its report; else in a status.
 
-    A campaign's branch may be protected and require them, so they stand before the commit lands there.
+    A campaign's branch may be protected and require it, so it stands before the commit lands there.
     """
     if not context.forge.shows:
         return
     assert experiment.candidate is not None
-    sha = experiment.candidate.commit
-    for what, stated in verdict_statuses(campaign, experiment).items():
-        state(context, sha, what, stated)
-    report = report_of(campaign, experiment, rule_of(context.config, campaign))
-    context.forge.put_report(sha, report, is_new=experiment.decided_by == context.holder)
+    review, is_new = experiment.review, experiment.decided_by == context.holder
+    said = put_report(
+        context, experiment, report_of(campaign, experiment, rule_of(context.config, campaign)), is_new
+    )
+    begun = (
+        review is not None and review.comment is not None
+    )  # by a version whose statuses are pending since then
+    if begun:
+        state_all(context, campaign, experiment)
+    elif said is None:
+        state(context, campaign, experiment, ("score",))
+
+
+def put_report(context: Context, experiment: Experiment, report: Report, is_new: bool = False) -> int | None:
+    """Say something in the one report on the commit under test; return its number, None if none is taken."""
+    assert experiment.candidate is not None
+    report = replace(report, link=report.link or context.where)
+    review = experiment.review
+    at = review.check if review is not None and review.round == experiment.round else None
+    return context.forge.put_report(experiment.candidate.commit, report, at=at, is_new=is_new)
+
+
+def supersede(context: Context, experiment: Experiment) -> None:
+    """End the report on the version before, if that is still said to train."""
+    earlier = [review for review in experiment.reviews if review.round < experiment.round]
+    crashed = {crash.round for crash in experiment.crashes}
+    if earlier and earlier[-1].check is not None and earlier[-1].round not in crashed:
+        sha, report = experiment.commits[earlier[-1].round - 1], superseded_report(experiment.round)
+        context.forge.put_report(sha, replace(report, link=context.where), at=earlier[-1].check)
+
+
+def state_all(context: Context, campaign: Campaign, experiment: Experiment) -> None:
+    """Say all statuses of a verdict, which a protected branch may require beside the report."""
+    state(context, campaign, experiment, ("scope", "review", "train", "score"))
+
+
+def state(context: Context, campaign: Campaign, experiment: Experiment, names: Sequence[str]) -> None:
+    """Say those statuses of a verdict that are named, as far as there are any."""
+    assert experiment.candidate is not None
+    link = trained_at(campaign, experiment) or context.where
+    for what, (state, description) in verdict_statuses(campaign, experiment).items():
+        if what in names:
+            context.forge.set_status(
+                sha=experiment.candidate.commit, context=f"nocturne/{what}", state=state, description=description,
+                link=link,
+            )  # fmt: skip
 
 
 def body_of(context: Context, campaign: Campaign, experiment: Experiment) -> str:
@@ -75,11 +121,6 @@ def report_on(context: Context, campaign: Campaign, experiment: Experiment) -> D
     diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
     rule = rule_of(context.config, campaign)
     return pull_body(campaign, experiment, diff, rule=rule, on_github=on_github(context))
-
-
-def state(context: Context, sha: str, what: str, stated: Stated) -> None:
-    state, description = stated
-    context.forge.set_status(sha=sha, context=f"nocturne/{what}", state=state, description=description)
 
 
 def comment(context: Context, experiment: Experiment, document: Document) -> int | None:

@@ -15,7 +15,7 @@ from bot.loop.context import Context, Done
 from bot.loop.ideas import tries_of_its_idea
 from bot.loop.library import CampaignLibrary
 from bot.loop.packages import unmet, wished_of, wishes
-from bot.loop.pulls import comment, on_github, renew, state
+from bot.loop.pulls import on_github, put_report, renew, supersede
 from bot.loop.settings import rule_of
 from bot.rules.campaign import Campaign
 from bot.rules.decision import decision_of
@@ -23,8 +23,8 @@ from bot.rules.events import Event, PackageWished, RejectionDrawn, Reviewed
 from bot.rules.experiment import Experiment
 from bot.rules.proposal import Change, Opinion
 from bot.rules.rejections import is_drawn
+from bot.tell.views.check import begun_report
 from bot.tell.views.review import review_of
-from bot.tell.views.status import begun_comment, review_status, scope_status
 
 MAX_REVISIONS = 1
 _REMARKS = 10
@@ -37,6 +37,7 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     candidate = experiment.candidate
     if candidate.round > 1:
         renew(context, campaign, experiment)
+        supersede(context, experiment)
         if experiment.number in context.ledger.known().refused:
             return Done()
     ensure_commit(context, experiment)
@@ -48,13 +49,13 @@ def check(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
     )
     opinion = None if reasons else ask_reviewer(context, campaign, experiment)
     reviewed = replace(reviewed_event(experiment, reasons, known_by, opinion), looks=looks)
-    state(context, candidate.commit, "scope", scope_status(outside))
-    state(context, candidate.commit, "review", review_status(reviewed, opinion))
-    if reviewed.approved:  # what is refused is closed at once, and the comment says it then
-        said = begun_comment(
-            experiment, rule_of(context.config, campaign), reviewed, opinion, on_github=on_github(context)
-        )
-        reviewed = replace(reviewed, comment=comment(context, experiment, said))
+    if reviewed.approved and context.forge.shows:  # what is refused is closed at once, and says it then
+        said = begun_report(
+            experiment, rule_of(context.config, campaign), reviewed, opinion, apart=not context.may_run,
+            link=context.where, on_github=on_github(context),
+        )  # fmt: skip
+        is_new = experiment.claimed_by == context.holder  # nobody else has had it in hand
+        reviewed = replace(reviewed, check=put_report(context, experiment, said, is_new))
     if opinion is not None and context.forge.shows:
         _remark(context, experiment, reviewed, opinion)
     events: list[Event] = [*wished, reviewed]

@@ -62,7 +62,9 @@ runs:
         git init --quiet
         git remote add origin "$GITHUB_SERVER_URL/$REPOSITORY"
         header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w0)"
-        git -c "http.extraheader=$header" fetch --quiet origin '+refs/heads/*:refs/remotes/origin/*'
+        export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.extraheader GIT_CONFIG_VALUE_0="$header"
+        git fetch --quiet origin '+refs/heads/*:refs/remotes/origin/*'
+        unset GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
         git checkout --quiet -B main refs/remotes/origin/main
 """
 _UPLOAD = """\

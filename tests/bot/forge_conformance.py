@@ -142,11 +142,17 @@ def test_reports_are_written_in_place(world: World) -> None:
     first, second = world.start()
     report = Report("nocturne/report", "success", "improved: 0.97", "**improved** ü", "| a |\n| --- |\n| 1 |")
     assert world.forge.reports(second) == []
+    begun = Report(
+        "nocturne/report", None, "training next", "soon", link="https://example.org/o/r/actions/runs/7"
+    )
+    at = world.forge.put_report(second, begun, is_new=True)
+    assert at is not None and world.again().reports(second) == [begun]
+    report = replace(report, link=begun.link)
     for forge, new in ((world.forge, True), (world.forge, True), (world.again(), False)):
-        assert forge.put_report(second, report, is_new=new)
+        assert forge.put_report(second, report, at=None if new else at, is_new=new) == at
     assert world.again().reports(second) == [report] and world.forge.reports(first) == []
     other = replace(report, conclusion="failure", title="rejected", text="t" * (REPORT_LIMIT + 9))
-    assert world.again().put_report(second, other)
+    assert world.again().put_report(second, other) == at
     (kept,) = world.forge.reports(second)
     assert (kept.conclusion, kept.title, kept.summary) == ("failure", "rejected", report.summary)
     assert len(kept.text) == REPORT_LIMIT and kept.text.endswith("t…")

@@ -82,7 +82,10 @@ class ReadableGitHub(GitHubForge):
 
     def reports(self, sha: str) -> list[Report]:
         found = self.client.get(f"/commits/{sha}/check-runs", per_page=100)["check_runs"]
-        told = [Report(each["name"], each["conclusion"], **_output(each["output"])) for each in found]
+        told = [
+            Report(each["name"], each["conclusion"], **_output(each["output"]), link=_link(each))
+            for each in found
+        ]
         return sorted(told, key=lambda report: report.name)
 
     def reviews(self, number: int) -> list[Review]:
@@ -107,6 +110,11 @@ class ReadableGitHub(GitHubForge):
             record["number"], record["title"], read[1] if read else record["body"], record["state"],
             record["state_reason"], tuple(sorted(label["name"] for label in record["labels"])), record["html_url"],
         )  # fmt: skip
+
+
+def _link(run: Mapping[str, Any]) -> str:
+    """Return the address that a check run was given; GitHub puts its own page in the place of none."""
+    return "" if run["details_url"] == run["html_url"] else str(run["details_url"])
 
 
 def _output(output: Mapping[str, Any]) -> dict[str, str]:
@@ -208,19 +216,21 @@ class NotingForge(LocalForge):
         self._look(branch)
         return super().land(branch, sha, expected)
 
-    def set_status(self, *, sha: str, context: str, state: StatusState, description: str) -> None:
+    def set_status(
+        self, *, sha: str, context: str, state: StatusState, description: str, link: str = ""
+    ) -> None:
         status = Status(context, state, cut(description, DESCRIPTION_LIMIT))
         self._noted.statuses.setdefault(sha, {})[context] = status
 
     def statuses(self, sha: str) -> list[Status]:
         return [status for _, status in sorted(self._noted.statuses.get(sha, {}).items())]
 
-    def put_report(self, sha: str, report: Report, *, is_new: bool = False) -> bool:
+    def put_report(self, sha: str, report: Report, *, at: int | None = None, is_new: bool = False) -> int:
         fitting = replace(
             report, summary=cut(report.summary, REPORT_LIMIT), text=cut(report.text, REPORT_LIMIT)
         )
         self._noted.reports.setdefault(sha, {})[report.name] = fitting
-        return True
+        return 1 + sorted(self._noted.reports).index(sha)
 
     def reports(self, sha: str) -> list[Report]:
         return [report for _, report in sorted(self._noted.reports.get(sha, {}).items())]

@@ -13,6 +13,7 @@ import pytest
 
 from bot.agents.constants import changes_between, rewrite
 from bot.agents.protocol import Question
+from bot.forge import Report
 from bot.forge.github_client import GitHubClient
 from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
@@ -169,24 +170,24 @@ def at_work(folder: Path, values: list[dict[str, str]], moments: Moments) -> Ite
                 done.add((moment, place))
                 acts[place](humans, mine)
 
-        begin, state, land = context.display.run_started, context.forge.set_status, context.forge.land
+        begin, state, land = context.display.run_started, context.forge.put_report, context.forge.land
 
         def run_started(*, title: str, replicate: int, seed: int) -> None:
             if not title.startswith(("incumbent", "reference")):
                 meet("training", moments.training)
             begin(title=title, replicate=replicate, seed=seed)
 
-        def set_status(**words: Any) -> None:
-            if words["context"] == "nocturne/score":
+        def put_report(sha: str, report: Report, **more: Any) -> int | None:
+            if report.conclusion is not None:
                 meet("scored", moments.scored)
-            state(**words)
+            return state(sha, report, **more)
 
         def landing(*words: Any) -> Any:
             meet("landing", moments.landing)
             return land(*words)
 
         context.display.run_started = run_started  # type: ignore[method-assign]
-        context.forge.set_status = set_status  # type: ignore[method-assign]
+        context.forge.put_report = put_report  # type: ignore[method-assign]
         context.forge.land = landing  # type: ignore[method-assign, assignment]
         yield humans
 

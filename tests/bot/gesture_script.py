@@ -95,7 +95,7 @@ def not_again(campaign: Campaign, humans: Humans, experiment: Experiment) -> tup
 def kept(campaign: Campaign, humans: Humans, experiment: Experiment) -> tuple[bool, str]:
     issue, said = humans.pull(experiment), humans.comments(experiment)
     texts = (issue.title, issue.body) == ("My title", "My text")
-    whole = "The whole report" in said and "### Verdict" in said
+    whole = "The whole report" in said and f"**{experiment.verdict}**: " in said
     labels = set(issue.labels) == {"nocturne", f"nocturne:{experiment.verdict}", "mine"}
     answered = "Put on by hand, and taken off: nocturne:crashed" in said
     return texts and whole and labels and answered, f"kept: {texts}; labels {', '.join(sorted(issue.labels))}"

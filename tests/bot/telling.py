@@ -42,7 +42,7 @@ report_markdown = _in_markdown(campaigns.report)
 standing = _in_markdown(campaigns.standing)
 explanation = _in_markdown(experiment.explanation)
 pull_body = _in_markdown(experiment.pull_body)
-begun_comment = _in_markdown(status.begun_comment)
+
 closing_comment = _in_markdown(status.closing_comment)
 held_comment = _in_markdown(status.held_comment)
 issue_body = _in_markdown(need.issue_body)

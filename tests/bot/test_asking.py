@@ -51,6 +51,7 @@ pytestmark = pytest.mark.usefixtures("people_read")
 
 AT = "2026-03-08T21:00:00.000+00:00"
 PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "statuses", "issues"), "write")
+NO_PULLS = {"pull-requests": "read"}
 KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=0), Fault.reset)
 BROKEN = SCORE + "raise SystemExit('no data: @octocat')\n"
 STARTED = CampaignStarted("main", "main", "c" * 40, "loss", "minimize", 0)
@@ -354,11 +355,11 @@ def test_a_lacking_right_is_said_in_the_issue(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        error = proposed(home, monkeypatch, capsys, statuses="read")
-        assert error.startswith("nocturne: GitHub does not let the token set statuses")
+        error = proposed(home, monkeypatch, capsys, **NO_PULLS)
+        assert error.startswith("nocturne: GitHub does not let the token open the pull request of")
     (issue,) = home.issues
     body = issue.body or ""
-    assert "statuses: write" in body and "closed by itself" in body
+    assert "pull-requests: write" in body and "closed by itself" in body
     assert f"({home.github.server_url}/octo/models/actions/runs/77)" in body
     assert "experiment 1" in body
     run_loop(home.context(), Until(experiments=3))
@@ -381,18 +382,21 @@ def test_a_right_to_push_that_lacks_is_said_once(
 def test_the_first_error_is_never_hidden(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = proposed(home, monkeypatch, capsys, statuses="read", issues="read")
-    assert error.startswith("nocturne: GitHub does not let the token set statuses") and home.issues == []
+    error = proposed(home, monkeypatch, capsys, issues="read", **NO_PULLS)
+    assert (
+        error.startswith("nocturne: GitHub does not let the token open the pull request of")
+        and home.issues == []
+    )
     home.github.faults.next("POST", "/issues$", Fault.before)
-    error = proposed(home, monkeypatch, capsys, statuses="read")
-    assert error.startswith("nocturne: GitHub does not let the token set statuses")
+    error = proposed(home, monkeypatch, capsys, **NO_PULLS)
+    assert error.startswith("nocturne: GitHub does not let the token open the pull request of")
 
 
 @pytest.mark.long
 def test_nobody_is_asked_on_a_human_s_own_machine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotAllowed):
-        run_loop(home.context(statuses="read"), Until(experiments=1))
-    for name, value in home.environ(statuses="read").items():
+        run_loop(home.context(**NO_PULLS), Until(experiments=1))
+    for name, value in home.environ(**NO_PULLS).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert main(["propose", "--repo", str(home.top)]) == 2

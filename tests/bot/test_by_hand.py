@@ -91,10 +91,8 @@ def test_closed_while_it_waits_to_land(home: Home) -> None:
     said = close(home, 1)
     experiment = ended(home, 1)
     assert experiment.decision is not None and experiment.decision.reason == said
-    (comment,) = [
-        c.body for c in readable(home.again().context.forge).comments(opened(home, 1).pull) if said in c.body
-    ]
-    assert "rejected" in comment
+    body = readable(home.again().context.forge).get_pull(opened(home, 1).pull).body
+    assert said in body and "**rejected**" in body
     assert home.again().context.forge.branch_head(opened(home, 1).branch) is None
 
 

@@ -122,8 +122,8 @@ def test_what_it_rejects_never_trains(run: Callable[..., tuple[Path, Api, str]])
     said = nocturne(folder, "show", "1").stdout
     assert "train.py line 1: Four times" in said
     context = open_context(folder, None, PlainDisplay(io.StringIO()), {}, Maker())
-    (comment,) = readable(context.forge).comments(1)
-    assert "train.py line 1: Four times" in comment.body and "@everyone" not in comment.body
+    body = readable(context.forge).get_pull(1).body
+    assert "train.py line 1: Four times" in body and "@everyone" not in body
 
 
 def test_a_revision_is_asked_for_once(run: Callable[..., tuple[Path, Api, str]]) -> None:

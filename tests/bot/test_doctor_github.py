@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot import __version__
 from bot.config import CONFIG_PATH
 from bot.doctor.cuts_checks import CUTS, cuts
 from bot.doctor.finding import Finding
@@ -27,7 +28,7 @@ from bot.doctor.github_checks import (
 )
 from bot.doctor.token_checks import RIGHTS, TOKEN
 from bot.forge.github_client import GitHubClient
-from bot.github.workflows import COMMANDS_PATH, Form, caller, commands_caller
+from bot.github.workflows import COMMANDS_PATH, WORKFLOW_PATH, Form, caller, commands_caller
 from tests.bot.repositories import CONFIG, git, make_repository, nocturne
 from tests.families import few
 from tests.github.server import GitHub, Repository, serve
@@ -125,6 +126,14 @@ def test_commands_of_an_earlier_version_hear_no_gestures(home: Home) -> None:
     found = home.examined(home.owner)[COMMANDS]
     assert found.colour == "amber" and "looked at before they land" in found.measured
     assert "hears no gestures" in found.measured and "nocturne init --github" in found.mend
+
+
+@pytest.mark.parametrize("form", ["one", "three"])
+def test_a_workflow_of_an_earlier_version_is_amber(home: Home, form: Form) -> None:
+    home.put(WORKFLOW_PATH, workflow(form).replace(f"# v{__version__}", "# v0.1.9"))
+    found = home.examined(home.owner)[WORKFLOW]
+    assert found.colour == "amber" and f"by version 0.1.9, this is {__version__}" in found.measured
+    assert "nocturne init --github" in found.mend
 
 
 def test_what_a_workflow_may_not_see_is_amber(home: Home) -> None:

@@ -67,7 +67,9 @@ class Failing:
     def decide(self, method: str, path: str) -> Fault | None:
         """Say whether this call is to fail, and how."""
         plain = re.sub(
-            r"[0-9a-f]{40}|(?<=comments/)\d+", "ID", path.replace(f"models-{self.number}", "models")
+            r"[0-9a-f]{40}|(?<=comments/)\d+|(?<=check-runs/)\d+",
+            "ID",
+            path.replace(f"models-{self.number}", "models"),
         )
         call = (method, plain, self._seen[method, plain])
         fault = self.wanted.pop(call, None)
@@ -170,7 +172,7 @@ def seen(repository: Repository) -> dict[str, Any]:
         "comments": sorted(each.body.partition("\n")[0] for each in contents.comments.values()),
         "reviews": sorted(each.body for each in contents.review_comments.values()),
         "statuses": sorted({each.context: each.state for each in contents.statuses}.items()),
-        "reports": [(run.name, run.conclusion) for run in contents.check_runs.values()],
+        "reports": [(run.name, run.status, run.conclusion) for run in contents.check_runs.values()],
         "branches": sorted(ref for ref in contents.refs if ref.startswith("refs/heads/")),
         "ledger": [(e["kind"], e.get("experiment"), e.get("verdict"), e.get("score")) for e in events],
         "colours": sorted((label.name, label.color) for label in contents.labels.values()),
@@ -193,6 +195,8 @@ def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, turns: int) ->
         calls, failed = clean.passed, 0
         for number, (turn, part) in enumerate(itertools.product(range(turns), range(PARTS)), start=1):
             ways = {call: KINDS[(place + turn) % len(KINDS)] for place, call in enumerate(calls)}
+            # What GraphQL refuses is asked of REST instead (test_github_forge), and the same call never comes again.
+            ways |= {c: KINDS[0] for c in calls if c[1] == "/graphql" and ways[c] not in KINDS[:3]}
             wanted = {call: ways[call] for call in calls[part::PARTS]}
             failing = Failing(number, dict(wanted))
             assert play(folder, github, number, failing, monkeypatch, way) == expected, (turn, part)

@@ -30,6 +30,7 @@ from tests.github.faults import Fault
 from tests.github.server import GitHub, serve
 
 WRITE = dict.fromkeys(("contents", "pull-requests", "statuses", "issues", "checks"), "write")
+BEGUN = Report("nocturne/report", None, "training next", "soon")
 REPORT = Report("nocturne/report", "success", "improved: 0.97", "**improved**", "| run |")
 KINDS = (Fault.before, Fault.after, Fault.bad_gateway, Fault.forbidden(retry_after=1), Fault.reset)
 
@@ -124,40 +125,35 @@ def test_an_experiment_takes_few_calls(home: Home, world: World) -> None:
     first, second = world.start()
     forge = world.forge
     number = forge.open_pull(head=EXP, base=BASE, title="t", body="b", is_new=True).number
-    for context in ("scope", "review"):
-        forge.set_status(sha=second, context=context, state="success", description="fine")
-    forge.upsert_comment(number, "status", "looking")
-    for state in ("pending", "success", "success"):
-        for context in ("train", "score"):
-            forge.set_status(sha=second, context=context, state=state, description=state)
+    at = forge.put_report(second, BEGUN, is_new=True)
+    other_job = world.again()
     for _ in range(2):
-        assert forge.put_report(second, REPORT, is_new=True)
+        assert other_job.put_report(second, REPORT, at=at) == at
+    assert forge.pull_state(number, head=second, base=BASE) == "open"
     assert forge.land(BASE, second, first) == "landed"
     assert forge.edit_pull(number, body="all of it", labels=("nocturne", LABELS["improved"])) == "merged"
-    forge.upsert_comment(number, "status", "merged")
-    forge.upsert_comment(number, "status", "merged")
     forge.delete_branch(EXP)
     issue = home.repository.contents.issues[number]
     assert issue.pull is not None and issue.pull.merged_sha == second
     assert sorted(issue.labels) == ["nocturne", "nocturne:improved"]
     calls = home.rest()
-    # create, 6 statuses, the report, 2 comments, body, labels, and the colours of the 2 new labels
-    assert len(calls) == 14, calls
-    assert home.waits == []
+    # create, the report twice, all that the pull request says, and the colours of the 2 new labels
+    assert len(calls) == 6, calls
+    assert len(home.github.queries) == 2 and home.waits == []
     for label in ("nocturne", LABELS["improved"]):
         assert home.repository.contents.labels[label].color != "ededed"
     world.start(head="nocturne/exp-2")
     other = forge.open_pull(head="nocturne/exp-2", base=BASE, title="t", body="b", is_new=True).number
     forge.edit_pull(other, body="c", labels=("nocturne",), close=True)
     assert (
-        len(home.rest()) == 17
+        len(home.rest()) == 8
     )  # the colours are there; and one that is closed takes no more than one merged
 
 
 def test_a_label_that_a_human_puts_on_meanwhile_stays(home: Home, world: World) -> None:
     number = open_one(world)
     world.forge.edit_pull(number, labels=("nocturne",))
-    assert len(home.rest()) == 4  # looked for, opened, labelled, and the label's colour
+    assert len(home.rest()) == 4  # searched for, opened, labelled, and the label's colour
     issue = home.repository.contents.issues[number]
     for label in ("Good one", "nocturne:lost"):
         issue.labels.append(home.repository.label(label).name)
@@ -177,7 +173,7 @@ def test_a_token_that_may_not_write_check_runs_is_told_of_once(home: Home) -> No
             git, Remote("origin", "github"), home.environ(token), notes.append, sleep=home.waits.append
         )
         before = len(home.github.calls)
-        assert [forge.put_report(sha, REPORT, is_new=True) for sha in (first, second)] == [False, False]
+        assert [forge.put_report(sha, REPORT, is_new=True) for sha in (first, second)] == [None, None]
         assert len(home.github.calls) - before == 1
         assert len(notes) == 1 and "checks: write" in notes[0]
     assert home.repository.contents.check_runs == {}
@@ -435,13 +431,55 @@ def test_long_titles_and_odd_characters_are_taken(home: Home, world: World) -> N
 
 def test_rate_limits_are_waited_for_and_not_for_ever(home: Home, world: World) -> None:
     open_one(world)
-    home.github.faults.next("GET", "/pulls/1$", Fault.forbidden(retry_after=7))
-    assert world.forge.get_pull(1).number == 1
+    home.github.faults.next("GET", "/issues/1/comments$", Fault.forbidden(retry_after=7))
+    assert world.forge.comments(1) == []
     assert home.waits == [7.0]
     home.github.limits.leave(home.github.tokens[home.token], 0, reset_in=LONGEST_WAIT + 60)
     with pytest.raises(RemoteUnreachable, match="rate limit is used up for another 16 minutes"):
-        world.forge.get_pull(1)
+        world.forge.comments(1)
     assert home.waits == [7.0]
+
+
+def test_requests_are_spread_before_the_limit_is_met(home: Home) -> None:
+    notes: list[str] = []
+    _, forge = open_forge(
+        home.clone()[0],
+        Remote("origin", "github"),
+        home.environ(home.token),
+        notes.append,
+        sleep=home.waits.append,
+    )
+    assert isinstance(forge, GitHubForge)
+    limit = home.github.limits.workflow
+    home.github.limits.leave(home.github.tokens[home.token], limit // 10 + 1, reset_in=1000)
+    for _ in range(3):
+        forge.client.get("")
+    assert len(home.waits) == 1, "a tenth is left after the first, and less after the second"
+    assert len(notes) == 1 and f"99 more of {limit} requests for 17 minutes" in notes[0]
+    assert home.waits[0] == pytest.approx(1000 / (limit / 10), rel=0.1)
+
+
+def test_a_look_is_one_query_and_takes_no_request(home: Home, world: World) -> None:
+    number = open_one(world)
+    before, queries = len(home.rest()), len(home.github.queries)
+    seen = world.again().get_pull(number)
+    assert world.again().open_pulls(BASE) == {number: seen} and seen.edited == frozenset()
+    assert (len(home.rest()) - before, len(home.github.queries) - queries) == (0, 2)
+    home.github.faults.next("POST", "^/graphql$", Fault.before)
+    assert world.forge.get_pull(number) == seen
+    assert len(home.rest()) == before
+
+
+def test_what_graphql_refuses_is_asked_of_rest(home: Home, world: World) -> None:
+    number = open_one(world)
+    forge = world.again()
+    home.github.faults.next("POST", "^/graphql$", Fault.forbidden(retry_after=60))
+    before, queries = len(home.rest()), len(home.github.queries)
+    assert forge.get_pull(number).number == number and list(forge.open_pulls(BASE)) == [number]
+    assert [call.split()[0] for call in home.rest(before)] == ["GET", "GET"]
+    assert len(home.github.queries) - queries == 1 and home.waits == []
+    with pytest.raises(NotFound):
+        world.again().get_pull(99)
 
 
 def test_an_outage_ends_in_one_sentence(home: Home, world: World) -> None:

@@ -21,6 +21,7 @@ from bot.rules.decision import Rule
 from bot.rules.proposal import Opinion
 from bot.tell import sentences
 from bot.tell.document import code
+from bot.tell.views.check import begun_report
 from bot.tell.views.experiment import TITLE_LIMIT, pull_title
 from bot.tell.views.review import review_of
 from bot.tell.views.status import review_status, score_status, train_status
@@ -28,7 +29,7 @@ from bot.tell.writers import markdown
 from bot.tell.writers.markdown import code_block
 from tests.bot.campaigns import Night, commit_of, diff_of
 from tests.bot.hostile import ACTED_ON, CORPUS, UNSEEN
-from tests.bot.telling import begun_comment, closing_comment, pull_body
+from tests.bot.telling import closing_comment, pull_body
 from tests.families import few
 
 RULE = Rule()
@@ -144,14 +145,14 @@ def texts(campaign: Campaign, diff: str) -> list[str]:
     """Return every Markdown text about the experiment: body and comment, on GitHub and off it."""
     experiment = campaign.experiments[1]
     assert experiment.review is not None
-    # The checker's own words, which only the comment shows: who spoke, and why.
+    # The checker's own words, who spoke and why, also where they are no event yet.
     opinion = Opinion(
         "approve", " ".join(experiment.review.reasons) or "Sound.", (), experiment.review.reviewer
     )
     made = review_of(experiment.review, opinion.answer, opinion.reason, diff)
     return [
         *(pull_body(campaign, experiment, diff, rule=RULE, on_github=place) for place in (True, False)),
-        begun_comment(experiment, RULE, experiment.review, opinion),
+        begun_report(experiment, RULE, experiment.review, opinion).summary,
         closing_comment(campaign, experiment),
         *((made[0].body, made[1], *(each.body for each in made[0].comments)) if made else ()),
     ]

@@ -23,6 +23,7 @@ from bot.rules.proposal import Proposal
 from bot.rules.scope import MAX_REASONS, FileChange, violations
 from bot.rules.stages import STAGES, Stage, stage_of
 from bot.tell.display import PlainDisplay
+from bot.tell.views.status import verdict_statuses
 from tests.bot.forge_readers import noting, readable
 from tests.bot.repositories import CONFIG, SCORE, TRAIN, events, git, make_repository
 from tests.bot.storage import sh
@@ -117,9 +118,10 @@ def refused(context: Context, experiment: Experiment) -> tuple[str, ...]:
     assert not experiment.review.approved and stage_of(context.ledger.refresh(), experiment, None) == "close"
     assert experiment.verdict == "rejected" and experiment.decision.reason == "; ".join(reasons)
     assert f"refused before training ({reasons[0]}" in experiment.decision.lesson
-    stated = {s.context: s for s in readable(context.forge).statuses(experiment.candidate.commit)}
-    assert stated["nocturne/scope"].state == stated["nocturne/review"].state == "failure"
-    assert stated["nocturne/scope"].description == reasons[0]
+    stated = verdict_statuses(context.ledger.refresh(), experiment)
+    assert (
+        stated["scope"] == ("failure", reasons[0]) and stated["review"][0] == "failure" and len(stated) == 2
+    )
     assert not context.ledger.refresh().runs and not context.runs.folder.exists()
     return reasons
 
@@ -200,10 +202,7 @@ def test_refused_experiment_is_closed_and_nothing_landed(context: Context) -> No
     assert experiment.finished_at is not None and experiment.verdict == "rejected" and experiment.pull
     pull = readable(context.forge).get_pull(experiment.pull.pull)
     assert pull.state == "closed" and "nocturne:rejected" in readable(context.forge).labels(pull.number)
-    (comment,) = readable(context.forge).comments(pull.number)
-    assert (
-        comment.key == "status" and "score.py is locked" in comment.body and "score.py is locked" in pull.body
-    )
+    assert readable(context.forge).comments(pull.number) == [] and "score.py is locked" in pull.body
     assert context.forge.branch_head(context.branch) == git(top, "rev-parse", "main")
     assert not context.ledger.refresh().runs
 
@@ -317,8 +316,8 @@ def test_what_was_out_of_scope_may_be_tried_within_it(context: Context) -> None:
     experiment = enter(context, alone, stages=BEFORE_TRAINING)
     assert experiment.candidate is not None and experiment.review is not None
     assert experiment.review.approved and experiment.decision is None
-    stated = {s.context: s.state for s in readable(context.forge).statuses(experiment.candidate.commit)}
-    assert stated == {"nocturne/scope": "success", "nocturne/review": "success"}
+    (report,) = readable(context.forge).reports(experiment.candidate.commit)
+    assert (report.conclusion, report.title) == (None, "training next, by the job that trains")
 
 
 TWO_FILES = CONFIG + "editable: [train.py, model.py]\n"

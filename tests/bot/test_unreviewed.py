@@ -244,8 +244,8 @@ def test_what_is_held_lands_once_somebody_has_read(tmp_path: Path) -> None:
     assert second.candidate is not None and second.pull is not None
     (comment,) = readable(loop.context.forge).comments(second.pull.pull)
     assert comment.body.startswith("**Confirmed, and held.** 1 merge waits")
-    statuses = {s.context: s.state for s in readable(loop.context.forge).statuses(second.candidate.commit)}
-    assert statuses["nocturne/score"] == "success", "what was measured can be read meanwhile"
+    (report,) = readable(loop.context.forge).reports(second.candidate.commit)
+    assert report.conclusion == "success", "what was measured can be read meanwhile"
     # Nothing changes while nobody reads, and no lease is in the way of whoever goes on.
     runs, again = len(known.runs), Loop(top, [])
     assert again.run(None).reason == "exhausted"
@@ -291,8 +291,8 @@ def test_the_review_by_rule_says_what_a_human_must_look_at(tmp_path: Path) -> No
     assert reviewed.approved and "by their descriptors" in reviewed.looks[0]
     pull = loop.campaign.experiments[1].pull
     assert pull is not None
-    (comment,) = readable(loop.context.forge).comments(pull.pull)
-    assert "To be looked at by a human before it is merged" in comment.body
+    (report,) = readable(loop.context.forge).reports(loop.campaign.experiments[1].candidate.commit)  # type: ignore[union-attr]
+    assert "To be looked at by a human before it is merged" in report.summary
 
 
 def begun(top: Path) -> Loop:

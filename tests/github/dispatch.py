@@ -47,7 +47,9 @@ def respond(
         values = _json(data)
         with github.lock:
             if path != "/rate_limit":
-                github.limits.spend(token, method in _WRITES)
+                is_query = path == "/graphql"
+                resource = "graphql" if is_query else "core"
+                github.limits.spend(token, method in _WRITES and not is_query, resource)
             asked = dict(parse_qsl(query, keep_blank_values=True))
             given = {} if values is None else values
             request = Request(github, method, path, asked, given, token, version)

@@ -21,7 +21,7 @@ from tests.github.faults import Fault
 from tests.github.records import Token
 from tests.github.routing import Answer
 from tests.github.rules import DOCS, SECONDARY
-from tests.github.world import API, Call, GitHub
+from tests.github.world import API, GRAPHQL, Call, GitHub
 
 _MOST_JSON = 4 << 20  # bytes of one request's body
 _MOST_PACK = 512 << 20
@@ -48,8 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        rest = parts.path.startswith(f"{API}/")
-        path = parts.path.removeprefix(API) if rest else parts.path
+        query = parts.path == GRAPHQL
+        rest = query or parts.path.startswith(f"{API}/")
+        path = "/graphql" if query else parts.path.removeprefix(API) if rest else parts.path
         method = "GET" if self.command == "HEAD" else self.command
         if not rest:  # on a connection in use libcurl would repeat a call that broke, and hide the fault
             self.close_connection = True
@@ -63,7 +64,8 @@ class Handler(BaseHTTPRequestHandler):
             if fault is not None:
                 status = {"before": 502, "bad_gateway": 502, "forbidden": 403}.get(fault.kind)
             call = Call(method, path, status, user, values, time.time(), parts.query, index)
-            self.github.note(self.github.calls if rest else self.github.git_calls, call)
+            kept = self.github.calls if rest else self.github.git_calls
+            self.github.note(self.github.queries if query else kept, call)
 
         with tempfile.SpooledTemporaryFile(max_size=1 << 20) as body:
             whole = self._read_body(body, _MOST_JSON if rest else _MOST_PACK)
@@ -77,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
                 )
                 note(answer.status, values)
                 if fault is None:
-                    self._send_answer(answer, token)
+                    self._send_answer(answer, token, "graphql" if query else "core")
                 else:
                     self._fail(fault)
             else:
@@ -130,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # ---- going out ----
 
-    def _send_answer(self, answer: Answer, token: Token | None) -> None:
+    def _send_answer(self, answer: Answer, token: Token | None, resource: str) -> None:
         data = b""
         kind = "application/json; charset=utf-8"
         if isinstance(answer.payload, bytes):
@@ -145,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
             "x-github-media-type": "github.v3; format=json",
             "x-github-api-version-selected": self.headers.get("x-github-api-version") or dispatch.VERSIONS[0],
             "x-github-request-id": f"{self.github.faults.count:04X}:{id(answer) & 0xFFFFFF:06X}",
-            **self.github.limits.headers(token),
+            **self.github.limits.headers(token, resource),
             **answer.headers,
         }
         if token is not None and token.kind == "pat":

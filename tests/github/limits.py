@@ -40,14 +40,15 @@ class Limits:
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _writes: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
 
-    def bucket(self, token: Token | None) -> Bucket:
-        """Return the bucket that `token` draws from."""
+    def bucket(self, token: Token | None, resource: str = "core") -> Bucket:
+        """Return the bucket that `token` draws from; queries of GraphQL have one of their own, as large."""
         if token is None:
             key, limit = "", self.anonymous
         elif token.kind == "workflow":
             key, limit = f"repository {token.repository}", self.workflow
         else:
             key, limit = f"user {token.user.login}", self.user
+        key = f"{resource} {key}"
         bucket = self._buckets.get(key)
         if bucket is None or bucket.reset <= time.time():
             bucket = self._buckets[key] = Bucket(limit)
@@ -60,9 +61,9 @@ class Limits:
         bucket.used = max(0, bucket.limit - remaining)
         bucket.reset = time.time() + reset_in
 
-    def spend(self, token: Token | None, write: bool) -> None:
+    def spend(self, token: Token | None, write: bool, resource: str = "core") -> None:
         """Count one call; raise `Refused` where a limit is met."""
-        bucket = self.bucket(token)
+        bucket = self.bucket(token, resource)
         if bucket.remaining == 0:
             who = f"user ID {token.user.id}" if token else "127.0.0.1"
             raise Refused(403, f"API rate limit exceeded for {who}.")
@@ -81,13 +82,13 @@ class Limits:
         bucket = self.bucket(token)
         bucket.used = max(0, bucket.used - 1)
 
-    def headers(self, token: Token | None) -> dict[str, str]:
+    def headers(self, token: Token | None, resource: str = "core") -> dict[str, str]:
         """Return the headers that every answer carries."""
-        bucket = self.bucket(token)
+        bucket = self.bucket(token, resource)
         return {
             "x-ratelimit-limit": str(bucket.limit),
             "x-ratelimit-remaining": str(bucket.remaining),
             "x-ratelimit-used": str(bucket.used),
             "x-ratelimit-reset": str(int(bucket.reset)),
-            "x-ratelimit-resource": "core",
+            "x-ratelimit-resource": resource,
         }

@@ -6,7 +6,7 @@ from tests.github import plumbing, shapes
 from tests.github.records import CheckRun
 from tests.github.repository import now
 from tests.github.routing import Answer, Listing, Request, route
-from tests.github.rules import Fields, invalid, not_found, unprocessable
+from tests.github.rules import Fields, Refused, invalid, not_found, unprocessable
 from tests.github.shapes import Json
 
 _STATUSES = ("queued", "in_progress", "completed", "waiting", "requested", "pending")
@@ -44,6 +44,9 @@ def create(request: Request) -> Answer:
 @route("PATCH", "/repos/{owner}/{repo}/check-runs/{check:int}", "checks:write", app_only=True)
 def update(request: Request) -> Answer:
     run = _find(request)
+    if run.app != request.actor.login:
+        said = f"Invalid app_id `{request.actor.id}` - check run can only be modified by its GitHub App."
+        raise Refused(403, said)
     fields = request.fields("CheckRun")
     run.name = fields.text("name") or run.name
     run.started = fields.when("started_at") or run.started

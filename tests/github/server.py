@@ -25,6 +25,7 @@ from typing import Any
 
 from tests import leaks
 from tests.github import (  # noqa: F401 - each registers its routes
+    graphql,
     rest_actions,
     rest_artifacts,
     rest_checks,

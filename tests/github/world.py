@@ -19,6 +19,7 @@ from tests.github.records import Dispatch, Token, TokenKind, User
 from tests.github.repository import DEFAULT_LABELS, Repository
 
 API = "/api/v3"  # where GitHub Enterprise Server has its API
+GRAPHQL = "/api/graphql"
 _KEPT_CALLS = 50_000
 _PREFIXES = {"pat": "ghp_", "workflow": "ghs_", "app": "ghs_"}
 _LEAST = {  # where nothing else is said
@@ -58,6 +59,7 @@ class GitHub:
     delay: float = 0.0  # seconds before each call is answered, as far away as the real one
     calls: list[Call] = field(default_factory=list)
     git_calls: list[Call] = field(default_factory=list)
+    queries: list[Call] = field(default_factory=list)  # of GraphQL, which has a budget of its own
     broken: list[str] = field(default_factory=list)  # tracebacks of the server itself
     dispatches: list[Dispatch] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)

@@ -31,7 +31,7 @@ from bot.tell.figures.campaign import figures
 from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.sentences import commit_message, effect_line
-from bot.tell.views.campaign import report_of
+from bot.tell.views.check import report_of
 from bot.tell.views.status import review_status, score_status, train_status
 from bot.tell.writers import html, markdown, slack, terminal
 from tests.bot import test_pulls_safe as pulls

@@ -177,7 +177,8 @@ class Reviewed(Event):
 
     `revise`: not approved as it is, but it may come back better. `reviewer` says who spoke; `remarks` are what
     a model said of single lines: `path`, `line` and `text`; `comment` is the number of the pull request's comment
-    that tells of it, if it has one; `word` is what a model said as it approved. `looks` is what a human must look at
+    that tells of it, as earlier versions wrote one, `check` that of the check run that says that it trains, if it has
+    one; `word` is what a model said as it approved. `looks` is what a human must look at
     before it is merged, in a sentence each.
     """
 
@@ -192,6 +193,7 @@ class Reviewed(Event):
     comment: int | None = None
     word: str = ""
     looks: tuple[str, ...] = ()
+    check: int | None = None
 
     def apply(self, campaign: Campaign, at: str, by: str) -> None:
         experiment = campaign.experiments[self.experiment]

@@ -52,6 +52,8 @@ class RunFinished(Event):
     """The commit that it was made side by side with, on one seed, to tell what was gained; empty if for a verdict."""
     late: float = 0.0
     """Seconds from its end until the loop took note of it, since what it did meanwhile took longer."""
+    where: str = ""
+    """The address of the workflow run that made it; empty if none did."""
 
     @property
     def is_full(self) -> bool:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.forge import Conclusion, Report
-from bot.rules.campaign import Campaign
-from bot.rules.decision import Rule
-from bot.rules.experiment import Experiment
 from bot.tell.cautions import warnings
 from bot.tell.document import (
     Block,
@@ -31,11 +27,8 @@ from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words, steps_words
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import count, moment
-from bot.tell.sentences import effect_line
-from bot.tell.views.experiment import evidence
 from bot.tell.views.outer import section
 from bot.tell.views.queue import queue
-from bot.tell.views.verdict import verdict
 from bot.tell.words import (
     effect_words,
     facts,
@@ -50,7 +43,6 @@ from bot.tell.words import (
     time_words,
     title,
 )
-from bot.tell.writers import markdown
 
 _LATEST = 5
 _READING = 20
@@ -266,30 +258,3 @@ def _claims(figures: Figures) -> Document:
 
 def _lesson(row: Row) -> Line:
     return say(": {}", cut(row.taught, 240)) if row.taught else ()
-
-
-REPORT = "nocturne/report"
-_TITLE = 200
-
-
-def report_of(campaign: Campaign, experiment: Experiment, rule: Rule) -> Report:
-    """Return the report on an experiment that has its verdict: verdict and lesson, then runs, curve and cost."""
-    decision = experiment.decision
-    assert decision is not None
-    figures = effect_line(campaign, decision, _TITLE) or decision.reason
-    return Report(
-        name=REPORT,
-        conclusion=_conclusion(experiment),
-        title=markdown.title(f"{decision.verdict}: {figures}", _TITLE),
-        summary=markdown.write(verdict(campaign, experiment, rule)).rstrip(),
-        text=markdown.write(evidence(campaign, experiment)),
-    )
-
-
-def _conclusion(experiment: Experiment) -> Conclusion:
-    """Success if it lands, failure if something is wrong with it; that it is no better is neither."""
-    decision = experiment.decision
-    assert decision is not None
-    if decision.land or decision.verdict == "improved":
-        return "success"
-    return "failure" if decision.verdict in ("crashed", "rejected") else "neutral"

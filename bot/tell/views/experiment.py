@@ -28,8 +28,17 @@ from bot.tell.numbers import count, decimals
 from bot.tell.sentences import decision_places
 from bot.tell.views.change import change
 from bot.tell.views.refusal import refused_by
-from bot.tell.views.runs import chart, curves, own_runs, runs_notes, runs_section, runs_table
-from bot.tell.views.status import reviewed_by
+from bot.tell.views.runs import (
+    chart,
+    curves,
+    own_runs,
+    runs_notes,
+    runs_section,
+    runs_table,
+    trained_at,
+    workflow_run,
+)
+from bot.tell.views.status import onward, opinion_of, rejection, reviewed_by
 from bot.tell.views.verdict import cost, costs, headline, measured, planned_runs
 from bot.tell.writers import markdown
 
@@ -46,17 +55,18 @@ def pull_body(
 ) -> Document:
     """Return the pull request's text: the verdict, what changes and why, the curve, and folded what it rests on.
 
-    Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit. What to do next stands
-    in the one comment.
+    Every part is bounded, whatever its words are, so that the whole stays below GitHub's limit.
     """
     mine, against = curves_of(campaign, experiment)
     return (
         headline(campaign, experiment, rule),
+        *rejection(experiment),
         *refused_by(experiment, on_github=on_github),
         *_what_and_why(experiment, explain(experiment, numbers_of(campaign, experiment))),
         *change(experiment, diff),
         *chart(mine.curve if mine else (), against.curve if against else ()),
         Details(f"Evidence: {_made(campaign, experiment)}", _folded(campaign, experiment)),
+        Paragraph(onward(experiment, on_github=on_github)),
     )
 
 
@@ -127,6 +137,10 @@ def _folded(campaign: Campaign, experiment: Experiment) -> Document:
     )  # fmt: skip
     for name, words in history(experiment):
         said += say("{}: {}. ", name.capitalize(), cut(words, 400))
+    if (trained := trained_at(campaign, experiment)) != "":
+        said += (*say("Trained by "), workflow_run(trained), *say(". "))
+    if experiment.review is not None and (opinion := opinion_of(experiment.review)) is not None:
+        said += say("Reviewed by {}: {}. ", cut(opinion.reviewer, 160), cut(opinion.reason.rstrip(". "), 600))
     if experiment.carried:
         said += say("Round {}: measured again on a newer incumbent. ", experiment.round)
     if experiment.retries is not None:

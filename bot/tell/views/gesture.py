@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from bot.tell.document import Block, Details, Document, cut, linked, paragraph
 
@@ -49,5 +50,6 @@ def kept_words(labels: Sequence[str], instead: Document) -> list[Block]:
         parts.append(paragraph(f"{said} an open experiment, ends it.", ", ".join(labels)))
     if instead:
         parts.append(paragraph("The text above was edited by hand, and stays so. Nocturne's own:"))
-        parts.append(Details("The whole report", instead))
+        flat = [each.inside if isinstance(each, Details) else (each,) for each in instead]
+        parts.append(Details("The whole report", tuple(chain.from_iterable(flat))))
     return parts

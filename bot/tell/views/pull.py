@@ -8,18 +8,17 @@ from bot.rules.decision import Rule
 from bot.rules.events import Reviewed
 from bot.rules.experiment import Experiment
 from bot.rules.human import unread
-from bot.rules.proposal import Opinion
 from bot.tell.document import Block, Code, Document, Part, heading, paragraph, say, table
+from bot.tell.views.check import begun_report, report_of, sent_back_report
 from bot.tell.views.experiment import pull_title
 from bot.tell.views.review import review_of
 from bot.tell.views.status import (
     COMMENT,
     Stated,
-    begun_comment,
     closing_comment,
     held_comment,
-    review_status,
-    scope_status,
+    opinion_of,
+    review_statuses,
     verdict_statuses,
 )
 from bot.tell.writers import markdown
@@ -28,7 +27,7 @@ from bot.tell.writers import markdown
 def pull_request(
     campaign: Campaign, experiment: Experiment, diff: str, *, into: str, rule: Rule, on_github: bool
 ) -> Document:
-    """Return state, statuses, comment and review of the pull request into the branch `into`; nothing if it has none."""
+    """Return state, report, comment and review of the pull request into the branch `into`; nothing if it has none."""
     pull = experiment.pull
     if pull is None:
         return ()
@@ -38,10 +37,11 @@ def pull_request(
     rows: list[tuple[str, Part]] = [
         ("state", state), ("labels", labels), ("branch", f"{pull.branch} into {into}"),
         *((f"status nocturne/{what}", ", ".join(stated)) for what, stated in _statuses(campaign, experiment).items()),
+        *((f"check {name}", said) for name, said in _checks(campaign, experiment, rule, on_github=on_github).items()),
     ]  # fmt: skip
     title = say("Pull request {}: {}", pull.pull, pull_title(experiment))
     parts: list[Block] = [heading(title, 2), table(("", ""), rows)]
-    said = _comment(campaign, experiment, rule=rule, on_github=on_github)
+    said = _comment(campaign, experiment, on_github=on_github)
     if said:
         parts += [paragraph("comment ({}):", COMMENT), Code(markdown.write(said), "markdown")]
     for review in experiment.reviews:  # of earlier rounds the lines are another diff's
@@ -50,37 +50,33 @@ def pull_request(
 
 
 def _statuses(campaign: Campaign, experiment: Experiment) -> dict[str, Stated]:
+    """Return what the statuses say, or would if the campaign's branch required them."""
+    if experiment.decision is not None and experiment.candidate is not None:
+        return verdict_statuses(campaign, experiment)
+    return {} if experiment.review is None else review_statuses(experiment.review)
+
+
+def _checks(campaign: Campaign, experiment: Experiment, rule: Rule, *, on_github: bool) -> dict[str, str]:
+    """Return what the report on the commit under test says, if there is one, by its name."""
     review = experiment.review
-    if review is None:
+    if experiment.decision is not None and experiment.candidate is not None:
+        report = report_of(campaign, experiment, rule)
+    elif experiment.sent_back is not None:
+        report = sent_back_report(experiment.sent_back)
+    elif review is not None and review.approved:
+        report = begun_report(experiment, rule, review, opinion_of(review), on_github=on_github)
+    else:
         return {}
-    # What is out of scope is not read, so that it has no fingerprint.
-    outside = review.reasons if not review.approved and not review.fingerprint else ()
-    found = {"scope": scope_status(outside), "review": review_status(review, opinion_of(review))}
-    if experiment.decision is not None:
-        found |= verdict_statuses(campaign, experiment)
-    elif review.approved:
-        found |= {"train": ("pending", "training"), "score": ("pending", "training")}
-    return found
+    return {report.name: f"{report.conclusion or 'in progress'}, {report.title}"}
 
 
-def _comment(campaign: Campaign, experiment: Experiment, *, rule: Rule, on_github: bool) -> Document:
-    review = experiment.review
-    if experiment.finished_at is not None:
+def _comment(campaign: Campaign, experiment: Experiment, *, on_github: bool) -> Document:
+    """Return the comment on one that waits for a reader, or did: of others the text says it all."""
+    if experiment.finished_at is not None and experiment.held:
         return closing_comment(campaign, experiment, on_github=on_github)
     if experiment.is_held:
         return held_comment(campaign, experiment, len(unread(campaign)), on_github=on_github)
-    if review is not None and review.approved:
-        return begun_comment(experiment, rule, review, opinion_of(review), on_github=on_github)
     return ()
-
-
-def opinion_of(review: Reviewed) -> Opinion | None:
-    """Return what a reviewer said after the rules, as far as the ledger has it; None if the rules alone spoke."""
-    if review.reviewer == "rules":
-        return None
-    if review.approved:
-        return Opinion("approve", review.word or "nothing to object to", (), review.reviewer)
-    return Opinion("revise" if review.revise else "reject", review.reasons[0], (), review.reviewer)
 
 
 def _review(review: Reviewed, diff: str) -> Document:

@@ -32,6 +32,16 @@ from bot.tell.sentences import decision_places, held_at_cuts
 _SHOWN = 12  # of each side; an incumbent of a long night has many
 
 
+def trained_at(campaign: Campaign, experiment: Experiment) -> str:
+    """Return the address of the workflow run that made the newest run of the candidate; "" if none did."""
+    return next((run.where for run in reversed(own_runs(campaign, experiment)) if run.where), "")
+
+
+def workflow_run(address: str) -> Words:
+    """Return the name of a workflow run, as a link to its address."""
+    return Words(f"workflow run {address.rpartition('/')[2]}", url=address, limit=60)
+
+
 def runs_section(campaign: Campaign, experiment: Experiment) -> Document:
     """Return the section on the runs, one by one."""
     mine, theirs = _both(campaign, experiment)

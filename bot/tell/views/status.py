@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bot.base.text import one_line
 from bot.forge import DESCRIPTION_LIMIT, StatusState
 from bot.rules.campaign import Campaign
-from bot.rules.decision import Rule
 from bot.rules.events import ExperimentDecided, RejectionMeasured, Reviewed
 from bot.rules.experiment import Experiment
 from bot.rules.human import needs_a_look
@@ -16,12 +15,20 @@ from bot.tell.document import Block, Document, Line, Paragraph, bullets, cut, pa
 from bot.tell.numbers import count, number
 from bot.tell.sentences import effect_line
 from bot.tell.views.runs import own_runs
-from bot.tell.views.verdict import planned_runs
 
 COMMENT = "status"  # the key of the one comment
 _REASONS = 10
 
 Stated = tuple[StatusState, str]
+
+
+def opinion_of(review: Reviewed) -> Opinion | None:
+    """Return what a reviewer said after the rules, as far as the ledger has it; None if the rules alone spoke."""
+    if review.reviewer == "rules":
+        return None
+    if review.approved:
+        return Opinion("approve", review.word or "nothing to object to", (), review.reviewer)
+    return Opinion("revise" if review.revise else "reject", review.reasons[0], (), review.reviewer)
 
 
 def scope_status(outside: Sequence[str]) -> Stated:
@@ -46,6 +53,13 @@ def reviewed_by(review: Reviewed) -> Line:
     return say("the review of {}", cut(review.reviewer, 160))
 
 
+def review_statuses(review: Reviewed) -> dict[str, Stated]:
+    """Return what nocturne/scope and nocturne/review say."""
+    # What is out of scope is not read, so that it has no fingerprint.
+    outside = review.reasons if not review.approved and not review.fingerprint else ()
+    return {"scope": scope_status(outside), "review": review_status(review, opinion_of(review))}
+
+
 def train_status(campaign: Campaign, experiment: Experiment, decision: ExperimentDecided) -> Stated:
     """Return state and description of nocturne/train once there is a verdict."""
     if decision.verdict in ("crashed", "lost", "rejected"):
@@ -54,13 +68,14 @@ def train_status(campaign: Campaign, experiment: Experiment, decision: Experimen
 
 
 def verdict_statuses(campaign: Campaign, experiment: Experiment) -> dict[str, Stated]:
-    """Return what nocturne/train and nocturne/score say of a verdict: nothing of what was refused before training."""
+    """Return what the statuses nocturne/... say of a verdict; what was refused before training has but two."""
     decision, candidate, review = experiment.decision, experiment.candidate, experiment.review
     assert candidate is not None and decision is not None
+    reviewed = {} if review is None else review_statuses(review)
     trained = bool(campaign.tries_of(candidate.commit)) and not experiment.drawn
     if decision.verdict == "rejected" and not trained and not (review is not None and review.approved):
-        return {}
-    return {
+        return reviewed
+    return reviewed | {
         "train": train_status(campaign, experiment, decision),
         "score": score_status(campaign, decision),
     }
@@ -74,24 +89,6 @@ def score_status(campaign: Campaign, decision: ExperimentDecided) -> Stated:
 
 def _stated(good: bool, description: str) -> Stated:
     return ("success" if good else "failure"), one_line(description, DESCRIPTION_LIMIT)
-
-
-def begun_comment(
-    experiment: Experiment, rule: Rule, review: Reviewed, opinion: Opinion | None, *, on_github: bool = True
-) -> Document:
-    """Return the comment on an experiment that may train, with what its checker said."""
-    parts: list[Block] = [
-        paragraph(
-            "**Training next.** Scope and review by rule have nothing against it; {} against `{}` will tell. The"
-            " statuses of the commit say how far it is.",
-            planned_runs(rule),
-            experiment.parent[:7],
-        )
-    ]
-    parts += looks_of(review)
-    if opinion is not None:
-        parts.append(paragraph("Reviewed by {}: {}", cut(opinion.reviewer, 160), cut(opinion.reason, 600)))
-    return (*parts, Paragraph(onward(experiment, on_github=on_github)))
 
 
 def looks_of(review: Reviewed | None) -> Document:
@@ -149,8 +146,7 @@ def closing_comment(campaign: Campaign, experiment: Experiment, *, on_github: bo
         if len(review.reasons) > _REASONS:
             reasons.append(say("and {} more", len(review.reasons) - _REASONS))
         parts = [paragraph("**Refused before training** by {}:", reviewed_by(review)), *bullets(reasons)]
-        if experiment.measured is not None:
-            parts.append(paragraph(_rejection(experiment.measured)))
+        parts += rejection(experiment)
     else:
         why = () if decision.effect is not None else say(" {}.", cut(decision.reason.rstrip(". "), 300))
         parts = [paragraph("**Closed: {}.**{}", decision.verdict, why)]
@@ -163,8 +159,12 @@ def _told(campaign: Campaign, decision: ExperimentDecided) -> Document:
     return tuple(Paragraph((words,)) for words in said if one_line(words.text))
 
 
+def rejection(experiment: Experiment) -> Document:
+    """Return what came of training a rejected change once; nothing if it was not."""
+    return () if experiment.measured is None else (paragraph(_rejection(experiment.measured)),)
+
+
 def _rejection(measured: RejectionMeasured) -> str:
-    """Return what came of training a rejected change once."""
     said = {
         "better": "it looked better than its incumbent",
         "worse": "it looked worse than its incumbent",
