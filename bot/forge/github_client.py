@@ -150,7 +150,10 @@ class GitHubClient:
             ) from None
 
     def graphql(self, query: str, **variables: str | int) -> dict[str, Any]:
-        """Return the `data` of a query's answer. Raises `Refused`, also if GraphQL's own limit is used up."""
+        """Return the `data` of a query's answer, with null for what is not there.
+
+        Raises `Refused`, also if GraphQL's own limit is used up or no answer comes: all can be asked of REST.
+        """
 
         def attempt() -> dict[str, Any]:
             asked = {"query": query, "variables": variables}
@@ -158,21 +161,16 @@ class GitHubClient:
                 answer = self._send("POST", self._requester.graphql_url, asked, None)
             except Limited:
                 raise Refused(403, "GraphQL's rate limit is used up", "", "") from None
-            whole = isinstance(answer, dict)
-            data, errors = (answer.get("data"), answer.get("errors")) if whole else (None, None)
+            data = answer.get("data") if isinstance(answer, dict) else None
+            errors = [e for e in answer.get("errors") or [] if e.get("type") != "NOT_FOUND"] if data else []
             if not isinstance(data, dict) or errors:
-                error: dict[str, Any] = errors[0] if errors else {}
-                status = 404 if error.get("type") == "NOT_FOUND" else 403
-                raise Refused(status, str(error.get("message", "no data")), "", "")
+                raise Refused(403, str(errors[0].get("message")) if errors else "no data", "", "")
             return data
 
         try:
             return self._patience.ask(attempt, tries=TRIES, pause=PAUSE)
         except OutOfPatience as over:
-            raise RemoteUnreachable(
-                f"GitHub does not answer a query ({over}): nothing is lost, run again later;"
-                " https://www.githubstatus.com tells of outages"
-            ) from None
+            raise Refused(503, str(over), "", "") from None
 
     def _spread(self) -> None:
         """Wait if few requests are left this hour, so that they are never used up before it is over."""

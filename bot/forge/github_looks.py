@@ -1,6 +1,6 @@
 """Looks at pull requests on GitHub, in one GraphQL query each: those have a budget of their own beside REST's.
 
-https://docs.github.com/en/graphql/reference/objects#pullrequest. If GraphQL refuses, REST is asked.
+https://docs.github.com/en/graphql/reference/objects#pullrequest. If GraphQL refuses or does not answer, REST is asked.
 """
 
 from __future__ import annotations
@@ -52,18 +52,16 @@ class Looks:
         return [pull_of(record) for record in listed]
 
     def _ask(self, query: str, **variables: str | int) -> dict[str, Any] | None:
-        """Return what a query says of the repository, None if it is refused: then no other is tried."""
+        """Return what a query says of the repository, None if that is nothing. If one is refused, no other is tried."""
         if self._refused:
             return None
         owner, _, name = self._client.repository.partition("/")
         try:
-            found: dict[str, Any] | None = self._client.graphql(query, owner=owner, name=name, **variables)[
-                "repository"
-            ]
-        except Refused as refused:
-            self._refused = refused.status != 404
+            found = self._client.graphql(query, owner=owner, name=name, **variables).get("repository")
+        except Refused:
+            self._refused = True
             return None
-        return found
+        return found if isinstance(found, dict) else None
 
 
 def _pull(node: Mapping[str, Any]) -> PullRequest:

@@ -470,14 +470,18 @@ def test_a_look_is_one_query_and_takes_no_request(home: Home, world: World) -> N
     assert len(home.rest()) == before
 
 
-def test_what_graphql_refuses_is_asked_of_rest(home: Home, world: World) -> None:
+@pytest.mark.parametrize("times", [1, 3], ids=["refused", "no answer"])
+def test_what_graphql_does_not_say_is_asked_of_rest(home: Home, world: World, times: int) -> None:
     number = open_one(world)
     forge = world.again()
-    home.github.faults.next("POST", "^/graphql$", Fault.forbidden(retry_after=60))
+    for _ in range(times):
+        fault = Fault.forbidden(retry_after=60) if times == 1 else Fault.before
+        home.github.faults.next("POST", "^/graphql$", fault)
     before, queries = len(home.rest()), len(home.github.queries)
     assert forge.get_pull(number).number == number and list(forge.open_pulls(BASE)) == [number]
     assert [call.split()[0] for call in home.rest(before)] == ["GET", "GET"]
-    assert len(home.github.queries) - queries == 1 and home.waits == []
+    assert len(home.github.queries) - queries == times
+    assert world.forge.get_pull(number).number == number
     with pytest.raises(NotFound):
         world.again().get_pull(99)
 
