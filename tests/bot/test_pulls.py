@@ -17,6 +17,7 @@ from bot.agents.protocol import Question
 from bot.forge import DESCRIPTION_LIMIT, Forge
 from bot.forge.labels import LABELS
 from bot.loop.context import Context, open_context
+from bot.loop.pulls import supersede
 from bot.loop.reconciling import reconcile
 from bot.loop.runner import Until, run_loop
 from bot.loop.settings import rule_of
@@ -225,6 +226,24 @@ def test_the_merged_one_says_what_changed_what_it_brought_and_what_it_cost(playe
     }
     assert re.search(r"Cost: [\d.]+ CPU seconds \(.+\) in [12] runs? of the candidate", body)
     assert "failed (" in played.body(CRASHED) and "failed (" not in body
+
+
+def test_a_version_that_another_one_supersedes_is_said_to_train_no_more(played: Played) -> None:
+    known, forge = played.campaign.experiments[MERGED], readable(played.context.forge)
+    assert known.candidate and known.review
+    older, broken = commit_of("older"), commit_of("broken")
+    newer = dataclasses.replace(
+        known,
+        candidate=dataclasses.replace(known.candidate, round=2),
+        commits=(older, known.candidate.commit),
+        reviews=(dataclasses.replace(known.review, check=7),),
+    )
+    supersede(played.context, newer)
+    (report,) = forge.reports(older)
+    assert (report.conclusion, report.title) == ("neutral", "superseded by round 2")
+    crash = ev.CrashSentBack(MERGED, 1, "run", "error: it broke")  # that it crashed was said then
+    supersede(played.context, dataclasses.replace(newer, commits=(broken, older), crashes=(crash,)))
+    assert forge.reports(broken) == []
 
 
 def test_before_the_runs_the_text_says_what_is_planned() -> None:
