@@ -1,7 +1,8 @@
 """Without an outer loop nothing is different from before there was one: proposals, prompt and ledger.
 
 `ledgers/outer-off.json` was recorded on the commit before it came (7f3c3e7), from a ledger of a still earlier one, by
-`python -m tests.bot.test_outer_off`. The rest of a campaign (runs, verdicts) may change for other reasons.
+`python -m tests.bot.test_outer_off`. The rest of a campaign (runs, verdicts) may change for other reasons, and so does
+the search: proposals 4 to 6 were recorded again when it began to turn several settings at once from the fourth on.
 """
 
 from __future__ import annotations

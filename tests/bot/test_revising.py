@@ -114,7 +114,7 @@ def test_a_revision_is_a_further_round_of_the_same_pull_request(folder: Path) ->
     assert git(folder, "show", "nocturne/main:train.py") == FASTER.rstrip()
     said = nocturne(folder, "show", "1").stdout
     assert "Experiment 1: Try 2" in said and "Pull request 1: Try 2" in said
-    assert "revised | 1 time" in git_body(folder)
+    assert "Revised: 1 time" in git_body(folder)
     assert "on a newer incumbent" not in git_body(folder)
 
 

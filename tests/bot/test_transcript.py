@@ -13,11 +13,11 @@ import pytest
 from bot.agents.claude.budget import Budget, Caps
 from bot.agents.claude.client import Claude
 from bot.agents.claude.conversation import Conversation, result
+from bot.agents.claude.failures import NoAnswer
 from bot.agents.claude.transcripts import ARTIFACT_FOLDER, KEPT, conversations, conversations_of, folder_of
 from bot.base import redact
 from bot.base.redact import HIDDEN, Redactor
 from bot.base.text import Clean, clean, clean_diff
-from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
 from bot.ledger import Ledger
@@ -197,7 +197,7 @@ def test_what_was_said_survives_a_failure(tmp_path: Path) -> None:
     with serve(minds.script(minds.words("ok"))) as api:
         held = talk(api, folder(tmp_path), dict(SECRETS))
         api.keys.clear()
-        with pytest.raises(UserError):
+        with pytest.raises(NoAnswer):
             held.ask("Is anybody there?")
     (text,) = conversations_of(tmp_path / ".git", "main", 3)
     assert "Is anybody there?" in text

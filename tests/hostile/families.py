@@ -158,7 +158,9 @@ def _page(said: str) -> readers.Page:
 
 @functools.cache
 def _built_as_html(shape: int) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(_page(html.write(document(shape, text))).built) for text in PLAIN)
+    # A long value stands smaller than a short one.
+    texts = (*PLAIN, *("w" * length for length in range(2, 50)))
+    return frozenset(tuple(_page(html.write(document(shape, text))).built) for text in texts)
 
 
 def on_slack(text: str, number: int) -> Iterator[Said]:

@@ -18,6 +18,7 @@ from bot.tell.views.status import (
     closing_comment,
     held_comment,
     opinion_of,
+    rejection,
     review_statuses,
     verdict_statuses,
 )
@@ -44,6 +45,8 @@ def pull_request(
     said = _comment(campaign, experiment, on_github=on_github)
     if said:
         parts += [paragraph("comment ({}):", COMMENT), Code(markdown.write(said), "markdown")]
+    else:
+        parts += rejection(experiment)
     for review in experiment.reviews:  # of earlier rounds the lines are another diff's
         parts += _review(review, diff if review is experiment.review else "")
     return tuple(parts)
