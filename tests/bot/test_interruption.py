@@ -241,7 +241,7 @@ def test_death_right_after_or_before_every_push_repeats_nothing(
     assert pulls(rough, tmp_path / "origin.git") == 2
     for number in ("1", "2"):
         said = nocturne(rough, "show", number).stdout
-        assert said.count("comment (status)") == 1
+        assert said.count("check nocturne/report") == 1
 
 
 @pytest.mark.long

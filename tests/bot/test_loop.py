@@ -84,7 +84,7 @@ def test_every_experiment_can_be_shown_with_its_pull_request(campaign: Path) -> 
             continue
         said = nocturne(campaign, "show", str(event["experiment"])).stdout
         assert f"verdict: {event['verdict']}" in said
-        assert "Pull request" in said and "comment (status):" in said
+        assert "Pull request" in said and re.search(r"check nocturne/report: \w+, ", said)
         assert re.search(r"state: (merged|closed)", said)
         assert f"nocturne:{event['verdict']}" in said
         assert "status nocturne/review: success" in said
@@ -176,7 +176,8 @@ def test_another_clone_goes_on_with_what_one_began(tmp_path: Path) -> None:
         assert status(folder)["experiments"]["total"] == 3
         assert "+++ b/train.py" in nocturne(folder, "show", "3").stdout
         nocturne(folder, "report", "--html", str(tmp_path / "r.html"))
-        assert (tmp_path / "r.html").read_text().count("+++ b/train.py") == 3
+        # The diff of each, and of all that was merged.
+        assert (tmp_path / "r.html").read_text().count("+++ b/train.py") == 3 + 1
         assert outcome(folder) == outcome(tmp_path / "two")
 
 

@@ -470,7 +470,7 @@ def test_what_it_costs(github_home: Home) -> None:
             [f"{call.method} {call.path.rpartition('/models')[2]}" for call in github.calls[before:]]
         )
     number = home.promotion().number
-    assert costs[1] == costs[2] == [f"PATCH /pulls/{number}"], costs
+    assert costs[1] == costs[2] == [f"PATCH /issues/{number}"], costs
     assert len(costs[0]) <= 5, costs  # looked for, opened, labelled; and two labels coloured, once for ever
     before = len(github.calls)
     keep_up(home.again().context, home.again().campaign)

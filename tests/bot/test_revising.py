@@ -17,7 +17,6 @@ from bot.rules.proposal import Opinion, Proposal, Remark
 from bot.tell.display import PlainDisplay
 from tests.bot.forge_readers import readable
 from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne
-from tests.families import few
 
 pytestmark = pytest.mark.usefixtures("people_read")
 
@@ -131,7 +130,9 @@ def test_it_is_asked_for_once(folder: Path) -> None:
     assert decided["verdict"] == "rejected" and len(only(folder, "proposal_revised")) == 1
 
 
-@pytest.mark.parametrize("second", few([(), (LESS_DROPOUT,)], 1), ids=["none", "the same again"])
+@pytest.mark.parametrize(
+    "second", [(), pytest.param((LESS_DROPOUT,), marks=pytest.mark.long)], ids=["none", "the same again"]
+)
 def test_without_a_better_version_it_is_rejected(folder: Path, second: tuple[str, ...]) -> None:
     run_loop(context_of(folder, Maker(LESS_DROPOUT, *second), Checker(REVISE)), Until())
     (decided,) = only(folder, "experiment_decided")
