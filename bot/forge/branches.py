@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from bot.errors import NotAllowed, UserError
 from bot.forge import LandResult
 from bot.git import Git, PushResult, RefUpdate
+from bot.git.repair import outlast_locks
 
 _ATTEMPTS = 10  # at moving a branch that others move too
 
@@ -42,6 +43,7 @@ class Branches:
         if result.pushed:
             return result.changed and ref not in seen
         for _ in range(_ATTEMPTS):
+            outlast_locks(self._git, self._remote)  # of a process that was killed while it moved one
             refs = [ref, *self._companions(branch)]
             there = self._git.fetch(self._remote, refs)
             updates = [
@@ -66,6 +68,7 @@ class Branches:
         if seen is not None and self._git.push(self._remote, [RefUpdate(ref, None, seen)]).pushed:
             return None
         for _ in range(_ATTEMPTS):
+            outlast_locks(self._git, self._remote)
             head = self.head(branch)
             if head is None:
                 return None  # a deletion of nothing would reach the remote and its hooks all the same
@@ -88,6 +91,7 @@ class Branches:
             _raise_if_denied(result, branch)
             if result.pushed:
                 return "landed" if result.changed else "already"
+        outlast_locks(self._git, self._remote)
         now = self.head(branch)
         if now is not None and self._git.is_ancestor(sha, now):
             return "already"

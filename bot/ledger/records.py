@@ -15,8 +15,8 @@ from bot.errors import NotAllowed, UserError
 from bot.git import Damaged, Git, RefUpdate
 from bot.git.command import Locked, git_output
 from bot.git.file_lock import alone
+from bot.git.repair import drop_stale_locks, fetch_again, outlast_locks
 from bot.git.transfer import tracking_ref
-from bot.ledger.repair import drop_stale_locks, fetch_again, outlast_locks
 
 ATTEMPTS = 60
 _LOCK_PATIENCE = 20.0  # seconds to wait for another process of this machine before racing it

@@ -120,6 +120,37 @@ def test_the_last_commits_of_a_deleted_branch_are_had_again(tmp_path: Path) -> N
     assert elsewhere.resolve(last) == last
 
 
+def test_the_lock_of_a_process_that_was_killed_keeps_nobody_from_a_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.git.repair.STALE_LOCK", 0.3)
+    for name, make in {"embedded": local_embedded, "bare": local_bare}.items():
+        (tmp_path / name).mkdir()
+        world = make(tmp_path / name)
+        git, forge = world.git, world.forge
+        first = commit(git, None, "first")
+        second = commit(git, first, "second")
+        place = git.remote_path(choose_remote(git, None, {}).name_or_url) if name == "embedded" else None
+        place = place or tmp_path / name / "remote.git"
+
+        def killed(branch: str, at: Path = place) -> None:
+            lock = at / f"refs/heads/{branch}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.touch()
+
+        killed(EXPERIMENT)
+        forge.replace_branch(EXPERIMENT, first)
+        killed(EXPERIMENT)
+        forge.replace_branch(EXPERIMENT, second)
+        killed(CAMPAIGN)
+        assert forge.land(CAMPAIGN, first, None) == "landed"
+        killed(CAMPAIGN)
+        assert forge.land(CAMPAIGN, second, first) == "landed"
+        killed(EXPERIMENT)
+        forge.delete_branch(EXPERIMENT)
+        assert world.again().branch_head(CAMPAIGN) == second and world.again().branch_head(EXPERIMENT) is None
+
+
 def test_heads_that_earlier_versions_kept_are_found(tmp_path: Path) -> None:
     git, _ = local(tmp_path)
     old = commit(git, None, "old")

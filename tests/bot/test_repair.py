@@ -13,8 +13,8 @@ import pytest
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import choose_remote
+from bot.git.repair import drop_stale_locks
 from bot.git.transfer import tracking_ref
-from bot.ledger.repair import drop_stale_locks
 from bot.ledger.store import REF, LedgerStore
 from tests.bot.storage import append, keys, make_bare, make_repository, object_file, sh, truncate
 from tests.families import few
@@ -149,7 +149,7 @@ def test_a_fresh_lock_of_a_dead_process_is_outlasted(
     place: tuple[Git, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between lock and rename: our copy of the ref can't be moved until the lock is known to be stale."""
-    monkeypatch.setattr("bot.ledger.repair.STALE_LOCK", 1.0)
+    monkeypatch.setattr("bot.git.repair.STALE_LOCK", 1.0)
     git, remote = place
     other = Git.open(make_repository(Path(remote).parent / "other").top)
     append(LedgerStore(other, remote, "main"), "by another")

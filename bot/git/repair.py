@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.git import Git
 from bot.git.command import raise_for_disk
+from bot.git.repository import Git
 
 STALE_LOCK = 10.0  # seconds; git holds the lock of a ref for milliseconds
 _OUR_REFS = ("refs/heads/nocturne", "refs/remotes/nocturne", "refs/nocturne")
