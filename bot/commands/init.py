@@ -29,9 +29,8 @@ from bot.github.workflows import (
 )
 from bot.loop.evaluation import call_evaluator
 
-_AHEAD = (
-    2.0  # USD for proposals that were made while another trained, and dropped: so no GPU waits for Claude
-)
+# USD for proposals that were made while another trained, and dropped: so no GPU waits for Claude.
+_AHEAD = 2.0
 
 
 def init(

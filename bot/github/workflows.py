@@ -194,14 +194,8 @@ def caller(
     another, suffix = ("", "") if chain == 1 else (f" {chain}", f"-{chain}")
     runner = re.sub(r"[^\w.-]+", "-", "-".join(labels))
     head = _HEAD.format(
-        config=config,
-        title=title,
-        campaign=campaign,
-        minute=minute,
-        runner=runner,
-        another=another,
-        suffix=suffix,
-    )
+        config=config, title=title, campaign=campaign, minute=minute, runner=runner, another=another, suffix=suffix,
+    )  # fmt: skip
     said = json.dumps(list(labels))
     body = (_ONE if form == "one" else _THREE).format(
         permissions=_PERMISSIONS, labels=said, action=action, name=name, commit=commit, checkout=CHECKOUT,

@@ -11,6 +11,7 @@ from bot.errors import UserError
 from bot.ledger import now, stamp
 from bot.ledger.holder import is_dead
 from bot.loop.context import Context
+from bot.rules import schedule
 from bot.rules.campaign import Campaign
 from bot.rules.events import LeaseTaken
 
@@ -33,10 +34,7 @@ def take_lease(context: Context, subject: str) -> bool:
 
 def is_anothers(context: Context, campaign: Campaign, subject: str) -> bool:
     """Whether somebody else works on `subject`, as far as his lease tells."""
-    lease = campaign.leases.get(subject)
-    if lease is None or lease.holder == context.holder or is_dead(lease.holder):
-        return False
-    return lease.until > stamp(now())
+    return schedule.is_anothers(campaign.leases.get(subject), context.holder, now(), is_dead)
 
 
 def holds(context: Context, campaign: Campaign, subject: str) -> bool:

@@ -55,7 +55,7 @@ def measure(
     first = not campaign.scored_runs
     replicate = next_replicate(campaign, commit)
     if experiment is None:
-        leased = _leased(context, commit, replicate) if due is None else _leased_alone(context, commit, due)
+        leased = _leased(context, commit, replicate if due is None else due, only=due is not None)
         if leased is None:
             return None
         campaign, replicate = context.ledger.known(), leased
@@ -128,20 +128,15 @@ def measure(
     return finished
 
 
-def _leased(context: Context, commit: str, first: int) -> int | None:
+def _leased(context: Context, commit: str, first: int, *, only: bool) -> int | None:
     """Take the lease of a commit's run, the `first` that nobody else makes now, and return its number; None if another
-    loop has made it meanwhile."""
+    loop has made it meanwhile, or makes it and `only` the first will do."""
     replicate = first
     while not take_lease(context, f"run:{run_id(commit, replicate)}"):
-        if run_id(commit, replicate) in context.ledger.refresh().runs:
+        if only or run_id(commit, replicate) in context.ledger.refresh().runs:
             return None
         replicate += 1
     return replicate
-
-
-def _leased_alone(context: Context, commit: str, replicate: int) -> int | None:
-    """Take the lease of this run and no other; None if another loop makes it or has made it."""
-    return replicate if take_lease(context, f"run:{run_id(commit, replicate)}") else None
 
 
 def charged_by(context: Context, campaign: Campaign, commit: str) -> dict[str, Any] | None:

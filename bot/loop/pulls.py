@@ -61,13 +61,10 @@ def state_verdict(context: Context, campaign: Campaign, experiment: Experiment) 
         return
     assert experiment.candidate is not None
     review, is_new = experiment.review, experiment.decided_by == context.holder
-    said = put_report(
-        context, experiment, report_of(campaign, experiment, rule_of(context.config, campaign)), is_new
-    )
-    begun = (
-        review is not None and review.comment is not None
-    )  # by a version whose statuses are pending since then
-    if begun:
+    report = report_of(campaign, experiment, rule_of(context.config, campaign))
+    said = put_report(context, experiment, report, is_new)
+    if review is not None and review.comment is not None:
+        # It was begun by a version whose statuses are pending since then.
         state_all(context, campaign, experiment)
     elif said is None:
         state(context, campaign, experiment, ("score",))
@@ -100,10 +97,10 @@ def state(context: Context, campaign: Campaign, experiment: Experiment, names: S
     """Say those statuses of a verdict that are named, as far as there are any."""
     assert experiment.candidate is not None
     link = trained_at(campaign, experiment) or context.where
-    for what, (state, description) in verdict_statuses(campaign, experiment).items():
+    for what, (stated, description) in verdict_statuses(campaign, experiment).items():
         if what in names:
             context.forge.set_status(
-                sha=experiment.candidate.commit, context=f"nocturne/{what}", state=state, description=description,
+                sha=experiment.candidate.commit, context=f"nocturne/{what}", state=stated, description=description,
                 link=link,
             )  # fmt: skip
 

@@ -82,11 +82,16 @@ class Standing:
     """Whether what is left of an experiment after its verdict may be done while something else trains."""
 
 
-def held(lease: Lease | None, standing: Standing) -> bool:
-    """Whether somebody else works on it: a lease that has not run out, of a holder not known to be gone."""
-    if lease is None or lease.holder == standing.holder or standing.is_dead(lease.holder):
+def is_anothers(lease: Lease | None, holder: str, now: datetime, is_dead: Callable[[str], bool]) -> bool:
+    """Whether another than `holder` works on it: a lease that has not run out, of one not known to be gone."""
+    if lease is None or lease.holder == holder or is_dead(lease.holder):
         return False
-    return datetime.fromisoformat(lease.until) > standing.now
+    return datetime.fromisoformat(lease.until) > now
+
+
+def held(lease: Lease | None, standing: Standing) -> bool:
+    """Whether another works on it than who stands so."""
+    return is_anothers(lease, standing.holder, standing.now, standing.is_dead)
 
 
 def is_run_held(campaign: Campaign, commit: str, standing: Standing) -> bool:
