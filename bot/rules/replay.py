@@ -1,6 +1,6 @@
 """A rule asked again about the runs on a ledger: its verdicts, up to the first one that differs. Pure.
 
-Each run and each verdict is looked at in the order in which it was recorded. Where the rule says otherwise than the
+Each run and each verdict is looked at in the order in which it was recorded. If the rule says otherwise than the
 ledger, the campaign would have gone another way: nothing after that can be told from these runs.
 """
 

@@ -187,7 +187,7 @@ def _run_by(text: str, path: str, files: Collection[str], read: Read) -> Iterato
 
 
 def _imported(name: str, folder: str, files: Collection[str], read: Read) -> Iterator[str]:
-    """Yield the files that an import runs. Where it finds none at the usual places, it may find one below any folder
+    """Yield the files that an import runs. If it finds none at the usual places, it may find one below any folder
     that an editable file lies in: by what is installed, or on the path."""
     usual = [place for place in _places(name, folder) if place in files or read(place) is not None]
     yield from usual

@@ -51,7 +51,7 @@ Tell = Callable[[Campaign], "tuple[float, float | None] | None"]
 
 
 class Driver:
-    """One loop on one campaign. With `tell`, what people are told is worked out where a budget ends."""
+    """One loop on one campaign. With `tell`, what people are told is worked out when a budget ends."""
 
     def __init__(self, play: Play, ways: Ways, tell: Tell | None = None) -> None:
         self.play, self.ways, self.tell = play, ways, tell

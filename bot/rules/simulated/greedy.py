@@ -8,7 +8,7 @@ from bot.rules.simulated.play import Commit, Play
 
 
 class Best:
-    """The best score so far, measured anew where the machine is another one."""
+    """The best score so far, measured anew if the machine is another one."""
 
     def __init__(self, play: Play) -> None:
         self.play = play

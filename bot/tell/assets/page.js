@@ -208,13 +208,13 @@ const page = (() => {
     });
     return svg;
   }
-  let page_axis = true; // seconds, or steps
-  const turn = () => (page_axis = !page_axis);
+  let bySeconds = true; // else by steps
+  const turn = () => (bySeconds = !bySeconds);
   // Curves of [step, seconds, loss] on the same axes; each line is its class, its name and its points.
   function plot(lines, top, label) {
     const [W, H, left, right, bottom] = [520, 230 + top - 14, 48, 510, 186 + top - 14];
     // One point for each place, from left to right: a training that went on from a checkpoint tells some twice.
-    const k = page_axis && lines.every((line) => line[2].some((p) => p[1] > 0)) ? 1 : 0;
+    const k = bySeconds && lines.every((line) => line[2].some((p) => p[1] > 0)) ? 1 : 0;
     lines = lines.map(([cls, name, points]) => [cls, name,
       [...new Map(points.filter((p) => Number.isFinite(p[2])).map((p) => [p[k], p])).values()].sort((a, b) => a[k] - b[k])]);
     const points = lines.flatMap((line) => line[2]);
