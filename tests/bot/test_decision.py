@@ -190,6 +190,11 @@ def test_a_metric_that_repeats_exactly_has_no_noise() -> None:
     assert (better.effect, better.half_width, better.sigma) == (-16, 0, 0)
     assert better.candidate_runs == 1
     assert (equal.verdict, worse.verdict) == ("discarded", "discarded")
+    rounded = night.try_(0.5 - 1e-9)  # the order of additions, no gain
+    assert (rounded.verdict, rounded.reason) == (
+        "discarded",
+        "no better than the incumbent: the metric repeats exactly",
+    )
     fewer = night.try_(0.5, lines=-8)
     assert (fewer.verdict, fewer.reason) == ("improved", "8 lines fewer at an equal score")
 
