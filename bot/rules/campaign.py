@@ -16,6 +16,7 @@ from bot.rules.ideas import Ideas, Wishes
 from bot.rules.messages import Messages
 from bot.rules.outer.record import Record
 from bot.rules.proposal import Change, PastExperiment
+from bot.rules.shares import ShortRuns
 from bot.rules.statistics import Scored, one_per_seed
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Campaign:
     # What is looked up often, by what it is looked up by.
     open: dict[int, None] = field(default_factory=dict)
     """Numbers of experiments that are not finished, in the order in which they began."""
+    won: dict[int, None] = field(default_factory=dict)
+    """Numbers of experiments whose verdict is "improved", in the order in which it was reached."""
     landed_as: dict[str, int] = field(default_factory=dict)
     """Experiments by the commit that landed."""
     candidates: set[str] = field(default_factory=set)
@@ -106,6 +109,7 @@ class Campaign:
     """All runs on each kind of runner."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """The newest fingerprint on each kind of runner."""
+    short: ShortRuns = field(default_factory=ShortRuns)
     side_by_side: list[ev.RunFinished] = field(default_factory=list)
     """Runs of a head and its baseline that were made beside each other (`bot.rules.confirming`)."""
     run_seconds: float = 0.0
@@ -263,6 +267,10 @@ class Campaign:
             self.open[experiment.number] = None
         else:
             self.open.pop(experiment.number, None)
+        if experiment.verdict == "improved":
+            self.won[experiment.number] = None
+        else:
+            self.won.pop(experiment.number, None)
 
     def change(self, number: int, **fields: Any) -> None:
         """Take an experiment with these of its fields changed."""
@@ -280,6 +288,7 @@ class Campaign:
         if run.beside:
             self.side_by_side.append(run)
         if not run.is_full:
+            self.short.add(run, self.run_places[run.run])
             return  # its score is on another scale
         self.runs_by_commit.setdefault(run.commit, []).append(run)
         if run.fingerprint:

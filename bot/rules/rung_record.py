@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import comb
 from statistics import fmean
@@ -11,7 +11,7 @@ from statistics import fmean
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
-from bot.rules.shares import relative_cost
+from bot.rules.shares import Ends, relative_cost
 from bot.rules.short_runs import Scales, is_audited, passing
 
 CONFIDENCE = 0.9
@@ -59,7 +59,7 @@ class RungRecord:
 
 def rung_records(campaign: Campaign) -> tuple[RungRecord, ...]:
     """Return what came of the short runs with each share of the budget, rising; none if there were none."""
-    tried = sorted({run.share for run in campaign.runs.values() if not run.is_full and run.experiment})
+    tried = sorted(campaign.short.experiments)
     scales = Scales(campaign)
     return tuple(_record(campaign, share, scales, len(tried)) for share in tried)
 
@@ -67,12 +67,15 @@ def rung_records(campaign: Campaign) -> tuple[RungRecord, ...]:
 def misleads(campaign: Campaign, category: str) -> bool:
     """Whether short runs of this category of changes mislead in this campaign: of those below the bar that ran in full
     all the same, `_WINNERS` won, and `_WINNING` of all. Such changes run in full at once."""
-    done = [campaign.experiments[number] for number in campaign.order]
-    done = [each for each in done if each.proposal is not None and each.proposal.category == category]
-    won = (each for each in done if each.verdict == "improved")
-    if sum(is_audited(campaign, each.number) for each in won) < _WINNERS:
+
+    def audited_of(numbers: Iterable[int]) -> list[Experiment]:
+        found = (campaign.experiments[number] for number in numbers)
+        found = (each for each in found if each.proposal is not None and each.proposal.category == category)
+        return [each for each in found if is_audited(campaign, each.number)]
+
+    if len(audited_of(campaign.won)) < _WINNERS:
         return False
-    audited = [each for each in done if is_audited(campaign, each.number)]
+    audited = audited_of(campaign.order)
     tried = sorted({run.share for each in audited for run in _tries(campaign, each) if not run.is_full})
     scales = Scales(campaign)
     return any(
@@ -95,8 +98,8 @@ class _Fate:
 def _record(campaign: Campaign, share: float, scales: Scales, rungs: int) -> RungRecord:
     seen = [
         found
-        for each in campaign.experiments.values()
-        if (found := _fate(campaign, each, share, scales, rungs))
+        for number in campaign.short.experiments.get(share, ())
+        if (found := _fate(campaign, campaign.experiments[number], share, scales, rungs))
     ]
     pairs = [fate.pair for fate in seen if fate.pair is not None]
     by_category: dict[str, list[_Fate]] = {}
@@ -119,7 +122,8 @@ def gain_pairs(campaign: Campaign, share: float) -> list[tuple[float, float]]:
     """Return the gains over the incumbent in a short run with this share of the budget and in whole runs, of the
     experiments that had both; positive is better."""
     scales = Scales(campaign)
-    fates = (_fate(campaign, each, share, scales, 1) for each in campaign.experiments.values())
+    tried = (campaign.experiments[number] for number in campaign.short.experiments.get(share, ()))
+    fates = (_fate(campaign, each, share, scales, 1) for each in tried)
     return [fate.pair for fate in fates if fate is not None and fate.pair is not None]
 
 
@@ -129,12 +133,11 @@ def paying(campaign: Campaign, rungs: Sequence[float]) -> tuple[float, ...]:
 
 
 def _pays(campaign: Campaign, share: float) -> bool:
-    found = [(each, _short_run(campaign, each, share)) for each in campaign.experiments.values()]
-    tried = [(each, short) for each, short in found if short is not None]
-    if len(tried) < TRIAL or campaign.scale is None:
+    ends, scale = campaign.short.ends.get(share, Ends()), campaign.scale
+    if ends.tried < TRIAL or scale is None:
         return True
-    cost = relative_cost(campaign, campaign.scale[0], share)
-    return cost is None or sum(short.ended(each) for each, short in tried) / len(tried) > cost
+    cost = relative_cost(campaign, scale[0], share)
+    return cost is None or ends.given_up / ends.tried > cost
 
 
 @dataclass(frozen=True)

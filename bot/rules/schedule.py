@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from bot.rules import reference
 from bot.rules.ahead import is_untrained, record_of
@@ -142,7 +143,9 @@ def _after_begun(
     campaign: Campaign, standing: Standing, prepared: list[Experiment], to_close: list[Experiment]
 ) -> Step:
     """Return what comes once nothing begun is to be trained; those `to_close` count as ended."""
-    ended = replace(campaign, order=[*campaign.order, *(e.number for e in to_close)])
+    ended = campaign
+    if to_close:
+        ended = replace(campaign, order=[*campaign.order, *(e.number for e in to_close)])
     stop = why_stop(ended, standing.limits, now=standing.now)
     if stop is not None:
         return stop
@@ -268,7 +271,8 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     if not fresh:
         return 1, "the runs that won it the place were picked: one more, unpicked"
     last = campaign.run_times[fresh[-1].run]
-    since = sum(1 for e in campaign.finished() if (e.finished_at or "") > last)
+    ended = (campaign.experiments[number].finished_at or "" for number in reversed(campaign.order))
+    since = sum(1 for _ in takewhile(lambda at: at > last, ended))
     if since >= standing.remeasure_every:
         return 1, f"{since} experiments since its last run"
     failed = sum(run.score is None and not is_lost(run) for run in fresh)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,59 @@ there, and what goes on pays for both."""
 SHORTEST = 60.0
 """Seconds of training in a whole run, below which start-up varies by as much as a rung saves."""
 
-_NEWEST = 20  # runs
+Scale = tuple[str, str | None, float]
+"""Kind of runner, fingerprint and share: scores on one scale can be compared."""
+_NEWEST, _AMONG = 20, 400  # runs that tell what one costs, and among how many they are sought
 _NAMES = {0.5: "half-budget run", 0.25: "quarter-budget run"}
+
+
+@dataclass
+class Ends:
+    """Experiments that are over and `tried` with one share of the budget; `given_up` are those that it ended."""
+
+    tried: int = 0
+    given_up: int = 0
+
+
+@dataclass
+class ShortRuns:
+    """A campaign's runs with a share of the budget, by what they are looked up by."""
+
+    places: dict[Scale, list[int]] = field(default_factory=dict)
+    """How many runs, whole ones too, were there before each one."""
+    scores: dict[Scale, dict[str, list[float]]] = field(default_factory=dict)
+    """By commit, first to last."""
+    tried: dict[Scale, list[RunFinished]] = field(default_factory=dict)
+    """Those of experiments that have a score."""
+    experiments: dict[float, dict[int, None]] = field(default_factory=dict)
+    """Numbers of the experiments that have a score with each share."""
+    seconds: dict[tuple[str, float], list[float]] = field(default_factory=dict)
+    """What those with a score took, by kind of runner and share."""
+    ends: dict[float, Ends] = field(default_factory=dict)
+
+    def add(self, run: RunFinished, place: int) -> None:
+        """Take in a run with a share of the budget."""
+        scale = scale_of(run)
+        self.places.setdefault(scale, []).append(place)
+        if run.score is None:
+            return
+        self.scores.setdefault(scale, {}).setdefault(run.commit, []).append(run.score)
+        self.seconds.setdefault((run.runner, run.share), []).append(run.seconds)
+        if run.experiment is not None:
+            self.tried.setdefault(scale, []).append(run)
+            self.experiments.setdefault(run.share, {})[run.experiment] = None
+
+    def end(self, tries: Sequence[RunFinished], discarded: bool) -> None:
+        """Count an experiment that is over, by all runs of its candidate."""
+        for share in {run.share for run in tries if not run.is_full and run.score is not None}:
+            ends = self.ends.setdefault(share, Ends())
+            ends.tried += 1
+            ends.given_up += discarded and not any(run.share > share for run in tries)
+
+
+def scale_of(run: RunFinished) -> Scale:
+    """Return the scale of a run."""
+    return run.runner, run.fingerprint, run.share
 
 
 def run_words(share: float) -> str:
@@ -48,17 +101,12 @@ def relative_cost(campaign: Campaign, runner: str, share: float) -> float | None
     """Return what a run with `share` of the budget costs on a kind of runner, in whole runs: as the newest ones did, or
     before there are any as start-up, compiling and exam let expect, which are the same in both. None if no whole run
     tells, for none trains for as long as `SHORTEST`."""
-    whole = [run for run in campaign.full_runs() if run.runner == runner and _trains_long_enough(run)][
-        -_NEWEST:
-    ]
+    newest = islice(reversed(campaign.runs_on.get(runner, [])), _AMONG)
+    whole = list(islice((run for run in newest if run.is_full and _trains_long_enough(run)), _NEWEST))
     if not whole:
         return None
     seconds = median(run.seconds for run in whole)
-    short = [
-        run.seconds
-        for run in campaign.runs.values()
-        if (run.runner, run.share) == (runner, share) and run.score
-    ]
+    short = campaign.short.seconds.get((runner, share), [])
     if short:
         return median(short[-_NEWEST:]) / seconds
     trained = median(min(1.0, run.metrics["training_seconds"] / run.seconds) for run in whole)

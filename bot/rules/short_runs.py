@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +22,7 @@ from bot.rules.decision import NeedRun, decision_of
 from bot.rules.events import ExperimentDecided, RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
+from bot.rules.shares import Scale, scale_of
 
 PASSING, LOOSER, MOST_PASSING = 0.1, 0.0002, 0.3
 """Share of the candidates that go on, what it grows by with each experiment, and the most that it comes to: with few
@@ -41,7 +42,6 @@ INCUMBENT_RUNS = 2
 REMEASURED = 60
 """After so many short runs of candidates the incumbent's are made anew: machines drift."""
 _REACH = 100  # newest experiments, in which the noise is looked up
-Scale = tuple[str, str | None, float]  # kind of runner, fingerprint, share
 TRIES = 2
 """Short runs of an incumbent that may fail before candidates run in full at once."""
 
@@ -95,19 +95,12 @@ def passing(number: int) -> float:
 
 
 class Scales:
-    """A campaign's short runs by their scale, looked through once."""
+    """A campaign's short runs beside those of their incumbents."""
 
     def __init__(self, campaign: Campaign) -> None:
         self._campaign = campaign
         self._sign = -1.0 if campaign.direction == "minimize" else 1.0
-        self._scores: dict[Scale, dict[str, list[float]]] = {}
-        self._tried: dict[Scale, list[RunFinished]] = {}
         self._levels: dict[tuple[Scale, str], float | None] = {}
-        for run in campaign.runs.values():
-            if run.score is not None and not run.is_full:
-                self._scores.setdefault(_scale(run), {}).setdefault(run.commit, []).append(run.score)
-                if run.experiment is not None:
-                    self._tried.setdefault(_scale(run), []).append(run)
 
     def standing(self, experiment: Experiment, run: RunFinished, share: float) -> Standing | None:
         """Return how a short run stands beside those of its incumbent, if this share of the candidates goes on; None if
@@ -115,7 +108,8 @@ class Scales:
 
         What removes lines need not be better than most, for it counts at an equal score too.
         """
-        level, scale = self._level(_scale(run), experiment.parent), _scale(run)
+        scale = scale_of(run)
+        level = self._level(scale, experiment.parent)
         if run.score is None or level is None:
             return None
         gain, others = self._sign * (run.score - level), self._before(run, scale)
@@ -135,13 +129,13 @@ class Scales:
         infinite before there is one, and if the metric has no noise."""
         finished = (self._campaign.experiments[number].decision for number in reversed(self._campaign.order))
         sigmas = (each.sigma for each in islice(finished, _REACH) if each is not None and each.sigma)
-        runs = len(self._scores[scale][incumbent][-2 * INCUMBENT_RUNS :])
+        runs = len(self._campaign.short.scores[scale][incumbent][-2 * INCUMBENT_RUNS :])
         sigma = next(sigmas, None)
         return math.inf if sigma is None else SURELY * sigma * math.sqrt(1 + 1 / runs)
 
     def _before(self, run: RunFinished, scale: Scale) -> list[float]:
         """Return what the newest other candidates before a run gained on their incumbents on its scale."""
-        places, tried = self._campaign.run_places, self._tried.get(scale, [])
+        places, tried = self._campaign.run_places, self._campaign.short.tried.get(scale, [])
         end = bisect_left(tried, places[run.run], key=lambda each: places[each.run])
         others = (
             each for each in reversed(tried[max(0, end - 2 * COMPARED) : end]) if each.commit != run.commit
@@ -158,7 +152,8 @@ class Scales:
     def _level(self, scale: Scale, incumbent: str) -> float | None:
         """Return the mean of an incumbent's newest short runs on a scale; None if there are none."""
         if (scale, incumbent) not in self._levels:
-            scores = self._scores.get(scale, {}).get(incumbent, [])[-2 * INCUMBENT_RUNS :]
+            scores = self._campaign.short.scores.get(scale, {}).get(incumbent, [])
+            scores = scores[-2 * INCUMBENT_RUNS :]
             self._levels[scale, incumbent] = fmean(scores) if scores else None
         return self._levels[scale, incumbent]
 
@@ -171,14 +166,9 @@ def is_audited(campaign: Campaign, number: int) -> bool:
     return int.from_bytes(digest[:8], "big") < AUDITED * 2**64
 
 
-def _scale(run: RunFinished) -> Scale:
-    return run.runner, run.fingerprint, run.share
-
-
 def _short_runs(campaign: Campaign, commit: str, like: RunFinished) -> list[float]:
     """Return the scores of a commit's runs on the scale of a short run, first to last."""
-    runs = campaign.tries_of(commit)
-    return [run.score for run in runs if run.score is not None and _scale(run) == _scale(like)]
+    return campaign.short.scores.get(scale_of(like), {}).get(commit, [])
 
 
 def _fails_short(campaign: Campaign, commit: str, like: RunFinished) -> bool:
@@ -192,9 +182,11 @@ def _incumbent_lacks(campaign: Campaign, commit: str, like: RunFinished) -> str:
     """Return why an incumbent needs another short run; "" if it does not."""
     if len(_short_runs(campaign, commit, like)) < INCUMBENT_RUNS:
         return "measured with the same share of the budget"
-    newest = max(campaign.run_places[r.run] for r in campaign.tries_of(commit) if _scale(r) == _scale(like))
-    since = [run for run in list(campaign.runs.values())[newest + 1 :] if _scale(run) == _scale(like)]
-    return f"{len(since)} short runs since its last one" if len(since) > REMEASURED else ""
+    scale = scale_of(like)
+    newest = max(campaign.run_places[r.run] for r in campaign.tries_of(commit) if scale_of(r) == scale)
+    places = campaign.short.places[scale]
+    since = len(places) - bisect_right(places, newest)
+    return f"{since} short runs since its last one" if since > REMEASURED else ""
 
 
 def _given_up(campaign: Campaign, experiment: Experiment, share: float, found: Standing) -> ExperimentDecided:

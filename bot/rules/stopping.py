@@ -6,9 +6,10 @@ which makes it one under `stop:` in the configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice, takewhile
 from statistics import fmean
 from typing import Any, Protocol
 
@@ -97,12 +98,13 @@ def why_stop(campaign: Campaign, limits: Limits, *, now: datetime) -> Stop | Non
 
 def crash_streak(campaign: Campaign) -> list[Experiment]:
     """Return the newest experiments that crashed one after another since the last `resume`, first to last."""
-    streak: list[Experiment] = []
-    for experiment in reversed(campaign.finished()[campaign.resumed_after :]):
-        if experiment.verdict != "crashed":
-            break
-        streak.insert(0, experiment)
-    return streak
+    return list(takewhile(lambda each: each.verdict == "crashed", _newest(campaign)))[::-1]
+
+
+def _newest(campaign: Campaign) -> Iterator[Experiment]:
+    """Yield the experiments that ended since the last `resume`, last to first."""
+    since = islice(reversed(campaign.order), max(0, len(campaign.order) - campaign.resumed_after))
+    return (campaign.experiments[number] for number in since)
 
 
 @stop_condition(Reason("paused", told=False, bot_merges=False))
@@ -234,11 +236,8 @@ def _plateau(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Counted from the last `resume`: a human has looked."""
     if limits.plateau is None:
         return None
-    since = 0
-    for experiment in reversed(campaign.finished()[campaign.resumed_after :]):
-        if experiment.verdict == "improved":
-            break
-        since += experiment.verdict != "lost"
+    without = takewhile(lambda each: each.verdict != "improved", _newest(campaign))
+    since = sum(each.verdict != "lost" for each in without)
     if since < limits.plateau:
         return None
     return f"{since} experiments without an improvement; change the program, then `nocturne resume`"

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from operator import mul
 from statistics import fmean, median
@@ -170,7 +171,7 @@ def track(
     ours = {each.commit for each in seen}
     repeats = [group[1:] for of, group in groups.items() if of not in ours]
     repeats += _short_repeats(campaign, dict.fromkeys(each.commit for each in seen), runner)
-    walk, degrees, drifts = _fit(seen, [square for group in repeats for square in _squares(group)], unit)
+    walk, degrees, drifts = _fit(tuple(seen), tuple(s for group in repeats for s in _squares(group)), unit)
     controls = tuple(control for of, control in walk.controls if of == commit)
     if exact:
         return Track(seen[-1].score, 0.0, 0.0, float(len(newest)), 0.0, controls, exact=True)
@@ -235,11 +236,12 @@ def _elapsed(campaign: Campaign, before: RunFinished | None, now: RunFinished) -
     return float(made + (_PAUSE if paused.total_seconds() > _LONG + made * now.seconds else 0))
 
 
+@lru_cache(maxsize=8)
 def _fit(
-    seen: Sequence[_Seen], replicates: Sequence[float], unit: float
+    seen: tuple[_Seen, ...], replicates: tuple[float, ...], unit: float
 ) -> tuple[_Walk, float, tuple[tuple[float, float], ...]]:
     """Return the walk with the noise and the drift that fit best, the degrees of freedom of its noise, and how likely
-    each drift is."""
+    each drift is. Asked for again and again between two runs."""
 
     def settled(sigma: float, drift: float) -> float:
         squares = _Walk(sigma, drift).along(seen).squares

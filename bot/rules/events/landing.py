@@ -80,6 +80,9 @@ class ExperimentFinished(Event):
         experiment = replace(campaign.experiments[self.experiment], finished_at=at)
         campaign.put(experiment)
         campaign.order.append(experiment.number)
+        if experiment.candidate is not None:
+            tries = campaign.tries_of(experiment.candidate.commit)
+            campaign.short.end(tries, experiment.verdict == "discarded")
         campaign.ideas.finished(experiment.number, experiment.verdict)
         campaign.leases.pop(f"experiment:{experiment.number}", None)
 
