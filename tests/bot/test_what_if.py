@@ -64,6 +64,17 @@ def test_the_rule_that_made_a_ledger_differs_nowhere_and_another_one_does(rungs:
     assert sum(other.same.values()) + other.others == before and other.of == len(verdicts)
 
 
+def test_the_head_is_measured_beside_its_baseline_and_what_does_not_hold_is_taken_out() -> None:
+    """As the loop does it: what a simulation finds has paid for that."""
+    driver = driven(Ways(Rule(control=False), rungs=()), 120, replace(GROUND, sigma=0.005), seed=7)
+    kept, bad, out = driver.play.merges
+    assert bad.is_false and not out.is_false and out.effect == -bad.effect
+    taken = [each for each in driver.campaign.experiments.values() if each.reverts is not None]
+    assert len(taken) == 1 and taken[0].reverts in driver.campaign.doubted and taken[0].landed is not None
+    assert driver.play.head.full == pytest.approx(kept.effect)
+    assert 4 <= len(driver.campaign.side_by_side) <= 0.1 * 120 + 4
+
+
 def test_runs_that_a_rule_would_not_have_made_are_counted_and_lacking_ones_end_it() -> None:
     quiet = replace(GROUND, sigma=0.0001)
     dear = driven(Ways(Rule(min_runs=3, max_runs=5), rungs=()), ground=quiet)

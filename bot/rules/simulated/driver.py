@@ -1,5 +1,6 @@
 """This project's own rule, driven as the loop drives it: simulated runs become events of a ledger, the campaign is
-their fold, and `next_step`, `stage_of` and `judge` say what runs next. Nothing of the rule is here.
+their fold, and `next_step`, `measuring.before`, `stage_of` and `judge` say what runs next: what verdicts need, the head
+beside its baseline, and taking out what does not hold there. Nothing of the rule is here.
 """
 
 from __future__ import annotations
@@ -7,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import Beside
 from bot.rules.decision import NeedRun, Rule
 from bot.rules.guards import parse_guard
+from bot.rules.halving import Doubt
 from bot.rules.judging import Settings, judge
+from bot.rules.measuring import before
+from bot.rules.noise import campaign_noise
 from bot.rules.schedule import (
     Begin,
     Continue,
@@ -73,11 +79,19 @@ class Driver:
 
     def step(self) -> None:
         """Do what the project says comes next."""
-        step = next_step(self.campaign, self._standing())
+        standing = self._standing()
+        noise = partial(
+            campaign_noise, self.campaign, self.ways.prior_sigma, standing.runner, standing.fingerprint
+        )
+        step = before(next_step(self.campaign, standing), self.campaign, standing, 0, noise)
         if isinstance(step, MeasureIncumbent):
             self._run(step.commit, None, 1.0)
+        elif isinstance(step, Beside):
+            self._run(step.commit, None, 1.0, step)
+        elif isinstance(step, Doubt):
+            self._append(ev.MergeDoubted(step.experiment, step.claimed, step.worth))
         elif isinstance(step, Begin):
-            self._append(ev.ExperimentClaimed(step.experiment, self.campaign.incumbent))
+            self._append(ev.ExperimentClaimed(step.experiment, self.campaign.incumbent, step.reverts))
         elif isinstance(step, Continue):
             stage = stage_of(self.campaign, self.campaign.experiments[step.experiment], None)
             if stage is None:
@@ -112,10 +126,10 @@ class Driver:
         self.commits[name] = commit
         return name
 
-    def _run(self, name: str, experiment: int | None, share: float) -> None:
+    def _run(self, name: str, experiment: int | None, share: float, side: Beside | None = None) -> None:
         """Run a commit and record it, as `bot.loop.measure` does."""
         replicate = next_replicate(self.campaign, name)
-        seed = seed_of(0, name, replicate)
+        seed = seed_of(0, name, replicate) if side is None else side.seed
         score = self.play.machine.run(self.commits[name], seed, share)
         self.play.run_ends.append(self.play.machine.clock)
         failed = None if score.value is not None else {"class": "error", "reason": "simulated"}
@@ -128,6 +142,7 @@ class Driver:
                 run=run_id(name, replicate), commit=name, seed=seed, replicate=replicate, experiment=experiment,
                 score=score.value, failure=failed, metrics=metrics, fingerprint="simulated", jail="none",
                 runner=score.machine, seconds=seconds, gpu_seconds=seconds, share=share,
+                beside="" if side is None else side.beside,
             ))
         )  # fmt: skip
 
@@ -136,8 +151,12 @@ class Driver:
         self._append(ev.ExperimentProposed(number, f"proposal {number}", "other", *words))
 
     def _build(self, number: int) -> None:
-        commit = self.play.candidate(number - 1)
-        added, removed = (0, 3) if self.play.proposals[number - 1].shorter else (2, 1)
+        reverts = self.campaign.experiments[number].reverts
+        if reverts is None:
+            commit = self.play.candidate(number - 1)
+            added, removed = (0, 3) if self.play.proposals[number - 1].shorter else (2, 1)
+        else:
+            commit, added, removed = self.play.without(reverts - 1, number - 1), 1, 2
         parent, name = self.campaign.incumbent, self._named(commit)
         self._append(ev.CandidateBuilt(number, 1, parent, name, added, removed))
 

@@ -33,12 +33,13 @@ class Proposals(Protocol):
 @dataclass(frozen=True)
 class Commit:
     """A state of the code: the proposal that made it (`BASELINE`: none did), its expected score beside the baseline's
-    in a full and in a short run, and whether it crashes."""
+    in a full and in a short run, and whether it crashes. `takes_out`: the proposal that it takes out of the head."""
 
     made_by: int
     full: float = 0.0
     short: float = 0.0
     crashes: bool = False
+    takes_out: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Machine(Protocol):
 
 @dataclass(frozen=True)
 class Merge:
-    """A proposal that became the head, and when; `effect` is its true one."""
+    """A proposal that became the head, or was taken out of it, and when; `effect` is the true one of that."""
 
     at: float
     effect: float
@@ -123,12 +124,20 @@ class Play:
         given = self.proposals[number]
         return Commit(number, self.head.full + given.effect, self.head.short + given.short, given.crashes)
 
+    def without(self, merged: int, number: int) -> Commit:
+        """Return the commit that takes proposal `merged` out of the head, by experiment `number` from 0 on."""
+        out = self.proposals[merged]
+        return Commit(number, self.head.full - out.effect, self.head.short - out.short, takes_out=merged)
+
     def merge(self, commit: Commit) -> None:
         """Make a commit the head."""
-        given = self.proposals[commit.made_by]
-        allowed = SHORTER_MAY_LOSE * self.world.sigma if given.shorter else 0.0
-        is_false = given.effect > allowed or (not allowed and given.effect >= 0)
-        self.merges.append(Merge(self.machine.clock, given.effect, is_false))
+        if commit.takes_out is not None:
+            effect, allowed = -self.proposals[commit.takes_out].effect, 0.0
+        else:
+            given = self.proposals[commit.made_by]
+            effect, allowed = given.effect, SHORTER_MAY_LOSE * self.world.sigma if given.shorter else 0.0
+        is_false = effect > allowed or (not allowed and effect >= 0)
+        self.merges.append(Merge(self.machine.clock, effect, is_false))
         self.head, self.head_guarded = commit, self.guarded
 
     def guard_holds(self) -> bool:

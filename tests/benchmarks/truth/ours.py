@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.rules.campaign import Campaign
+from bot.rules.confirming import confirmation_of
 from bot.rules.decision import Rule
 from bot.rules.simulated.driver import Ways, by_rule
 from bot.rules.simulated.play import Play
@@ -21,6 +22,9 @@ def _told(campaign: Campaign) -> tuple[float, float | None] | None:
     if yardstick is None:
         return None
     noise = pooled_noise(campaign.score_groups(*yardstick), prior_sigma=0.001, prior_degrees=3.0)
+    beside = confirmation_of(campaign, yardstick, noise)
+    if beside is not None:
+        return beside.gain, beside.least
     every, fresh = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=0)
     told = fresh or every
     return None if told is None else (told.value, told.least)
