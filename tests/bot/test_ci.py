@@ -29,7 +29,7 @@ def commit(folder: Path, name: str) -> str:
 
 def test_it_is_told_from_the_base_commit_what_changed(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", remote=tmp_path / "origin.git")
-    assert changed(folder, "doubles"), "on the main branch there is nothing to compare with"
+    assert changed(folder, "doubles"), "at the first commit there is nothing to compare with"
     first = commit(folder, "other/file")
     assert not changed(folder, "doubles", "train.py") and changed(folder, "doubles", "other")
     second = commit(folder, "doubles/file")
@@ -38,5 +38,9 @@ def test_it_is_told_from_the_base_commit_what_changed(tmp_path: Path) -> None:
     commit(folder, "last")
     assert not changed(folder, "doubles", base=second)
     assert changed(folder, "doubles", base="0" * 40), "a base that is not here tells nothing"
+    git(folder, "push", "--quiet", "origin", "main")
+    assert not changed(folder, "doubles") and changed(folder, "last"), (
+        "the main branch itself: its last commit"
+    )
     git(folder, "remote", "remove", "origin")
     assert changed(folder, "doubles")
