@@ -57,10 +57,11 @@ def sealed(work: Workplace, secret: str, scratch: Path) -> tuple[bytes, dict[str
         return (folder / "key").read_bytes(), losses
 
 
+# Three minutes of real trainings. CI has its parts: what is refused at cuts (`tests/evaluator/test_cuts.py`), what a
+# campaign keeps of them and pairs (`tests/bot/test_cuts.py`), what travels sealed between jobs (`test_cuts`).
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "form", [pytest.param("three", marks=pytest.mark.long), pytest.param("one", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("form", ["three", "one"])
 def test_a_cheat_is_refused_on_another_runner_than_its_incumbents(
     github: GitHub, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, form: Form
 ) -> None:

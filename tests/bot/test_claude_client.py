@@ -211,7 +211,7 @@ BILLED = ("silence within", "dropped stream", "overloaded within", "malformed ev
           "a list as tool input", "stream without an end")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", few(PASSING, 4))
+@pytest.mark.parametrize("name", few(PASSING, 4, in_ci=9))
 def test_after_a_passing_failure_it_tries_again(table: Table, name: str) -> None:
     table.api.mind = minds.script(PASSING[name], minds.words("Here."))
     if name in SILENT:
@@ -222,7 +222,7 @@ def test_after_a_passing_failure_it_tries_again(table: Table, name: str) -> None
     assert bill(table) == [("proposer", 2 if name in BILLED else 1)]
 
 
-@pytest.mark.parametrize("name", few(PASSING, 3))
+@pytest.mark.parametrize("name", few(PASSING, 3, in_ci=6))
 def test_patience_ends(table: Table, name: str) -> None:
     table.api.mind = minds.script(PASSING[name])
     if name in SILENT:

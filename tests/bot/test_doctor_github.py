@@ -143,7 +143,7 @@ def test_what_a_workflow_may_not_see_is_amber(home: Home) -> None:
         assert found[name].colour == "amber" and "administration: read" in found[name].mend
 
 
-@pytest.mark.parametrize("lacking", few(sorted(NEEDED), 2))
+@pytest.mark.parametrize("lacking", few(sorted(NEEDED), 2, in_ci=3))
 def test_a_permission_that_is_lacking_is_named(home: Home, lacking: str) -> None:
     given = ENOUGH | {lacking: "read"}
     found = home.examined(home.workflow_token(**given))[RIGHTS]

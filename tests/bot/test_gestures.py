@@ -46,7 +46,7 @@ def test_a_signed_text_tells_whether_people_changed_it() -> None:
     assert edited("A title", signed(None, "ours")) == {"title"}, "a title that was theirs stays theirs"
 
 
-@pytest.mark.long
+@pytest.mark.slow  # each gesture by itself is CI's, in `test_by_hand` and `tests/remarks/test_hand.py`
 @pytest.mark.timeout(900)  # fifteen experiments, each with a training of its own
 def test_all_gestures_at_the_worst_moments(tmp_path: Path) -> None:
     rows, campaign, humans = play(tmp_path, [(RATES, "32", {"ACTIVATION": '"relu2"'})])

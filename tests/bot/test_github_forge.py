@@ -230,7 +230,7 @@ def test_a_line_that_github_does_not_know_is_told_in_words(
     assert world.again().reviews(number) == [Review("review/1", "all in words")]
 
 
-@pytest.mark.parametrize("fault", few(KINDS, 2), ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("fault", few(KINDS, 2, in_ci=3), ids=lambda fault: fault.kind)
 def test_a_review_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
     number, sha = open_one(world), world.forge.branch_head(EXP)
     assert sha is not None
@@ -347,7 +347,7 @@ def test_an_issue_takes_two_calls_and_its_label_a_third(home: Home, world: World
     assert [issue.reason for issue in issues(home)] == ["completed"]
 
 
-@pytest.mark.parametrize("fault", few(KINDS, 2), ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("fault", few(KINDS, 2, in_ci=3), ids=lambda fault: fault.kind)
 def test_an_issue_is_not_doubled_by_failures_and_late_lists(home: Home, world: World, fault: Fault) -> None:
     home.github.lag = 2
     home.github.faults.next("POST", "/issues$", fault)

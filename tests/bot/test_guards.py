@@ -220,7 +220,7 @@ runner: test
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow  # guards in a loop are above, and this task by itself in `tests/evaluator/test_examples.py`
 def test_a_quick_function_that_fails_its_tests_is_told_from_one_that_keeps_them(tmp_path: Path) -> None:
     """The whole loop on a real task: primality by Fermat's test is faster and wrong, a sieve is right."""
     task = examples.copy("primes", tmp_path / "task")

@@ -206,7 +206,7 @@ def test_by_a_webhook_it_is_sent_at_most_once(top: Path, slack: Slack) -> None:
     assert "/services/" not in record and '"webhook"' in record
 
 
-@pytest.mark.parametrize("step", few(range(7), 2))
+@pytest.mark.parametrize("step", few(range(7), 2, in_ci=4))
 @pytest.mark.parametrize("fault", [Fault.before, Fault.after, Fault("down")], ids=lambda fault: fault.kind)
 def test_whatever_call_fails_the_morning_is_told_once(
     top: Path, slack: Slack, step: int, fault: Fault, monkeypatch: pytest.MonkeyPatch

@@ -47,7 +47,7 @@ QUICK = ("starts a shell", "remembers", "refuses what wins")  # through the real
 LONG = (
     "ends its process", "starts many", "starts threads", "takes memory", "asks the network", "reads a secret",
     "writes a file", "looks into others' processes", "imports the bot", "changes what Python is", "closes its way out",
-    "huge output", "nested output", "slow in sum", "endless, and deaf",
+    "huge output", "nested output", "endless, and deaf",
 )  # one of each kind  # fmt: skip
 
 

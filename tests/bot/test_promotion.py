@@ -111,7 +111,11 @@ def bare(folder: Path) -> Home:
 
 
 @pytest.fixture(
-    params=["embedded", *(pytest.param(place, marks=pytest.mark.long) for place in ("bare", "github"))]
+    params=[
+        "embedded",
+        pytest.param("github", marks=pytest.mark.long),
+        pytest.param("bare", marks=pytest.mark.slow),
+    ]
 )
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     if request.param != "github":
@@ -449,7 +453,7 @@ def test_each_call_to_github_may_fail(github_home: Home) -> None:
             github.faults.at(index, kind)  # type: ignore[arg-type]
             keep_up(home.again().context, home.again().campaign)
             number, walked = number + 1, walked + 1
-            if number > 12:
+            if number > 8:
                 break
     contents = github.repository("octo/models").contents
     promotions = [issue for issue in contents.issues.values() if issue.pull and issue.pull.base == "main"]

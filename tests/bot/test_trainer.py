@@ -19,6 +19,7 @@ from bot.loop.settings import evaluator_settings
 from tests.bot import trainer
 from tests.bot.repositories import SCORE, TRAIN, make_repository
 from tests.bot.scripted import Loop
+from tests.families import few
 
 pytestmark = pytest.mark.long  # it is held to the evaluator, whichever of them changes
 
@@ -56,18 +57,20 @@ def without_measures(event: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+CASES: list[tuple[dict[str, str], str]] = [
+    ({}, ""),
+    ({"LEARNING_RATE": "0.004"}, ""),
+    ({"BATCH_SIZE": "1024"}, ""),
+    ({}, "print('twice')\n"),
+    ({}, "assert c is None, 'no\\nsuch thing'\n"),
+    ({}, "raise SystemExit('no data: @octocat')\n"),
+]
+
+
 @pytest.mark.parametrize(
-    ("constants", "more"),
-    [
-        ({}, ""),
-        ({"LEARNING_RATE": "0.004"}, ""),
-        ({"BATCH_SIZE": "1024"}, ""),
-        ({}, "print('twice')\n"),
-        ({}, "assert c is None, 'no\\nsuch thing'\n"),
-        ({}, "raise SystemExit('no data: @octocat')\n"),
-    ],
+    ("constants", "more", "smoke"),
+    [*((*case, None) for case in CASES), *few([(*case, 20.0) for case in CASES], 0, in_ci=2)],
 )
-@pytest.mark.parametrize("smoke", [None, 20.0])
 def test_it_says_what_the_evaluator_says(
     tmp_path: Path, constants: Mapping[str, str], more: str, smoke: float | None
 ) -> None:

@@ -53,7 +53,7 @@ def test_more_workers_than_gpus_are_refused(tmp_path: Path) -> None:
     assert said == "nocturne: --workers 3: each takes a GPU of its own, and this process sees 2\n"
 
 
-@pytest.mark.long
+@pytest.mark.slow  # in CI an interrupt reaches two workers, below, and two loops share in `test_interruption`
 def test_two_workers_share_a_campaign_and_measure_its_baseline_as_often_as_due(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "repo", config=f"{CONFIG}stop: {{experiments: 6}}\n")
     said = nocturne(folder, "run", "--workers", "2", "-n", "6", process=True, timeout=600).stdout

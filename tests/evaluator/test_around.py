@@ -16,6 +16,7 @@ from evaluator.settings import Settings
 from evaluator.training import export
 from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import COMMAND, Outcome
+from tests.families import few
 
 PREPARE = """\
 import os, pathlib, torch
@@ -206,17 +207,20 @@ def contract(repo: Path) -> Path:
     return repo
 
 
-@pytest.mark.long
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    # What `read` shows is tried with commands in `test_paths`.
+    few([({}, "[False, False]"), ({"read": ["data"]}, "[True, True]")], 0, in_ci=1),
+)
 def test_ignored_data_is_prepares_and_the_candidates_only_where_read_says_so(
-    home: Path, tmp_path: Path
+    home: Path, tmp_path: Path, more: dict[str, object], seen: str
 ) -> None:
     repo = contract(tmp_path / "repo")
     look = f"print([pathlib.Path(path, 'data/step.txt').exists() for path in ('.', {str(repo)!r})])\n"
     (repo / "train.py").write_text(TRAIN + look + "evaluate_bpb(model, tokenizer, 4)\n")
-    for more, seen in (({}, "[False, False]"), ({"read": ["data"]}, "[True, True]")):
-        outcome = scored(repo, {**STEPS, **more}, home)
-        assert outcome.last["event"] == "score", (outcome.last, outcome.stderr)
-        assert seen in outcome.last["log_tail"]
+    outcome = scored(repo, {**STEPS, **more}, home)
+    assert outcome.last["event"] == "score", (outcome.last, outcome.stderr)
+    assert seen in outcome.last["log_tail"]
 
 
 @pytest.mark.long

@@ -162,7 +162,7 @@ WHOLE_RUNS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", few(WHOLE_RUNS, 2))
+@pytest.mark.parametrize("name", few(WHOLE_RUNS, 2, in_ci=4))
 def test_no_answer_ends_the_run_with_one_line_that_says_why(tmp_path: Path, name: str) -> None:
     solution, reason = NO_GAIN[name]
     outcome = run(tmp_path / "repo", solution, memory_mb=300 if name == "memory" else 2000)
@@ -422,10 +422,21 @@ NO_QUICKER = {
 
 
 QUICK = ("keeps answers in files",)
+IN_CI = (
+    "works when it is warmed up",
+    "lets a child work that nobody waits for",
+    "lets children of children work",
+)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in NO_QUICKER]
+    "name",
+    [
+        pytest.param(
+            name, marks=() if name in QUICK else pytest.mark.long if name in IN_CI else pytest.mark.slow
+        )
+        for name in NO_QUICKER
+    ],
 )
 def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None:
     solution, bench = NO_QUICKER[name]

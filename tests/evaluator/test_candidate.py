@@ -51,7 +51,7 @@ print("all" if candidate.peak_memory_mb > 400 else "none", *traces.of_processes(
     "then",
     [
         "time.sleep(60)",
-        pytest.param("os._exit(0) if os.getppid() < 3 else time.sleep(60)", marks=pytest.mark.long),
+        pytest.param("os._exit(0) if os.getppid() < 3 else time.sleep(60)", marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_alive_when_close_returns(tmp_path: Path, jail: str, then: str) -> None:

@@ -139,6 +139,7 @@ def test_a_measurement_that_fails_once_fails_the_run(tmp_path: Path) -> None:
             ),
         ],
         2,
+        in_ci=4,
     ),
 )
 def test_a_command_that_fails_has_no_score(tmp_path: Path, text: str, kind: str, reason: str) -> None:

@@ -92,7 +92,7 @@ def test_a_run_on_other_data_than_the_rows_come_from_is_stopped(toy: Path, tmp_p
     [
         ("import nocturne_missing\n", "ModuleNotFoundError"),
         pytest.param(
-            TOY.replace("[[0, 1, 2, 0]]", "[[0, 1, 3, 0]]"), "outside the vocabulary", marks=pytest.mark.long
+            TOY.replace("[[0, 1, 2, 0]]", "[[0, 1, 3, 0]]"), "outside the vocabulary", marks=pytest.mark.slow
         ),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_prepare_that_fails_is_named_in_one_line(toy: Path, text: str, said: s
     assert said in str(caught.value)
 
 
-@pytest.mark.long
+@pytest.mark.slow  # all runs of the bundled task are of what this command prepares
 def test_prepare_by_default_prepares_the_bundled_task(tmp_path: Path, cache: Path) -> None:
     done = subprocess.run([*COMMAND, "prepare"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

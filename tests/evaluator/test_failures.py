@@ -58,13 +58,13 @@ time.sleep(300)
             "raise RuntimeError('CUDA error: uncorrectable ECC error')\n",
             "infrastructure",
             "uncorrectable ECC",
-            marks=pytest.mark.long,
+            marks=pytest.mark.slow,  # `test_faults` has the words of broken machines
         ),
         pytest.param(
             "import sys\nprint('no luck')\nsys.exit(3)\n",
             "error",
             "exit code 3: no luck",
-            marks=pytest.mark.long,
+            marks=pytest.mark.slow,
         ),
         ("print('done')\n", "error", "without calling evaluate_bpb"),
     ],
@@ -125,8 +125,8 @@ def test_too_much_memory_ends_a_run(tmp_path: Path, light: dict[str, Any]) -> No
     "message",
     [
         "b'x' * 64",
-        pytest.param("b'NCT2' + bytes([99]) + bytes(11)", marks=pytest.mark.long),
-        pytest.param("b'NCT2' + bytes([5, 0, 0, 0]) + b'\\xff' * 8", marks=pytest.mark.long),
+        pytest.param("b'NCT2' + bytes([99]) + bytes(11)", marks=pytest.mark.slow),
+        pytest.param("b'NCT2' + bytes([5, 0, 0, 0]) + b'\\xff' * 8", marks=pytest.mark.slow),
     ],
 )
 def test_messages_that_are_none_are_refused(tmp_path: Path, light: dict[str, Any], message: str) -> None:
@@ -150,7 +150,7 @@ def test_a_closed_socket_does_not_hide_a_candidate_from_its_clock(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_everything_and_cleans_up(
     tmp_path: Path, temporary: Path, light: dict[str, Any], number: signal.Signals
 ) -> None:

@@ -82,8 +82,13 @@ def under(jail: str, repo: Path, settings: dict[str, Any], **more: Any) -> Outco
     return score(repo, {**settings, "jail": jail, **more})
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("settings", "expected"), [(CALLED, 1.0), (PRODUCED, 5.0)], ids=["call", "produce"])
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param(CALLED, 1.0, id="call", marks=pytest.mark.long),
+        pytest.param(PRODUCED, 5.0, id="produce", marks=pytest.mark.slow),  # as a plain user's run, below
+    ],
+)
 def test_a_command_scores_the_same_and_says_what_was_open(
     repo: Path, temporary: Path, settings: dict[str, Any], expected: float
 ) -> None:
@@ -159,8 +164,20 @@ FLOODS = {
 }
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("flood", FLOODS, ids=str)
+IN_CI = (
+    "many files",
+    "processes",
+    "sockets",
+)  # the others are counted as in any jail, which `test_floods` shows
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(name, id=name, marks=pytest.mark.long if name in IN_CI else pytest.mark.slow)
+        for name in FLOODS
+    ],
+)
 def test_floods_end_within_their_bounds(repo: Path, temporary: Path, flood: str) -> None:
     (repo / "bench.py").write_text(f"{FLOODS[flood]}\n")
     # The kernel of some disks takes a minute to remove 10,000 folders.

@@ -196,6 +196,7 @@ def _tool(folder: Path) -> Path:
             (["./gone"], "there is no such program"),
         ],
         2,
+        in_ci=4,
     ),
 )
 def test_a_program_that_the_jail_does_not_show_is_named(
@@ -340,6 +341,7 @@ def test_ignored_data_is_the_locked_sides_alone_where_data_names_it(
             ({"repository": "/no/such"}, "repository: /no/such: no such folder"),
         ],
         2,
+        in_ci=4,
     ),
 )
 def test_what_can_not_be_read_is_one_line(

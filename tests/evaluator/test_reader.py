@@ -76,7 +76,7 @@ def test_what_a_trial_has_shown_holds_for_this_machine_and_python(
     assert reading.trial_of(python) is None
 
 
-@pytest.mark.long
+@pytest.mark.slow  # minutes on all validation tokens; that both ways agree is shown above
 def test_the_command_tries_both_ways_and_says_what_it_found(tmp_path: Path) -> None:
     prepared(None)
     done = subprocess.run(

@@ -93,12 +93,17 @@ def test_a_training_learns_of_its_part_and_is_charged_by_the_reference_of_the_wh
 
 
 @pytest.mark.long
-def test_a_part_is_trained_examined_and_audited_and_measures_no_reference(tmp_path: Path) -> None:
+def test_a_part_is_trained_examined_and_audited(tmp_path: Path) -> None:
     steps = {**STEPS, "budget": {"kind": "steps", "amount": 8}}
     repo = starter(tmp_path / "steps")
     last = score(repo, steps, "--budget-share", "0.25").last
     assert last["event"] == "score" and last["audit"]["probes"] > 0, last
     assert last["metrics"]["num_steps"] == 2
+
+
+@pytest.mark.slow  # what charges a part by the clock is shown above, without a training
+def test_a_part_by_the_clock_is_scored_and_measures_no_reference(tmp_path: Path) -> None:
+    repo = starter(tmp_path / "repo")
     last = score(repo, {**STEPS, "budget": {"kind": "cpu", "amount": 2}}, "--budget-share", "0.25").last
     assert last["event"] == "score" and "reference" not in last, last
     assert last["metrics"]["training_seconds"] < 1.0

@@ -31,6 +31,15 @@ AUDIT, CLOCK, JAIL, LEAK = "audit", "clock", "jail", "leak"
 LIMITS, PROTOCOL, SCORING = "limits", "protocol", "scoring"
 
 FOLDER = Path(__file__).parent
+# What CI tries by other tests than a whole run for each, below `tests/evaluator`.
+ELSEWHERE = {
+    "reading": ("jail/test_escape.py", "jail/test_landlock.py"),
+    "escaping": ("jail/test_escape.py", "jail/test_seccomp.py", "jail/test_landlock.py"),
+    "breaking": ("test_floods.py", "test_failures.py", "jail/test_ends.py"),
+    "channels": ("jail/test_channels.py", "test_audit.py"),
+    "peeks": ("test_audit.py",),
+    "hours": ("test_reference.py", "test_training.py", "test_failures.py"),
+}
 
 CPU_SECOND = {"budget": {"kind": "cpu", "amount": 1}}
 WALL_SECONDS = {"budget": {"kind": "wall", "amount": 3}}
@@ -48,7 +57,7 @@ class Cheat:
     `settings` differ from those of the others where it attacks a limit. `alone` tells that by `python train.py`,
     without an evaluator, it prints a better score; the others attack an evaluator from inside, or would harm the
     machine. `runs` is how often it must run to gain. One of each folder stands for the others in
-    the long tests of CI: the one that is `in_ci`.
+    the long tests of CI: the one that is `in_ci`, unless other tests stand for the folder: `ELSEWHERE`.
     `gains` says in a line why nothing catches it yet. `most` is how much better it may score, in bits per byte, where
     one audit may let it pass. `twin` is the file of its honest twin. With `by_delay` it listens to the kernel's caches,
     which only a control group empties; `cold` are those that need files that nobody has read.
@@ -108,7 +117,7 @@ CORPUS = (
     inside("reading/the_memory_of_others", "traces processes and reads their memory", NO_EFFECT),
     alone("reading/shared_memory_of_others", "reads /dev/shm and System V segments", NO_EFFECT),
     alone("reading/the_network", "asks loopback, unix and abstract sockets, and DNS", NO_EFFECT),
-    alone("reading/the_network_without_mercy", "connects, and ends where nobody answers", JAIL, CRASH, in_ci=True),
+    alone("reading/the_network_without_mercy", "connects, and ends where nobody answers", JAIL, CRASH),
     alone("carrying/validation_text", "holds validation text as a string", LEAK, in_ci=True),
     alone("carrying/validation_text_packed", "holds it packed, in base 85", LEAK),
     alone("carrying/validation_text_in_pieces", "holds it in a list of words", LEAK),
@@ -176,7 +185,7 @@ CORPUS = (
     inside("hours/trains_while_a_padded_model_is_shipped", "buys time", CLOCK, settings=CPU_SECOND | LONG_EXAM),
     inside("hours/trains_while_many_small_tensors_are_shipped", "by number", CLOCK, settings=CPU_SECOND),
     inside("hours/sleeps_while_it_is_shipped", "waits for a thread that trains", CLOCK, settings=WALL_SECONDS),
-    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECONDS, in_ci=True),
+    alone("hours/trains_in_the_warm_up", "is slow in its first batches", CLOCK, settings=WALL_SECONDS),
     alone("hours/trains_in_the_last_warm_up_batch", "in the eleventh alone", CLOCK, settings=WALL_SECONDS),
     alone("hours/pretends_to_compile", "trains where compilers are at work", CLOCK, settings=WALL_SECONDS),
     alone("hours/trains_in_the_rehearsal", "trains when it is first asked", CLOCK, LIMITS, settings=CPU_SECOND),
@@ -213,7 +222,7 @@ CORPUS = (
     # Breaking things
     inside("breaking/kills_everybody", "signals parents, the first process and all", NO_EFFECT),
     inside("breaking/stops_the_scorers_clock", "stops its parent", CLOCK, settings=WALL_SECONDS),
-    inside("breaking/a_fork_bomb", "forks until nothing else can", LIMITS, settings={"processes": 64}, in_ci=True),
+    inside("breaking/a_fork_bomb", "forks until nothing else can", LIMITS, settings={"processes": 64}),
     inside("breaking/a_flood_of_memory", "fills memory by itself", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_memory_by_many", "by children, none of them large", LIMITS, settings=LITTLE_MEMORY),
     inside("breaking/a_flood_of_shared_memory", "by files that nobody owns", LIMITS, settings=LITTLE_MEMORY),
@@ -230,14 +239,14 @@ CORPUS = (
     inside("breaking/goes_on_after_its_score", "never ends", CLOCK, LIMITS, settings=SHORT_EXAM),
     # Getting out
     alone("escaping/by_symlinks", "links to what it may not see", NO_EFFECT),
-    inside("escaping/by_mounts", "unmounts, mounts, enters namespaces", NO_EFFECT, in_ci=True),
+    inside("escaping/by_mounts", "unmounts, mounts, enters namespaces", NO_EFFECT),
     inside("escaping/by_device_nodes", "makes device nodes, reads disks", NO_EFFECT),
     inside("escaping/by_other_users_programs", "becomes another user", NO_EFFECT),
     inside("escaping/by_settings_of_the_kernel", "writes what the kernel runs", NO_EFFECT),
     inside("escaping/by_the_terminal", "types into terminals", NO_EFFECT),
     # Telling the audit, the next run, the next loop
     inside("channels/by_names_looked_up_in_vain", "asks which missing names the kernel knows", AUDIT, by_delay=True,
-           twin="looks_for_what_may_be_there", in_ci=True),
+           twin="looks_for_what_may_be_there"),
     inside("channels/by_the_delay_of_reads", "times reads of shared files", AUDIT, by_delay=True, cold=True,
            twin="times_its_reads"),
     inside("channels/by_reads_from_the_disk", "counts its reads from the disk", AUDIT, by_delay=True, cold=True,
@@ -293,6 +302,6 @@ CORPUS = (
     inside("peeks/first_halves_of_rows", "in first halves of rows", AUDIT, RARE, most=0.01,
            twin="has_two_experts_by_position"),
     inside("peeks/late_rows_only", "in the last rows", AUDIT, RARE, most=0.01, twin="notes_its_first_batch"),
-    inside("peeks/a_little_everywhere", "less than an answer may differ", AUDIT, twin="lowers_rare_logits", in_ci=True),
+    inside("peeks/a_little_everywhere", "less than an answer may differ", AUDIT, twin="lowers_rare_logits"),
 )
 # fmt: on

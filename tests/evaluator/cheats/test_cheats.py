@@ -18,7 +18,7 @@ import pytest
 from evaluator.jail import control_group
 from evaluator.starter import prepare
 from tests.evaluator.cheats import neighbourhood, traces
-from tests.evaluator.cheats.corpus import CORPUS, CRASH, FOLDER, NO_EFFECT, RARE, Cheat
+from tests.evaluator.cheats.corpus import CORPUS, CRASH, ELSEWHERE, FOLDER, NO_EFFECT, RARE, Cheat
 from tests.evaluator.cheats.neighbourhood import Neighbourhood
 from tests.evaluator.honest.test_honest import MODELS
 from tests.evaluator.honest.writing import AMOUNT, SAME, STEPS, by_itself, repository, train_file
@@ -261,7 +261,9 @@ def test_the_corpus_is_complete() -> None:
     assert len(names) == len(set(names)) >= 48
     assert set(names) == {f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.py")}
     folders = {cheat.name.partition("/")[0] for cheat in CORPUS}
-    assert {cheat.name.partition("/")[0] for cheat in CORPUS if cheat.in_ci} == folders
+    in_ci = {cheat.name.partition("/")[0] for cheat in CORPUS if cheat.in_ci}
+    assert in_ci | set(ELSEWHERE) == folders and not in_ci & set(ELSEWHERE)
+    assert all((FOLDER.parent / file).is_file() for files in ELSEWHERE.values() for file in files)
     named = {way for cheat in CORPUS for way in cheat.caught}
     assert named == {
         *("jail", "limits", "clock", "protocol", "audit", "scoring", "leak"),

@@ -97,7 +97,7 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", few(TEXTS, 8))
+@pytest.mark.parametrize("how", few(TEXTS, 8, in_ci=16))
 def test_held_out_text_is_seen_in_any_disguise_and_training_text_in_none(how: str) -> None:
     source = TRAIN + TEXTS[how](COPY)
     if how.startswith(("json", "another", "base64 in no")):
@@ -139,7 +139,7 @@ NUMBERS: dict[str, Callable[[list[int]], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", few(NUMBERS, 6))
+@pytest.mark.parametrize("how", few(NUMBERS, 6, in_ci=13))
 def test_validation_tokens_are_seen_however_they_are_spelled(how: str) -> None:
     source = TRAIN + NUMBERS[how](IDS)
     said = copied({"train.py": source}, small_index(), ROWS)

@@ -34,11 +34,18 @@ REFUSED = ("EPERM", "EACCES")
 
 
 QUICK, *OTHERS = CASES
+IN_CI = CASES[3]  # another user and an older kernel at once
 
 
 @pytest.fixture(
     scope="session",
-    params=[QUICK, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)],
+    params=[
+        QUICK,
+        *(
+            pytest.param(each, marks=pytest.mark.long if each == IN_CI else pytest.mark.slow)
+            for each in OTHERS
+        ),
+    ],
     ids=lambda pair: " as ".join(pair),
 )
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:

@@ -174,7 +174,7 @@ def test_torch_trains_and_loads_data_with_workers(host: World) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.long
+@pytest.mark.slow  # a minute of compiling; that torch trains and starts workers is shown above
 def test_torch_compiles(host: World) -> None:
     if not Path("/usr/bin/g++").exists():
         pytest.skip("torch.compile needs g++ on a CPU")
