@@ -34,11 +34,13 @@ _TCP, _UDP, _DEFAULT = 6, 17, 0
 # TIOCSTI, TIOCLINUX; FS_IOC_ADD_ENCRYPTION_KEY, which a whole file system remembers
 _REFUSED_REQUESTS = (0x5412, 0x541C, 0xC0506617)
 # F_SETLEASE, F_NOTIFY: who else opens or reads a file. F_GET_RW_HINT and the next three: a number that its inode keeps.
-_REFUSED_COMMANDS = (1024, 1026, 1035, 1036, 1037, 1038)
+# F_SETPIPE_SZ: how much a pipe holds, which nobody can see from outside.
+_REFUSED_COMMANDS = (1024, 1026, 1031, 1035, 1036, 1037, 1038)
 _WITHOUT_WAITING = 8  # RWF_NOWAIT
 _ABOUT_THE_CACHE = (1, 20, 21)  # MADV_RANDOM, MADV_COLD, MADV_PAGEOUT
 _SOCKETS_THEMSELVES = 1  # SOL_SOCKET
 _SIZES_OF_BUFFERS = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and both by force
+_COUNTED_ACROSS_JAILS = (57, 71)  # SO_COOKIE, SO_NETNS_COOKIE: how many were given out on this machine
 
 Numbers = Mapping[str, tuple[int | None, int | None]]
 """Calls with their numbers on x86_64 and on aarch64; None if there is no such call."""
@@ -119,6 +121,7 @@ CHECKED = {
     "preadv2": (327, 286),
     "madvise": (28, 233),
     "setsockopt": (54, 208),
+    "getsockopt": (55, 209),
     "fadvise64": (221, 223),
     "readahead": (187, 213),
 }
@@ -231,6 +234,14 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         "size",
         (LOAD, argument(2)),
         *(Jump(EQUAL, option, "unheeded") for option in _SIZES_OF_BUFFERS),
+        (RETURN, ALLOW),
+        "getsockopt",
+        (LOAD, argument(1)),
+        Jump(EQUAL, _SOCKETS_THEMSELVES, "number"),
+        (RETURN, ALLOW),
+        "number",
+        (LOAD, argument(2)),
+        *(Jump(EQUAL, option, "refuse") for option in _COUNTED_ACROSS_JAILS),
         (RETURN, ALLOW),
         "fadvise64",
         "readahead",

@@ -12,6 +12,7 @@ from evaluator.errors import CandidateFailed
 from evaluator.inside import frames
 
 SMALL = 4096  # bytes of JSON
+_MOST_DIGITS = 18
 FROM_CANDIDATE = {
     frames.EVALUATE: SMALL,
     frames.MODEL: frames.PIECE,
@@ -30,14 +31,20 @@ class Frame:
     body: bytearray
 
     def json(self) -> dict[str, Any]:
-        """Return the body as a JSON object; raise `CandidateFailed` if it is none."""
+        """Return the body as a JSON object; raise `CandidateFailed` if it is none, or a number has too many digits."""
         try:
-            value = json.loads(self.body)
+            value = json.loads(self.body, parse_int=_whole)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise nonsense()
         return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("too many digits")
+    return int(digits)
 
 
 def nonsense() -> CandidateFailed:
