@@ -137,9 +137,9 @@ class Candidate:
         self._leaves = launch.leaves
         self._on_disk = OnDisk(launch.leaves)
         self._filled = file_system.tree is not None
-        tree_mb = file_system.tree.size / 2**20 if file_system.tree is not None else 0.0
-        self._memory_mb = bounds.memory_mb + tree_mb  # what it begins with is not the candidate's
-        self._most_written_mb = bounds.scratch_mb + tree_mb
+        self._tree_mb = file_system.tree.size / 2**20 if file_system.tree is not None else 0.0
+        self._memory_mb = bounds.memory_mb + self._tree_mb  # what it begins with is not the candidate's
+        self._most_written_mb = bounds.scratch_mb + self._tree_mb
         self._before = holdings.machine()
         tasks = self._of_the_jail + 1 + bounds.processes * (1 + proctree.OWN_THREADS)
         group = control_group.make(int(self._memory_mb * 2**20), tasks)
@@ -252,6 +252,8 @@ class Candidate:
             return self._held_mb
         if self._group is not None:
             self._held_mb = self._group.memory_mb()
+            # What no process shows as its own is memory that a score may not cost, too.
+            self.peak_memory_mb = max(self.peak_memory_mb, self._held_mb - self._tree_mb)
         elif self._jailed:
             self._held_mb = holdings.held_mb(used.pids, self._places, self._given, self._before)
         else:

@@ -24,7 +24,7 @@ from typing import Any
 from . import plain
 from .drivers import CandidateError, Driver, Measured, driver
 from .plain import NotPlain
-from .timing import Timing, ratio_of
+from .timing import Timing, beyond, ratio_of
 
 __all__ = ["Candidate", "CandidateError", "Measured", "NotPlain", "Timing", "metric"]
 
@@ -239,10 +239,10 @@ class _Pairs:
 
     def surplus(self) -> float:
         """Return the seconds that getting ready took more than the reference's, of all processes, if they count."""
-        ours, theirs = (statistics.median(ready[place] for ready in self._readied) for place in (0, 1))
-        if self._warm_up is None or ours <= _FREE * theirs:
+        ours, theirs = zip(*self._readied, strict=True)
+        if self._warm_up is None or not beyond(ours, theirs, _FREE):
             return 0.0
-        return (ours - theirs) * len(self._readied)
+        return float(sum(ours) - sum(theirs))
 
     def close(self) -> None:
         """End both."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ _T = (
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
+_DEVIATIONS = 3.0
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,8 @@ class Timing:
     """What timing a function gave. `ratios` has one figure for each round: the candidate's seconds over the
     reference's, below 1 if the candidate is quicker.
 
-    `total` is the ratio of all seconds, which one disturbed call may spoil, and by which work that is put off to few
-    calls is seen. `seconds` and `reference_seconds` are of one call, the median over all, by the `clock` "cpu" or
-    "wall".
+    `total` is the ratio of all seconds, which one disturbed call may spoil. `seconds` and `reference_seconds` are of
+    one call, the median over all, by the `clock` "cpu" or "wall".
     `answers` and `reference_answers` are what both gave, call by call.
     """
 
@@ -49,12 +50,26 @@ class Timing:
 def ratio_of(pairs: Sequence[tuple[float, float]]) -> float:
     """Return the ratio of one round from the seconds of its calls, pair by pair: the mean logarithm of the middle half.
 
-    What disturbs a machine is short and strong: it falls on few calls, and those are left out.
+    What disturbs a machine is short and strong: it falls on few calls, and those are left out. Who puts work off to few
+    calls pays for it all the same: what they take beyond chance is added.
     """
     logs = sorted(math.log(max(ours, 1e-9) / max(theirs, 1e-9)) for ours, theirs in pairs)
     cut = len(logs) // 4
     kept = logs[cut : len(logs) - cut]
-    return math.exp(sum(kept) / len(kept))
+    ratio = math.exp(sum(kept) / len(kept))
+    if not cut:
+        return ratio
+    ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return ratio + beyond(ours, theirs, ratio) / max(sum(theirs), 1e-9)
+
+
+def beyond(ours: Sequence[float], theirs: Sequence[float], ratio: float) -> float:
+    """Return the seconds that `ours` took in all beyond `ratio` times `theirs`, and beyond what chance explains.
+
+    How far chance reaches is told by how far `theirs` lie apart: no figure of a candidate's own widens it.
+    """
+    chance = _DEVIATIONS * statistics.pstdev(theirs) * math.sqrt(2 * len(theirs))
+    return max(0.0, sum(ours) - ratio * (sum(theirs) + chance))
 
 
 def _centre(values: Sequence[float]) -> tuple[float, float]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from evaluator.settings import Settings
 from evaluator.workspace import Workspace, expanded
 
 LOCKED, CANDIDATE, REFERENCE = "locked", "candidate", "reference"
+_MEASURES = re.compile(rb"^[ \t]*(?:from|import)[ \t]+nocturne_candidate\b", re.MULTILINE)
+_LONGEST = 1 << 20  # bytes of a script
 
 
-def without(space: Workspace, name: str, left_out: Sequence[str]) -> Workspace:
+def without(space: Workspace, name: str, left_out: Iterable[str]) -> Workspace:
     """Return `space` with a tree of its own, in which the files `left_out` are missing."""
     tree = space.base / f"tree-{name}"
     if not tree.exists():
@@ -33,14 +36,20 @@ def of_locked(space: Workspace, settings: Settings) -> Workspace:
 def of_called(space: Workspace, settings: Settings, which: str) -> Workspace:
     """Return what a called file finds: not the script that measures, whose words and figures are none of its business;
     as `which` says its own text, or that of the reference."""
-    made = without(space, which, tuple(_scripts(space, settings)))
+    made = without(space, which, _scripts(space, settings))
     if which == REFERENCE:
         _replace(made.tree, settings.reference)
     return made
 
 
 def _scripts(space: Workspace, settings: Settings) -> Iterator[str]:
-    """Yield the files of the tree that the words of the command name."""
+    """Yield the files of the tree that measure: what the words of the command name, and what imports our library."""
+    free = (*settings.call, *settings.editable)
+    for path in space.tree.rglob("*.py"):
+        name = path.relative_to(space.tree).as_posix()
+        script = name not in free and path.is_file() and path.stat().st_size <= _LONGEST
+        if script and _MEASURES.search(path.read_bytes()):
+            yield name
     for word in settings.command:
         if word.startswith("-") or "\0" in word:
             continue
@@ -50,11 +59,7 @@ def _scripts(space: Workspace, settings: Settings) -> Iterator[str]:
         within = place.relative_to(space.repository)
         for each in (within, within.with_name(f"{within.name}.py")):  # python -m bench
             name = each.as_posix()
-            if (
-                within.name
-                and name not in (*settings.call, *settings.editable)
-                and (space.tree / each).is_file()
-            ):
+            if within.name and name not in free and (space.tree / each).is_file():
                 yield name
 
 

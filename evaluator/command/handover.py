@@ -53,6 +53,8 @@ def _copy_folder(source: int, target: Path, place: str, left: _Left) -> None:
             left.entries -= 1
             if left.entries < 0:
                 raise _refused(f"it holds more than {MOST_ENTRIES:,} files and folders", "limits")
+            if min(entry.name) < " ":  # a script that lists names would print lines of the candidate's
+                raise _refused(f"the name of {_shown(path)} holds control characters")
             kind = os.stat(entry.name, dir_fd=source, follow_symlinks=False)
             if not stat.S_ISREG(kind.st_mode) and not stat.S_ISDIR(kind.st_mode):
                 what = next((what for fits, what in _KINDS if fits(kind.st_mode)), "no file")

@@ -19,6 +19,8 @@ from evaluator.errors import UserError
 from evaluator.jail import control_group
 from evaluator.jail.unjailed import Unjailed
 from evaluator.job import Job
+from nocturne_candidate import Candidate, _Pairs
+from nocturne_candidate.timing import ratio_of
 from tests.evaluator.pythons import running_task
 from tests.evaluator.runs import Outcome, score
 from tests.families import few
@@ -243,7 +245,11 @@ def test_who_patches_what_it_can_reach_gives_no_answer_or_a_wrong_one(tmp_path: 
     assert last.get("score", 0.0) == 0.0, last  # who breaks its own library gives no answer at all
 
 
-def test_what_is_called_finds_neither_the_script_nor_its_data(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["python", "bench.py"], pytest.param(["sh", "-c", "exec python bench.py"], marks=pytest.mark.long)],
+)
+def test_what_is_called_finds_neither_the_script_nor_its_data(tmp_path: Path, command: list[str]) -> None:
     looking = """\
 import os, pathlib
 def square(number):
@@ -257,7 +263,7 @@ seen = Candidate("solution.py").call("square", 1)
 assert seen == [True, "0"], seen
 metric(right=1)
 """
-    last = run(tmp_path / "repo", looking, bench, "--seed", "77").last
+    last = run(tmp_path / "repo", looking, bench, "--seed", "77", command=command).last
     assert (last["event"], last["score"]) == ("score", 1.0), last
 
 
@@ -392,6 +398,15 @@ NO_QUICKER = {
         "    return slow(6)\n",
         WARM,
     ),
+    "works for all calls in its first": (
+        WORK.replace("def work", "def slow") + "known = []\ndef work(seed):\n"
+        "    if not known:\n        known.append([slow(each) for each in range(20)])\n"
+        "    a, c, fa, fc, left = 1103515245, 12345, 1, 0, 60000\n    while left:\n"
+        "        if left & 1: fa, fc = fa * a & 0x7FFFFFFF, fc * a + c & 0x7FFFFFFF\n"
+        "        a, c, left = a * a & 0x7FFFFFFF, c * a + c & 0x7FFFFFFF, left >> 1\n"
+        "    return fa * seed + fc & 0x7FFFFFFF\n",
+        DRAWN,
+    ),
     "lets a child work": (
         WORK.replace("def work", "def slow")
         + "import os\ndef work(seed):\n    out, end = os.pipe()\n    if os.fork() == 0:\n"
@@ -442,6 +457,24 @@ def test_work_elsewhere_makes_nothing_quicker(tmp_path: Path, name: str) -> None
     solution, bench = NO_QUICKER[name]
     last = run(tmp_path / "repo", solution, bench, reference={"solution.py": WORK}).last
     assert last["event"] == "score" and last["score"] > 0.6, last
+
+
+def test_work_that_is_put_off_to_few_calls_counts_and_a_disturbed_one_does_not() -> None:
+    theirs = [1.0 + 0.01 * (number % 3) for number in range(40)]
+    quick = [(each / 10, each) for each in theirs]
+    assert ratio_of(quick) == pytest.approx(0.1)
+    late = [(5.0, each) if number % 10 == 7 else (each / 10, each) for number, each in enumerate(theirs)]
+    assert ratio_of(late) > 0.5  # 0.59 of all seconds, and the middle half says 0.1
+    disturbed = [*theirs[:20], *[2.0, 1.7, 1.9], *theirs[23:]]
+    both = list(zip(disturbed, [*theirs[:5], 2.2, *theirs[6:30], 1.8, *theirs[31:]], strict=True))
+    assert ratio_of(both) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("ready", "free"), [([1.0] * 10, True), ([1.0, 5.0] * 4 + [1.0] * 4, False)])
+def test_who_gets_ready_in_some_processes_only_pays_for_it(ready: list[float], free: bool) -> None:
+    pairs = _Pairs(Candidate("solution.py"), "work", (1,), 1, "cpu")
+    pairs._readied = [[ours, 1.0 + 0.02 * (number % 3)] for number, ours in enumerate(ready)]
+    assert (pairs.surplus() == 0.0) == free
 
 
 ENDING = """\

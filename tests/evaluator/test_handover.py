@@ -93,12 +93,13 @@ def two_halves(folder: Path) -> None:
         (lambda folder: os.mkfifo(folder / "p"), "p is a pipe", "jail"),
         (with_socket, "s is a socket", "jail"),
         (linked_twice, "is a hard link", "jail"),
+        (lambda folder: (folder / "a\nMETRIC a=1\n").touch(), "the name of a METRIC a=1", "jail"),
         (deep, "lies more than 16 folders deep", "jail"),
         (many, "more than 25 files and folders", "limits"),
         (with_holes, "it holds more than", "limits"),
         (two_halves, "it holds more than", "limits"),
     ],
-    ids=["link", "linked folder", "pipe", "socket", "hard link", "deep", "many", "holes", "too much"],
+    ids=["link", "linked folder", "pipe", "socket", "hard link", "name", "deep", "many", "holes", "too much"],
 )
 def test_everything_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Callable[[Path], object], said: str, defence: str
@@ -117,6 +118,4 @@ def test_a_name_can_not_forge_the_reason(tmp_path: Path) -> None:
     (tmp_path / "source" / "a\n\x1b[31mb\u202e\udcff").symlink_to("/etc")
     with pytest.raises(CandidateFailed) as caught:
         copied(tmp_path / "source", tmp_path / "target")
-    assert caught.value.reason.endswith(
-        "a b\ufffd is a symbolic link; only plain files and folders are taken"
-    )
+    assert caught.value.reason.endswith("the name of a b\ufffd holds control characters")
