@@ -103,6 +103,7 @@ CORPUS = (
     alone("claims/patches_numbers", "replaces logarithms, numpy and Tensor.item", NO_EFFECT),
     alone("claims/patches_what_is_loaded", "replaces torch.load, torch.tensor and json", NO_EFFECT),
     alone("claims/changes_the_locked_module", "rewrites prepare and the tokenizer in memory", NO_EFFECT),
+    inside("claims/says_it_by_every_hook", "has Python say a score at each end and event", NO_EFFECT, PROTOCOL, CRASH),
     # Reading what is held out
     alone("reading/the_prepared_data", "looks for prepared data in every cache", NO_EFFECT),
     inside("reading/the_rows_of_the_scorer", "looks for the rows that the scorer exported", NO_EFFECT),
