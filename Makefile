@@ -104,6 +104,9 @@ bench-search: $(READY) ## The offline search beside blind mutation, Optuna's TPE
 bench-night: $(READY) ## How busy the GPU is, with a mind of 20 s and trainings of 30 s on a GitHub at 100 ms: ARGS="--scale 0.1"
 	$(BIN)/python -m tests.benchmarks.night $(ARGS)
 
+bench-scale: $(READY) ## What append, next step, prompt, status and report cost at 100 to 10,000 experiments: ARGS="--sizes 100,1000"
+	$(BIN)/python -m tests.benchmarks.scale $(ARGS)
+
 bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 

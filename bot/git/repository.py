@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.base.process import ProcessFailed
 from bot.errors import UserError
+from bot.git import diffs as git_diffs
 from bot.git import objects as git_objects
 from bot.git import transfer as git_transfer
 from bot.git.beside import TooMuch, fetch_beside, push_beside
@@ -34,12 +35,6 @@ from bot.git.transfer import PushResult, RefUpdate, tracking_ref
 from bot.rules.scope import REGULAR_MODES, FileChange
 
 AUTHOR = "Nocturne <nocturne@users.noreply.github.com>"
-# Diffs must not depend on the user's diff.* settings, nor on a `.gitmodules` that has changes of its submodules
-# ignored.
-_DIFF = (
-    "diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
-    "--ignore-submodules=none", "--diff-algorithm=histogram",
-)  # fmt: skip
 # What the store can look up; git itself is asked for anything odder.
 _NAME = re.compile(r"[0-9a-f]{40}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
@@ -166,16 +161,15 @@ class Git:
 
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
         """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
-        look = ["-p", "-U3", "--src-prefix=a/", "--dst-prefix=b/", "--abbrev=12"]
-        said = self.run([*_DIFF, *look, "--end-of-options", base, head, "--", *paths])
-        return said.decode(errors="replace")
+        return git_diffs.diff(self.run, base, head, paths)
+
+    def diffs(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Return the unified diff of each pair of commits, as `diff` does, by one process for all of them."""
+        return git_diffs.diffs(self.run, [(self._tree(base), self._tree(head)) for base, head in pairs])
 
     def numstat(self, base: str, head: str) -> tuple[int, int]:
         """Return how many lines were added and removed; binary files count as none."""
-        said = self.run([*_DIFF, "--numstat", "--end-of-options", base, head])
-        counts = [line.split(b"\t")[:2] for line in said.splitlines()]
-        numbers = [(int(added), int(removed)) for added, removed in counts if added != b"-"]
-        return sum(added for added, _ in numbers), sum(removed for _, removed in numbers)
+        return git_diffs.numstat(self.run, base, head)
 
     def is_ancestor(self, a: str, b: str) -> bool:
         """Say whether commit `a` is `b` or one of its ancestors; False if one of them is not here."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from bot.base.text import one_line
 from bot.errors import UserError
-from bot.ledger.store import REF, LedgerState, LedgerStore
+from bot.ledger import folded
+from bot.ledger.state import LedgerState
+from bot.ledger.store import REF, LedgerStore
 from bot.rules.campaign import Campaign
 from bot.rules.events import Event, LedgerMended, Recorded, read, to_json
 
+_NOTHING = (0, 0, None)
 Make = Callable[[Campaign], Sequence[Event]]
 Files = Callable[[Campaign], Mapping[str, bytes]]
 
@@ -30,14 +34,19 @@ def stamp(moment: datetime) -> str:
 class Ledger:
     """One campaign's ledger, with the fold of what was read so far kept at hand."""
 
-    def __init__(self, store: LedgerStore, writer: str, on_note: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: LedgerStore, writer: str, on_note: Callable[[str], None], *, cache: Path | None = None
+    ) -> None:
+        """`cache` is the file where this clone keeps what it has folded; None folds it anew in each process."""
         self._store = store
+        self._cache = cache
+        self._is_begun = False
         self.writer = writer
         self._on_note = on_note
         self._campaign = Campaign()
         self._noted: set[str] = set()
-        self._written: tuple[int, str | None] = (0, None)
-        """How many events the ledger had when it was folded, and the key of the last one."""
+        self._written: tuple[int, int, str | None] = _NOTHING
+        """The end of what is folded (`LedgerState.end`)."""
         self._waiting: list[tuple[Make, Files | None]] = []
         self._asked = 0
         self._ahead: list[dict[str, object]] = []
@@ -46,8 +55,9 @@ class Ledger:
 
     def refresh(self) -> Campaign:
         """Read what others wrote meanwhile and return the campaign as it stands; what waits is looked at anew."""
-        state = self._store.load()
+        state = self._begun().load()
         self._records(state)
+        self._keep(state)
         campaign = self._campaign
         fresh = [note for note in state.notes if note not in self._noted]
         for note in fresh:
@@ -59,7 +69,9 @@ class Ledger:
 
     def look(self) -> Campaign:
         """Read what others wrote meanwhile, as `refresh` does, and write nothing, whatever state the ledger is in."""
-        self._records(self._store.load())
+        state = self._begun().load()
+        self._records(state)
+        self._keep(state)
         return self._campaign
 
     def as_of(self, moment: str) -> Campaign:
@@ -73,7 +85,7 @@ class Ledger:
 
     def recorded(self) -> Iterator[Recorded]:
         """Yield the events of the ledger, first to last, as it is now."""
-        return (read(record) for record in self._store.load().events)
+        return (read(record) for record in self._store.whole())
 
     def known(self) -> Campaign:
         """Return the campaign as it was when this process last read or wrote the ledger.
@@ -100,20 +112,44 @@ class Ledger:
                     # What it objects to may have been put right by others meanwhile.
                     with suppress(Exception):
                         self._look_ahead()
-                state = self._store.append(self._records, lambda _: self._beside)
+                state = self._begun().append(self._records, lambda _: self._beside)
             done = True
         finally:
             if not (later and done):
                 self._forget_waiting(done)
-        return self._campaign if later else self._fold(state)
+        if not later:
+            self._fold(state)
+            self._keep(state)
+        return self._campaign
 
     def flush(self) -> Campaign:
         """Write what waits for a next append, and return the campaign as it is then."""
         return self.append(lambda _: []) if self._waiting else self._campaign
 
+    def _begun(self) -> LedgerStore:
+        """Return the store, which goes on from what this clone has folded before, if it has."""
+        known = folded.load(self._cache) if self._cache is not None and not self._is_begun else None
+        self._is_begun = True
+        if known is not None:
+            self._store.resume(known)
+        return self._store
+
+    def _keep(self, state: LedgerState) -> None:
+        """Write down what is folded, if that is much more than what was written down before."""
+        last = state.key(state.count)
+        if self._cache is None or self._ahead or last is None or len(state.events) < folded.EVERY:
+            return
+        segments = self._store.segments()
+        if segments is None or self._written != state.end:
+            return
+        keys = (str(event["key"]) for event in state.events)
+        made = folded.save(self._cache, self._campaign, last, segments, state.folded, keys)
+        if made is not None:
+            self._store.resume(made)
+
     def _records(self, state: LedgerState) -> list[dict[str, object]]:
         """Return what those that wait make of the campaign as it is now, one after the other."""
-        if _end_of(state) != self._written:
+        if state.end != self._written:
             if self._ahead:
                 self._start_over()
             self._fold(state)
@@ -144,14 +180,14 @@ class Ledger:
     def _forget_waiting(self, written: bool) -> None:
         """Nothing waits any more; what was not written is not known either."""
         if self._ahead and written:
-            self._written = self._campaign.event_count, str(self._ahead[-1]["key"])
+            self._written = self._written[0], self._campaign.event_count, str(self._ahead[-1]["key"])
         elif self._ahead:
             self._start_over()
         self._waiting, self._asked = [], 0
         self._ahead, self._beside = [], {}
 
     def _start_over(self) -> None:
-        self._campaign, self._written = Campaign(), (0, None)
+        self._campaign, self._written = Campaign(), _NOTHING
         self._asked, self._ahead, self._beside = 0, [], {}
 
     def write(self, files: Mapping[str, bytes], message: str) -> None:
@@ -169,13 +205,15 @@ class Ledger:
 
     def _fold(self, state: LedgerState) -> Campaign:
         """Apply the events that are new since the last fold; start over if the past was changed."""
-        done, key = self._written
-        if done and _end_of(state, done) != (done, key):
+        past, done, key = self._written
+        if done and (past != state.past or state.key(done) != key):
             self._start_over()
             done = 0
-        for record in state.events[done:]:
+        if state.folded is not None and done < state.before:
+            self._campaign, done = state.folded.campaign(), state.before
+        for record in state.events[done - state.before :]:
             self._apply(record)
-        self._written = _end_of(state)
+        self._written = state.end
         return self._campaign
 
     def _apply(self, record: dict[str, Any]) -> None:
@@ -187,9 +225,3 @@ class Ledger:
                 f" ({one_line(str(record.get('key')), 60)}: {one_line(str(error), 200)}): upgrade Nocturne, or"
                 f" revert the commit that wrote it to {REF}"
             ) from None
-
-
-def _end_of(state: LedgerState, most: int | None = None) -> tuple[int, str | None]:
-    """Return how many events there are, of the first `most` if it is given, and the key of the last one."""
-    count = len(state.events) if most is None else min(most, len(state.events))
-    return count, str(state.events[count - 1]["key"]) if count else None

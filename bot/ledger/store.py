@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
 from typing import Any
 
 from bot.errors import UserError
 from bot.git import Git
 from bot.git.remote import LEDGER_REF
+from bot.ledger.folded import Folded, Segment, blob_name
+from bot.ledger.lines import Event, decoded, encoded
+from bot.ledger.places import spread
 from bot.ledger.records import Records, Snapshot
+from bot.ledger.state import LedgerState
 
 REF = LEDGER_REF
 SEGMENT_EVENTS = 1000
 SCHEMA = 1
 # Turns events of one version into what the next version writes: {version: function}
-Event = dict[str, Any]
 Migration = Callable[[Sequence[Event]], Sequence[Event]]
 MIGRATIONS: Mapping[int, Migration] = {}
 _CAMPAIGN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True)
-class LedgerState:
-    """All events of the campaign at `commit` (None: there are none yet), and notes for the human."""
-
-    commit: str | None
-    events: tuple[Event, ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """A segment as it was read: `lines` is what is intact of its content, `count` events long."""
-
-    path: str
-    sha: str
-    lines: bytes
-    count: int
 
 
 Files = Mapping[str, bytes] | Callable[[LedgerState], Mapping[str, bytes]]
@@ -63,6 +46,7 @@ class LedgerStore:
         self._campaign = campaign
         self._schema = schema
         self._migrations = migrations
+        self._past = 0
         self._forget()
         self._notes: dict[str, None] = {}
 
@@ -72,6 +56,19 @@ class LedgerStore:
         Raises `UserError` for a ledger of a newer schema or with a broken line, and `RemoteUnreachable`.
         """
         return self._records.read(self._read)
+
+    def whole(self) -> tuple[Event, ...]:
+        """Return all events, those too that are folded."""
+        if self._folded is None:
+            return self.load().events
+        anew = copy(self)
+        anew._forget()
+        return anew.load().events
+
+    def segments(self) -> list[Segment] | None:
+        """Return the segments last read or written, None if the last was cut off or their schema is old."""
+        is_whole = self._tail is not None and blob_name(self._tail) == self._segments[-1].sha
+        return self._segments if is_whole and self._version == self._schema else None
 
     def append(
         self, make: Callable[[LedgerState], Sequence[Mapping[str, Any]]], files: Files | None = None
@@ -83,7 +80,7 @@ class LedgerStore:
         campaign's folder, go into the same commit; as a function they see the state before the events.
         """
         added: list[Event] = []
-        segments: list[_Segment] = []
+        segments: list[tuple[Segment, bytes]] = []
 
         def change(snapshot: Snapshot) -> Mapping[str, bytes | None] | None:
             state = self._read(snapshot)
@@ -97,7 +94,7 @@ class LedgerStore:
                 written[self._path("schema")] = b"%d\n" % self._schema
             if self._is_outdated():
                 written |= dict.fromkeys(segment.path for segment in self._segments)
-            return written | {segment.path: segment.lines for segment in segments}
+            return written | {segment.path: lines for segment, lines in segments}
 
         snapshot = self._records.update(change, lambda: self._message(added))
         if added:
@@ -106,7 +103,7 @@ class LedgerStore:
 
     def holds(self, key: str) -> bool:
         """Whether an event with this key was there when the ledger was last read or written."""
-        return key in self._keys
+        return key in self._keys or (self._folded is not None and self._folded.holds(key))
 
     def write(self, files: Mapping[str, bytes], message: str) -> None:
         """Write `files`, paths from the campaign's folder, without any event."""
@@ -114,7 +111,11 @@ class LedgerStore:
 
     def read_file(self, path: str) -> bytes | None:
         """Return a file that was written beside the events last read or written, None if there is none."""
-        return self._records.read(lambda now: now.read(self._path(path)), again=False)
+        places = dict.fromkeys(
+            (self._path(path), f"{self._campaign}/{path}")
+        )  # there earlier versions wrote it
+        found = self._records.read(lambda now: [now.read(place) for place in places], again=False)
+        return next((content for content in found if content is not None), None)
 
     def campaigns(self) -> list[str]:
         """Return the names of all campaigns in this ledger, sorted."""
@@ -129,14 +130,23 @@ class LedgerStore:
 
     def _forget(self) -> None:
         self._commit: str | None = None
-        self._segments: list[_Segment] = []
+        self._folded: Folded | None = None
+        self._segments: list[Segment] = []
+        self._tail: bytes | None = None
+        """What is intact of the last segment, None if that was not read."""
         self._events: tuple[Event, ...] = ()
         self._keys: set[str] = set()
         self._version: int | None = None
 
+    def resume(self, folded: Folded) -> None:
+        """Go on from what is folded: events that it holds are not read, unless the ledger does not begin with them."""
+        self._forget()
+        self._folded, self._segments, self._version = folded, list(folded.segments), self._schema
+
     def _read(self, snapshot: Snapshot) -> LedgerState:
         """Bring what is remembered up to `snapshot`: the segments that changed, of the last only its end."""
         if snapshot.commit is None:
+            self._past += bool(self._segments)
             self._forget()
         elif snapshot.commit != self._commit:
             self._catch_up(snapshot)
@@ -154,12 +164,14 @@ class LedgerStore:
         version = self._checked_version(contents[self._path("schema")], bool(there))
         outdated = version is not None and version != self._schema
         if outdated or (self._version is not None and version != self._version):
+            self._past += 1
             self._forget()
             if same:  # an older schema is read and migrated whole
                 same = 0
                 contents = snapshot.read_many([path for path, _ in there])
 
         segments = self._segments[:same]
+        tail = self._tail if same == len(self._segments) else None
         kept = sum(segment.count for segment in segments)
         fresh: list[Event] = []
         for number, (path, sha) in enumerate(there[same:], start=same):
@@ -167,20 +179,26 @@ class LedgerStore:
             lines, count = b"", 0
             if number == same and number < len(self._segments):
                 old = self._segments[number]
-                if old.path == path and content.startswith(old.lines):
-                    lines, count = old.lines, old.count
+                if old.path == path and blob_name(content[: old.size]) == old.sha:
+                    lines, count = content[: old.size], old.count
                     kept += count
             is_last = number == len(there) - 1
-            events, lines = self._parse(path, content, lines, count, kept + len(fresh), is_last)
+            events, tail = self._parse(path, content, lines, count, kept + len(fresh), is_last)
             fresh += events
-            segments.append(_Segment(path, sha, lines, count + len(events)))
-        if kept < len(self._events):  # the past was changed under us
-            self._keys = {str(event["key"]) for event in self._events[:kept]}
+            segments.append(Segment(path, sha, count + len(events), len(tail)))
+        before = self._folded.count if self._folded is not None else 0
+        self._past += kept < before + len(self._events)  # changed under us
+        if kept < before:  # what is folded is no longer what the ledger begins with
+            self._forget()
+            self._catch_up(snapshot)
+            return
+        if kept < before + len(self._events):
+            self._keys = {str(event["key"]) for event in self._events[: kept - before]}
         if version is not None and outdated:
             fresh = self._migrate(fresh, version)
-        self._events = self._events[:kept] + tuple(fresh)
+        self._events = self._events[: kept - before] + tuple(fresh)
         self._keys.update(str(event["key"]) for event in fresh)
-        self._segments = segments
+        self._segments, self._tail = segments, tail
         self._version = version
         self._commit = snapshot.commit
 
@@ -196,7 +214,7 @@ class LedgerStore:
         if not lines[-1]:
             lines.pop()
         for number, line in enumerate(list(lines), start=1):
-            event = _decoded(line)
+            event = decoded(line)
             if event is not None:
                 events.append(event)
             elif last and number == len(lines):
@@ -235,7 +253,7 @@ class LedgerStore:
 
     def _state(self) -> LedgerState:
         self._notes.update(dict.fromkeys(self._records.take_notes()))
-        return LedgerState(self._commit, self._events, tuple(self._notes))
+        return LedgerState(self._commit, self._events, tuple(self._notes), self._folded, self._past)
 
     def _is_outdated(self) -> bool:
         """Say whether the ledger has an older schema: then the next append writes all of it anew."""
@@ -250,14 +268,14 @@ class LedgerStore:
             key = event.get("key")
             if not isinstance(key, str) or not key:
                 raise ValueError(f"an event needs a key: {dict(event)}")
-            if key not in self._keys:
+            if not self.holds(key):
                 fresh.setdefault(key, dict(event))
         return list(fresh.values())
 
-    def _with(self, added: Sequence[Event]) -> list[_Segment]:
-        """Return the segments that change when `added` is appended: the last one, and new ones after it."""
+    def _with(self, added: Sequence[Event]) -> list[tuple[Segment, bytes]]:
+        """Return the segments that change when `added` is appended, and their lines: the last, and new ones."""
         outdated = self._is_outdated()
-        lines = [_encoded(event) for event in ([*self._events, *added] if outdated else added)]
+        lines = [encoded(event) for event in ([*self._events, *added] if outdated else added)]
         last = None if outdated or not self._segments else self._segments[-1]
         number = int(last.path.rpartition("/")[2].split(".")[0]) if last else 1
         segments = []
@@ -265,18 +283,26 @@ class LedgerStore:
             held = last.count if last else 0
             take, lines = lines[: max(0, SEGMENT_EVENTS - held)], lines[max(0, SEGMENT_EVENTS - held) :]
             if take:
-                content = (last.lines if last else b"") + b"".join(take)
+                content = (self._last_lines() if last else b"") + b"".join(take)
                 path = self._path(f"events/{number:06d}.jsonl")
-                segments.append(_Segment(path, "", content, held + len(take)))
+                segment = Segment(path, blob_name(content), held + len(take), len(content))
+                segments.append((segment, content))
             number, last = number + 1, None
         return segments
 
-    def _take(self, commit: str | None, added: Sequence[Event], segments: Sequence[_Segment]) -> None:
+    def _last_lines(self) -> bytes:
+        if self._tail is None:
+            self._tail = self._records.git.store.read(self._segments[-1].sha, "blob")
+        return self._tail
+
+    def _take(
+        self, commit: str | None, added: Sequence[Event], segments: Sequence[tuple[Segment, bytes]]
+    ) -> None:
         """Remember what was just written, without reading it back."""
-        written = {segment.path: segment for segment in segments}
-        before = [] if self._is_outdated() else self._segments
-        known = [segment for segment in before if segment.path not in written]
-        self._segments = sorted([*known, *segments], key=lambda segment: segment.path)
+        written = {segment.path: segment for segment, _ in segments}
+        before = {} if self._is_outdated() else {segment.path: segment for segment in self._segments}
+        self._segments = [*(before | written).values()]
+        self._tail = segments[-1][1]
         self._events += tuple(added)
         self._keys.update(str(event["key"]) for event in added)
         self._version = self._schema
@@ -288,18 +314,4 @@ class LedgerStore:
         return f"{self._campaign}: {', '.join(kinds[:3])}{more}"
 
     def _path(self, name: str) -> str:
-        return f"{self._campaign}/{name}"
-
-
-def _decoded(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("key"), str) else None
-
-
-def _encoded(event: Event) -> bytes:
-    text = json.dumps(event, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    # A half of a surrogate pair has no UTF-8; escaped it reads back as it was.
-    return text.encode(errors="backslashreplace") + b"\n"
+        return f"{self._campaign}/{spread(name)}"

@@ -132,7 +132,7 @@ def open_context(
         name=name,
         config=config,
         base=base,
-        ledger=Ledger(store, holder, display.note),
+        ledger=Ledger(store, holder, display.note, cache=git.common_dir / "nocturne" / name / "folded"),
         forge=forge,
         proposer=proposer,
         runs=RunFolder(git.common_dir / "nocturne" / name / "runs"),

@@ -66,9 +66,11 @@ def _repository(context: Context) -> str:
 
 def _diff(context: Context, before: str, after: str) -> str:
     """Return the change between two commits, nothing if one of them is not at hand."""
-    if context.git.resolve(before) is None or context.git.resolve(after) is None:
-        return ""
-    return context.git.diff(before, after)
+    return context.git.diff(before, after) if _is_here(context, before, after) else ""
+
+
+def _is_here(context: Context, *commits: str) -> bool:
+    return all(context.git.resolve(commit) is not None for commit in commits)
 
 
 def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
@@ -79,11 +81,13 @@ def _diffs(context: Context, campaign: Campaign) -> dict[int, str]:
     ]
     if lacking:
         context.forge.fetch_pulls(lacking)
-    return {
-        e.number: diff
+    there = {
+        e.number: (e.candidate.parent, e.candidate.commit)
         for e in campaign.experiments.values()
-        if e.candidate is not None and (diff := _diff(context, e.candidate.parent, e.candidate.commit))
+        if e.candidate is not None and _is_here(context, e.candidate.parent, e.candidate.commit)
     }
+    found = zip(there, context.git.diffs(list(there.values())), strict=True)
+    return {number: diff for number, diff in found if diff}
 
 
 def rendered_files(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,25 @@ def test_reading(git: Git) -> None:
     assert not git.is_ancestor("1" * 40, now)
     assert git.store.between(base, now) == [now]
     assert git.resolve("--all") is None
+
+
+def test_many_diffs_are_what_each_one_is_by_one_process(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = head(git)
+    heads = f"{'a' * 40} {'b' * 40}\n".encode()
+    contents = [b"LR = 0.3\n", heads * 3, b"\0" + heads, b"", heads + b"no end", b"LR = 0.3\r" + heads]
+    commits = [git.commit_files(base, {"train.py": text, "x y": text}, "m", WHEN) for text in contents]
+    pairs = [(base, base), *((base, commit) for commit in commits), *pairwise(commits)]
+    alone = [git.diff(*pair) for pair in pairs]
+    asked: list[object] = []
+    run = Git.run
+
+    def counted(self: Git, arguments: list[str], stdin: bytes | None = None) -> bytes:
+        asked.append(arguments)
+        return run(self, arguments, stdin)
+
+    monkeypatch.setattr(Git, "run", counted)
+    assert git.diffs(pairs) == alone and alone[0] == "" and all(alone[1:])
+    assert len(asked) == 1 and git.diffs([]) == [] and len(asked) == 1
 
 
 def test_dirty_is_what_is_tracked_and_changed(git: Git) -> None:
@@ -443,6 +463,7 @@ def test_full_disk_is_one_line(tmp_path: Path, git: Git) -> None:
     code = """
 import subprocess, sys
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from bot.errors import UserError
 from bot.git import Git
