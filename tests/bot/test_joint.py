@@ -14,7 +14,8 @@ from bot.agents.constants import Value, constant_values, rewritten
 from bot.agents.offline.joint import reach_of
 from bot.agents.offline.knobs import knobs_of
 from bot.agents.offline.limits import chance_to_run, crash_of
-from bot.agents.offline.model import Points
+from bot.agents.offline.model import Data, Fit, Ids, Kernel, Points, Prior
+from bot.agents.offline.relevances import Slope, posteriors
 from bot.agents.offline.search import propose
 from bot.agents.offline.space import Rules
 from bot.agents.offline.surface import surface_of
@@ -125,3 +126,46 @@ def test_choices_and_numbers_are_searched_together() -> None:
     found = campaign(landscape("conditional", "test/1"), Offline, experiments=12, seed=1)
     assert found.repeats == 0
     assert found.gains[-1] > 0.1
+
+
+def measured(count: int, choices: int) -> tuple[Prior, Data]:
+    """Return what `count` moves from one place gave of four numbers, of which only the first counts."""
+    draw = np.random.default_rng(1)
+    prior = Prior(
+        np.full(4, 0.3), np.full(choices, 0.3), np.ones(4), np.zeros(choices, dtype=np.int64), scale=0.02
+    )
+    points = Points(draw.normal(size=(count + 1, 4)), draw.integers(0, 3, (count + 1, choices)))
+    score = 0.02 * (points.places[:, 0] - 1) ** 2
+    start: Ids = np.zeros(count, dtype=np.int64)
+    return prior, Data(
+        points, start, start + np.arange(1, count + 1), score[1:] - score[0], np.full(count, 1e-6)
+    )
+
+
+def test_the_slope_of_the_evidence_is_that_of_small_differences() -> None:
+    for choices in (0, 2):
+        prior, data = measured(20, choices)
+        sizes = 0.01 * np.exp(np.random.default_rng(2).normal(size=4 + choices))
+        largest = int(sizes.argmax())  # lengths are told in it, which the slope takes for given
+
+        def evidence(
+            off: float, column: int, sizes: np.ndarray = sizes, prior: Prior = prior, data: Data = data
+        ) -> float:
+            moved = sizes.copy()
+            moved[column] *= math.exp(off)
+            return Fit(Kernel(prior, moved[:4], moved[4:]), data).evidence
+
+        slopes = Slope(prior, data).at(sizes[:4], sizes[4:])
+        for column in set(range(4 + choices)) - {largest}:
+            near = (evidence(1e-4, column) - evidence(-1e-4, column)) / 2e-4
+            assert math.isclose(slopes[column], near, rel_tol=1e-3, abs_tol=1e-3)
+
+
+def test_from_some_experiments_on_it_knows_what_counts_for_sure() -> None:
+    prior, data = measured(20, 0)
+    (found,) = posteriors(prior, data, range(4), random.Random(0))
+    assert found.kernel.numbers[0] > 5 * max(found.kernel.numbers[1:])
+    mean, spread = found.effect(
+        Points(np.array([[1.0, 0, 0, 0], [0, 1.0, 0, 0]]), np.zeros((2, 0), dtype=np.int64))
+    )
+    assert abs(mean[0] + 0.02) < 0.004 and abs(mean[1]) < 0.002 and max(spread) < 0.004

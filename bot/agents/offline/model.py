@@ -1,16 +1,12 @@
 """A Gaussian process over all settings at once, fitted to measured differences between pairs of settings.
 
-Each knob has a relevance; slopes, curvatures, products of two knobs and a smooth rest scale with it. A handful of
-experiments can't settle relevances, so they are sampled, and every prediction is a mean over the samples. All is seen
-from the incumbent, which is the origin; places are in bold steps. See C. E. Rasmussen and C. K. I. Williams, Gaussian
-Processes for Machine Learning (2006), chapters 2 and 5, and R. M. Neal, Monte Carlo Implementation of Gaussian Process
-Models (1997).
+Each knob has a relevance; slopes, curvatures, products of two knobs and a smooth rest scale with it. All is seen from
+the incumbent, which is the origin; places are in bold steps. See C. E. Rasmussen and C. K. I. Williams, Gaussian
+Processes for Machine Learning (2006), chapters 2, 4 and 5.
 """
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,18 +19,16 @@ Array: TypeAlias = NDArray[np.float64]
 Ids: TypeAlias = NDArray[np.int64]
 
 # Of a knob of relevance 1: the deviation of its slope is 1, and a good default is some 1.25 bold steps from its best.
-_CURVE = 0.4
+CURVE = 0.4
 _CURVE_SPREAD = 0.12
 _PRODUCT = 0.3
-_REST = 0.2
+PRODUCTS = 0.5 * _PRODUCT**2
+SQUARES = _CURVE_SPREAD**2 - PRODUCTS
+REST = 0.2**2
 _REST_LENGTH = 1.5
-_LEAN = 0.5
-_CHOICE = 0.3  # what another choice is thought to cost
+LEAN = 0.5
+CHOICE = 0.3  # what another choice is thought to cost
 _AGREE = 0.7  # how far what a number does under one choice tells of it under another
-# Relevances: most knobs hardly matter, and a name tells a little of which.
-_MATTERS, _MATTERS_BY_NAME = 0.15, 0.4
-_STRONG_SPREAD, _WEAK, _WEAK_SPREAD = 0.7, 0.12, 0.6
-_FEW = 25  # experiments up to which relevances are drawn from more chains, each shorter
 
 
 @dataclass(frozen=True)
@@ -95,6 +89,17 @@ class Alike:
         return cls(same, _AGREE ** (same.shape[2] - same.sum(2)))
 
 
+@dataclass(frozen=True)
+class Parts:
+    """A covariance and what it is made of: products of places (weighed), the smooth rest (1 at home), and what
+    disagreeing in choices leaves of both."""
+
+    whole: Array
+    linear: Array
+    rest: Array
+    factor: Array | None
+
+
 class Kernel:
     """Covariance and mean of scores under given relevances (in score units)."""
 
@@ -102,45 +107,50 @@ class Kernel:
         self.prior, self.numbers, self.choices = prior, numbers, choices
         largest = max(numbers.max(initial=0.0), choices.max(initial=0.0), 1e-300)
         self.narrow = np.sqrt(numbers / largest) / _REST_LENGTH
-        self.rest = _REST * _REST * float((numbers**2).sum() + (choices**2).sum())
+        self.rest = REST * float((numbers**2).sum() + (choices**2).sum())
 
     def covariance(self, left: Points, right: Points, alike: Alike | None = None) -> Array:
         """Return the covariance (left, right) of scores; `alike` if it is known."""
+        return self.parts(left, right, alike).whole
+
+    def parts(self, left: Points, right: Points, alike: Alike | None = None) -> Parts:
+        """Return the covariance (left, right) of scores, and what it is made of."""
         x, y, w = left.places, right.places, self.numbers
         u, v = x * self.narrow, y * self.narrow
-        found = (u * 2) @ v.T
-        found -= (u * u).sum(1)[:, None]
-        found -= (v * v).sum(1)
-        found *= 0.5
-        np.exp(np.minimum(found, 0.0, out=found), out=found)
-        found *= self.rest
+        rest = u @ v.T
+        rest *= -1.0
+        rest += 0.5 * (u * u).sum(1)[:, None] + 1.0
+        rest += 0.5 * (v * v).sum(1)
+        np.divide(
+            1.0, np.maximum(rest, 1.0, out=rest), out=rest
+        )  # a rational quadratic: quicker than a Gaussian
         weighed = x * w
         linear = weighed @ y.T
-        np.square(linear, out=linear)
-        linear *= 0.5 * _PRODUCT**2
-        found += linear
+        whole = np.square(linear)
+        whole *= PRODUCTS
+        whole += self.rest * rest
         # Slopes and squares in one product.
-        slopes = np.concatenate([weighed * w, (_CURVE_SPREAD**2 - 0.5 * _PRODUCT**2) * weighed * weighed], 1)
-        found += slopes @ np.concatenate([y, y * y], 1).T
+        slopes = np.concatenate([weighed * w, SQUARES * weighed * weighed], 1)
+        whole += slopes @ np.concatenate([y, y * y], 1).T
         if self.choices.size:
             alike = alike or Alike.of(left, right)
-            found *= alike.factor
-            found += alike.same @ (self.choices**2)
-        return found
+            whole *= alike.factor
+            whole += alike.same @ (self.choices**2)
+        return Parts(whole, linear, rest, alike.factor if alike is not None and self.choices.size else None)
 
     def variance(self, points: Points) -> Array:
         """Return the variance of each point's score."""
         x2, w2 = points.places**2, self.numbers**2
         linear, square = x2 @ self.numbers, (x2 * x2) @ w2
-        found = x2 @ w2 + _CURVE_SPREAD**2 * square + 0.5 * _PRODUCT**2 * (linear * linear - square)
+        found = x2 @ w2 + _CURVE_SPREAD**2 * square + PRODUCTS * (linear * linear - square)
         return np.asarray(found + self.rest + float((self.choices**2).sum()), dtype=np.float64)
 
     def mean(self, points: Points) -> Array:
         """Return what each point's score is thought to be beyond the incumbent's."""
         x = points.places
-        found = (x * x) @ (_CURVE * self.numbers) - x @ (_LEAN * self.prior.leans * self.numbers)
+        found = (x * x) @ (CURVE * self.numbers) - x @ (LEAN * self.prior.leans * self.numbers)
         changed = (points.picks != self.prior.here).astype(np.float64)
-        return np.asarray(found + changed @ (_CHOICE * self.choices), dtype=np.float64)
+        return np.asarray(found + changed @ (CHOICE * self.choices), dtype=np.float64)
 
 
 class Fit:
@@ -185,50 +195,3 @@ class Posterior:
         apart = apart - 2 * kernel.covariance(points, self.origin)[:, 0]
         told = ((cross @ self.inverse.T) ** 2).sum(1)
         return mean, np.sqrt(np.maximum(apart - told, 1e-24))
-
-
-def posteriors(prior: Prior, data: Data, turned: Sequence[int], rng: random.Random) -> list[Posterior]:
-    """Return what is believed under relevances that the data make likely, one for each chain.
-
-    `turned` are the columns (numbers, then choices) that the data speak of; others keep what was drawn for them.
-    """
-    few = len(data.effect) < _FEW
-    chains, rounds = (4, 2) if few else (2, 3)
-    return [Posterior(_chain(prior, data, turned, rounds, rng)) for _ in range(chains)]
-
-
-def _chain(prior: Prior, data: Data, turned: Sequence[int], rounds: int, rng: random.Random) -> Fit:
-    """Return the last fit of a chain that draws one relevance, or the size of all, anew at a time."""
-    names = np.concatenate([prior.numbers, prior.choices])
-    split = prior.numbers.size
-
-    def fitted(relevance: Array, size: float) -> Fit:
-        scaled = prior.scale * math.exp(size) * relevance
-        return Fit(Kernel(prior, scaled[:split], scaled[split:]), data)
-
-    at = np.array([_drawn(name, rng) for name in names])
-    size, now = 0.0, fitted(at, 0.0)
-    steps: list[int | None] = [None, None, *turned]
-    for _ in range(rounds if len(data.effect) else 0):
-        rng.shuffle(steps)
-        for column in steps:
-            new, other = at.copy(), size
-            if column is None:
-                other += rng.gauss(0, 0.5)
-            else:
-                new[column] = _drawn(names[column], rng)
-            try:
-                tried = fitted(new, other)
-            except np.linalg.LinAlgError:
-                continue
-            better = tried.evidence - now.evidence - 0.5 * (other * other - size * size)
-            if better > math.log(1.0 - rng.random()):
-                at, size, now = new, other, tried
-    return now
-
-
-def _drawn(name: float, rng: random.Random) -> float:
-    """Return a relevance as it is before anything is measured; `name` is what the name promises."""
-    if rng.random() < _MATTERS + _MATTERS_BY_NAME * name:
-        return math.exp(_STRONG_SPREAD * rng.gauss(0, 1))
-    return _WEAK * math.exp(_WEAK_SPREAD * rng.gauss(0, 1))

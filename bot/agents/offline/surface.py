@@ -14,7 +14,8 @@ from bot.agents.constants import Value, canonical, literal_value
 from bot.agents.offline.knobs import Knob
 from bot.agents.offline.lessons import places_of
 from bot.agents.offline.limits import Crash, chance_to_run, crash_of
-from bot.agents.offline.model import Array, Data, Ids, Points, Posterior, Prior, posteriors
+from bot.agents.offline.model import Array, Data, Ids, Points, Posterior, Prior
+from bot.agents.offline.relevances import posteriors
 from bot.agents.offline.steps import coordinate
 from bot.rules.proposal import PastExperiment
 
@@ -69,13 +70,16 @@ class Frame:
         """Return where the incumbent would stand after each of `moves`."""
         places = np.repeat(self.here.places, len(moves), axis=0)
         picks = np.repeat(self.here.picks, len(moves), axis=0)
+        known: dict[tuple[str, Value], float] = {}  # most moves set a few values again and again
         for row, values in enumerate(moves):
             for name, value in values.items():
                 knob, column = self.knobs[name], self.columns[name]
-                if knob.kind == "choice":
-                    picks[row, column] = coordinate(knob, value)
-                else:
-                    places[row, column] = coordinate(knob, value) - coordinate(knob, knob.constant.value)
+                place = known.get((name, value))
+                if place is None:
+                    place = coordinate(knob, value)
+                    place -= 0.0 if knob.kind == "choice" else coordinate(knob, knob.constant.value)
+                    known[name, value] = place
+                (picks if knob.kind == "choice" else places)[row, column] = place
         return Points(places, picks)
 
     def column(self, name: str) -> int:
