@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.jail import control_group
 from tests.evaluator.runs import Outcome, eventually, processes_with, score
 from tests.families import few
 
@@ -193,6 +194,14 @@ def test_too_much_output_is_refused(tmp_path: Path, train: str) -> None:
     assert any(
         word in last["reason"] for word in ("more than 8 MiB", "No space left", "too large", "SIGXFSZ")
     )
+
+
+@pytest.mark.long
+def test_a_file_in_memory_costs_memory(tmp_path: Path) -> None:
+    if control_group.gaps():
+        pytest.skip("without a control group nobody counts what no process shows as its own")
+    train = HONEST + 'os.posix_fallocate(os.memfd_create("hoard"), 0, 200 << 20)\ntime.sleep(1)\n'
+    assert run(tmp_path, train, scratch_mb=300).last["metrics"]["peak_memory_mb"] > 200
 
 
 def test_an_output_folder_put_in_the_place_of_another_is_not_followed(tmp_path: Path) -> None:
