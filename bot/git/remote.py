@@ -147,8 +147,10 @@ def create_bare(git: Git, path: Path) -> None:
                 ("core.hooksPath", os.devnull),
                 ("receive.shallowUpdate", "true"),  # the user's repository may be a clone of depth 1
             ]
-            for key, value in (*settings, *durable_config()):
-                git_output(["config", key, value], cwd=made)
+            with (made / "config").open("a") as config:
+                for key, value in (*settings, *durable_config()):
+                    section, name = key.split(".")
+                    config.write(f"[{section}]\n\t{name} = {value}\n")
             try:
                 made.rename(path)
             except OSError:

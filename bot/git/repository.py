@@ -20,13 +20,7 @@ from bot.git import diffs as git_diffs
 from bot.git import objects as git_objects
 from bot.git import transfer as git_transfer
 from bot.git.beside import TooMuch, fetch_beside, push_beside
-from bot.git.command import (
-    Damaged,
-    durable_config,
-    failure_text,
-    git_output,
-    last_line,
-)
+from bot.git.command import Damaged, durable_config, failure_text, git_output, last_line
 from bot.git.export import export_tree
 from bot.git.objects import TreeEntry
 from bot.git.patience import over_network
@@ -50,6 +44,7 @@ class Git:
         self.login = dict(login or {})
         self._seen: tuple[str, frozenset[str], dict[str, str]] | None = None
         self._remote_paths: dict[str, Path | None] = {}
+        self._remote_urls: dict[tuple[str, int], str | None] = {}
 
     @property
     def own_remote(self) -> Path:
@@ -72,13 +67,15 @@ class Git:
         if not path.is_dir():
             raise UserError(f"{path} is not a folder: name the folder of a git repository")
         try:
-            said = git_output(
-                ["rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir"], cwd=path
-            )
-            bare, common = said.decode(errors="surrogateescape").removesuffix("\n").split("\n", 1)
+            # The way up to the top is relative, and a bare repository has none.
+            asked = ["--is-bare-repository", "--show-cdup", "--path-format=absolute", "--git-common-dir"]
+            said = git_output(["rev-parse", *asked], cwd=path).decode(errors="surrogateescape")
+            bare, _, rest = said.removesuffix("\n").partition("\n")
             if bare == "true":
-                return Git(Path(common), Path(common))
-            top = git_output(["rev-parse", "--show-toplevel"], cwd=path).decode(errors="surrogateescape")
+                return Git(Path(rest), Path(rest))
+            up, _, common = rest.partition("\n")
+            if up.startswith("/"):  # within the git folder, or with a working tree somewhere else
+                up = git_output(["rev-parse", "--show-toplevel"], cwd=path).decode(errors="surrogateescape")
         except ProcessFailed as error:
             said_why = failure_text(error)
             if "dubious ownership" in said_why:
@@ -90,7 +87,7 @@ class Git:
                     f"{path} is not a git repository: run `git init` or name another folder"
                 ) from None
             raise UserError(f"git cannot open {path}: {last_line(said_why)}") from None
-        return Git(Path(top.removesuffix("\n")), Path(common))
+        return Git((path / up.removesuffix("\n")).resolve(), Path(common))
 
     def run(
         self,
@@ -313,11 +310,16 @@ class Git:
         return functools.partial(over_network, cwd=self.top, env=self.login)
 
     def remote_url(self, remote: str) -> str | None:
-        """Return the URL of the configured remote called `remote`, None if there is none of that name."""
-        try:
-            return self.run(["remote", "get-url", "--", remote]).decode(errors="surrogateescape").strip()
-        except ProcessFailed:
-            return None
+        """Return the URL of the configured remote called `remote`, None if there is none of that name; git is asked
+        again if the configuration of this repository has changed."""
+        file = self.common_dir / "config"
+        asked = (remote, file.stat().st_mtime_ns if file.exists() else 0)
+        if asked not in self._remote_urls:
+            self._remote_urls[asked] = None
+            with suppress(ProcessFailed):
+                said = self.run(["remote", "get-url", "--", remote])
+                self._remote_urls[asked] = said.decode(errors="surrogateescape").strip()
+        return self._remote_urls[asked]
 
     def remote_path(self, remote: str) -> Path | None:
         """Return the git folder of a remote that lies on this machine, None for one reached by network."""
