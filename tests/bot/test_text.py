@@ -55,6 +55,8 @@ def test_nothing_without_a_shape_is_left_and_two_rooms_clean_alike() -> None:
     assert legible(plain) == log.legible(plain)
     kept = set(legible(plain))
     for character in (each for each in everything if each not in kept):
+        if unicodedata.category(character) == "Cs" and ord(character) % 51:  # halves of pairs: 40 of 2048
+            continue
         for around in ("a", "\u4e2d"):
             cleaned = legible(f"{around}{character}{around}")
             assert cleaned == log.legible(f"{around}{character}{around}") == legible(cleaned), repr(character)
