@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pygit2
+
 if TYPE_CHECKING:
     from tests.github.world import GitHub
 
@@ -130,25 +132,16 @@ def _repositories(root: Path) -> Iterator[Path]:
 
 def _in_objects(repository: Path, wanted: list[bytes]) -> list[str]:
     """Search the git objects that were not searched before, reachable or not."""
-    listed = _cat_file(repository, "--batch-all-objects", "--batch-check=%(objectname)")
-    new = [name for name in listed.decode().split() if name not in _searched]
+    objects = pygit2.Odb(str(repository / "objects"))
+    new = {str(name): name for name in objects}
+    for known in _searched & new.keys():
+        del new[known]
     _searched.update(new)
-    if not new or not tells(_cat_file(repository, "--batch", names=new), wanted):
-        return []
     return [
         f"{repository}: git object {name}"
-        for name in new
-        if tells(_cat_file(repository, "--batch", names=[name]), wanted)
+        for name, found in new.items()
+        if tells(objects.read(found)[1], wanted)
     ]
-
-
-def _cat_file(repository: Path, *words: str, names: Iterable[str] = ()) -> bytes:
-    command = ["git", f"--git-dir={repository}", "cat-file", *words, "--unordered"]
-    done = subprocess.run(
-        command if not names else [*command[:-1], "--buffer"],
-        input="\n".join(names).encode(), capture_output=True, timeout=120, check=True,
-    )  # fmt: skip
-    return done.stdout
 
 
 class Watch:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pygit2
+
 from tests import leaks
 from tests.bot import in_process
+from tests.bot.storage import started
 
 TRAIN = """\
 LEARNING_RATE = 0.001
@@ -70,7 +73,6 @@ def make_repository(
     """Make a repository with the formula task and one commit. With `remote`, a bare origin too, where the campaign is;
     `shared` if it is at an origin that the test adds."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
     contents = {"train.py": TRAIN, "score.py": SCORE, "program.md": "Lower the loss.\n"}
     named = "remote: origin\n" if shared or remote is not None else ""
     contents |= {".github/nocturne.yml": named + config, **(files or {})}
@@ -78,12 +80,11 @@ def make_repository(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "Start")
+    made = started(folder, "Start", pygit2.Signature("Tester", "tester@example.org"))
     if remote is not None:
-        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-        git(folder, "remote", "add", "origin", str(remote))
-        git(folder, "push", "--quiet", "origin", "main")
+        pygit2.init_repository(remote, bare=True, initial_head="main")
+        made.remotes.create("origin", str(remote))
+        made.remotes["origin"].push(["refs/heads/main"])
     return folder
 
 
@@ -153,8 +154,19 @@ def wait_for(condition: Any, *, seconds: float = 60) -> None:
 
 def events(folder: Path, ref: str = "nocturne/ledger", campaign: str = "main") -> list[dict[str, Any]]:
     """Return the ledger's events as git holds them, read without any of our code."""
-    names = git(folder, "ls-tree", "-r", "--name-only", ref, f"{campaign}/events/").splitlines()
-    return [json.loads(line) for name in names for line in git(folder, "show", f"{ref}:{name}").splitlines()]
+    tree = pygit2.Repository(folder).revparse_single(ref).peel(pygit2.Tree)
+    place = f"{campaign}/events"
+    files = _files(tree[place]) if place in tree else iter(())
+    return [json.loads(line) for data in files for line in data.splitlines()]
+
+
+def _files(tree: pygit2.Object) -> Iterator[bytes]:
+    """Yield what the files in a tree hold, in git's order."""
+    if isinstance(tree, pygit2.Blob):
+        yield tree.data
+    elif isinstance(tree, pygit2.Tree):
+        for entry in tree:
+            yield from _files(entry)
 
 
 def outcome(folder: Path) -> Sequence[tuple[Any, ...]]:

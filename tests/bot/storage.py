@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 
 from bot.git import Git
@@ -29,22 +30,29 @@ def sh(cwd: Path, *command: str, stdin: bytes | None = None) -> str:
     return done.stdout.decode().strip()
 
 
+def started(folder: Path, message: str, author: pygit2.Signature) -> pygit2.Repository:
+    """Make a repository in `folder` with all that is in it as one commit on main, without starting git."""
+    made = pygit2.init_repository(folder, initial_head="main")
+    made.index.add_all()
+    made.index.write()
+    made.create_commit("HEAD", author, author, f"{message}\n", made.index.write_tree(), [])
+    return made
+
+
 def make_repository(path: Path, files: dict[str, bytes] | None = None) -> Git:
     """Make a repository with one commit on main."""
     path.mkdir(parents=True)
-    sh(path, "init", "--quiet", "--initial-branch=main")
     for name, content in (files or {"train.py": b"LR = 0.1\n", "sub/other.txt": b"one\n"}).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
-    sh(path, "add", ".")
-    sh(path, "commit", "--quiet", "-m", "first")
+    started(path, "first", pygit2.Signature("Someone", "someone@example.com"))
     return Git.open(path)
 
 
 def make_bare(path: Path) -> str:
     """Make a bare repository to push to, with logs of its refs."""
-    sh(path.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(path))
-    sh(path, "config", "core.logAllRefUpdates", "always")
+    made = pygit2.init_repository(path, bare=True, initial_head="main")
+    made.config["core.logAllRefUpdates"] = "always"
     return str(path)
 
 

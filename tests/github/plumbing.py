@@ -8,9 +8,12 @@ import re
 import tempfile
 from pathlib import Path
 
+import pygit2
+
 from bot.base.process import ProcessFailed, run
 
 ZERO = "0" * 40
+_NAME = re.compile(r"[0-9a-f]{40}")
 _FULL = re.compile(r"(\^|[0-9a-f]{40}\.\.)?[0-9a-f]{40}")
 _SETTINGS = (
     ("core.logAllRefUpdates", "false"),
@@ -143,7 +146,13 @@ def commit_of(path: Path, name: str) -> str | None:
     """Return the commit that `name` (a branch, tag, ref or the beginning of an object's name) stands for."""
     if not name or name.startswith("-") or any(mark in name for mark in ("..", "@{", "^", ":", "~", " ")):
         return None
+    refs = read_refs(path)
     for full in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+        sha = refs.get(full, full)
+        if _kind(path, sha) == "commit":
+            return sha
+        if full not in refs and full != name:
+            continue
         try:
             return git(path, "rev-parse", "--verify", "--quiet", f"{full}^{{commit}}")
         except ProcessFailed:
@@ -153,9 +162,20 @@ def commit_of(path: Path, name: str) -> str | None:
 
 def has_object(path: Path, sha: str, kind: str = "object") -> bool:
     """Say whether `sha`, in full, is there and is a `kind` ("commit", "blob")."""
-    if len(sha) != 40 or not set(sha) <= set("0123456789abcdef"):
-        return False
-    return says(path, "cat-file", "-e", sha if kind == "object" else f"{sha}^{{{kind}}}")
+    found = _kind(path, sha)
+    if found == "tag" and kind != "object":
+        return says(path, "cat-file", "-e", f"{sha}^{{{kind}}}")
+    return found is not None and kind in ("object", found)
+
+
+def _kind(path: Path, sha: str) -> str | None:
+    """Return what the object `sha` is, None if it is not there or not named in full; read without a process."""
+    if _NAME.fullmatch(sha) is None:
+        return None
+    try:
+        return pygit2.Odb(str(path / "objects")).read_header(pygit2.Oid(hex=sha))[0].name.lower()
+    except KeyError:
+        return None
 
 
 def is_ancestor(path: Path, older: str, newer: str) -> bool:

@@ -18,7 +18,7 @@ from bot.forge import github as github_forge
 from bot.forge import github_client
 from bot.git import patience
 from bot.github.workflows import WORKFLOW_PATH, caller
-from tests.bot.repositories import CONFIG, TRAIN, git, make_repository, nocturne, packed
+from tests.bot.repositories import CONFIG, TRAIN, events, git, make_repository, nocturne, packed
 from tests.github.records import Comment, Contents, Role
 from tests.github.server import GitHub, Repository, serve
 
@@ -89,10 +89,7 @@ class Night:
         return int(next(e["pull"] for e in self.events("pull_opened") if e["experiment"] == experiment))
 
     def events(self, kind: str, campaign: str = "main") -> list[dict[str, Any]]:
-        path, ref = self.repository.path, "nocturne/ledger"
-        names = git(path, "ls-tree", "-r", "--name-only", ref, f"{campaign}/events/").splitlines()
-        lines = [line for name in names for line in git(path, "show", f"{ref}:{name}").splitlines()]
-        return [event for event in map(json.loads, lines) if event["kind"] == kind]
+        return [each for each in events(self.repository.path, campaign=campaign) if each["kind"] == kind]
 
 
 @dataclass
