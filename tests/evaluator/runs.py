@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator import starter_files
+from tests.evaluator import forked
 
 EVAL_TOKENS = 2048
 STEPS = {"budget": {"kind": "steps", "amount": 3}, "threads": 1, "eval_tokens": EVAL_TOKENS}
@@ -91,16 +92,15 @@ def score(
 ) -> Outcome:
     """Run `score --json` on a repository."""
     _prepared_for(repo)
-    given = [] if settings is None else ["--settings", "-"]
-    done = subprocess.run(
-        [python, "-I", "-m", "evaluator", "score", str(repo), "--json", *given, *more],
-        input=None if settings is None else json.dumps(settings),
-        capture_output=True,
-        text=True,
-        env={**os.environ, **(env or {})},
-        timeout=300,
-        check=False,
-    )
+    words = ["score", str(repo), "--json", *([] if settings is None else ["--settings", "-"]), *more]
+    said, place = "" if settings is None else json.dumps(settings), {**os.environ, **(env or {})}
+    if python == sys.executable:
+        done = forked.run(words, said=said, env=place, timeout=300)
+    else:
+        done = subprocess.run(
+            [python, "-I", "-m", "evaluator", *words], input=said, capture_output=True, text=True, env=place,
+            timeout=300, check=False,
+        )  # fmt: skip
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(event["v"] == 1 and event["event"] for event in events)
     return Outcome(done.returncode, events, done.stderr)

@@ -14,8 +14,9 @@ from evaluator import caches
 from evaluator.jail import choose
 from evaluator.settings import Settings
 from evaluator.training import export
+from tests.evaluator import forked
 from tests.evaluator.pythons import running_task
-from tests.evaluator.runs import COMMAND, Outcome
+from tests.evaluator.runs import Outcome
 from tests.families import few
 
 PREPARE = """\
@@ -51,10 +52,8 @@ def scored(repo: Path, settings: dict[str, object], home: Path, **env: str) -> O
         for name, value in os.environ.items()
         if not name.startswith(("HF_", "XDG_", "TORCH", "KERNELS"))
     }
-    done = subprocess.run(
-        [*COMMAND, "score", str(repo), "--json", "--settings", "-"], input=json.dumps(settings),
-        env={**kept, "HOME": str(home), **env}, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    asked, said = ["score", str(repo), "--json", "--settings", "-"], json.dumps(settings)
+    done = forked.run(asked, said=said, env={**kept, "HOME": str(home), **env}, timeout=240)
     if "no jail can be made" in done.stderr:
         pytest.skip(done.stderr)
     return Outcome(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.evaluator.runs import COMMAND, Outcome
+from tests.evaluator import forked
+from tests.evaluator.runs import Outcome
 from tests.families import few
 
 BENCH = """\
@@ -46,10 +47,8 @@ def measured(
     env = {**os.environ, **({"HOME": str(home)} if home else {})}
     for name in ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"):
         env.pop(name, None)
-    done = subprocess.run(
-        [*COMMAND, "score", str(repo), "--json", "--settings", "-"], input=json.dumps(given), env=env,
-        capture_output=True, text=True, timeout=120, check=False, cwd=cwd,
-    )  # fmt: skip
+    asked = ["score", str(repo), "--json", "--settings", "-"]
+    done = forked.run(asked, said=json.dumps(given), env=env, timeout=120, cwd=cwd)
     if "no jail can be made" in done.stderr:
         pytest.skip(done.stderr)
     events = [json.loads(line) for line in done.stdout.splitlines()]
