@@ -89,9 +89,11 @@ def score(
     *more: str,
     env: Mapping[str, str] | None = None,
     python: str = sys.executable,
+    prepare: bool = True,
 ) -> Outcome:
-    """Run `score --json` on a repository."""
-    _prepared_for(repo)
+    """Run `score --json` on a repository; not to `prepare` it suits what is refused before it could matter."""
+    if prepare:
+        _prepared_for(repo)
     words = ["score", str(repo), "--json", *([] if settings is None else ["--settings", "-"]), *more]
     said, place = "" if settings is None else json.dumps(settings), {**os.environ, **(env or {})}
     if python == sys.executable:
