@@ -56,7 +56,7 @@ def test_a_heartbeat_while_a_chain_runs_begins_no_other(github: GitHub, tmp_path
         pytest.param("three", "propose", marks=pytest.mark.slow),
         pytest.param("three", "train", marks=long),
         pytest.param("three", "decide", marks=pytest.mark.slow),
-        pytest.param("one", "iterate", marks=pytest.mark.slow),
+        pytest.param("one", "iterate", marks=long),
     ],
 )
 def test_a_chain_whose_run_died_goes_on_at_the_next_heartbeat(

@@ -223,7 +223,7 @@ runner: test
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow  # in CI the campaign of `test_demo` does
 def test_a_campaign_measures_its_reference_and_charges_candidates_by_it(tmp_path: Path) -> None:
     from tests.evaluator.runs import starter
 
