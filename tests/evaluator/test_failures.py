@@ -95,7 +95,7 @@ def test_what_hangs_is_ended_with_everything_it_started(
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.long
+@pytest.mark.slow  # as what hangs, above
 def test_a_training_without_end_is_ended(tmp_path: Path) -> None:
     repo = with_train(tmp_path / "repo", TINY + "import time\nwhile True: time.sleep(1)\n")
     last = score(repo, {**STEPS, "timeout_seconds": 1}).last

@@ -80,7 +80,7 @@ def test_what_did_not_change_is_the_reference_whatever_was_measured(
         assert started["is_reference"] is is_reference
 
 
-@pytest.mark.long
+@pytest.mark.slow  # `--train` is used above, and what is late is refused below
 def test_another_train_file_is_measured_by_the_repositorys_own_which_runs_first(tmp_path: Path) -> None:
     repo = with_train(tmp_path / "repo", TINY + HAND_IN)
     late = tmp_path / "late.py"

@@ -168,7 +168,7 @@ def test_a_sibling_of_a_monorepo_is_imported_where_it_lies(tmp_path: Path, bot: 
     assert seen(outcome) == [str(python), str(sibling / "tools")]
 
 
-@pytest.mark.long
+@pytest.mark.slow  # as a sibling of a monorepo, above: what an installation leads to is shown
 def test_packages_that_are_links_into_a_cache_are_there(tmp_path: Path, bot: Path) -> None:
     """`uv pip install --link-mode symlink`: each file of a package leads into uv's cache."""
     repo = bench(tmp_path / "repo", "__import__('linked').VALUE")
