@@ -94,6 +94,8 @@ def test_the_best_claims_are_measured_first_if_asked(folder: Path) -> None:
         "0000003\t1.10\t1\tkeep\tLEARNING_RATE 0.001 -> 0.004",
         "0000004\t1.05\t1\tkeep\ta better optimizer",
     ]
+    (folder / "results.tsv").write_text(HEAD + "\n".join(rows[:2]) + "\n")
+    nocturne(folder, "import", "results.tsv")  # what is there already takes no number again
     (folder / "results.tsv").write_text(HEAD + "\n".join(rows) + "\n")
     said = nocturne(folder, "import", "results.tsv", "--verify", "3").stdout
     assert "claims 3, 2 are measured first" in said
