@@ -30,12 +30,13 @@ from evaluator.training.wire import FROM_CANDIDATE, Wire
 _SECONDS = 4
 _PUMP = """
 import sys, torch
-from evaluator.inside.frames import Channel
-from evaluator.inside.logits import Buffer
+from evaluator.inside.frames import READY, Channel
+from evaluator.inside.logits import Buffer, shared
 end, buffer, vocabulary, rows, batches = map(int, sys.argv[1:])
 channel = Channel(end)
-slots = Buffer(buffer, channel, vocabulary)
+slots = Buffer(shared(buffer), channel, vocabulary)
 logits = torch.randn(rows, vocabulary)
+channel.say(READY, {})
 channel.receive()
 for _ in range(batches):
     slots.put(logits)
@@ -130,7 +131,7 @@ def pump(vocabulary: int, rows: int, batches: int, scored: bool) -> float:
     line = Wire(ours, FROM_CANDIDATE, lambda end, to_write: time.sleep(0))
     targets: Any = np.zeros(rows * batches, np.int32)
     tally = Tally(targets, np.ones(vocabulary, np.int32))
-    time.sleep(4)  # until it has imported torch
+    assert line.receive() is not None  # it has imported torch
     began = time.perf_counter()
     line.send(frames.TOKENS)
     left = len(targets)
