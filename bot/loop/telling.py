@@ -22,7 +22,7 @@ from bot.tell.document import Message, bullets, heading, small
 from bot.tell.figures.period import period
 from bot.tell.views.morning import is_quiet, morning_message
 from bot.tell.views.news import Notice, noteworthy
-from bot.tell.words import gain_words, level_note, score_words, title
+from bot.tell.words import gain_words, level_note, title, way_words
 
 NIGHT = timedelta(hours=12)  # a night goes from noon to noon and has the date of its evening
 MOST = 10  # notices in one message
@@ -180,13 +180,12 @@ def _night_message(
     context: Context, campaign: Campaign, night: str, intended: MessageIntended, due: Sequence[Notice]
 ) -> Message:
     figures = figures_of(context, campaign, at=datetime.fromisoformat(intended.upto))
-    first, last = score_words(figures)
     lines = [notice.line for notice in due if notice.line]
     more = len(lines) - MOST
     said = "What happened" if more <= 0 else f"What happened, and {more} more"
     return Message(
         key=intended.message,
         title=f"{title(figures)}: the night of {night}",
-        summary=f"{figures.metric} {first} → {last}, {gain_words(figures)}",
+        summary=f"{way_words(figures)}, {gain_words(figures)}",
         body=(heading(said, 2), *bullets(lines[:MOST]), *small(level_note(figures))),
     )

@@ -218,7 +218,7 @@ def _with_noise(view: _View, rule: Rule, net_lines: int, budget: float) -> NeedR
         if simpler and not (enough and distance >= rule.accept(runs)):
             said = f"{-net_lines} lines fewer at an equal score: worse by no more than {loss:.1f} sigma"
         else:
-            said = f"better by {distance:.1f} sigma after {_times(runs)}, {rule.accept(runs):g} are asked for"
+            said = f"better by {distance:.1f} sigma after {_times(runs)}; {rule.accept(runs):g} are enough"
         return Decided("improved", said + _note(view), view.comparison)
     hopeful = net_lines < 0 and distance > 0 and budget >= SIMPLER_LOSS / 2
     last = runs >= min(rule.max_runs, len(THRESHOLDS[rule.aim].accept))
@@ -238,7 +238,7 @@ def _asked(view: _View, rule: Rule) -> str:
         return f"but by less than {rule.min_effect:g}"
     if view.distance < rule.give_up(view.runs):
         return f"and {rule.give_up(view.runs):g} are needed to go on"
-    return f"and {rule.accept(view.runs):g} are asked for"
+    return f"and {rule.accept(view.runs):g} are needed"
 
 
 def _missing(view: _View, rule: Rule) -> NeedRun | None:

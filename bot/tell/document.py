@@ -11,6 +11,7 @@ from typing import Literal
 from bot.base.text import clean, one_line
 
 Look = Literal["plain", "strong", "soft", "code", "issue"]
+_COMMAND = re.compile(r"`(/?nocturne(?: [\w./=-]+)*)`")
 LIMIT = 1000
 _LEAST = 40  # characters that are worth a paragraph
 _MARKS = re.compile(r"(\*\*|`|\{\w*\})")
@@ -132,6 +133,18 @@ def say(template: str, *parts: Part, **named: Part) -> Line:
         elif piece:
             line.append(Words(piece, look))
     return tuple(line)
+
+
+def told(text: str, limit: int = LIMIT, *, foreign: bool = False) -> Line:
+    """Return a sentence that is plain text, of which `limit` characters are shown: what it has in backticks is code. If
+    words of others may stand in it (`foreign`), only commands of ours are."""
+    shown = one_line(text, limit)
+    if foreign:
+        pieces = _COMMAND.split(shown)
+    elif len(pieces := shown.split("`")) % 2 == 0:  # one of them has no other
+        return (Words(text, limit=limit),)
+    looks: tuple[Look, Look] = ("plain", "code")
+    return tuple(Words(piece, looks[place % 2]) for place, piece in enumerate(pieces) if piece)
 
 
 def line_of(part: Part) -> Line:

@@ -89,6 +89,11 @@ def memory(mb: float | None) -> str:
     return f"{mb / 1024:.1f} GiB" if mb >= 1024 else f"{mb:.0f} MiB"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share of one as `36 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def money(usd: float) -> str:
     """Write an amount in US dollars."""
     return f"{usd:,.2f} USD"

@@ -9,7 +9,7 @@ from bot.tell.document import Block, Line, Paragraph, Part, Words, code, cut, pa
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.insights import Ancestor
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import NOTHING, count, decimals, device_hours, money
+from bot.tell.numbers import NOTHING, count, decimals, device_hours, money, percent
 from bot.tell.words import device_words, effect_words
 from bot.tell.writers import html
 
@@ -54,7 +54,7 @@ def _kinds(figures: Figures) -> str:
             effect = say("{} {}", effect_words(best, figures.digits), _link(best))
         lines.append(
             [
-                cut(kind.name, 60), f"{kind.tried:,}", f"{kind.merged:,}", f"{kind.share:.0%}", effect,
+                cut(kind.name, 60), f"{kind.tried:,}", f"{kind.merged:,}", percent(kind.share), effect,
                 f"{kind.inconclusive:,}", f"{kind.crashed:,}", device_hours(kind.gpu_seconds), money(kind.cost_usd),
             ]
         )  # fmt: skip
@@ -139,7 +139,7 @@ def merged_html(figures: Figures) -> str:
     if lines:
         parts.append(table(("Constant", "Baseline", "Now", "Merged by"), lines))
     if merged.beside:
-        parts.append(Paragraph((*say("More than constants: "), *by(merged.beside))))
+        parts.append(Paragraph((*say("Merges that change more than constants: "), *by(merged.beside))))
     if not parts:
         parts.append(paragraph("All that was merged was taken out again, or moved back."))
     whole = (
@@ -190,7 +190,7 @@ def _cost(figures: Figures) -> str:
         heads = ("Role", "Calls", "Tokens read", "From the cache", "Tokens written", "Cost")
         rows: list[list[Part]] = [
             [
-                cut(role, 40), f"{bill.calls:,}", f"{bill.prompt_tokens:,}", f"{bill.cached_share:.0%}",
+                cut(role, 40), f"{bill.calls:,}", f"{bill.prompt_tokens:,}", percent(bill.cached_share),
                 f"{bill.output_tokens:,}",
                 money(bill.usd) + (f" and {bill.unpriced:,} unpriced" if bill.unpriced else ""),
             ]

@@ -20,6 +20,7 @@ from bot.tell.figures.rows import Row
 from bot.tell.numbers import (
     LEVEL,
     LEVEL_NOTE,
+    NOTHING,
     clock,
     count,
     decimals,
@@ -29,6 +30,7 @@ from bot.tell.numbers import (
     memory,
     moment,
     money,
+    percent,
     places,
 )
 from bot.tell.sentences import ENOUGH_CUTS
@@ -64,6 +66,13 @@ def digits_of(figures: Figures, told: Told | None) -> int:
 def score_words(figures: Figures) -> tuple[str, str]:
     """Return as text from which score to which the campaign has come: the two that its gain is the difference of."""
     return told_scores(figures, figures.told, figures.baseline, figures.incumbent)
+
+
+def way_words(figures: Figures) -> str:
+    """Return the metric and from which score to which it has come: `val_bpb 0.9979 → 0.9903`; the metric alone before
+    anything is measured."""
+    first, last = score_words(figures)
+    return figures.metric if first == last == NOTHING else f"{figures.metric} {first} → {last}"
 
 
 def told_scores(
@@ -176,8 +185,10 @@ def use_words(use: Use) -> str:
         (use.late, "for what was done meanwhile"),
         (use.between, "between runs"),
     )
-    waited = [f"{seconds / use.wall:.0%} {what}" for seconds, what in waits if seconds >= use.wall / 200]
-    said = f"{use.running / use.wall:.0%} of {duration(use.wall)}, useful {use.useful / use.wall:.0%}"
+    waited = [f"{percent(seconds / use.wall)} {what}" for seconds, what in waits if seconds >= use.wall / 200]
+    said = (
+        f"{percent(use.running / use.wall)} of {duration(use.wall)}, useful {percent(use.useful / use.wall)}"
+    )
     return f"{said}; waited {', '.join(waited)}" if waited else said
 
 

@@ -59,7 +59,7 @@ def test_status_says_if_the_newest_run_was_asked_at_no_cuts() -> None:
     with_figures(night, {"eval_tokens": 8192.0})
     of = seen(night.campaign())
     assert status_json(of)["cuts"] == {"cuts": 0.0}
-    assert "none (`nocturne doctor` says why)" in status_text(of, 300)
+    assert "none (nocturne doctor says why)" in status_text(of, 300)
 
 
 def test_a_sentence_says_what_is_missing_and_what_is_not_known() -> None:

@@ -62,7 +62,7 @@ def test_the_bar_is_lower_the_more_runs_there_are(scores: list[float], end: str 
 
 
 def test_a_reason_says_how_far_and_what_was_asked() -> None:
-    assert decided([0.995]).reason == "better by 5.0 sigma after 1 run, 4 are asked for"
+    assert decided([0.995]).reason == "better by 5.0 sigma after 1 run; 4 are enough"
     little = "within the noise after 1 run: better by 0.5 sigma, and 1 are needed to go on"
     assert decided([0.9995]).reason == little
     assert decided([0.995]).comparison.effect == pytest.approx(-0.005)

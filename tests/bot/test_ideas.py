@@ -226,7 +226,7 @@ def test_ideas_on_the_command_line(tmp_path: Path) -> None:
     assert [(event["idea"], event["proposer"]) for event in told(folder, "idea_passed")] == [(1, "offline")]
     shown = nocturne(folder, "show", "2").stdout
     assert "follows: idea 2" in shown
-    assert "Raise LEARNING_RATE from 0.001 to 0.004 together with BATCH_SIZE 1024" in shown
+    assert "Raise LEARNING_RATE from 0.001 to 0.004, with BATCH_SIZE 1024" in shown
 
 
 def context_of(folder: Path, proposer: Proposer) -> Context:

@@ -192,7 +192,7 @@ def test_markdown_names_every_win_and_limits_the_rest() -> None:
     of = seen(night_of(100, hostile=False))
     text = report_markdown(of, latest=5, dead_ends=3)
     wins = text.split("## What was merged")[1].split("##")[0]
-    assert len(re.findall(r"^\d+\. ", wins, re.MULTILINE)) == of.landed == 10
+    assert len(re.findall(r"^- ", wins, re.MULTILINE)) == of.landed == 10
     assert "95 earlier experiments." in text and "And 67 more." in text
 
 

@@ -198,8 +198,8 @@ def test_bills_stand_in_the_pull_request() -> None:
     )
     lines = cost_text(campaign, Experiment(1, at, "abc")).splitlines()
     assert lines[-2:] == [
-        "- 1.00 USD (2 calls; 2,000 tokens read, of which 80% from the cache, 100 written) for the proposer",
-        "- no known price (1 call; 1,000 tokens read, of which 80% from the cache, 50 written) for the reviewer",
+        "- 1.00 USD (2 calls; 2,000 tokens read, of which 80 % from the cache, 100 written) for the proposer",
+        "- no known price (1 call; 1,000 tokens read, of which 80 % from the cache, 50 written) for the reviewer",
     ]
 
 

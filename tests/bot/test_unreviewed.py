@@ -625,7 +625,7 @@ def test_a_promotion_asks_of_every_change_and_stays_within_its_limit() -> None:
     text = promotion_body(
         campaign, known, told_of, [], rule=Rule(), base="main", branch="nocturne/main", on_github=True
     )
-    assert "About 6 minutes to read. 3 of them nobody has read yet." in text
+    assert "About 6 minutes to read. Nobody has read any of it yet." in text
     for number in (1, 2, 3):
         assert (
             f"/pull/{100 + number}): Change {number}** (+{3 + number} −2, about 2 minutes, not read yet)"

@@ -57,7 +57,7 @@ def test_the_screen_fits_however_long_the_night_is(experiments: int) -> None:
     text = screen(
         watching(known, title="Halve the batch", fraction=0.25, left=90.0, losses=losses, width=100), 100
     )
-    assert "Now: Halve the batch ━━━━━" in text and "25 %, about 90 s of training left" in text
+    assert "Now: Halve the batch\n━━━━━" in text and "25 %, about 90 s of training left" in text
     assert "Training loss █" in text and "5.000 → 4.410" in text and "Next: " in text
     assert len(text.splitlines()) <= 34, text
     assert "nothing trains on this machine" in screen(watching(known, title=None), 100)

@@ -32,8 +32,8 @@ def test_status(night: Night, speech: Speech) -> None:
         said = speech.say("/nocturne status", on=place)
         assert said.reactions == ["eyes", "+1"] and len(said.answers) == 1 and said.commands == []
         (answer,) = said.answers
-        assert answer.startswith("> `/nocturne status`\n\n**Campaign main**: loss ")
-        assert "better by" in answer and "| Experiments | Merged |" in answer
+        assert answer.startswith("> `/nocturne status`\n\n**Campaign main**: **loss ")
+        assert "better by" in answer and "| Experiments | " in answer
         assert f"[{MERGED}]({night.github.server_url}/{NAME}/pull/{night.pull_of(MERGED)})" in answer
         assert "improved" in answer and verdict_of(night, DISCARDED) in answer
         assert not any(path.endswith("git-receive-pack") for path in writes(night))

@@ -95,8 +95,14 @@ def _step_reason(change: Change, found: Sequence[PastExperiment]) -> str:
 def title_of(changes: Sequence[Change], parents: Sequence[PastExperiment] = ()) -> str:
     """Return the title of `changes`; `parents` are the near misses that they bring back."""
     title = _move(changes[0])
-    for change in changes[1:]:
-        title += f" together with {change.name} {readable(change.new)}"
+    others = [f"{change.name} {readable(change.new)}" for change in changes[1:]]
+    for fitting in range(len(others), -1, -1):
+        left = len(others) - fitting
+        named = [*others[:fitting], *([f"{left} more"] if left else [])]
+        with_others = title + (f", with {_listed(named)}" if named else "")
+        if len(with_others) <= TITLE_LENGTH:
+            title = with_others
+            break
     if len(parents) == 1:
         note = f" (near miss: experiment {parents[0].number})"
     else:
@@ -104,6 +110,10 @@ def title_of(changes: Sequence[Change], parents: Sequence[PastExperiment] = ()) 
     if parents and len(title + note) <= TITLE_LENGTH:
         title += note
     return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 3].rstrip() + "..."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _move(change: Change) -> str:

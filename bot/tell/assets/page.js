@@ -15,7 +15,7 @@ const page = (() => {
     { key: "net", label: "Lines", num: true },
     { key: "seconds", label: "Time", num: true },
     { key: "memory", label: "Memory", num: true },
-    { key: "pull", label: "Pull", num: true },
+    { key: "pull", label: "Pull request", num: true },
     { key: "ended", label: "Ended" },
   ];
   const view = { key: "number", down: true, verdict: "", text: "", open: new Set(), list: [], laid: 0 };
@@ -108,7 +108,7 @@ const page = (() => {
     const badge = make("span", { cls: `badge ${row.look}`, text: row.look === "open" ? `${row.state} …` : row.look });
     const pull = make("td", { cls: "num" });
     if (row.pull !== null) {
-      const text = `#${row.pull}`;
+      const text = `PR ${row.pull}`;
       pull.append(row.url ? make("a", { href: row.url, rel: "noreferrer noopener", target: "_blank", text, title: "Open the pull request" }) : text);
     }
     return make("tr", { cls: open ? "row is-open" : "row", id: `e${row.number}`, "data-number": row.number },

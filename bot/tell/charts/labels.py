@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -14,6 +14,8 @@ from bot.tell.figures.campaign import Figures
 _WIDE, _HIGH, _AWAY = 7.0, 13.0, 7.0  # of a character, of a line, and how far from its step it begins
 _MOST, _LEAST = 42, 12  # characters of a label
 _STEPS = 12
+_EACH = 90.0  # pixels of width for each label
+_DOT = 4.0
 
 Box = tuple[float, float, float, float]
 
@@ -29,8 +31,8 @@ class Label:
 
 
 def labels_of(figures: Figures, frame: Frame) -> list[Label]:
-    """Return the labels of the steps, none over another: on the better side of the staircase, which is empty, if there
-    is room to the left of the step, else on the other side of its tread."""
+    """Return the labels of the steps, none over another and few over a run: on the better side of the staircase, which
+    is empty, if there is room to the left of the step, else on the other side of its tread."""
     rows = {row.number: row for row in figures.rows}
     steps = [
         (abs(after.score - before.score), after)
@@ -38,12 +40,21 @@ def labels_of(figures: Figures, frame: Frame) -> list[Label]:
         if after.experiment in rows
     ]
     taken: list[Box] = []
+    dots = [
+        (frame.x.at(dot.place), frame.y.at(dot.score))
+        for dot in figures.dots
+        if dot.score is not None and frame.y.shows(dot.score)
+    ]
+    most = min(_STEPS, int(frame.width / _EACH))
     labels = []
-    for _, stair in sorted(steps, key=lambda each: -each[0])[:_STEPS]:
+    for _, stair in sorted(steps, key=lambda each: -each[0])[:most]:
         assert stair.experiment is not None
         words = f"#{stair.experiment} {one_line(rows[stair.experiment].hypothesis)}"
         x, y = frame.x.at(stair.place), frame.y.at(stair.score)
-        for label, box in _tries(words, f"#{stair.experiment}", x, y, frame):
+        tries = _tries(words, f"#{stair.experiment}", x, y, frame)
+        for label, box in sorted(
+            tries, key=lambda each: (len(each[0].text) < _LEAST, _covered(each[1], dots))
+        ):
             if not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 labels.append(label)
@@ -70,6 +81,11 @@ def _tries(words: str, short: str, x: float, y: float, frame: Frame) -> Iterator
                     Label(at, base, text, side),
                     (left, base - _HIGH + 2, left + len(text) * _WIDE, base + 2),
                 )
+
+
+def _covered(box: Box, dots: Sequence[tuple[float, float]]) -> int:
+    left, top, right, bottom = box
+    return sum(left - _DOT < x < right + _DOT and top - _DOT < y < bottom + _DOT for x, y in dots)
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -62,10 +62,15 @@ def progress_svg(figures: Figures, *, width: int = 1040, height: int = 400, inte
         band, line = _staircase(figures, frame)
         dots = _dots(figures, frame, titles=not interactive)
         # Thousands of dots would bury the line; a few would be hidden by it.
-        parts += [*legend, band, *dots, line] if is_crowded(figures) else [*legend, band, line, *dots]
-        for each in labels_of(figures, frame):
-            place = f'x="{each.x:.1f}" y="{each.y:.1f}" text-anchor="{each.anchor}"'
-            parts.append(f'<text class="step" {place}>{escape(each.text)}</text>')
+        labels = [
+            f'<text class="step" x="{each.x:.1f}" y="{each.y:.1f}" text-anchor="{each.anchor}">'
+            f"{escape(each.text)}</text>"
+            for each in labels_of(figures, frame)
+        ]
+        if is_crowded(figures):
+            parts += [*legend, band, *dots, line, *labels]
+        else:  # no word hides a run
+            parts += [*legend, band, line, *labels, *dots]
     else:
         across, down = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2
         for row, said in enumerate(EMPTY):

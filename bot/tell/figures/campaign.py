@@ -51,7 +51,7 @@ from bot.tell.figures.outer import OuterFigures, outer_figures
 from bot.tell.figures.rows import Curve, Dot, Row, device_of, dots_of, row_of, usable_score
 from bot.tell.figures.staircase import Stair, staircase_of
 from bot.tell.figures.talks import Talk
-from bot.tell.numbers import digits_for
+from bot.tell.numbers import digits_for, places
 
 State = Literal["new", "running", "idle", "paused", "stopped"]
 _NO_DIFFS: Mapping[int, str] = MappingProxyType({})
@@ -193,6 +193,7 @@ def figures(
     incumbent = measured(campaign, campaign.incumbent, yardstick) if campaign.incumbents else None
     gain, corrected = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=origin)
     found = confirmation_on(campaign, yardstick, noise)
+    told = told_of(gain, corrected, found, baseline.commit) if baseline is not None else None
     done = [row for row in rows if not row.open]
     drawn = {row.curve_against for row in rows if row.curve_against}
     return Figures(
@@ -207,7 +208,7 @@ def figures(
         best=_best(staircase, lower=campaign.direction == "minimize"),
         gain=gain,
         corrected=corrected,
-        told=told_of(gain, corrected, found, baseline.commit) if baseline is not None else None,
+        told=told,
         confirmation=found,
         self_reported=campaign.self_reported,
         taken_in=sum(1 for place in campaign.taken_in if place > origin),
@@ -236,7 +237,7 @@ def figures(
         debt=debt_of(campaign, {row.number: row for row in rows}, limit=max_unread, pauses=pauses),
         queue=queue_of(campaign, max_unread),
         proposer=proposer,
-        digits=digits_for(noise.sigma, [stair.score for stair in staircase]),
+        digits=_digits(told, noise.sigma, staircase),
         rows=tuple(rows),
         dots=dots,
         staircase=staircase,
@@ -283,6 +284,14 @@ def _rejections(campaign: Campaign) -> Rejections:
     rejected = [r for r in reviews if not r.approved and not r.revise and not r.reviewer.startswith("rules")]
     seen = [e.measured.outcome for e in campaign.experiments.values() if e.measured is not None]
     return Rejections(len(rejected), tuple((outcome, seen.count(outcome)) for outcome in OUTCOMES))
+
+
+def _digits(told: Told | None, sigma: float | None, staircase: Sequence[Stair]) -> int:
+    """Return how many decimals scores have: as many as the gain that is told, so that they lie side by side with it;
+    before there is one by their noise."""
+    if told is not None and told.half_width:
+        return places(told.half_width)
+    return digits_for(sigma, [stair.score for stair in staircase])
 
 
 def _best(staircase: Sequence[Stair], *, lower: bool) -> Measured | None:

@@ -98,6 +98,7 @@ def debt_warning(debt: Debt) -> str | None:
     loop = "The loop has ended, and" if debt.pauses else "The loop goes on, but"
     merges = f"{count(debt.merges, 'merge')} {'waits' if debt.merges == 1 else 'wait'}"
     needed = f"{len(debt.reading):,} of them {'is' if len(debt.reading) == 1 else 'are'}"
+    needed = "it is" if debt.merges == 1 else needed
     return (
         f"{merges} for a human to read. {loop} {what} will not be merged before {needed} read: about"
         f" {count(debt.minutes, 'minute')}."

@@ -13,7 +13,7 @@ from math import isfinite
 from bot.base.text import one_line
 from bot.rules.bounds import measurable
 from bot.rules.experiment import Experiment
-from bot.tell.numbers import count
+from bot.tell.numbers import count, percent
 
 _CONSTANTS = 6
 _NOTHING = ("", "low", "none", "no", "nothing", "-", "n/a", "minimal")
@@ -108,7 +108,7 @@ def _move(change: Mapping[str, str]) -> str:
     if factor in (2.0, 0.5):
         return f"{said} ({'twice' if factor == 2 else 'half'} as much)"
     if 0.5 < factor < 2:
-        return f"{said} ({abs(factor - 1):.0%} {'more' if factor > 1 else 'less'})"
+        return f"{said} ({percent(abs(factor - 1))} {'more' if factor > 1 else 'less'})"
     return f"{said} (times {factor:.2g})"
 
 

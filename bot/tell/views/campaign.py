@@ -22,6 +22,7 @@ from bot.tell.document import (
     say,
     small,
     table,
+    told,
 )
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import reading_title, size_words, steps_words
@@ -38,10 +39,10 @@ from bot.tell.words import (
     lines_words,
     rejections_note,
     row_score,
-    score_words,
     state_words,
     time_words,
     title,
+    way_words,
 )
 
 _LATEST = 5
@@ -63,10 +64,9 @@ def report(
 
     `latest` and `dead_ends` limit how many experiments those two parts name, `merged` how many of the last merges.
     """
-    first, last = score_words(figures)
     return (
         heading(title(figures), 1),
-        paragraph("**{} {} → {}**, {}", cut(figures.metric, 64), first, last, gain_words(figures)),
+        paragraph("**{}**, {}", cut(way_words(figures), 120), gain_words(figures)),
         Paragraph((Words(state_words(figures), "soft"),)),
         *notes(figures),
         headline_facts(figures),
@@ -87,12 +87,11 @@ def report(
 
 def standing(figures: Figures) -> Document:
     """Return where the campaign stands, short enough for a comment."""
-    first, last = score_words(figures)
     rows = figures.rows[::-1][:_LATEST]
     return (
         paragraph(
-            "**Campaign {}**: {} {} → **{}**, {}",
-            cut(figures.name, 80), cut(figures.metric, 64), first, last, cut(gain_words(figures), 160),
+            "**Campaign {}**: **{}**, {}",
+            cut(figures.name, 80), cut(way_words(figures), 120), cut(gain_words(figures), 160),
         ),
         Paragraph((Words(state_words(figures), "soft", limit=400),)),
         headline_facts(figures),
@@ -106,9 +105,8 @@ def standing(figures: Figures) -> Document:
 
 def overview(figures: Figures) -> Document:
     """Return the scores, the gain and what they cost: what a terminal shows of a campaign."""
-    first, last = score_words(figures)
     return (
-        paragraph("{} {} → **{}**  {}", Words(figures.metric, limit=40), first, last, gain_words(figures)),
+        paragraph("**{}**, {}", cut(way_words(figures), 120), gain_words(figures)),
         Paragraph((Words(state_words(figures), "soft"),)),
         headline_facts(figures),
         *small(rejections_note(figures)),
@@ -130,12 +128,12 @@ def latest_experiments(figures: Figures, *, latest: int = 20, width: int = 80) -
 
 def headline_facts(figures: Figures) -> Facts:
     """Return the figures at a glance."""
-    return Facts(tuple((name, (cut(value, 160),)) for name, value in facts(figures)))
+    return Facts(tuple((name, told(value, 160)) for name, value in facts(figures)))
 
 
 def notes(figures: Figures) -> tuple[Paragraph, ...]:
     """Return what a reader must know before believing the figures."""
-    return tuple(Paragraph((cut(text, 400),), "note") for text in warnings(figures))
+    return tuple(Paragraph(told(text, 400, foreign=True), "note") for text in warnings(figures))
 
 
 def experiments(rows: Sequence[Row], figures: Figures, columns: Sequence[str] = COLUMNS) -> Block:
@@ -154,6 +152,11 @@ def reading(figures: Figures, most: int | None = None) -> Document:
 def name(row: Row) -> Words:
     """Return the experiment's number, linked to its pull request."""
     return linked(row.number, row.url)
+
+
+def called(row: Row) -> Words:
+    """Return what begins a line on an experiment: `Experiment 7`, linked to its pull request."""
+    return linked(row.number, row.url, "Experiment {}")
 
 
 def _cells(row: Row, digits: int) -> dict[str, Part]:
@@ -188,7 +191,7 @@ def _to_read(rows: Sequence[Row], *, explained: bool) -> Line:
     if len(rows) > 1:
         names: Line = ()
         for row in rows:
-            names += say(", {}" if names else "{}", name(row))
+            names += say(", {}" if names else "Experiments {}", name(row))
         steps = say(
             " ({} of one change, {}): {}",
             f"{len(rows)} steps",
@@ -197,9 +200,9 @@ def _to_read(rows: Sequence[Row], *, explained: bool) -> Line:
         )
         return (*names, *steps)
     if not explained:
-        return say("{} ({}): {}", name(first), size_words(first), cut(first.hypothesis, 140))
+        return say("{} ({}): {}", called(first), size_words(first), cut(first.hypothesis, 140))
     about, size = cut(first.explanation.changed, 300), size_words(first)
-    return say("{} {} ({}). {}", name(first), cut(first.hypothesis, 140), size, about)
+    return say("{}: {} ({}). {}", called(first), cut(first.hypothesis, 140), size, about)
 
 
 def _wins(figures: Figures, most: int | None) -> Document:
@@ -208,18 +211,18 @@ def _wins(figures: Figures, most: int | None) -> Document:
     earlier = 0 if most is None else max(0, len(order) - most)
     lines = [_win(rows[number], figures.digits) for number in order[earlier:]]
     more = (paragraph("After {}:", count(earlier, "earlier merge")),) if earlier else ()
-    return (heading("What was merged", 2), *more, *bullets(lines, numbered=True)) if lines else ()
+    return (heading("What was merged", 2), *more, *bullets(lines)) if lines else ()
 
 
 def _win(row: Row, digits: int) -> Line:
     effect, runs = effect_words(row, digits), count(row.candidate_runs, "run")
     said = cut(row.hypothesis, 140)
-    return say("{} {}: **{}** ({}, `{}`)", name(row), said, effect, runs, (row.commit or "")[:7])
+    return say("{}: {}: **{}** ({}, `{}`)", called(row), said, effect, runs, (row.commit or "")[:7])
 
 
 def _latest(figures: Figures, limit: int) -> Document:
     if not figures.rows:
-        return (paragraph("No experiment has been made yet."),)
+        return (paragraph("No experiment has been made yet: `nocturne run` makes the first."),)
     more = count(len(figures.rows) - limit, "earlier experiment")
     return (
         heading("Latest experiments", 2),
@@ -232,7 +235,7 @@ def _dead_ends(figures: Figures, limit: int) -> Document:
     """Return what was measured to be no better, or can't run: so that nobody tries it again."""
     dead = [row for row in figures.rows[::-1] if row.is_dead_end]
     lines = [
-        say("{} {} ({}){}", name(row), cut(row.hypothesis, 140), row.state, _lesson(row))
+        say("{}: {} ({}){}", called(row), cut(row.hypothesis, 140), row.state, _lesson(row))
         for row in dead[:limit]
     ]
     if not lines:

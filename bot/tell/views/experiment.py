@@ -123,6 +123,9 @@ def _what_and_why(experiment: Experiment, said: Explanation) -> Document:
 
 
 def _made(campaign: Campaign, experiment: Experiment) -> str:
+    decision = experiment.decision
+    if decision is not None and decision.candidate_runs:  # those that the verdict in the first line rests on
+        return f"{count(decision.candidate_runs, 'run')} against {decision.incumbent_runs:,} of the incumbent"
     mine = len(own_runs(campaign, experiment))
     return f"{count(mine, 'run')} against {len(campaign.tries_of(experiment.parent)):,} of the incumbent"
 

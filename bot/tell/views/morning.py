@@ -7,14 +7,26 @@ from collections.abc import Iterator, Sequence
 from bot.config import Stop
 from bot.rules.stopping import reason_of
 from bot.tell.cautions import warnings
-from bot.tell.document import Facts, Line, Message, Paragraph, Picture, bullets, heading, line_of, say, small
+from bot.tell.document import (
+    Facts,
+    Line,
+    Message,
+    Paragraph,
+    Picture,
+    bullets,
+    heading,
+    line_of,
+    say,
+    small,
+    told,
+)
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title
 from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
 from bot.tell.views.campaign import reading_lines
-from bot.tell.views.news import Notice, experiment, merged, stop_line
+from bot.tell.views.news import Notice, experiment, merged, stop_words
 from bot.tell.views.outer import morning_lines
 from bot.tell.views.queue import next_line, waiting_lines
 from bot.tell.words import (
@@ -24,6 +36,7 @@ from bot.tell.words import (
     score_words,
     state_words,
     title,
+    way_words,
 )
 
 WINS, DEAD_ENDS, READING = 3, 3, 5
@@ -33,8 +46,7 @@ def morning_message(
     date: str, figures: Figures, past: Period, limits: Stop, *, untold: Sequence[Notice] = ()
 ) -> Message:
     """Return the summary of one date. `untold` are notices of the night that were not told yet."""
-    first, last = score_words(figures)
-    said = f"{figures.metric} {first} → {last}, {gain_words(figures)}"
+    said = f"{way_words(figures)}, {gain_words(figures)}"
     parts: list[tuple[str, list[Line]]] = [
         ("Told only now", [notice.line for notice in untold if notice.line]),
         ("Needs you", list(_needs(figures))),
@@ -44,6 +56,7 @@ def morning_message(
         ("How the search was steered", morning_lines(figures.outer, _first(past))),
         ("What comes next", list(_next(figures, limits))),
     ]
+    first, last = score_words(figures)
     chart = f"Progress of {title(figures)}: {first} to {last} in {count(figures.runs, 'run')}"
     foot = say("Since {}; the whole campaign: {}.", moment(past.since), _whole(figures))
     return Message(
@@ -114,15 +127,15 @@ def _whole(figures: Figures) -> str:
 def _needs(figures: Figures) -> Iterator[Line]:
     reason = figures.stop_reason or ""
     if reason_of(reason).needs_human and figures.state == "stopped":
-        yield stop_line(reason, figures.stop_detail)
+        yield stop_words(reason, figures.stop_detail)
     elif figures.state == "paused":
         yield say("The campaign is paused; `nocturne resume` lets it go on.")
     for text in warnings(figures):
-        yield say("{}", text)
+        yield told(text, foreign=True)
 
 
 def _reading(figures: Figures) -> Iterator[Line]:
-    yield from reading_lines(figures, READING)
+    yield from reading_lines(figures, READING, explained=False)
     if len(figures.debt.groups) > READING:
         yield say("and {} more: `nocturne status` lists them.", len(figures.debt.groups) - READING)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.config import NotifySettings, Stop
 from bot.rules import stopping
 from bot.rules.campaign import Campaign
-from bot.tell.document import Line, Words, linked, say
+from bot.tell.document import Line, Words, linked, say, told
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning
 from bot.tell.figures.rows import Row
@@ -56,7 +56,12 @@ def gains_enough(row: Row, figures: Figures, settings: NotifySettings, sigma: fl
 def stop_line(reason: str, detail: str) -> Line:
     """Say why a loop ended, and whether somebody must do something."""
     lead = say("**Needs you:** ") if stopping.reason_of(reason).needs_human else ()
-    return (*lead, *say("the loop stopped ({}): {}.", reason, detail))
+    return (*lead, *stop_words(reason, detail))
+
+
+def stop_words(reason: str, detail: str) -> Line:
+    """Say why a loop ended."""
+    return say("the loop stopped ({}): {}.", reason, told(detail, foreign=True))
 
 
 def _stops(campaign: Campaign, now: datetime) -> Iterator[Notice]:

@@ -27,11 +27,12 @@ from bot.tell.document import (
     small,
     table,
 )
+from bot.tell.document import told as plain
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import minutes_of, size_words
 from bot.tell.figures.promotion import PromotionFigures
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import LEVEL, LEVEL_NOTE, NOTHING, count, decimals
+from bot.tell.numbers import LEVEL, LEVEL_NOTE, NOTHING, count, decimals, memory, percent
 from bot.tell.sentences import lineage_refused
 from bot.tell.views.campaign import notes
 from bot.tell.views.change import FileLines
@@ -96,9 +97,9 @@ def promotion_body(
         *_changes(figures, told),
         *_explained(told.changes, {e.number for e in unread(campaign)}, explained),
         *_files(files),
-        *small(LEVEL_NOTE),
         *_questions(figures, told, rule),
         *_how(base, branch, on_github=on_github),
+        *small(LEVEL_NOTE),
     )
 
 
@@ -109,7 +110,11 @@ def _explained(changes: Sequence[Row], unread: Collection[int], most: int | None
     minutes = count(sum(minutes_of(row) for row in changes), "minute")
     waiting = sum(row.number in unread for row in changes)
     note = (
-        f"{waiting} of them nobody has read yet." if waiting else "Each of them was read by somebody before."
+        "Each of them was read by somebody before."
+        if not waiting
+        else "Nobody has read any of it yet."
+        if waiting == len(changes)
+        else f"{waiting} of them nobody has read yet."
     )
     shown = changes if most is None else changes[:most]
     left = count(len(changes) - len(shown), "more change")
@@ -142,7 +147,7 @@ def _headline(figures: Figures, told: PromotionFigures, base: str) -> Document:
     said = paragraph(
         "**{} {} → {}** ({} is better): {}, out of {} of campaign {}. {} stays as it is until this is merged.",
         cut(figures.metric, 64), first, last, "lower" if figures.lower_is_better else "higher",
-        changes_words(figures, told), count(sum(told.tried.values()), "experiment"), cut(figures.name, 80),
+        changes_words(figures, told), count(sum(told.tried.values()), "measured experiment"), cut(figures.name, 80),
         code(base),
     )  # fmt: skip
     return (said, Paragraph(_gain(figures, told)), *notes(figures)[:_WARNINGS])
@@ -262,7 +267,7 @@ def _files(files: Sequence[FileLines]) -> Document:
 
 
 def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document:
-    asked = [
+    asked: list[Part] = [
         "Would you make each of these changes without the score? One whose reason you don't see may fit this short"
         " budget, this data or this kind of machine only."
     ]
@@ -274,18 +279,21 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document
         )
     single = [abs(row.effect) for row in told.changes if row.effect is not None]
     if told.told is not None and len(single) > 1:
+        apart_more = sum(single) > told.told.value
         digits = digits_of(figures, told.told)
         apart, together = (decimals(value, digits) for value in (sum(single), told.told.value))
-        asked.append(
-            f"One by one the effects add up to {apart}, together they are {together}: the difference is what picking"
-            " and overlap pretend."
+        why = (
+            "the difference is what picking and overlap pretend"
+            if apart_more
+            else "so nothing is lost together"
         )
+        asked.append(f"One by one the effects add up to {apart}, together they are {together}: {why}.")
     if told.tried:
-        asked.append(_by_chance(told.tried, rule))
+        asked.append(plain(_by_chance(told.tried, rule)))
     before, after = told.memory_mb
-    if before and after:
+    if before and after and memory(before) != memory(after):
         asked.append(
-            f"Peak memory went from {before:,.0f} to {after:,.0f} MiB: is that all right where you train?"
+            f"Peak memory went from {memory(before)} to {memory(after)}: is that all right where you train?"
         )
     asked.append("Does a longer training, at the length that you care for, keep the gain?")
     return (heading("Before you merge"), *bullets(asked))
@@ -293,13 +301,14 @@ def _questions(figures: Figures, told: PromotionFigures, rule: Rule) -> Document
 
 def _how(base: str, branch: str, *, on_github: bool) -> Document:
     call = say("the comment `/nocturne promote`") if on_github else say("`nocturne promote`")
+    revert = say("`/nocturne revert` on its own pull request" if on_github else "`nocturne revert NUMBER`")
     return (
         heading("How to take it"),
         paragraph(
             "Best by a merge commit: it keeps the commits that were measured. Squash and rebase do no harm: the"
-            " campaign takes {} in by itself and goes on from there. It also does when you push to {} otherwise. Each"
-            " change can be taken out before, by `revert` on its own pull request.",
-            code(base), code(base),
+            " campaign takes {} in by itself and goes on from there, as it does when you push to {} otherwise. Each"
+            " change can be taken out before, by {}.",
+            code(base), code(base), revert,
         ),
         paragraph(
             "This pull request is kept up to date while {} goes on. Close it to turn the gains down; {} opens"
@@ -314,8 +323,12 @@ def _by_chance(tried: Mapping[str, int], rule: Rule) -> str:
     rates = {aim: NULL_MERGES[aim] for aim in AIMS}
     known = Counter({aim: tried.get(aim, 0) for aim in AIMS}) + Counter({rule.aim: tried.get("", 0)})
     whole, chance = sum(known.values()), sum(rates[aim] * number for aim, number in known.items())
-    rules = " and ".join(f"`{aim}` ({rates[aim]:.1%} of what changes nothing merges)" for aim in known)
+    rules = " and ".join(
+        f"`{aim}` ({percent(rates[aim], 1)} of what changes nothing merges)" for aim in known
+    )
+    about = "hardly one" if chance < 0.1 else f"about {chance:.1f}"
+    was = "was" if whole == 1 else "were"
     return (
-        f"{count(whole, 'experiment')} were measured by the rule {rules}. Were none of them any better, chance alone"
-        f" would have merged about {chance:.1f}."
+        f"{count(whole, 'experiment')} {was} measured by the rule {rules}. If none were any better, chance alone would"
+        f" have merged {about} of them."
     )

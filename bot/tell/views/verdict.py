@@ -11,7 +11,7 @@ from bot.rules.events import ExperimentDecided
 from bot.rules.experiment import Experiment
 from bot.tell.document import Document, Heading, Line, Paragraph, bullets, cut, heading, paragraph, say
 from bot.tell.figures.rows import device_of
-from bot.tell.numbers import LEVEL, count, decimals, duration, margin, money, number
+from bot.tell.numbers import LEVEL, count, decimals, duration, margin, money, number, percent
 from bot.tell.sentences import better, decision_places, effect_line
 
 
@@ -102,7 +102,7 @@ def _bill(bill: Bill) -> str:
     unpriced = f", {bill.unpriced} of them of no known price" if bill.unpriced and bill.usd else ""
     return (
         f"{paid} ({count(bill.calls, 'call')}{unpriced}; {bill.prompt_tokens:,} tokens read, of which"
-        f" {bill.cached_share:.0%} from the cache, {bill.output_tokens:,} written)"
+        f" {percent(bill.cached_share)} from the cache, {bill.output_tokens:,} written)"
     )
 
 

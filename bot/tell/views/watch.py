@@ -9,11 +9,12 @@ from bot.tell.figures.campaign import Figures
 from bot.tell.numbers import about
 from bot.tell.views.campaign import latest_experiments
 from bot.tell.views.queue import queue
-from bot.tell.words import gain_words, level_note, score_words, state_words
+from bot.tell.words import gain_words, level_note, state_words, way_words
 
 _VERDICTS = 8
 _WAITING = 4
 _WIDTH = 60  # columns of a curve
+_FRAME = 6  # columns beside a curve, its name and its ends
 _BARS = "▁▂▃▄▅▆▇█"
 _DONE, _LEFT = "━", "─"
 
@@ -30,13 +31,12 @@ def watching(
 ) -> Document:
     """Return the screen, at most some 30 lines. `title` is what runs on this machine, None if nothing does; `fraction`
     of its budget is used, `left` seconds of it are, and `losses` is what its training said so far."""
-    first, last = score_words(figures)
     scores = [stair.score for stair in figures.staircase]
     return (
-        paragraph("{} {} → **{}**  {}", Words(figures.metric, limit=40), first, last, gain_words(figures)),
+        paragraph("**{}**, {}", cut(way_words(figures), 120), gain_words(figures)),
         Paragraph((Words(state_words(figures), "soft", limit=200),)),
-        *_now(title, fraction, left, losses, scoring),
-        *_course("Incumbents", scores, figures.digits),
+        *_now(title, fraction, left, losses, scoring, width),
+        *_course("Incumbents", scores, figures.digits, width),
         *queue(figures, _WAITING),
         *latest_experiments(figures, latest=_VERDICTS, width=width),
         *small(level_note(figures)),
@@ -44,7 +44,7 @@ def watching(
 
 
 def _now(
-    title: str | None, fraction: float, left: float | None, losses: Sequence[float], scoring: bool
+    title: str | None, fraction: float, left: float | None, losses: Sequence[float], scoring: bool, width: int
 ) -> Document:
     if title is None:
         return (paragraph("**Now:** nothing trains on this machine."),)
@@ -53,21 +53,23 @@ def _now(
     rest = "scoring" if scoring else f"{100 * fraction:.0f} %"
     rest += "" if left is None else f", about {about(left)} of training left"
     return (
-        paragraph("**Now:** {}  {} {}", cut(title, 100), bar, rest),
-        *_course("Training loss", losses, 3),
+        paragraph("**Now:** {}", cut(title, 100)),
+        paragraph("{} {}", bar, rest),
+        *_course("Training loss", losses, 3, width),
     )
 
 
-def _course(name: str, values: Sequence[float], digits: int) -> Document:
-    """Return values as a line of bars with the first and the last one; nothing of fewer than two."""
+def _course(name: str, values: Sequence[float], digits: int, width: int) -> Document:
+    """Return values as a line of bars with the first and the last one, that fits; nothing of fewer than two."""
     if len(values) < 2:
         return ()
-    step = max(1, -(-len(values) // _WIDTH))
-    shown = [*values[::step][: _WIDTH - 1], values[-1]]
+    ends = f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}".replace("-", "\u2212")
+    most = min(_WIDTH, max(2, width - _FRAME - len(name) - len(ends)))
+    step = max(1, -(-len(values) // most))
+    shown = [*values[::step][: most - 1], values[-1]]
     low, high = min(shown), max(shown)
     top = len(_BARS) - 1
     bars = "".join(
         _BARS[round(top * (value - low) / (high - low))] if high > low else _BARS[0] for value in shown
     )
-    ends = f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}".replace("-", "\u2212")
     return (paragraph("{} {} {}", name, bars, ends),)

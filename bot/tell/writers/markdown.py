@@ -161,8 +161,8 @@ def _block(block: Block) -> str:
             marks = [f"{place}." if block.numbered else "-" for place, _ in enumerate(block.lines, 1)]
             return "\n".join(map("{} {}".format, marks, map(line, block.lines)))
         case Facts():
-            names, values = zip(*block.pairs, strict=True)
-            return _table(Table(names, (values,)))
+            # One below the other: beside each other they are too wide for a phone, and one long value for a screen.
+            return _table(Table(("", ""), tuple(((Words(name),), value) for name, value in block.pairs)))
         case Table():
             return _table(block)
         case Code():

@@ -97,7 +97,7 @@ def _words(words: Words, limit: int) -> str:
     url = web_address(words.url)
     if url and len(url) <= 500 and said:
         said = f"<{url.replace('&', '&amp;')}|{said.replace('|', _BAR)}>"
-    mark = {"strong": "*", "soft": "_"}.get(words.look, "") if said else ""
+    mark = {"strong": "*", "soft": "_", "code": "`"}.get(words.look, "") if said else ""
     return spaced(words.text, f"{mark}{said}{mark}")
 
 

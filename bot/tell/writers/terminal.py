@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.base.text import clean, clean_diff, one_line
@@ -24,7 +25,7 @@ from bot.tell.document import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
 STYLES = {
@@ -102,8 +103,9 @@ def _block(block: Block) -> list[RenderableType]:
             marks = [f"{place}." if block.numbered else "•" for place, _ in enumerate(block.lines, 1)]
             return [Text.assemble(f"{mark} ", line(of)) for mark, of in zip(marks, block.lines, strict=True)]
         case Facts():
-            pairs = [Text.assemble((f"{escape(name)} ", "dim"), line(of)) for name, of in block.pairs]
-            return [Text("   ").join(pairs)]
+            return [
+                _Pairs([Text.assemble((f"{escape(name)} ", "dim"), line(of)) for name, of in block.pairs])
+            ]
         case Table() if not any(block.heads):  # labels and what they stand for
             return [Text.assemble(line(label), ": ", line(value)) for label, value in block.rows]
         case Table():
@@ -120,6 +122,25 @@ def _block(block: Block) -> list[RenderableType]:
             return [Text(), Text(escape(block.summary), "bold"), *write(block.inside)]
         case Curves() | Picture():
             return []  # its figures stand in the table below it
+
+
+class _Pairs:
+    """Labels with their values, as many beside each other as the width holds: none is broken that fits on a line."""
+
+    def __init__(self, pairs: list[Text]) -> None:
+        self._pairs = pairs
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        row: list[Text] = []
+        for pair in self._pairs:
+            if row and sum(len(each) + 3 for each in row) + len(pair) > options.max_width:
+                yield Text("   ").join(row)
+                row = []
+            row.append(pair)
+        if row:
+            yield Text("   ").join(row)
 
 
 def _table(table: Table) -> RenderableType:
