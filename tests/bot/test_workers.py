@@ -82,5 +82,5 @@ def said_of(folder: Path) -> list[object]:
     """Return the ledger's events, none if there is no ledger yet."""
     try:
         return list(events(folder))
-    except AssertionError:
+    except KeyError:
         return []

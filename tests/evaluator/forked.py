@@ -97,6 +97,7 @@ def _server() -> socket.socket:
             started = subprocess.Popen(
                 [sys.executable, "-I", "-c", _SERVER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                env={}, cwd="/",  # it outlives the test at hand, whose traces others look for
             )  # fmt: skip
         _servers.append((started, ours))
         atexit.register(_end, started, ours)
