@@ -18,7 +18,7 @@ Run = Callable[..., bytes]
 
 
 def diff(run: Run, base: str, head: str, paths: Sequence[str]) -> str:
-    """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
+    """Return the unified diff from `base` to `head`, of `paths` only if there are any."""
     return str(run([*_DIFF, *_LOOK, "--end-of-options", base, head, "--", *paths]).decode(errors="replace"))
 
 

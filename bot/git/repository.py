@@ -157,7 +157,7 @@ class Git:
         return git_objects.commit_headers(self.store, known)[0]
 
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
-        """Return the unified diff from `base` to `head`, of `paths` only where there are any."""
+        """Return the unified diff from `base` to `head`, of `paths` only if there are any."""
         return git_diffs.diff(self.run, base, head, paths)
 
     def diffs(self, pairs: Sequence[tuple[str, str]]) -> list[str]:

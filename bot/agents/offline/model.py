@@ -121,9 +121,8 @@ class Kernel:
         rest *= -1.0
         rest += 0.5 * (u * u).sum(1)[:, None] + 1.0
         rest += 0.5 * (v * v).sum(1)
-        np.divide(
-            1.0, np.maximum(rest, 1.0, out=rest), out=rest
-        )  # a rational quadratic: quicker than a Gaussian
+        # A rational quadratic: quicker than a Gaussian.
+        np.divide(1.0, np.maximum(rest, 1.0, out=rest), out=rest)
         weighed = x * w
         linear = weighed @ y.T
         whole = np.square(linear)
