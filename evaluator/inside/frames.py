@@ -11,7 +11,7 @@ raw arrays; nothing is unpickled by the scorer. Standard library only.
     both -> scorer        LOGITS     slot u32, positions u32: float32 logits lie in that slot of the buffer
     scorer -> candidate   TOKENS     rows u32, columns u32, then int32 (rows, columns)
                           SCORE      f64
-    scorer -> audit       BEGIN      (empty) the exam is over and its jail is gone: rebuild the model
+    scorer -> audit       BEGIN      JSON: rows, columns, numerics; the exam's jail is gone: rebuild the model
                           PROBES     as TOKENS, then int32 (rows,): the position that is asked for in each row
     scorer -> both        TAKEN      slot u32: it may be filled again
 

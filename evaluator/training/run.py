@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import socket
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ class TrainingRun:
         stack.callback(self._data.close)
         if job.settings.budget.kind == "wall" and job.smoke is None:
             self._data.wait_until_ready(exported.prepare_fingerprint)
+        self._second: SecondJail | None = None
         self._buffer = Buffer(len(exported.token_bytes))
         stack.callback(self._buffer.close)
         self._model = ModelFile(bounds(job.settings).memory_mb)
@@ -82,7 +84,7 @@ class TrainingRun:
             lender.close()
         self.clock = Clock(
             self.process, job.settings, amount, say,
-            load=Load(lambda: self.process.cpu_seconds + self._data.cpu_seconds),
+            load=Load(self._cpu_seconds),
             on_gpu=file_systems.has_gpu(), reference=measured_by, smoke=job.smoke,
         )  # fmt: skip
         self.clock.hello(self._data.said)
@@ -109,12 +111,14 @@ class TrainingRun:
         self._log.close("the evaluation began here; what is printed after it is not kept")
         self.process.begin_forgetting()
 
-    def second(self, handed_in: HandedIn) -> SecondJail:
-        """Return the jail of the audit, which shares nothing with this one but the model."""
-        file_system = file_systems.elsewhere(self._file_system, self._job.jail, "audit")
-        jail = SecondJail(self._job, file_system, self._script, self._exported, handed_in, self._model)
-        self._stack.callback(jail.close)
-        return jail
+    def second(self) -> SecondJail:
+        """Return the jail of the audit, which shares nothing with this one but the model; it is started if it was
+        not."""
+        if self._second is None:
+            file_system = file_systems.elsewhere(self._file_system, self._job.jail, "audit")
+            self._second = SecondJail(self._job, file_system, self._script, self._exported, self._model)
+            self._stack.callback(self._second.close)
+        return self._second
 
     def examine(self, handed_in: HandedIn, sheet: Sheet) -> tuple[Tally, float, Losses | None]:
         """Ask for the logits of all rows of `sheet`; return the losses of its scored ones, the score in bits per byte,
@@ -166,6 +170,21 @@ class TrainingRun:
         readers = self._data.sockets if to_write else [end, *self._data.sockets]
         self.clock.listen(readers, [end] if to_write else [])
         self._data.hear(self.clock, self._exported.prepare_fingerprint)
+        if self.clock.phase == "training" and self._has_room_beside:
+            self.second()
+
+    def _cpu_seconds(self) -> float:
+        """Return what all processes of this run have used."""
+        second = 0.0 if self._second is None else self._second.cpu_seconds
+        return self.process.cpu_seconds + self._data.cpu_seconds + second
+
+    @functools.cached_property
+    def _has_room_beside(self) -> bool:
+        """Whether the audit's process may import its packages while the candidate trains, which takes a core for some
+        seconds: not where the wall counts and processors do the work."""
+        return self._job.smoke is None and (
+            self._job.settings.budget.kind != "wall" or file_systems.has_gpu()
+        )
 
     def _catch_up(self) -> None:
         self._data.ask(self.clock, self._exported.prepare_fingerprint)

@@ -1,6 +1,6 @@
 """The audit's jail: a fresh process that has the model, and nothing else of the first one.
 
-It gets ready while the exam goes on, and touches the model only when the exam's jail is gone.
+It imports what it needs while the candidate is at work, and touches the model only when the exam's jail is gone.
 """
 
 from __future__ import annotations
@@ -42,11 +42,10 @@ class SecondJail:
         file_system: FileSystem,
         script: Script,
         exported: Exported,
-        handed_in: HandedIn,
         model: ModelFile,
     ) -> None:
         """Start it beside the `script`'s prepare.py, in the tree that `file_system` shows."""
-        self._job, self._exported, self._rows = job, exported, handed_in.rows
+        self._job, self._exported = job, exported
         self._log = Log()
         self._buffer = Buffer(len(exported.token_bytes))
         ours, theirs = socket.socketpair()
@@ -62,11 +61,6 @@ class SecondJail:
             amount=1.0,
             jailed=job.jail.name != "none",
         )
-        env |= {
-            "NOCTURNE_NUMERICS": json.dumps(handed_in.numerics),
-            "NOCTURNE_ROWS": str(handed_in.rows),
-            "NOCTURNE_COLUMNS": str(exported.inputs.shape[1]),
-        }
         self._process = Candidate(
             job.python.words("prober", *descriptors, len(exported.token_bytes), tree),
             jail=job.jail,
@@ -82,8 +76,15 @@ class SecondJail:
         self._wire = Wire(ours, FROM_AUDIT, self._wait)
         self._seconds = self._until = 0.0
 
-    def audit(self, tally: Tally, seconds: float) -> Finding:
-        """Ask the probes and return what they say, in so many seconds; to be called when the exam's jail has ended.
+    @property
+    def cpu_seconds(self) -> float:
+        """What it has used so far."""
+        self._process.measure()
+        return self._process.cpu_seconds
+
+    def audit(self, tally: Tally, handed_in: HandedIn, seconds: float) -> Finding:
+        """Ask the probes as `handed_in` says and return what they say, in so many seconds; to be called when the exam's
+        jail has ended.
 
         Raises `CandidateFailed` if the model does not say what it said in the exam.
         """
@@ -91,7 +92,12 @@ class SecondJail:
         self._until = time.monotonic() + seconds
         self._process.begin_forgetting()
         try:
-            self._wire.send(frames.BEGIN)
+            order = {
+                "rows": handed_in.rows,
+                "columns": self._exported.inputs.shape[1],
+                "numerics": handed_in.numerics,
+            }
+            self._wire.send(frames.BEGIN, json.dumps(order).encode())
             self._expect_ready()
         except (BrokenPipeError, ConnectionResetError):
             raise CandidateFailed("refused", "the audit's process ended at once", defence="audit") from None
@@ -106,7 +112,7 @@ class SecondJail:
             factor=self._job.settings.audit_factor,
         )
         probes = audit.draw(audit.size)
-        finding = audit.judge(probes, finite(self._ask(probes, audit.targets(probes))))
+        finding = audit.judge(probes, finite(self._ask(probes, audit.targets(probes), handed_in.rows)))
         if not audit.holds(finding):
             raise audit.refusal(finding)
         return finding
@@ -131,10 +137,10 @@ class SecondJail:
         # Nothing was found against it, and it did not cheat as far as anybody knows: it can't be judged.
         raise CandidateFailed("unportable", f"the model can't be rebuilt in a fresh process: {last}")
 
-    def _ask(self, probes: Probes, targets: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return the losses (n,) at the probes' targets, in nats."""
+    def _ask(self, probes: Probes, targets: NDArray[np.int32], rows: int) -> NDArray[np.float64]:
+        """Return the losses (n,) at the probes' targets, in nats; up to so many rows are asked at once."""
         nats = np.empty(len(probes))
-        for part in probes.batches(self._rows):
+        for part in probes.batches(rows):
             tokens, positions = probes.tokens[part], probes.positions[part]
             body = (tokens.astype("<i4").tobytes(), positions.astype("<i4").tobytes())
             self._wire.send(frames.PROBES, frames.SHAPE.pack(*tokens.shape), *body)

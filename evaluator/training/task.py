@@ -103,10 +103,10 @@ def _measure(
         known.update(run.clock.metrics(), cpu_seconds=round(run.process.cpu_seconds, 3))
     run.seal()
     say({"event": "scoring"})
-    second = run.second(handed_in)
+    second = run.second()
     began = time.monotonic()
     tally, score, at_cuts = run.examine(handed_in, sheet)
-    finding = second.audit(tally, run.clock.evaluation_seconds() * factor)
+    finding = second.audit(tally, handed_in, run.clock.evaluation_seconds() * factor)
     known["evaluation_seconds"] = round(time.monotonic() - began, 1)
     if at_cuts is not None:
         _hold(sheet, at_cuts, known)

@@ -20,7 +20,16 @@ from evaluator.training import export
 from tests.evaluator.honest.writing import shorten
 from tests.evaluator.pythons import running_task
 from tests.evaluator.references import reference_file
-from tests.evaluator.runs import EVAL_TOKENS, STEPS, prepared, score, starter, with_train
+from tests.evaluator.runs import (
+    EVAL_TOKENS,
+    STEPS,
+    prepared,
+    processes_with,
+    score,
+    start_score,
+    starter,
+    with_train,
+)
 
 # A training of no steps and a table of numbers for a model; tests put lines of their own around it.
 TINY = """
@@ -98,6 +107,27 @@ def test_the_same_run_again_gives_the_same_score(tmp_path: Path) -> None:
     repo = starter(tmp_path / "repo")
     first, same = (score(repo, STEPS, "--seed", "1").last["score"] for _ in range(2))
     assert first == same  # to the last bit; that another seed draws other data is `test_starter`'s to show
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "beside"), [("steps", True), ("wall", False)])
+def test_the_audits_process_gets_ready_beside_a_training_whose_time_it_does_not_take(
+    tmp_path: Path, kind: str, beside: bool
+) -> None:
+    """What it imports takes seconds that nobody has to wait for. But if the wall is the budget and processors train, a
+    core is the candidate's."""
+    trains = (
+        "import time\nuntil = time.monotonic() + 2\nwhile time.monotonic() < until:\n    time.sleep(0.05)\n"
+    )
+    repo = with_train(tmp_path / "audited", f"{TINY}{trains}evaluate_bpb(model, tokenizer, 4)\n")
+    process = start_score(repo, {**STEPS, "budget": {"kind": kind, "amount": 2}})
+    assert process.stdout is not None
+    found = set()
+    for line in process.stdout:
+        if json.loads(line)["event"] == "progress":
+            found.add(bool({*processes_with(str(repo))} & {*processes_with("\0prober\0")}))
+    assert process.wait(timeout=120) == 0
+    assert found == {beside}
 
 
 @pytest.mark.long
