@@ -6,13 +6,13 @@ import json
 import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluator.errors import Interrupted
+from evaluator.whole import written
 
 VERSION = 1
 Event = dict[str, Any]
@@ -91,20 +91,8 @@ def encode(event: Mapping[str, Any]) -> str:
 
 def write_result(folder: Path, event: Event) -> None:
     """Put the final event into `folder`/result.json, whole or not at all, and safe from a power cut."""
-    descriptor, name = tempfile.mkstemp(prefix=".result-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(encode(event) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(folder / "result.json")
-    finally:
-        Path(name).unlink(missing_ok=True)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    with written(folder / "result.json", durable=True) as file:
+        file.write(f"{encode(event)}\n".encode())
 
 
 def _share(share: float) -> str:

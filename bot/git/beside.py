@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from bot.base.whole import sync_folder
 from bot.git.command import Damaged, Locked
-from bot.git.moving import Taken, sync_folder
+from bot.git.moving import Taken
 from bot.git.objects import FOLDER, SUBMODULE, parse_commit, parse_tree
 from bot.git.store import Store
 from bot.git.transfer import PushResult, RefUpdate, track, tracking_ref

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bot.base.whole import sync_folder
 from bot.errors import UserError
 from bot.git.command import Locked, raise_for_disk
 
@@ -60,15 +61,6 @@ def in_the_way(there: str, wanted: str, where: str | Path) -> UserError:
     return UserError(
         f"the remote {where} has {there}, so {wanted} cannot be made there: rename or delete that branch"
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep the names in a folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

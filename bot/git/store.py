@@ -10,7 +10,6 @@ import functools
 import hashlib
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,9 +18,10 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import ConfigLevel, ObjectType, RepositoryOpenFlag, SortMode
 
+from bot.base.whole import written
 from bot.errors import UserError
 from bot.git.command import Damaged, Missing, raise_for_disk
-from bot.git.moving import Moves, in_the_way, move_refs, sync_folder
+from bot.git.moving import Moves, in_the_way, move_refs
 
 _KINDS = {
     "commit": ObjectType.COMMIT,
@@ -117,17 +117,9 @@ class Store:
             return sha
         try:
             place.parent.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(prefix="tmp_obj_", dir=place.parent, delete=False) as file:
-                try:
-                    file.write(zlib.compress(whole, 1))
-                    file.flush()
-                    os.fchmod(file.fileno(), 0o444)
-                    os.fsync(file.fileno())
-                    Path(file.name).replace(place)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-            sync_folder(place.parent)
+            with written(place, durable=True, prefix="tmp_obj_") as file:  # which `git gc` knows
+                file.write(zlib.compress(whole, 1))
+                os.fchmod(file.fileno(), 0o444)
         except OSError as error:
             raise_for_disk(error)
             raise

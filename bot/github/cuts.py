@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot.base.whole import written
 from bot.errors import UserError
 from bot.forge.github import GitHubForge
 from bot.forge.github_artifacts import left_files
@@ -155,9 +156,8 @@ class SealedCuts:
         while len(sealed) > LARGEST and len(self._held) > 1:
             del self._held[next(iter(self._held))]
             sealed = self._sealed()
-        partial = self._path.with_name(f"{self._path.name}.partial")
-        partial.write_bytes(sealed)
-        partial.replace(self._path)
+        with written(self._path) as file:
+            file.write(sealed)
 
     def _sealed(self) -> bytes:
         from nacl.secret import SecretBox  # only jobs on GitHub need it

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.base.text import clean, one_line
+from bot.base.whole import written
 from bot.base.workflow import of_same_repository
 from bot.errors import UserError
 from bot.forge import NotFound, PullState
@@ -80,10 +81,9 @@ def write(context: Context, known: set[str], experiment: int, path: Path) -> int
         "runs": [{"kind": run.kind, **dataclasses.asdict(run)} for run in runs],
         "logs": {name: log.decode(errors="replace") for name, log in logs.items() if log},
     }
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(fitted(record) + "\n")
-        partial.replace(path)
+        with written(path) as file:
+            file.write(f"{fitted(record)}\n".encode())
     except OSError as error:
         raise UserError(
             f"{path}: can't write ({error.strerror}): choose another file for --handover"

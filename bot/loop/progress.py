@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.base.whole import written
 from bot.rules.bounds import measurable
 
 FILE = "progress.json"
@@ -66,10 +67,8 @@ class ProgressFile:
         )
         if time.monotonic() >= self._written + EVERY or self._now.is_scoring:
             self._written = time.monotonic()
-            with suppress(OSError):
-                fresh = self._path.with_suffix(".new")
-                fresh.write_text(json.dumps(asdict(self._now)))
-                fresh.replace(self._path)
+            with suppress(OSError), written(self._path) as file:
+                file.write(json.dumps(asdict(self._now)).encode())
 
     def end(self) -> None:
         """The run is over."""

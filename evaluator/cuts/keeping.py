@@ -20,6 +20,7 @@ import numpy as np
 
 from evaluator.cuts.judging import Losses
 from evaluator.errors import UserError
+from evaluator.whole import written
 
 KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -72,15 +73,12 @@ class Keeping:
     def keep(self, mark: str, mine: Losses) -> None:
         """Leave this run's losses for those that come; raise `UserError` if they can't be written."""
         path = self._path(self.run)
-        aside = path.with_name(f".{self.run}-{secrets.token_hex(8)}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _private(aside) as file:
+            with written(path) as file:
                 np.savez(file, mark=np.array(mark), score=np.array(mine.score), nats=mine.nats)
-            aside.replace(path)
             self._prune(path.parent)
         except OSError as error:
-            aside.unlink(missing_ok=True)
             raise UserError(f"{path}: can't be written ({error.strerror}): free space there") from None
 
     def _path(self, name: str) -> Path:

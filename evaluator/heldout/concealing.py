@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.heldout.windows import WINDOW, WindowIndex, spans
+from evaluator.whole import written
 
 _AS_IT_WAS = bytes.maketrans(b"\r\t", b"\n ")
 CHANCE = 2 * WINDOW  # bytes in a row: as many as this are a copy
@@ -132,15 +132,11 @@ def _copy(path: Path, index: WindowIndex, folder: Path) -> Path | None:
     if changed is None:
         changed = rewritten(data, index) or b""
         folder.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=".changed-", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(changed)
-            Path(scratch).chmod(told.st_mode & 0o777 | 0o400)
-            os.utime(scratch, ns=(told.st_atime_ns, told.st_mtime_ns))
-            Path(scratch).replace(copy)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+        with written(copy) as file:
+            file.write(changed)
+            file.flush()  # before its time is set
+            os.fchmod(file.fileno(), told.st_mode & 0o777 | 0o400)
+            os.utime(file.fileno(), ns=(told.st_atime_ns, told.st_mtime_ns))
     return copy if changed else None
 
 

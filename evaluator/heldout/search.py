@@ -8,7 +8,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from evaluator.heldout.hashing import Places
 from evaluator.heldout.reading import HEAD, TAIL, carries, is_packed, unpacked_carries
 from evaluator.heldout.windows import CHUNK, WINDOW, WindowIndex
+from evaluator.whole import written
 
 SMALL = 1 << 18  # bytes: smaller files are looked at many at a time
 
@@ -225,10 +225,5 @@ def _read(file: Path, now: str) -> tuple[Path, ...] | None:
 def _write(file: Path, now: str, found: Sequence[Path]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     told = {"format": FORMAT, "signature": now, "found": [str(path) for path in found]}
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "w") as stream:
-            json.dump(told, stream)
-        Path(name).replace(file)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with written(file) as aside:
+        aside.write(json.dumps(told).encode())

@@ -8,8 +8,6 @@ first, and what survives that is compared byte by byte.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -21,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from evaluator.heldout.hashing import Filter, Hashes, Places, places, rolling
+from evaluator.whole import written
 
 WINDOW = 64  # bytes
 # At least seven words of 8 bytes that begin at multiples of 8 lie whole in every window, and so does a block of
@@ -126,14 +125,9 @@ class WindowIndex:
 
     def save(self, path: Path) -> None:
         """Write the index to one file (numpy's .npz without pickles), all of it or nothing."""
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                inner = np.empty(0, np.int64) if self.words is None else self.words.starts
-                np.savez(file, format=FORMAT, texts=self.texts, starts=self.starts, words=inner)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        inner = np.empty(0, np.int64) if self.words is None else self.words.starts
+        with written(path) as file:
+            np.savez(file, format=FORMAT, texts=self.texts, starts=self.starts, words=inner)
 
     @classmethod
     def load(cls, path: Path) -> WindowIndex:

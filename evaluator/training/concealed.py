@@ -26,6 +26,7 @@ from evaluator.jail.mounts import mounts
 from evaluator.settings import Settings
 from evaluator.training import file_systems
 from evaluator.training.export import Exported
+from evaluator.whole import written
 from evaluator.workspace import Workspace
 
 # What training may need of /usr/lib: libraries and compilers. The rest are applications, too many to look through.
@@ -95,9 +96,8 @@ def _found(roots: Sequence[Path], exported: Exported, folder: Path) -> Concealed
         "hidden": [str(path) for path in found.hidden],
         "replaced": {str(old): str(new) for old, new in found.replaced.items()},
     }
-    scratch = place.with_name(f".{place.name}-{os.getpid()}")
-    scratch.write_text(json.dumps(made))
-    scratch.replace(place)
+    with written(place) as file:
+        file.write(json.dumps(made).encode())
     return found
 
 

@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 
 from evaluator.errors import UserError
 from evaluator.training.load import processors, stretch
+from evaluator.whole import written
 
 VERSION = 1
 _LARGEST_FILE = 1 << 16
@@ -155,12 +156,10 @@ def read(path: Path) -> Reference:
 
 def write(path: Path, reference: Reference) -> None:
     """Write the reference to the file at `path`; raise `UserError` if that can't be."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(json.dumps(reference.to_json(), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with written(path) as file:
+            file.write(f"{json.dumps(reference.to_json(), indent=1)}\n".encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(
             f"{path}: can't be written ({error.strerror}): name another file (--reference)"
         ) from None

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.agents.rubric.task import Task
+from bot.base.whole import written
 from bot.errors import UserError
 from bot.git.file_lock import try_lock
 from bot.ledger import now, stamp
@@ -127,10 +128,7 @@ class Record:
         return self.folder / f"round-{number:02}.{kind}"
 
     def _write(self, name: str, text: str) -> Path:
-        path, draft = self.folder / name, self.folder / f".{name}"
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        path = self.folder / name
+        with written(path, durable=True) as file:
+            file.write(text.encode())
         return path
