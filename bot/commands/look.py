@@ -28,16 +28,14 @@ from bot.rules.campaign import Campaign
 from bot.rules.experiment import Experiment
 from bot.tell.charts.raster import share_png
 from bot.tell.display import PlainDisplay
-from bot.tell.document import Code, Document, Part, heading, paragraph, say, table
+from bot.tell.document import Code, Document
 from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.results import results_tsv
 from bot.tell.page import report_html
 from bot.tell.views.campaign import latest_experiments, overview
 from bot.tell.views.campaign import report as report_of
 from bot.tell.views.comparison import comparison
-from bot.tell.views.experiment import evidence, history, idea_line
-from bot.tell.views.pull import pull_request
-from bot.tell.views.verdict import verdict
+from bot.tell.views.whole import whole
 from bot.tell.words import title
 from bot.tell.writers import markdown, terminal
 
@@ -75,8 +73,8 @@ def show(
         if as_json:
             rows = {row.number: row for row in figures_of(session.context, state).rows}
             runs = [asdict(run) for run in state.runs_for(experiment.number)]
-            whole = {**experiment_json(rows[experiment.number]), "all_runs": clean_data(runs)}
-            print(json.dumps(whole, indent=2))
+            data = {**experiment_json(rows[experiment.number]), "all_runs": clean_data(runs)}
+            print(json.dumps(data, indent=2))
             return 0
         if conversation:
             terminal.show(tuple(Code(text) for text in _conversations(session.context, experiment)))
@@ -124,22 +122,15 @@ def diff(*, repo: Path, campaign: str | None, one: int | str, other: int | str) 
 
 
 def _whole(context: Context, campaign: Campaign, experiment: Experiment) -> Document:
-    if experiment.candidate is None:
-        return _head(campaign, experiment)
-    ensure_commit(context, experiment)
-    diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
-    why, rule = why_self_reported(context, experiment.candidate.commit), rule_of(context.config, campaign)
-    return (
-        *_head(campaign, experiment),
-        *pull_request(
-            campaign, experiment, diff, into=context.branch, rule=rule, on_github=on_github(context)
-        ),
-        *evidence(campaign, experiment),
-        *verdict(campaign, experiment, rule),
-        *([paragraph("The score is {}.", why)] if why is not None else []),
-        heading("Diff", 2),
-        Code(diff, "diff"),
-    )
+    diff, why = "", None
+    if experiment.candidate is not None:
+        ensure_commit(context, experiment)
+        diff = context.git.diff(experiment.candidate.parent, experiment.candidate.commit)
+        why = why_self_reported(context, experiment.candidate.commit)
+    return whole(
+        campaign, experiment, diff, into=context.branch, rule=rule_of(context.config, campaign),
+        on_github=on_github(context), self_reported=why,
+    )  # fmt: skip
 
 
 def _conversations(context: Context, experiment: Experiment) -> list[str]:
@@ -152,26 +143,6 @@ def _conversations(context: Context, experiment: Experiment) -> list[str]:
             f" are artifacts, conversations-{experiment.number}-1"
         )
     return found
-
-
-def _head(campaign: Campaign, experiment: Experiment) -> Document:
-    proposal, candidate = experiment.proposal, experiment.candidate
-    rows: list[tuple[str, Part]] = [("verdict", experiment.verdict or "open")]
-    if proposal is not None:
-        rows += [
-            ("category", proposal.category),
-            ("proposed by", proposal.proposer),
-            ("why", proposal.reason),
-            ("expected", proposal.expected_effect),
-            ("risk", proposal.risk),
-        ]
-        if proposal.idea is not None:
-            rows.append(("follows", idea_line(campaign, proposal.idea)))
-    rows += history(experiment)
-    if candidate is not None:
-        rows.append(("commit", f"{candidate.commit} on {candidate.parent}"))
-    title = heading(say("Experiment {}: {}", experiment.number, experiment.title), 1)
-    return title, table(("", ""), rows)
 
 
 def report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,14 +17,12 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import MessageIntended
 from bot.rules.messages import Messages
 from bot.tell.charts.raster import progress_png
-from bot.tell.document import Message, bullets, heading, small
+from bot.tell.document import Message
 from bot.tell.figures.period import period
 from bot.tell.views.morning import is_quiet, morning_message
-from bot.tell.views.news import Notice, noteworthy
-from bot.tell.words import gain_words, level_note, title, way_words
+from bot.tell.views.news import TOLD_AT_ONCE, Notice, night_message, noteworthy
 
 NIGHT = timedelta(hours=12)  # a night goes from noon to noon and has the date of its evening
-MOST = 10  # notices in one message
 FIRST_PAUSE = timedelta(minutes=10)  # after a refusal; it doubles
 LONGEST_PAUSE = timedelta(hours=2)
 
@@ -67,9 +64,8 @@ def tell(context: Context, notifier: Notifier, campaign: Campaign, *, moment: da
     thread = before[0].ts if before and notifier.has_threads else None
 
     def write(intended: MessageIntended) -> Message:
-        return _night_message(
-            context, campaign, night, intended, [n for n in due if n.key in intended.covers]
-        )
+        figures = figures_of(context, campaign, at=datetime.fromisoformat(intended.upto))
+        return night_message(intended.message, night, figures, [n for n in due if n.key in intended.covers])
 
     letter = Letter(
         key=f"night:{night}:{number}",
@@ -132,7 +128,7 @@ def morning(context: Context, notifier: Notifier | None, day: date | None) -> Mo
     ]
     untold = due if notifier is not None else []
     message = morning_message(
-        chosen.isoformat(), known_figures, past, context.config.stop, untold=untold[:MOST]
+        chosen.isoformat(), known_figures, past, context.config.stop, untold=untold[:TOLD_AT_ONCE]
     )
     if notifier is None:
         return Morning(message, None, progress_png(known_figures) if message.chart else None)
@@ -174,18 +170,3 @@ def _due(context: Context, campaign: Campaign, moment: datetime) -> list[Notice]
     figures = figures_of(context, campaign, at=moment)
     found = noteworthy(campaign, figures, context.config.slack, context.config.stop, now=moment)
     return [notice for notice in found if notice.key not in campaign.messages.told]
-
-
-def _night_message(
-    context: Context, campaign: Campaign, night: str, intended: MessageIntended, due: Sequence[Notice]
-) -> Message:
-    figures = figures_of(context, campaign, at=datetime.fromisoformat(intended.upto))
-    lines = [notice.line for notice in due if notice.line]
-    more = len(lines) - MOST
-    said = "What happened" if more <= 0 else f"What happened, and {more} more"
-    return Message(
-        key=intended.message,
-        title=f"{title(figures)}: the night of {night}",
-        summary=f"{way_words(figures)}, {gain_words(figures)}",
-        body=(heading(said, 2), *bullets(lines[:MOST]), *small(level_note(figures))),
-    )

@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
-from bot.config import Stop
+from bot.config import NotifySettings, Stop
 from bot.rules import events as ev
 from bot.rules.campaign import Campaign
 from bot.rules.decision import Rule
@@ -20,8 +21,12 @@ from bot.tell.figures.plain import experiment_json, status_json
 from bot.tell.figures.promotion import promotion_figures
 from bot.tell.page import report_html
 from bot.tell.sentences import effect_line
+from bot.tell.views.comparison import comparison
 from bot.tell.views.morning import morning_message
+from bot.tell.views.news import night_message, noteworthy
 from bot.tell.views.promotion import promotion_title
+from bot.tell.views.watch import watching
+from bot.tell.views.whole import whole
 from tests.bot.campaigns import NOW, SIGMA, Night, commit_of, night_of
 from tests.bot.telling import (
     blocks,
@@ -29,6 +34,7 @@ from tests.bot.telling import (
     promotion_body,
     pull_body,
     report_markdown,
+    screen,
     standing,
     status_text,
     table_text,
@@ -37,6 +43,10 @@ from tests.bot.test_confirming import played
 
 FIGURE = re.compile(r"([-+\u2212]?\d[\d.]*) (?:±|\+/-) (\d[\d.]*)")
 LEVEL = "90 %"
+# Losses of a training at moments of it: a drawing, and the lines of a table.
+CURVE = re.compile(r"```mermaid[^`]*```|^ +\d+( +\d+\.\d{3,}){2} +[-+\u2212]?\d+\.\d{3,} *$", re.MULTILINE)
+WIDE = 400  # columns of a terminal that cuts nothing
+SCORE = re.compile(r"(?<![\w.:/#-])\d+\.\d{3,}(?![\w.]*\d)")
 
 
 def drifting() -> Night:
@@ -98,6 +108,18 @@ def everything(request: pytest.FixtureRequest) -> Everything:
         for e in campaign.experiments.values()
         if e.decision is not None and e.candidate is not None
     }
+    shown = {
+        f"show {e.number}": screen(
+            whole(campaign, e, "", into="nocturne/main", rule=Rule(), on_github=True), WIDE
+        )
+        for e in campaign.experiments.values()
+    }
+    rows = [row for row in known.rows if row.commit]
+    compared = {
+        f"diff {one.number} {other.number}": screen(comparison(known, one, other, ""), WIDE)
+        for one, other in pairwise(rows)
+    }
+    due = noteworthy(campaign, known, NotifySettings(new_best=0.0), Stop(), now=NOW)
     decided = [e.decision for e in campaign.experiments.values() if e.decision is not None]
     body = promotion_body(
         campaign, known, promotion, [], rule=Rule(), base="main", branch="nocturne/main", on_github=True
@@ -107,12 +129,19 @@ def everything(request: pytest.FixtureRequest) -> Everything:
         known,
         {
             "message": html.unescape(json.dumps(blocks(message), ensure_ascii=False)),
-            "page": html.unescape(report_html(known)),
+            "night": html.unescape(
+                json.dumps(blocks(night_message("n", "2026-03-08", known, due)), ensure_ascii=False)
+            ),
+            "page": page_words(report_html(known)),
             "dashboard": report_markdown(known),
             "comment": standing(known),
-            "terminal": status_text(known, 400) + table_text(known),
+            "terminal": status_text(known, WIDE) + table_text(known),
+            "watch": screen(watching(known, title=None, width=WIDE), WIDE),
+            "diff": screen(comparison(known, None, rows[-1], ""), WIDE),
             "promotion": promotion_title(known, promotion) + body,
             **pulls,
+            **shown,
+            **compared,
         },
         [line for decision in decided if (line := effect_line(campaign, decision))],
     )
@@ -142,6 +171,31 @@ def test_every_margin_is_one_that_json_has_with_its_own_digits(everything: Every
     assert seen == written, "each is told somewhere"
 
 
+def test_every_score_is_the_rounding_of_one_that_json_has(everything: Everything) -> None:
+    """Whatever has three decimals or more, anywhere: a score, an effect, an end of an interval, the noise."""
+    known = everything.known
+    told = status_json(known)
+    rows = [experiment_json(row) for row in known.rows]
+    exact = {told["noise"]["sigma"], *(told[name]["score"] for name in ("baseline", "incumbent", "best"))}
+    for gain in filter(None, (told["told"], told["gain"], told["corrected_gain"], told["confirmation"])):
+        exact |= {value for value in gain.values() if isinstance(value, float)}
+        exact |= {value for name in ("baseline", "head") for value in gain.get(name, ())}
+    for row in rows:
+        exact |= {row["score"], row["against"], row["effect"], row["half_width"]}
+        if row["half_width"]:
+            exact |= {row["effect"] - row["half_width"], row["effect"] + row["half_width"]}
+        exact |= {line["score"] for line in row["run_lines"]}
+    exact |= {run.score for run in everything.campaign.runs.values()}
+    exact.add(sum(row["effect"] for row in rows if row["landed"]))  # as the promotion adds them up
+    values = [abs(value) for value in exact if value is not None]
+    for name, text in {**everything.texts, "lines": "\n".join(everything.commit_lines)}.items():
+        found = SCORE.findall(CURVE.sub("", text))
+        for figure in found:
+            digits = len(figure.partition(".")[2])
+            assert any(f"{value:.{digits}f}" == figure for value in values), (name, figure)
+        assert found or name.startswith(("pull", "show", "diff", "night")), name
+
+
 def test_the_gain_is_the_difference_of_the_two_scores_everywhere(everything: Everything) -> None:
     told = everything.known.told
     assert told is not None and told.value > 0
@@ -150,7 +204,7 @@ def test_the_gain_is_the_difference_of_the_two_scores_everywhere(everything: Eve
     digits = len(spelled(told.value, told.half_width or 0.0)[0].partition(".")[2])
     first, last = (f"{end:.{digits}f}" for end in (told.first, told.last))
     amount = f"better by {told.value:.{digits}f} ± "
-    for name in ("message", "dashboard", "comment", "terminal", "promotion"):
+    for name in ("message", "night", "dashboard", "comment", "terminal", "watch", "promotion"):
         plain = re.sub(r"[\\*]", "", everything.texts[name])
         assert f"{first} → {last}" in plain and amount in plain, name
     page = everything.texts["page"]
@@ -185,6 +239,14 @@ def test_hours_of_a_cpu_are_not_those_of_a_gpu() -> None:
     known = figures(night.campaign(), now=NOW, prior_sigma=SIGMA)
     for text in (report_html(known), report_markdown(known), status_text(known)):
         assert "CPU-hours" in text and "GPU" not in text
+
+
+def page_words(page: str) -> str:
+    """Return what the page says in words: its text, and what its script puts into the table; no charts."""
+    data = json.loads(html.unescape(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]))  # type: ignore[index]
+    rows = [" ".join((*row["shown"].values(), *(text for _, text in row["words"]))) for row in data["rows"]]
+    text = re.sub(r"<(svg|script|style).*?</\1>", " ", page, flags=re.DOTALL)
+    return html.unescape("\n".join((text, *rows)))
 
 
 def spelled(value: float, half: float) -> tuple[str, str]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.config import NotifySettings, Stop
 from bot.rules import stopping
 from bot.rules.campaign import Campaign
-from bot.tell.document import Line, Words, linked, say, told
+from bot.tell.document import Line, Message, Words, bullets, heading, linked, say, small, told
 from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_warning
 from bot.tell.figures.rows import Row
 from bot.tell.numbers import device_hours, money
-from bot.tell.words import device_words, effect_words
+from bot.tell.words import device_words, effect_words, gain_words, level_note, title, way_words
 
 STALE = timedelta(days=3)  # older news is for the summary
 SHARES = (80, 100)  # per cent of a budget
+TOLD_AT_ONCE = 10  # notices in one message
 SIGMAS = 2.0  # what a new best must gain if no size is set
 
 
@@ -42,6 +43,19 @@ def noteworthy(
         *_best(campaign, figures, settings, now),
     ]
     return list({notice.key: notice for notice in found}.values())
+
+
+def night_message(key: str, night: str, figures: Figures, due: Sequence[Notice]) -> Message:
+    """Return the message of a night (`2026-03-09`, the date of its evening) that tells what is due."""
+    lines = [notice.line for notice in due if notice.line]
+    more = len(lines) - TOLD_AT_ONCE
+    said = "What happened" if more <= 0 else f"What happened, and {more} more"
+    return Message(
+        key=key,
+        title=f"{title(figures)}: the night of {night}",
+        summary=f"{way_words(figures)}, {gain_words(figures)}",
+        body=(heading(said, 2), *bullets(lines[:TOLD_AT_ONCE]), *small(level_note(figures))),
+    )
 
 
 def gains_enough(row: Row, figures: Figures, settings: NotifySettings, sigma: float | None) -> bool:
