@@ -188,11 +188,11 @@ class Forge(Protocol):
         """
         ...
 
-    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+    def reviewed(self, pulls: Mapping[int, str], *, all: bool = False) -> dict[int, str]:
         """Return which of these pull requests a human who may write has reviewed, and a name for each review.
 
-        `pulls` maps their numbers to when we last wrote there (ISO 8601). Some may be found only when asked again;
-        a forge without reviews finds none.
+        `pulls` maps their numbers to when we last wrote there (ISO 8601). Some may be found only when asked again,
+        unless `all` are to be; a forge without reviews finds none.
         """
         ...
 

@@ -277,9 +277,9 @@ class GitHubForge:
         except Refused as refused:
             self._give_up(refused, number, "read comments")
 
-    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+    def reviewed(self, pulls: Mapping[int, str], *, all: bool = False) -> dict[int, str]:
         """See `Forge.reviewed`."""
-        return self._readers.of(pulls)
+        return self._readers.of(pulls, all=all)
 
     def review_pull(self, number: int, sha: str, review: Review, *, instead: str) -> None:
         """See `Forge.review_pull`."""

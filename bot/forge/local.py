@@ -102,7 +102,7 @@ class LocalForge:
     def review_pull(self, number: int, sha: str, review: Review, *, instead: str) -> None:
         """See `Forge.review_pull`."""
 
-    def reviewed(self, pulls: Mapping[int, str]) -> dict[int, str]:
+    def reviewed(self, pulls: Mapping[int, str], *, all: bool = False) -> dict[int, str]:
         """See `Forge.reviewed`."""
         return {}
 

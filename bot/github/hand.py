@@ -56,7 +56,7 @@ def _hear(context: Context, campaign: Campaign, experiment: Experiment, event: H
     if event.action == "edited":
         return f"experiment {number}: its texts are kept as they are now"
     if event.action == "reviewed":
-        heard = number in hear_reviews(context, campaign).read
+        heard = number in hear_reviews(context, campaign, all=True).read
         return (
             f"experiment {number} counts as read"
             if heard

@@ -214,10 +214,10 @@ def hear_at_intervals(context: Context, campaign: Campaign) -> None:
         hear_reviews(context, campaign)
 
 
-def hear_reviews(context: Context, campaign: Campaign) -> Campaign:
+def hear_reviews(context: Context, campaign: Campaign, *, all: bool = False) -> Campaign:
     """Write down which unread merges somebody has reviewed or liked on GitHub; return the campaign as it is then.
 
-    What can't be looked up is looked up another time: `approve` is heard without.
+    What can't be looked up is looked up another time: `approve` is heard without. At the end of a loop, `all` are.
     """
     for held in [e for e in campaign.open_experiments() if e.is_held and e.number not in campaign.refused]:
         if heed(context, held):
@@ -226,7 +226,7 @@ def hear_reviews(context: Context, campaign: Campaign) -> Campaign:
     if not merged:
         return campaign
     try:
-        found = context.forge.reviewed({pull: e.finished_at or "" for pull, e in merged.items()})
+        found = context.forge.reviewed({pull: e.finished_at or "" for pull, e in merged.items()}, all=all)
     except (UserError, NotFound) as error:
         context.display.note(f"reviews of merged experiments can't be looked up: {error}")
         return campaign

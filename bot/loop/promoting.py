@@ -130,7 +130,7 @@ def require_read(context: Context, campaign: Campaign) -> None:
     limit = context.config.max_unreviewed_merges
     if not limit or len(unread(campaign)) <= limit:
         return
-    waiting = len(unread(hear_reviews(context, campaign)))
+    waiting = len(unread(hear_reviews(context, campaign, all=True)))
     if waiting > limit:
         raise UserError(
             f"{waiting} merges are unread, max_unreviewed_merges is {limit}: `nocturne status` names the shortest"

@@ -116,7 +116,7 @@ def record_stop(context: Context, campaign: Campaign, stop: Stop, *, looks: bool
     event = LoopStopped(stop.reason, stop.detail, len(campaign.order), campaign.commands)
     is_news = campaign.stopped != event
     if is_news or looks:
-        campaign = hear_reviews(context, campaign)
+        campaign = hear_reviews(context, campaign, all=True)
     if is_news:
         promote_at_stop(context, campaign, stop)
         stopped = context.ledger.append(lambda _: [event], later=True)

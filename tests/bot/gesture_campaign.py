@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +143,6 @@ def at_work(folder: Path, values: list[dict[str, str]], moments: Moments) -> Ite
     """A campaign that has begun on GitHub, whose loop lets people act at these moments."""
     with pytest.MonkeyPatch.context() as patch, on_github(folder, patch) as home:
         patch.setattr("bot.forge.github_client.WRITES_A_MINUTE", 10**6)
-        # People here are quicker than the ten seconds in which a change is taken for our own.
-        patch.setattr("bot.forge.github_readers._SLACK", timedelta(0))
         assert home.github is not None
         repository = home.github.repository("octo/models")
         for login, role in ROLES.items():
