@@ -95,6 +95,9 @@ bench-github: $(READY) ## Campaigns on a GitHub on loopback, run by act: outcome
 bench-gestures: $(READY) ## Thirty experiments on a GitHub on loopback in which people close, reopen, push, label: what came of each
 	$(BIN)/python -m tests.benchmarks.gestures
 
+bench-unread: $(READY) ## The same night with a reader, with nobody reading, and as unread merges were held before
+	$(BIN)/python -m tests.benchmarks.unread $(ARGS)
+
 bench-start: $(READY) ## How long `nocturne --help` takes
 	$(BIN)/python -m tests.benchmarks.start_time
 
