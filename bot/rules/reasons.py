@@ -27,6 +27,8 @@ class Reason:
     """What the issue says on how to fix it, with places for branch, config, resume and approve."""
     shows: Literal["crashes", "runs", "costs", "held", "open"] = "open"
     """What the issue shows of what was tried."""
+    onward: str = ""
+    """What lets it go on, in a sentence, if starting a loop is not enough."""
     beginnings: int = 1
     """How many experiments must begin before it counts as fixed. What fails at the end of an experiment, or after it,
     lets the next one begin all the same."""
@@ -54,6 +56,7 @@ BASELINE = known(
         ),
         needs_human=True,
         bot_merges=False,
+        onward="`nocturne resume` lets it go on once that is fixed.",
         shows="runs",
     )
 )
@@ -67,6 +70,7 @@ MACHINE = known(
         ),
         needs_human=True,
         bot_merges=False,
+        onward="`nocturne resume` lets it go on once that is fixed.",
         shows="runs",
     )
 )

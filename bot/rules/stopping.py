@@ -112,19 +112,23 @@ def _paused(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return "paused by a human; `nocturne resume` lets it go on" if campaign.paused else None
 
 
-@stop_condition(Reason("stopped"))
+@stop_condition(Reason("stopped", onward="`nocturne resume` lets it go on."))
 def _stopped(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return "stopped by a human; `nocturne resume` lets it go on" if campaign.stop_asked else None
 
 
-@stop_condition(Reason("exhausted", needs_human=True))
+@stop_condition(
+    Reason(
+        "exhausted", needs_human=True, onward="after a change of the program `nocturne resume` lets it go on."
+    )
+)
 def _exhausted(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Said by a maker that has nothing left to try."""
     stopped = campaign.stopped
     return stopped.detail if stopped is not None and stopped.reason == "exhausted" else None
 
 
-@stop_condition(Reason("goal"))
+@stop_condition(Reason("goal", onward="with a further `stop.goal` `nocturne run` goes on."))
 def _goal(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     if limits.goal is None or not campaign.incumbents:
         return None
@@ -139,7 +143,7 @@ def _goal(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return f"{campaign.metric} {score:.6g} has reached the goal {limits.goal:.6g}" if reached else None
 
 
-@stop_condition(Reason("experiments"))
+@stop_condition(Reason("experiments", onward="with a higher `stop.experiments` `nocturne run` goes on."))
 def _experiments(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     done = len(campaign.order)
     if limits.experiments is None or done < limits.experiments:
@@ -148,7 +152,7 @@ def _experiments(campaign: Campaign, limits: Limits, now: datetime) -> str | Non
     return f"{said} done, stop.experiments is {limits.experiments}"
 
 
-@stop_condition(Reason("deadline"))
+@stop_condition(Reason("deadline", onward="with a later `stop.deadline` `nocturne run` goes on."))
 def _deadline(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     if limits.end is None or now < limits.end:
         return None
@@ -161,6 +165,7 @@ def _deadline(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
         issue="the GPU-hours are used up",
         fix=("Raise `stop.gpu_hours` in `{config}` on the base branch, or let the campaign end here."),
         needs_human=True,
+        onward="with a higher `stop.gpu_hours` `nocturne run` goes on.",
         shows="costs",
     )
 )
@@ -177,6 +182,7 @@ def _gpu_hours(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
         issue="the money for models is spent",
         fix=("Raise `stop.cost_usd` in `{config}` on the base branch, or let the campaign end here."),
         needs_human=True,
+        onward="with a higher `stop.cost_usd` `nocturne run` goes on.",
         shows="costs",
     )
 )
@@ -198,6 +204,7 @@ def _cost_usd(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
         ),
         needs_human=True,
         bot_merges=False,
+        onward="once enough is read `nocturne run` goes on.",
         shows="held",
     )
 )
@@ -218,6 +225,7 @@ def _unreviewed(campaign: Campaign, limits: Limits, now: datetime) -> str | None
         ),
         needs_human=True,
         bot_merges=False,
+        onward="`nocturne resume` lets it go on once that is fixed.",
         shows="crashes",
     )
 )
@@ -231,7 +239,11 @@ def _crashes(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     return f"{crashes} experiments crashed in a row; look at them, then `nocturne resume`"
 
 
-@stop_condition(Reason("plateau", needs_human=True))
+@stop_condition(
+    Reason(
+        "plateau", needs_human=True, onward="after a change of the program `nocturne resume` lets it go on."
+    )
+)
 def _plateau(campaign: Campaign, limits: Limits, now: datetime) -> str | None:
     """Counted from the last `resume`: a human has looked."""
     if limits.plateau is None:

@@ -34,7 +34,8 @@ def decimals(value: float | None, digits: int, sign: str = "") -> str:
     """Write a figure with so many decimals; one too large for that with six digits. `sign` "+" shows its sign."""
     if value is None:
         return NOTHING
-    return (f"{value:{sign}.{digits}f}" if abs(value) < 1e9 else f"{value:{sign}.6g}").replace("-", MINUS)
+    said = f"{value:{sign}.{digits}f}" if abs(value) < 1e9 else f"{value:{sign}.6g}"
+    return said.replace("-", MINUS) if said.strip("+-0.") else said.lstrip("+-")  # nothing has no sign
 
 
 def number(value: float) -> str:

@@ -38,6 +38,7 @@ from bot.tell.words import (
 )
 from bot.tell.writers import html
 
+_BEFORE = Template('<span class="from">$first</span><span class="arrow" role="img" aria-label="to">→</span>')
 DIFF_LIMIT = 20_000
 """Characters of a diff that the page carries; the pull request has the rest."""
 
@@ -62,8 +63,9 @@ def report_html(figures: Figures, *, version: str | None = None) -> str:
         where=html.escape(where_words(figures)),
         metric=html.escape(one_line(figures.metric, 60) + (f", {unit}" if unit else "")),
         known="known" if figures.best else "unknown",
-        first=first,
-        last=last,
+        scores="".join(
+            [*([_BEFORE.substitute(first=first)] if first != last else []), f"<strong>{last}</strong>"]
+        ),
         gain=html.escape(gain_words(figures)),
         note=html.escape(" ".join(filter(None, (gain_note(figures), rejections_note(figures))))),
         facts=html.write((headline_facts(figures),)),

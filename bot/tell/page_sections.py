@@ -1,4 +1,4 @@
-"""The folded parts of the page between chart and table: kinds of change, lineage, learning curves, cost."""
+"""The folded parts of the page between chart and table: kinds of change, lineage, what is compared, cost."""
 
 from __future__ import annotations
 
@@ -154,14 +154,17 @@ def merged_html(figures: Figures) -> str:
 
 
 def _curves(figures: Figures) -> str:
-    """Return the place for the curves that are compared: the page's script draws them."""
-    if not compared(figures):
+    """Return the place for the experiments that are compared: the page's script fills it."""
+    if not figures.rows:
         return ""
+    curves = "Training loss, as each training told it. " if compared(figures) else ""
     inside = (
-        '<div id="compare"></div><p class="note">Training loss, as each training told it. “Compare” in an experiment’s'
-        " details adds its curve.</p>"
+        f'<div id="compare"></div><p class="note">{curves}“Compare” in an experiment’s details, or the key c on its'
+        " row, adds it here or takes it out.</p>"
     )
-    return html.folded("curves", "Learning curves", "compared with each other", inside)
+    return html.folded(
+        "curves", "Compare", "experiments beside each other, with their learning curves", inside
+    )
 
 
 def _cost(figures: Figures) -> str:

@@ -69,10 +69,12 @@ def score_words(figures: Figures) -> tuple[str, str]:
 
 
 def way_words(figures: Figures) -> str:
-    """Return the metric and from which score to which it has come: `val_bpb 0.9979 → 0.9903`; the metric alone before
-    anything is measured."""
+    """Return the metric and from which score to which it has come: `val_bpb 0.9979 → 0.9903`; one score while it has
+    not moved, the metric alone before anything is measured."""
     first, last = score_words(figures)
-    return figures.metric if first == last == NOTHING else f"{figures.metric} {first} → {last}"
+    if first == last:
+        return figures.metric if first == NOTHING else f"{figures.metric} {first}"
+    return f"{figures.metric} {first} → {last}"
 
 
 def told_scores(
@@ -179,17 +181,21 @@ def facts(figures: Figures) -> list[tuple[str, str]]:
 
 
 def use_words(use: Use) -> str:
-    """Return what share of the time something ran, for what, and what the rest was waited for."""
-    waits = (
-        (use.prepared, "for the next experiment"),
-        (use.late, "for what was done meanwhile"),
-        (use.between, "between runs"),
+    """Return what share of the time something ran, and why nothing ran in the rest."""
+
+    def shares(*parts: tuple[float, str]) -> str:
+        return ", ".join(
+            f"{percent(part / use.wall)} {what}" for part, what in parts if part >= use.wall / 200
+        )
+
+    said = f"{percent(use.running / use.wall)} of {duration(use.wall)}"
+    beside = shares((use.running - use.useful, "for runs beside the verdicts"))
+    idle = shares(
+        (use.prepared, "until the next experiment was ready"),
+        (use.late, "until other work was done"),
+        (use.between, "from one run to the next"),
     )
-    waited = [f"{percent(seconds / use.wall)} {what}" for seconds, what in waits if seconds >= use.wall / 200]
-    said = (
-        f"{percent(use.running / use.wall)} of {duration(use.wall)}, useful {percent(use.useful / use.wall)}"
-    )
-    return f"{said}; waited {', '.join(waited)}" if waited else said
+    return said + (f" ({beside})" if beside else "") + (f"; idle {idle}" if idle else "")
 
 
 def ahead_words(record: Record) -> str:

@@ -363,6 +363,20 @@ def test_a_reader_with_keys_alone(chrome: Browser, tmp_path: Path) -> None:
     assert chrome.value("document.querySelector('#d2 .diff') !== null")
     chrome.key("Enter")
     assert chrome.value("document.querySelector('#d2') === null")
+    # Any two experiments beside each other: c on their rows.
+    compared = "[...document.querySelectorAll('#compare .beside tbody tr')].map((row) => row.innerText.split('\\t')[0])"
+    chosen = "[...document.querySelectorAll('#compare .legend a')].map((link) => link.textContent)"
+    for number in chrome.value(chosen):  # to begin with, what was merged
+        chrome.value(f"document.querySelector('#e{number[1:]} .open-row').focus()")
+        chrome.key("c")
+    assert chrome.value(chosen) == [] and chrome.value(compared) == []
+    for number in (3, 2):
+        chrome.value(f"document.querySelector('#e{number} .open-row').focus()")
+        chrome.key("c")
+    assert chrome.value(compared) == ["#2", "#3"] and chrome.value("document.getElementById('curves').open")
+    assert chrome.value("document.querySelector('#compare .note').innerText").endswith("nocturne diff 2 3")
+    chrome.key("c")
+    assert chrome.value(chosen) == ["#3"]
     assert chrome.complaints == []
 
 

@@ -58,7 +58,7 @@ def test_what_was_merged_is_told_against_the_baseline() -> None:
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("size", [(1120, 400), (400, 360)])
 @pytest.mark.parametrize("experiments", [4, 30, 300])
-def test_steps_are_labelled_within_the_picture_and_not_over_each_other(
+def test_steps_are_labelled_within_the_picture_over_no_run_and_not_over_each_other(
     experiments: int, size: tuple[int, int], direction: ev.Direction
 ) -> None:
     of = seen(night_of(experiments, hostile=False, direction=direction))
@@ -75,6 +75,10 @@ def test_steps_are_labelled_within_the_picture_and_not_over_each_other(
     for place, one in enumerate(boxes):
         for other in boxes[place + 1 :]:
             assert one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 12
+        for dot in of.dots:
+            if dot.score is not None:
+                x, y = frame.x.at(dot.place), frame.y.at(dot.score)
+                assert not (one[0] < x < one[1] and one[2] - 10 < y < one[2])
     text = progress_svg(of)
     assert all(f">{label.text}</text>" in text for label in labels_of(of, frame_of(of, 1040, 400)))
 

@@ -103,7 +103,7 @@ const page = (() => {
     const open = view.open.has(row.number);
     const button = make("button", {
       type: "button", cls: "open-row", text: row.hypothesis || "(no words)",
-      "aria-expanded": String(open), "aria-controls": `d${row.number}`,
+      "aria-expanded": String(open), "aria-controls": `d${row.number}`, "aria-keyshortcuts": "c",
     });
     const badge = make("span", { cls: `badge ${row.look}`, text: row.look === "open" ? `${row.state} …` : row.look });
     const pull = make("td", { cls: "num" });
@@ -158,10 +158,9 @@ const page = (() => {
     const box = make("div", { cls: "detail" }, words);
     const side = make("div", {});
     const theirs = data.curves[row.against] || [];
-    if (row.curve.length > 1) {
-      const compare = make("button", { type: "button", cls: "compare", "data-compare": row.number, text: "Compare" });
-      side.append(make("h3", { text: "Training loss " }, compare), curves(row.curve, theirs));
-    }
+    const compare = make("button", { type: "button", cls: "compare", "data-compare": row.number, text: "Compare" });
+    side.append(make("h3", { text: row.curve.length > 1 ? "Training loss " : "" }, compare));
+    if (row.curve.length > 1) side.append(curves(row.curve, theirs));
     box.append(side);
     if (row.runLines.length) box.append(make("div", { cls: "whole runs" }, make("h3", { text: plural(row.runLines.length, "run") }), runTable(row)));
     if (row.diff) box.append(make("div", { cls: "whole" }, make("h3", { text: "Change" }), diffElement(row.diff.split("\n"))));

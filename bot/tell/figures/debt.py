@@ -82,11 +82,11 @@ def minutes_of(row: Row) -> int:
 
 
 def debt_words(debt: Debt) -> str:
-    """Return the debt as a phrase: `3 merges (42 lines); up to 10 may be unread`."""
+    """Return the debt as a phrase: `3 merges (42 lines; up to 10 may be unread)`."""
     if not debt.merges:
         return "none"
-    said = f"{count(debt.merges, 'merge')} ({count(debt.lines, 'line')})"
-    return said if debt.limit is None else f"{said}; up to {debt.limit:,} may be unread"
+    allowed = "" if debt.limit is None else f"; up to {debt.limit:,} may be unread"
+    return f"{count(debt.merges, 'merge')} ({count(debt.lines, 'line')}{allowed})"
 
 
 def debt_warning(debt: Debt) -> str | None:

@@ -24,7 +24,7 @@ from bot.tell.figures.campaign import Figures
 from bot.tell.figures.debt import debt_words, reading_title
 from bot.tell.figures.period import Period
 from bot.tell.figures.rows import Row
-from bot.tell.numbers import NOTHING, count, decimals, device_hours, moment, money
+from bot.tell.numbers import count, decimals, device_hours, moment, money
 from bot.tell.views.campaign import reading_lines
 from bot.tell.views.news import Notice, experiment, merged, stop_words
 from bot.tell.views.outer import morning_lines
@@ -103,15 +103,17 @@ def dead_ends(past: Period) -> list[Row]:
 
 
 def _facts(figures: Figures, past: Period) -> Iterator[tuple[str, str]]:
-    ends = f"{decimals(past.score_from, figures.digits)} → {decimals(past.score_to, figures.digits)}"
-    yield "Incumbent, mean of its runs", ends
+    if past.merged and past.merged < figures.landed:  # else that is the gain in the first line
+        ends = f"{decimals(past.score_from, figures.digits)} → {decimals(past.score_to, figures.digits)}"
+        yield "Incumbent, mean of its runs", ends
     yield "Experiments", f"{past.experiments:,}"
     yield "Merged", f"{past.merged:,}"
     yield "Crashed", f"{past.crashed:,}"
     yield device_words(figures), device_hours(past.gpu_seconds)
     yield "Spent on agents", money(past.cost_usd)
     each = past.cost_per_merge
-    yield "Per merge", NOTHING if each is None else money(each)
+    if each is not None:
+        yield "Per merge", money(each)
     yield "Unread", debt_words(figures.debt)
 
 
@@ -150,8 +152,7 @@ def _dead(row: Row) -> Line:
 
 def _next(figures: Figures, limits: Stop) -> Iterator[Line]:
     yield say("The campaign is {}.", state_words(figures))
-    if figures.queue or figures.state == "running":
-        yield (*say("Next: "), *next_line(figures))
+    yield (*say("Next: "), *next_line(figures))
     yield from waiting_lines(figures, READING)
     done = figures.total - figures.open
     left = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.rules.ideas import READS
 from bot.rules.queue import Waiting
+from bot.rules.stopping import reason_of
 from bot.tell.document import Document, Line, Paragraph, bullets, cut, say
 from bot.tell.figures.campaign import Figures
 
@@ -29,6 +30,9 @@ def next_line(figures: Figures) -> Line:
     """Return what the loop does next, in a sentence."""
     if figures.state == "paused":
         return say("nothing, the campaign is paused: `nocturne resume` lets it go on.")
+    onward = reason_of(figures.stop_reason or "").onward if figures.state == "stopped" else ""
+    if onward:
+        return (*say("nothing: "), *say(onward))
     loop = () if figures.state == "running" else say(" No loop is running: `nocturne run` starts one.")
     asked = (each for each in figures.queue if each.kind != "held")
     first = next((each for each in asked if each.kind != "idea" or each.is_read_by(figures.proposer)), None)

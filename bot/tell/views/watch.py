@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.tell.document import Document, Paragraph, Words, cut, paragraph, small
 from bot.tell.figures.campaign import Figures
-from bot.tell.numbers import about
+from bot.tell.numbers import about, decimals
 from bot.tell.views.campaign import latest_experiments
 from bot.tell.views.queue import queue
 from bot.tell.words import gain_words, level_note, state_words, way_words
@@ -36,7 +36,7 @@ def watching(
         paragraph("**{}**, {}", cut(way_words(figures), 120), gain_words(figures)),
         Paragraph((Words(state_words(figures), "soft", limit=200),)),
         *_now(title, fraction, left, losses, scoring, width),
-        *_course("Incumbents", scores, figures.digits, width),
+        *_course("Incumbents", scores, None, width),
         *queue(figures, _WAITING),
         *latest_experiments(figures, latest=_VERDICTS, width=width),
         *small(level_note(figures)),
@@ -59,11 +59,13 @@ def _now(
     )
 
 
-def _course(name: str, values: Sequence[float], digits: int, width: int) -> Document:
-    """Return values as a line of bars with the first and the last one, that fits; nothing of fewer than two."""
+def _course(name: str, values: Sequence[float], digits: int | None, width: int) -> Document:
+    """Return values as a line of bars that fits, with the first and the last one if they have `digits`; nothing of
+    fewer than two. The gain stands above the incumbents' with the two scores that it is the difference of: their own
+    means would be two more."""
     if len(values) < 2:
         return ()
-    ends = f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}".replace("-", "\u2212")
+    ends = "" if digits is None else f"{decimals(values[0], digits)} → {decimals(values[-1], digits)}"
     most = min(_WIDTH, max(2, width - _FRAME - len(name) - len(ends)))
     step = max(1, -(-len(values) // most))
     shown = [*values[::step][: most - 1], values[-1]]
@@ -72,4 +74,4 @@ def _course(name: str, values: Sequence[float], digits: int, width: int) -> Docu
     bars = "".join(
         _BARS[round(top * (value - low) / (high - low))] if high > low else _BARS[0] for value in shown
     )
-    return (paragraph("{} {} {}", name, bars, ends),)
+    return (paragraph("{} {} {}", name, bars, ends) if ends else paragraph("{} {}", name, bars),)

@@ -35,6 +35,8 @@ STYLES = {
     "crashed": "red",
     "rejected": "magenta",
     "lost": "red",
+    "held": "bright_magenta",
+    "hold": "bright_magenta",
 }
 _PIPE = 400  # columns
 _LOOKS = {"strong": "bold", "soft": "dim", "code": "cyan"}
