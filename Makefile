@@ -148,8 +148,9 @@ clean: ## Remove the environment and the demo
 # The environment: checked prerequisites, pinned packages, this checkout. Made again when a pin changes.
 $(READY): pyproject.toml $(LOCK) .github/check-prerequisites.sh
 	@sh .github/check-prerequisites.sh "$(PYTHON)"
+	@echo "Setting up $(VENV) with PyTorch and pinned packages: some minutes, and only once"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m evaluator jail --into $(BIN)
+	@$(BIN)/python -m evaluator jail --into $(BIN) > $(VENV)/jail.txt || { cat $(VENV)/jail.txt; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -56,7 +56,7 @@ def init(
     shared = _shared(git, remote, no_remote=no_remote, github=github is not None)
     source = _action(action) if github is not None else ""
     if starter:
-        write_starter(git.top)
+        print(write_starter(git.top), end="")
     wrote = _configure(git, shared, starter=starter, claude=claude)
     text = (git.top / CONFIG_PATH).read_text(errors="replace")
     labels = runs_on.split(",")
@@ -181,6 +181,7 @@ def _write_workflow(top: Path, name: str, text: str) -> bool:
     return True
 
 
-def write_starter(top: Path) -> None:
-    """Let the evaluator write the bundled task. Raises UserError if other files stand in the way."""
-    print(call_evaluator("starter", str(top), timeout=120), end="")
+def write_starter(top: Path) -> str:
+    """Let the evaluator write the bundled task; return what it says it wrote. Raises UserError if other files stand in
+    the way."""
+    return call_evaluator("starter", str(top), timeout=120)

@@ -120,7 +120,7 @@ def _recorded(
 
 def _recorded_run(context: Context, commit: str) -> Draw | None:
     """Make a run as the loop makes it; None if another loop makes it at this moment."""
-    run = measure(context, commit, experiment=None, title="incumbent (for the doctor)")
+    run = measure(context, commit, experiment=None, title="incumbent: for the doctor")
     if run is None:
         return None
     reason = (run.failure or {}).get("reason", "")

@@ -37,7 +37,7 @@ def measure_beside(context: Context, side: Beside) -> None:
     campaign = context.ledger.known()
     names = {confirming.baseline_of(campaign): "baseline", campaign.incumbent: "head"}
     what = names.get(side.commit, "a merge between")
-    title = f"{what} (beside the {names.get(side.beside, 'baseline')}: what was gained?)"
+    title = f"{what} beside the {names.get(side.beside, 'baseline')}: what was gained?"
     number = next_replicate(campaign, side.commit)
     if measure(context, side.commit, experiment=None, title=title, side=side, due=number) is None:
         wait_for_run(context, side.commit, number)

@@ -41,7 +41,7 @@ def train(context: Context, campaign: Campaign, experiment: Experiment) -> Done:
             context,
             candidate.commit if of_candidate else candidate.parent,
             experiment=number if of_candidate else None,
-            title=experiment.title if of_candidate else f"incumbent ({outcome.why})",
+            title=experiment.title if of_candidate else f"incumbent: {outcome.why}",
             later=True,
             share=outcome.share,
         )

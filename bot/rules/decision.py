@@ -122,7 +122,7 @@ def decide(
     `control` is what short runs of the incumbent tell of the machine.
     """
     if incumbent is None:
-        return NeedRun("incumbent", "the incumbent needs its first run here")
+        return NeedRun("incumbent", "it needs its first run here")
     if not candidate:
         return NeedRun("candidate", "the candidate has not run yet")
     if incumbent.variance > _UNKNOWN:

@@ -225,7 +225,7 @@ def incumbent_step(campaign: Campaign, standing: Standing) -> MeasureIncumbent |
 
 def title_of(step: MeasureIncumbent, campaign: Campaign) -> str:
     """Return what a run is called for people."""
-    return f"{'incumbent' if step.commit == campaign.incumbent else 'reference'} ({step.why})"
+    return f"{'incumbent' if step.commit == campaign.incumbent else 'reference'}: {step.why}"
 
 
 def _machine_fails(campaign: Campaign, standing: Standing, commit: str) -> Stop | None:
@@ -259,7 +259,7 @@ def _missing_runs(campaign: Campaign, standing: Standing) -> tuple[int, str]:
     known = track(campaign, commit, standing.runner, standing.fingerprint, standing.prior_sigma)
     if known is None or (not known.exact and known.degrees < standing.incumbent_runs):
         usable = campaign.scores_of(commit, runner=standing.runner, fingerprint=standing.fingerprint)
-        return max(1, standing.incumbent_runs - len(usable)), "the incumbent needs its first runs"
+        return max(1, standing.incumbent_runs - len(usable)), "it needs its first runs"
     latest = campaign.runs_on.get(standing.runner, [])[-1:]
     if latest and is_lost(latest[0]):
         return 1, "the last run was lost: does this machine still work?"

@@ -110,6 +110,20 @@ def unread(campaign: Campaign, humans: Humans, experiment: Experiment) -> tuple[
     return not heard, f"not heard: {said}"
 
 
+def left_off(campaign: Campaign, humans: Humans, experiment: Experiment) -> tuple[bool, str]:
+    """The label that was taken off stays off, and the experiment is what it was."""
+    labels = humans.pull(experiment).labels
+    return (
+        "nocturne:improved" not in labels and experiment.landed is not None,
+        f"labels {', '.join(sorted(labels))}",
+    )
+
+
+def unlabel(humans: Humans, experiment: Experiment) -> None:
+    left = [name for name in humans.pull(experiment).labels if name != "nocturne:improved"]
+    humans.rest("alice", "PATCH", f"/issues/{humans.pull(experiment).number}", {"labels": left})
+
+
 def edit(humans: Humans, experiment: Experiment) -> None:
     number = humans.pull(experiment).number
     humans.rest("alice", "PATCH", f"/pulls/{number}", {"title": "My title", "body": "My text"})
@@ -170,7 +184,16 @@ def script(
         (values(5), [Gesture("alice", "edits texts, puts labels on", "training", edit, kept)], []),
         (
             {"BATCH_SIZE": size},
-            [Gesture("tom", "closes it", "training", lambda h, e: h.close("tom", e), unheard)],
+            [
+                Gesture("tom", "closes it", "training", lambda h, e: h.close("tom", e), unheard),
+                Gesture(
+                    "tom",
+                    "puts nocturne:rejected on",
+                    "scored",
+                    lambda h, e: h.label("tom", e, "nocturne:rejected"),
+                    unheard,
+                ),
+            ],
             [],
         ),
         (
@@ -218,6 +241,7 @@ def script(
                         read,
                     ),
                 ),
+                (2, Gesture("alice", "takes nocturne:improved off", "after landing", unlabel, left_off)),
                 (
                     1,
                     Gesture(

@@ -39,7 +39,7 @@ def decided(*given: object, **others: object) -> Decided:
 
 def test_incumbent_is_measured_first() -> None:
     needed = decide([Measured(0.9, 0)], None, direction="minimize", rule=Rule())
-    assert needed == NeedRun("incumbent", "the incumbent needs its first run here")
+    assert needed == NeedRun("incumbent", "it needs its first run here")
     assert isinstance(verdict([0.9], track(variance=4.0)), NeedRun)
 
 

@@ -52,7 +52,7 @@ def test_all_gestures_at_the_worst_moments(tmp_path: Path) -> None:
     rows, campaign, humans = play(tmp_path, [(RATES, "32", {"ACTIVATION": '"relu2"'})])
     for row in rows:
         print(row)
-    assert len(rows) == 14 and [row for row in rows if not row.heard] == []
+    assert len(rows) == 16 and [row for row in rows if not row.heard] == []
     assert len(campaign.order) >= 13 and not campaign.open
     pulls = [issue for issue in humans.contents.issues.values() if issue.pull and issue.pull.base != "main"]
     assert len(pulls) >= 13 and not any(issue.state == "open" for issue in pulls)

@@ -33,7 +33,7 @@ EARLIER = (NOW - timedelta(minutes=5)).isoformat()
 def test_new_campaign_measures_its_baseline_first() -> None:
     night = Night()
     step = next_step(night.campaign(), STANDING)
-    assert step == MeasureIncumbent(night.incumbent, 1, "the incumbent needs its first runs")
+    assert step == MeasureIncumbent(night.incumbent, 1, "it needs its first runs")
     night.baseline(runs=1)
     step = next_step(night.campaign(), STANDING)
     assert isinstance(step, MeasureIncumbent) and step.replicate == 2
