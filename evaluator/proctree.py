@@ -26,6 +26,7 @@ _mains: set[int] = set()  # of all trees: an orphan can belong to none of the ot
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_STATE, _THREADS, _RESIDENT = 0, 17, 21  # where they stand behind the name in a line of `stat`
 # What a library starts in a process by itself: two pools of a thread for each core, and some.
 OWN_THREADS = 2 * len(os.sched_getaffinity(0)) + 16
 
@@ -125,7 +126,7 @@ class Tree:
         found: dict[int, int] = {}
         for each in self._members():
             with contextlib.suppress(OSError):  # it has ended
-                for entry in os.scandir(f"/proc/{each.pid}/fd"):
+                for entry in os.scandir(f"{living(each.pid)}/fd"):
                     with contextlib.suppress(OSError):  # it was closed meanwhile
                         if str(Path(entry.path).readlink()).startswith("/memfd:"):
                             stat = Path(entry.path).stat()
@@ -218,10 +219,38 @@ def _below(root: int, *, itself: bool = False, without: Set[int] = frozenset()) 
                 waiting.append(stat.pid)
 
 
+def living(pid: int | str) -> str:
+    """Return the folder of a process in /proc; if its first thread has ended and others go on, that of one of these.
+
+    What the process itself shows of memory and descriptors is then nothing (proc(5)), and its state that of the dead.
+    """
+    folder = f"/proc/{pid}"
+    fields = _fields(folder)
+    if fields is not None and fields[_STATE] == b"Z" and int(fields[_THREADS]) > 1:
+        with contextlib.suppress(OSError):
+            for each in os.scandir(f"{folder}/task"):
+                of_thread = _fields(each.path)
+                if of_thread is not None and of_thread[_STATE] not in (b"Z", b"X"):
+                    return each.path
+    return folder
+
+
 def stat_fields(pid: int | str) -> list[bytes] | None:
-    """Return the fields of /proc/PID/stat behind the name (proc(5)), from the state on; None if it has ended."""
+    """Return the fields of /proc/PID/stat behind the name (proc(5)), from the state on; None if it has ended.
+
+    State and memory are those of a thread that lives, if there is one.
+    """
+    fields = _fields(f"/proc/{pid}")
+    if fields is not None and fields[_STATE] == b"Z" and int(fields[_THREADS]) > 1:
+        of_thread = _fields(living(pid))
+        if of_thread is not None:
+            fields[_STATE], fields[_RESIDENT] = of_thread[_STATE], of_thread[_RESIDENT]
+    return fields
+
+
+def _fields(folder: str) -> list[bytes] | None:
     try:
-        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        handle = os.open(f"{folder}/stat", os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -240,10 +269,10 @@ def _read_stat(pid: str) -> _Stat | None:
     return _Stat(
         pid=int(pid),
         parent=int(rest[1]),
-        state=rest[0].decode(),
+        state=rest[_STATE].decode(),
         own_seconds=(int(rest[11]) + int(rest[12])) / _TICKS,
         waited_seconds=(int(rest[13]) + int(rest[14])) / _TICKS,
-        threads=int(rest[17]),
+        threads=int(rest[_THREADS]),
         began=int(rest[19]),
-        memory_mb=int(rest[21]) * _PAGE / 2**20,
+        memory_mb=int(rest[_RESIDENT]) * _PAGE / 2**20,
     )

@@ -12,7 +12,7 @@ import signal
 import time
 from pathlib import Path
 
-from evaluator.proctree import stat_fields
+from evaluator.proctree import living, stat_fields
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -80,7 +80,7 @@ class Processes:
         total = 0.0
         for pid in self._known():
             with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                for line in Path(living(pid), "status").read_text().splitlines():
                     if line.startswith("VmHWM:"):
                         total += int(line.split()[1]) / 1024
         return total

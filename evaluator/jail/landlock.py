@@ -115,8 +115,10 @@ class Landlock:
             "proc": list(_of_machine()),
             "own_proc": _OWN_PROC,
             "filters": [
-                seccomp.program(bound=bool(limits.cores), alone=limits.alone).hex(),
                 shared_calls.program(self.abi).hex(),
+                seccomp.program(
+                    bound=bool(limits.cores), alone=limits.alone
+                ).hex(),  # lets nobody add a third
             ],
             "own": {"process": shared_calls.OWN, "group": shared_calls.OWN_GROUP},
         }

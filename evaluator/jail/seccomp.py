@@ -18,7 +18,7 @@ from dataclasses import dataclass
 # linux/audit.h, linux/seccomp.h, asm/errno.h
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
 KILL, ALLOW, ERROR = 0x80000000, 0x7FFF0000, 0x00050000
-EPERM, EAGAIN, ENOSYS, EOPNOTSUPP = 1, 11, 38, 95
+EPERM, EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP = 1, 11, 22, 38, 95
 
 # linux/bpf_common.h: load a word, keep some of its bits, compare and jump, return
 LOAD, KEEP, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
@@ -27,6 +27,10 @@ _X32 = 0x40000000
 
 # All flags of clone(2) that make a namespace, the user namespace among them.
 _NEW_NAMESPACE = 0x7E020000
+# A thread with descriptors of its own, which /proc shows beside no process: CLONE_THREAD without CLONE_FILES, and
+# CLOSE_RANGE_UNSHARE.
+_THREAD, _SAME_DESCRIPTORS, _DESCRIPTORS_OF_ITS_OWN = 0x00010000, 0x00000400, 2
+_FILTER_CALLS = 22  # PR_SET_SECCOMP
 # What sockets there are: whatever waits in those can be counted from outside. AF_UNIX; AF_INET and AF_INET6 with the
 # default, TCP or UDP; AF_NETLINK with NETLINK_ROUTE, which tells what networks there are.
 _LOCAL, _INTERNET, _OF_THE_KERNEL = 1, (2, 10), 16
@@ -40,6 +44,8 @@ _WITHOUT_WAITING = 8  # RWF_NOWAIT
 _ABOUT_THE_CACHE = (1, 20, 21)  # MADV_RANDOM, MADV_COLD, MADV_PAGEOUT
 _SOCKETS_THEMSELVES = 1  # SOL_SOCKET
 _SIZES_OF_BUFFERS = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and both by force
+# SO_ATTACH_FILTER, SO_ATTACH_BPF, and those of groups: programs that the kernel translates, and counts in part.
+_PROGRAMS_OF_SOCKETS = (26, 50, 51, 52)
 _COUNTED_ACROSS_JAILS = (57, 71)  # SO_COOKIE, SO_NETNS_COOKIE: how many were given out on this machine
 
 Numbers = Mapping[str, tuple[int | None, int | None]]
@@ -122,13 +128,36 @@ CHECKED = {
     "madvise": (28, 233),
     "setsockopt": (54, 208),
     "getsockopt": (55, 209),
+    "close_range": (436, 436),
+    "prctl": (157, 167),
     "fadvise64": (221, 223),
     "readahead": (187, 213),
 }
 BINDING = {"sched_setaffinity": (203, 122)}  # not heeded if a jail is bound to some of the cores
 # Refused to who stays alone.
 STARTING: Numbers = {"clone": (56, 220), "fork": (57, None), "vfork": (58, None)}
-ABSENT = {"clone3": (435, 435)}  # its flags lie behind a pointer; libc falls back to clone
+# As on older kernels: who asks does without.
+ABSENT = {
+    "clone3": (435, 435),  # its flags lie behind a pointer; libc falls back to clone
+    "sendfile": (40, 71),  # a byte in a socket's queue keeps its whole page
+    # filters and rules of its own: memory of the kernel's that nobody could count
+    "seccomp": (317, 277),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
+}
+# Attributes of files, as file systems without them say: those of files without a name are counted nowhere.
+UNSUPPORTED = {
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
 
 
 @dataclass(frozen=True)
@@ -187,10 +216,23 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         *(jumps(column, BINDING, "unheeded") if bound else ()),
         *jumps(column, REFUSED, "refuse"),
         *jumps(column, ABSENT, "absent"),
+        *jumps(column, UNSUPPORTED, "unsupported"),
         (RETURN, ALLOW),
         "clone",
         (LOAD, argument(0)),
         Jump(ANY_BIT, _NEW_NAMESPACE, "refuse"),
+        Jump(ANY_BIT, _THREAD, "thread"),
+        (RETURN, ALLOW),
+        "thread",
+        Jump(ANY_BIT, _SAME_DESCRIPTORS, "allow"),
+        (RETURN, ERROR | EPERM),
+        "close_range",
+        (LOAD, argument(2)),
+        Jump(ANY_BIT, _DESCRIPTORS_OF_ITS_OWN, "invalid"),
+        (RETURN, ALLOW),
+        "prctl",
+        (LOAD, argument(0)),
+        Jump(EQUAL, _FILTER_CALLS, "invalid"),
         (RETURN, ALLOW),
         "socket",
         "socketpair",
@@ -219,6 +261,7 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         (LOAD, argument(5)),
         Jump(EQUAL, 0, "allow"),
         Jump(ANY_BIT, _WITHOUT_WAITING, "later"),
+        "unsupported",
         (RETURN, ERROR | EOPNOTSUPP),
         "later",
         (RETURN, ERROR | EAGAIN),
@@ -234,6 +277,7 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         "size",
         (LOAD, argument(2)),
         *(Jump(EQUAL, option, "unheeded") for option in _SIZES_OF_BUFFERS),
+        *(Jump(EQUAL, option, "refuse") for option in _PROGRAMS_OF_SOCKETS),
         (RETURN, ALLOW),
         "getsockopt",
         (LOAD, argument(1)),
@@ -251,6 +295,8 @@ def _lines(column: int, bound: bool, alone: bool) -> list[Line]:
         (RETURN, ERROR | EPERM),
         "absent",
         (RETURN, ERROR | ENOSYS),
+        "invalid",
+        (RETURN, ERROR | EINVAL),
         "kill",
         (RETURN, KILL),
     ]

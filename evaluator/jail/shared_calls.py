@@ -3,7 +3,7 @@ from others has to be refused here.
 
 Landlock rules over what is opened, made, moved and removed, over who is traced and, from its sixth version on, over
 signals. It does not rule over sockets in the file system, memory and queues of System V, other processes' limits and
-processors, nor over modes, owners, times and attributes of files that one may not even read (landlock(7)).
+processors, nor over modes, owners and times of files that one may not even read (landlock(7)).
 
 A change of mode, owner or time succeeds and changes nothing: what copies files asks for it by the way. Stacked on the
 first filter (`seccomp`); of both answers the kernel takes the stricter.
@@ -78,17 +78,6 @@ UNHEEDED: Numbers = {
     "futimesat": (261, None),
     "utimensat": (280, 88),
 }
-UNSUPPORTED: Numbers = {
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "setxattrat": (463, 463),
-    "removexattrat": (466, 466),
-    "file_setattr": (469, 469),
-}
 NOBODY_LISTENS: Numbers = {"connect": (42, 203)}  # what programs expect where a service is missing
 CHECKED: Numbers = {
     "socket": (41, 198),
@@ -142,7 +131,6 @@ def _lines(column: int, abi: int) -> list[Line]:
         *(jumps(column, TELLING) if old_signals else ()),
         *jumps(column, refused, "refuse"),
         *jumps(column, UNHEEDED, "unheeded"),
-        *jumps(column, UNSUPPORTED, "unsupported"),
         *jumps(column, NOBODY_LISTENS, "nobody listens"),
         (RETURN, ALLOW),
     ]

@@ -309,7 +309,7 @@ def test_a_smoke_run_tries_it_out_and_without_a_jail_it_runs_all_the_same(tmp_pa
 
 
 COUNTING = """\
-import os, threading, time
+import ctypes, os, threading, time
 counted = {"here": 0}
 out, end = os.pipe()
 os.set_blocking(out, False)
@@ -320,10 +320,16 @@ def here():
         counted["here"] += 1
 
 threading.Thread(target=here, daemon=True).start()
-if os.fork() == 0:
+def below():
     while True:
         time.sleep(0.01)
         os.write(end, b"x")
+
+if os.fork() == 0:
+    below()
+if os.fork() == 0:  # a process whose first thread has ended
+    threading.Thread(target=below).start()
+    ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
 
 def square(number):
     try:

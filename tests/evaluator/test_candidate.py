@@ -20,6 +20,11 @@ for start in range(0, len(memory), 4096 * 16):
     memory[start] = 1
 {then}
 """
+FIRST_THREAD_ENDS = """
+import ctypes, threading
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+"""
 RUN = """
 import sys, time
 from pathlib import Path
@@ -52,6 +57,7 @@ print("all" if candidate.peak_memory_mb > 400 else "none", *traces.of_processes(
     [
         "time.sleep(60)",
         pytest.param("os._exit(0) if os.getppid() < 3 else time.sleep(60)", marks=pytest.mark.slow),
+        pytest.param(FIRST_THREAD_ENDS, marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_alive_when_close_returns(tmp_path: Path, jail: str, then: str) -> None:

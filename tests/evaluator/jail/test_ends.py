@@ -20,9 +20,10 @@ from tests.families import few
 
 WAIT = 20.0
 
-# A parent, and below it: a session of its own, a grandchild whose parent is gone, and one deaf to SIGTERM.
+# A parent, and below it: a session of its own, a grandchild whose parent is gone, one deaf to SIGTERM, and one that
+# looks dead, since its first thread has ended.
 FAMILY = """
-import os, signal, sys, time
+import ctypes, os, signal, sys, threading, time
 def child(prepare):
     if os.fork() == 0:
         prepare()
@@ -35,6 +36,10 @@ def orphan():
 child(os.setsid)
 child(orphan)
 child(lambda: [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)])
+def headless():
+    threading.Thread(target=lambda: [os.write(1, b"r"), time.sleep(600)]).start()
+    ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+child(headless)
 """
 
 
@@ -87,7 +92,7 @@ def test_what_the_command_leaves_behind_ends_with_it(host: World, jail: str, end
     code = FAMILY + f"time.sleep(0.3)\n{end}"
     process = start(host.order("PYTHON", "-c", code, jail=jail), stdout=subprocess.PIPE)
     assert process.stdout is not None
-    until_said(process.stdout.fileno(), 3)
+    until_said(process.stdout.fileno(), 4)
     until_silent(process.stdout.fileno())
     assert process.wait(WAIT) == (3 if "exit" in end else 137)
 
@@ -124,7 +129,7 @@ def test_killing_what_was_launched_ends_everything(host: World, jail: str, numbe
     code = FAMILY + "time.sleep(600)"
     process = start(host.order("PYTHON", "-c", code, jail=jail), stdout=subprocess.PIPE)
     assert process.stdout is not None
-    until_said(process.stdout.fileno(), 3)
+    until_said(process.stdout.fileno(), 4)
     process.send_signal(number)
     until_silent(process.stdout.fileno())
     assert process.wait(WAIT) == -number
@@ -138,7 +143,7 @@ def test_the_jail_ends_with_its_launcher(host: World, jail: str) -> None:
         command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
     ) as process:
         assert process.stdout is not None
-        until_said(process.stdout.fileno(), 3)
+        until_said(process.stdout.fileno(), 4)
         process.kill()
         until_silent(process.stdout.fileno())
 
