@@ -16,14 +16,48 @@ from dataclasses import dataclass
 from bot.agents.constants import changes_between
 from bot.agents.formats.plain import plain_text, without_docstrings
 from bot.agents.formats.site import last_part
-from bot.agents.looks import looks
+from bot.agents.looks import imported, looks
 from bot.agents.sources import tree_of
 
-BANNED_IMPORTS = frozenset(
-    ("socket", "requests", "urllib", "subprocess", "ctypes", "multiprocessing", "importlib", "builtins")
+_NETWORK = frozenset(
+    ("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "poplib", "imaplib", "xmlrpc")
+) | {
+    *("_socket", "_ssl", "telnetlib", "nntplib", "socketserver", "asyncio", "webbrowser"),
+    *(
+        "requests",
+        "urllib3",
+        "httpx",
+        "aiohttp",
+        "pycurl",
+        "paramiko",
+        "zmq",
+        "grpc",
+        "websocket",
+        "websockets",
+    ),
+}
+_PROCESSES = frozenset(("subprocess", "multiprocessing", "pty", "ProcessPoolExecutor")) | {
+    *("_posixsubprocess", "_multiprocessing", "sh", "pexpect", "joblib"),
+}
+_CODE_BY_TEXT = frozenset(
+    ("importlib", "builtins", "runpy", "pkgutil", "code", "codeop", "zipimport", "imp")
+) | {
+    *("_imp", "_frozen_importlib", "ctypes", "_ctypes", "cffi", "_cffi_backend"),
+}
+BANNED_IMPORTS = _NETWORK | _PROCESSES | _CODE_BY_TEXT
+# Functions of `os` that start a process.
+_STARTS = re.compile(r"(system|popen|v?fork|forkpty|startfile|posix_spawnp?|(exec|spawn)[lv]p?e?)\Z")
+_OF_OS = frozenset(("os", "_os", "posix"))
+# What modules have of these for their own use, under a name that nothing else has.
+_BY_THE_WAY = frozenset(
+    ("multiprocessing", "subprocess", "socket", "importlib", "builtins", "ProcessPoolExecutor")
 )
 BANNED_NAMES = frozenset(("exec", "eval", "compile", "__import__", "__builtins__"))
 _SEED = re.compile(r"(^|_)seeds?(\d*)(_|$)", re.IGNORECASE)
+
+
+# In small pieces, so many times what one piece may hold.
+_SCATTERED = 3
 
 
 @dataclass(frozen=True)
@@ -120,10 +154,35 @@ def _sameness(before: Mapping[str, str], after: Mapping[str, str], tried: Mappin
 def _embedded_data(
     path: str, tree: ast.Module, old: Sequence[ast.Module], limits: GrowthLimits
 ) -> Iterator[str]:
+    had = _scattered(old)
+    new = _scattered([tree])
+    new.subtract(had)
+    allowed = {"characters in texts": limits.literal_characters, "numbers": limits.container_constants}
+    found = [f"{new[kind]:,} {kind}" for kind, most in allowed.items() if new[kind] > _SCATTERED * most]
+    if found:
+        yield f"{path} embeds data, in pieces: {' and '.join(found)} more."
     known = {ast.dump(node) for base in old for node, _ in _large(base, limits)}
     for node, what in _large(tree, limits):
         if ast.dump(node) not in known:
             yield f"{path} line {node.lineno} embeds data: {what}."
+
+
+def _scattered(trees: Sequence[ast.Module]) -> Counter[str]:
+    """Count the characters of all texts but docstrings, and all numbers, however small the pieces are."""
+    found: Counter[str] = Counter()
+    for tree in trees:
+        nodes = list(ast.walk(tree))
+        said = {
+            node.value for node in nodes if isinstance(node, ast.Expr)
+        }  # docstrings, and texts that nothing uses
+        for node in nodes:
+            if node in said:
+                continue
+            if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+                found["characters in texts"] += len(node.value)
+            elif isinstance(node, ast.Constant):
+                found["numbers"] += 1
+    return found
 
 
 def _large(tree: ast.Module, limits: GrowthLimits) -> Iterator[tuple[ast.expr, str]]:
@@ -145,6 +204,8 @@ def _new_powers(old: Sequence[ast.Module], new: Sequence[ast.Module]) -> Iterato
     had, has = _imports(old), _imports(new)
     for module in sorted((has - had) & BANNED_IMPORTS):
         yield f"It newly imports {module}, which training code does not need."
+    for way in sorted(_starts(new) - _starts(old)):
+        yield f"It newly starts processes by os.{way}, which training code does not need."
     calls_before, calls_after = _bare_names(old), _bare_names(new)
     for name in sorted(BANNED_NAMES):
         if calls_after[name] > calls_before[name]:
@@ -159,6 +220,27 @@ def _imports(trees: Sequence[ast.Module]) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             found |= set((node.module or "").split("."))
             found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute) and node.attr in _BY_THE_WAY:
+            found.add(node.attr)
+    return found
+
+
+def _starts(trees: Sequence[ast.Module]) -> set[str]:
+    """Return the functions that start processes, taken from `os` by any name or by way of another module."""
+    found: set[str] = set()
+    for tree in trees:
+        nodes = list(ast.walk(tree))
+        names = imported(nodes)
+        found |= {inside for module, inside in names.values() if module in _OF_OS and _STARTS.match(inside)}
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and _STARTS.match(node.attr):
+                of = node.value
+                module = (
+                    of.attr
+                    if isinstance(of, ast.Attribute)
+                    else names.get(getattr(of, "id", ""), ("", ""))[0]
+                )
+                found |= {node.attr} if module in _OF_OS else set()
     return found
 
 
@@ -216,6 +298,10 @@ def _seeds(trees: Sequence[ast.Module]) -> dict[str, frozenset[str]]:
         elif isinstance(node, ast.Call) and (name := _name(node.func)):
             for argument in node.args:
                 note(f"{name}()", argument)
+                if _SEED.search(name) and not any(
+                    isinstance(part, ast.Constant) for part in ast.walk(argument)
+                ):
+                    found[f"{name}()"] = found.get(f"{name}()", frozenset()) | {ast.unparse(argument)}
     return found
 
 

@@ -56,6 +56,60 @@ MARKED = {
     "faults by their place": ("from resource import getrusage as g\nn = g(0)[7]\n", "counts of page faults"),
     "faults in a file": ("n = open('/proc/self/stat').read().split()[11]\n", "counts of page faults"),
     "faults": ("import resource\nn = resource.getrusage(0).ru_majflt\n", "counts of page faults"),
+    # rewritten by somebody who has read the rules
+    "os by another name": ("import os\no = os\no.open('x', 0)\n", "by a text"),
+    "os handed to a function": (
+        "import os\n\n\ndef ask(m):\n    return m.open('x', 0)\n\n\nask(os)\n",
+        "by a text",
+    ),
+    "os by way of another": ("import shutil\nshutil.os.open('x', 0)\n", "by a text"),
+    "os by way of two": ("import torch\ntorch.serialization.os.open('x', 0)\n", "by a text"),
+    "os as a package": ("import os.path\nos.open('x', 0)\n", "by their descriptors"),
+    "all of os": ("from os import *\npread(3, 1, 0)\n", "by a text"),
+    "all of os, asked for a function": ("import os\nos.__getattribute__('open')('x', 0)\n", "by a text"),
+    "a module out of sys": ("import sys\nsys.modules.get('os').open('x', 0)\n", "by a text"),
+    "a module out of sys by a name": ("from sys import modules as m\nm['os'].open('x', 0)\n", "by a text"),
+    "a module out of globals": ("import os\nglobals()['o' + 's'].open('x', 0)\n", "by a text"),
+    "a function whoever has it": ("def ask(m):\n    return m.preadv(3, [], 0, 8)\n", "by their descriptors"),
+    "a clock by another name": (
+        "import os\nfrom time import perf_counter as now_\na = now_()\nos.stat('x')\nb = now_() - a\n",
+        "to look a file up",
+    ),
+    "a clock in a function": (
+        "import os, time\n\n\ndef tick():\n    return time.perf_counter_ns()\n\n\n"
+        "a = tick()\nos.stat('x')\nb = tick() - a\n",
+        "to look a file up",
+    ),
+    "a clock of another module": (
+        "import os, timeit\na = timeit.default_timer()\nos.stat('x')\nb = timeit.default_timer() - a\n",
+        "to look a file up",
+    ),
+    "a clock of days": (
+        "import os\nfrom datetime import datetime\na = datetime.now()\nos.path.exists('x')\nb = datetime.now() - a\n",
+        "to look a file up",
+    ),
+    "a clock around a function": (
+        "import os, time\n\n\ndef ask():\n    return os.path.exists('x')\n\n\n"
+        "a = time.time()\nask()\nb = time.time() - a\n",
+        "to look a file up",
+    ),
+    "a clock around another name": (
+        "import os, time\nask = os.stat\na = time.time()\nask('x')\nb = time.time() - a\n",
+        "to look a file up",
+    ),
+    "a clock around a link": (
+        "import os, time\na = time.time()\nos.readlink('x')\nb = time.time() - a\n",
+        "to look a file up",
+    ),
+    "a clock around what may be missing": (
+        "import time\na = time.time()\ntry:\n    open('x')\nexcept OSError:\n    pass\nb = time.time() - a\n",
+        "to look a file up",
+    ),
+    "a clock that is entered": (
+        "import os, time\n\n\nclass Ask:\n    def __enter__(self):\n        self.a = time.time()\n\n"
+        "    def __exit__(self, *_):\n        self.b = time.time()\n\n\nwith Ask():\n    os.stat('x')\n",
+        "to look a file up",
+    ),
     "a map of the library": (
         "import mmap, os\nm = mmap.mmap(3, 0)\nwhere = os.__file__\n",
         "maps a file of the system",
@@ -83,6 +137,13 @@ HONEST = {
         + "print(time.time() - a)\n"
     ),
     "functions of that name": "class Box:\n    def open(self):\n        return self.fcntl\n\n\nBox().open()\n",
+    "a log that is timed": (
+        "import time\na = time.time()\nwith open('log.txt', 'a') as log:\n    log.write('x')\nb = time.time() - a\n"
+    ),
+    "paths and modules of its own": (
+        "import os\nimport time\nimport numpy as np\npath = os.path.join('a', 'b')\nn = args.time + self.os\n"
+        "began = {'time': time.time()}\nfor m in model.modules():\n    m.train()\n"
+    ),
     "a comment": "# os.pread(3, 1, 0) and ctypes.CDLL(None)\n",
 }
 

@@ -88,6 +88,12 @@ def test_the_fingerprint_sees_what_runs_and_nothing_else() -> None:
         (f"X = {[[i] * 10 for i in range(60)]}", False),
         (f"X = {dict.fromkeys(range(251), 1)}", False),
         (f"X = {tuple(range(400))}", True),
+        # in pieces, each of which is small
+        ("\n".join(f"X{n} = '{'a' * 1900}'" for n in range(4)), False),
+        (f"X = {['a' * 100 for _ in range(65)]}", False),
+        ("\n".join(f"X{n} = {list(range(400))}" for n in range(4)), False),
+        ("\n".join("x=1" for _ in range(1600)), False),
+        ("def f():\n    '" + "word " * 380 + "'", True),
     ],
 )
 def test_embedded_data(line: str, fine: bool) -> None:
@@ -103,7 +109,21 @@ def test_data_that_the_incumbent_has_may_stay() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["socket", "requests", "urllib", "subprocess", "ctypes", "multiprocessing", "importlib", "builtins"],
+    [
+        *("socket", "requests", "urllib", "subprocess", "ctypes", "multiprocessing", "importlib", "builtins"),
+        *(
+            "http",
+            "asyncio",
+            "_socket",
+            "ftplib",
+            "_posixsubprocess",
+            "pty",
+            "runpy",
+            "pkgutil",
+            "_ctypes",
+            "cffi",
+        ),
+    ],
 )
 def test_new_imports_that_training_does_not_need(module: str) -> None:
     for line in (f"import {module}", f"from {module} import x", f"import {module}.x as y"):
@@ -111,6 +131,27 @@ def test_new_imports_that_training_does_not_need(module: str) -> None:
         assert outcome.reasons == (f"It newly imports {module}, which training code does not need.",)
     base = {"train.py": f"import {module}\n" + BASE["train.py"]}
     assert said(base["train.py"].replace("0.1", "0.2"), base=base).approved
+
+
+@pytest.mark.parametrize(
+    ("line", "fine"),
+    [
+        ("import os\nos.system('curl x')", False),
+        ("from os import popen as p\np('curl x')", False),
+        ("import posix\nif posix.fork() == 0:\n    pass", False),
+        ("import os as o\no.posix_spawn('/bin/sh', [], {})", False),
+        ("import shutil\nshutil.os.execv('/bin/sh', [])", False),
+        ("import torch\ntorch.multiprocessing.spawn(print)", False),
+        ("from concurrent.futures import ProcessPoolExecutor as P\nP()", False),
+        ("import concurrent.futures as c\nc.ProcessPoolExecutor()", False),
+        ("from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor()", True),
+        ("import os\nos.makedirs('out', exist_ok=True)", True),
+        ("game.system('x')", True),
+    ],
+)
+def test_processes_are_not_started_by_any_name(line: str, fine: bool) -> None:
+    outcome = said(with_line(line))
+    assert outcome.approved is fine, outcome.reasons
 
 
 @pytest.mark.parametrize(
@@ -141,6 +182,9 @@ def test_one_eval_in_the_incumbent_does_not_allow_a_second() -> None:
         ("SEED = 42", "SEED = 137", False),
         ("manual_seed(SEED)", "manual_seed(137)", False),
         ("manual_seed(SEED)", "manual_seed(SEED + 1)", False),
+        ("manual_seed(SEED)", "manual_seed(len(NAME))", False),
+        ("manual_seed(SEED)", "manual_seed(STEPS)", False),
+        ("manual_seed(SEED)", "manual_seed(SEED); torch.random.manual_seed(hash(NAME))", False),
         ("LR = 0.1", "LR = 0.1\nN_SEEDLINGS = 3", True),
         ("LR = 0.1", "LR = 0.3", True),
     ],
