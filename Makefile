@@ -38,7 +38,8 @@ test-browser: $(READY) ## Run what needs a Chromium, which `make test` skips if 
 	$(BIN)/pytest $(RUN) -m "not long and not slow" tests/bot/test_report_browser.py
 
 test-corpus: $(READY) ## Run every cheat and every honest model, of which the others run a part
-	$(BIN)/pytest $(RUN) tests/evaluator/cheats tests/evaluator/honest
+	$(BIN)/pytest $(RUN) tests/evaluator/cheats tests/evaluator/honest \
+		tests/evaluator/test_cuts.py::test_cheats_by_somebody_who_knows_of_cuts_are_refused
 
 test-slow: $(READY) ## Run what would take CI too long, such as a night of sixty experiments on GitHub
 	$(BIN)/pytest $(RUN) -m slow
