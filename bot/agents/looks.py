@@ -58,7 +58,7 @@ _SAID = {
     "clock": "measures how long it takes to look a file up",
     "count": "asks for its counts of page faults or reads",
     "map": "maps a file of the system into memory",
-    "reach": "takes functions out of a module by a text",
+    "reach": "hands on a module of the system, or takes what is in it by a text",
 }
 
 
