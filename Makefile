@@ -114,8 +114,8 @@ bench-scale: $(READY) ## What append, next step, prompt, status and report cost 
 bench-novelty: $(READY) ## Repeated proposals sent back or shown, in recorded traces: TRACES=DIR
 	$(BIN)/python -m tests.benchmarks.novelty --traces "$(TRACES)"
 
-bench-truth: $(READY) ## True gain and false merges of every decision rule, at equal GPU time: ROWS="..." CAMPAIGNS=200 RUNS=100,300
-	$(BIN)/python -m tests.benchmarks.truth $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(RUNS),--runs $(RUNS)) $(if $(ROWS),--rows $(ROWS))
+bench-truth: $(READY) ## True gain and false merges of every decision rule, at equal GPU time: CAMPAIGNS=200 RUNS=100,300 ARGS="--kept FILE --rows ..."
+	$(BIN)/python -m tests.benchmarks.truth $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
 bench-outer: $(READY) ## Mechanisms under trial on campaigns with recorded habits: ARGS="--repeats 2 --experiments 30"
 	$(BIN)/python -m tests.benchmarks.outer $(ARGS)

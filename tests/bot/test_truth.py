@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from bot.rules.simulated.effects import RECORDED, Effects
 from bot.rules.simulated.play import BASELINE, Commit, Play, outcome
 from tests.benchmarks.truth.effects import Proposals
 from tests.benchmarks.truth.fit import Trace, deltas, fit
+from tests.benchmarks.truth.kept import Kept, Key
 from tests.benchmarks.truth.play import play
-from tests.benchmarks.truth.procedures import PROCEDURES
+from tests.benchmarks.truth.procedures import PARTS, PROCEDURES
 from tests.benchmarks.truth.rows import rows
 from tests.benchmarks.truth.table import cell
 from tests.benchmarks.truth.world import Machine, World
@@ -33,6 +36,35 @@ def test_our_rule_is_asked_through_the_ledger_and_ends_every_experiment() -> Non
     assert played.head.full == pytest.approx(sum(merge.effect for merge in played.merges))
     again = play(PROCEDURES["ours"], world, 2, 40)
     assert (again.merges, again.run_ends) == (played.merges, played.run_ends)
+
+
+def test_what_was_played_is_kept_and_a_line_cut_off_is_played_again(tmp_path: Path) -> None:
+    file, keys = tmp_path / "kept.jsonl", [Key("sigma .001", "greedy", seed, (10.0, 20.0)) for seed in (1, 2)]
+    first, whole = Kept(file), {}
+    for key in keys:
+        played = play(PROCEDURES["greedy"], rows()[key.row], key.seed, *key.budgets)
+        whole[key] = {budget: outcome(played, budget) for budget in key.budgets}
+        first.add(key, whole[key])
+    assert all(Kept(file)[key] == whole[key] for key in keys)
+    file.write_text(file.read_text()[:-9])
+    again = Kept(file)
+    assert keys[0] in again and keys[1] not in again
+    again.add(keys[1], whole[keys[1]])
+    assert Kept(file)[keys[1]] == whole[keys[1]]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_rule_without_one_of_its_parts_plays_on(name: str) -> None:
+    assert play(PARTS[name], rows()["sigma .001"], 2, 12).ended
+
+
+@pytest.mark.parametrize("row", ["exact metric", "maximised", "guard with noise", "flaky runs"])
+def test_metrics_of_other_kinds_are_played_through(row: str) -> None:
+    """An exact metric merges nothing that is no gain; flaky runs, guards and a metric to maximise end no campaign."""
+    played = play(PROCEDURES["ours"], rows()[row], 4, 40)
+    assert len(played.ended) > 20
+    if row == "exact metric":
+        assert played.merges and not any(merge.is_false for merge in played.merges)
 
 
 def test_a_commit_draws_the_same_whoever_runs_it_and_when() -> None:

@@ -6,7 +6,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.confirming import confirmation_of
 from bot.rules.decision import Rule
 from bot.rules.simulated.driver import Ways, by_rule
-from bot.rules.simulated.play import Play
+from bot.rules.simulated.play import Play, Procedure
 from bot.rules.statistics import pooled_noise
 from bot.tell.figures.gains import gains_of, yardstick_of
 
@@ -28,3 +28,20 @@ def _told(campaign: Campaign) -> tuple[float, float | None] | None:
     every, fresh = gains_of(campaign, yardstick, sigma=noise.sigma, degrees=noise.degrees, since=0)
     told = fresh or every
     return None if told is None else (told.value, told.least)
+
+
+def _with(ways: Ways) -> Procedure:
+    return lambda play: ours(play, ways)
+
+
+PARTS: dict[str, Procedure] = {
+    "ours, careful": _with(Ways(Rule("careful"))),
+    "ours, fast": _with(Ways(Rule("fast"))),
+    "ours, no rungs": _with(Ways(Rule(), rungs=())),
+    "ours, no control": _with(Ways(Rule(control=False))),
+    "ours, two runs": _with(Ways(Rule(min_runs=2))),
+    "ours, one look": _with(Ways(Rule(max_runs=1))),
+    "ours, one first run": _with(Ways(Rule(), incumbent_runs=1)),
+    "ours, noise known": lambda play: ours(play, Ways(Rule(), prior_sigma=play.world.sigma or None)),
+}
+"""What each part of the rule adds: ours without it, or set otherwise."""
