@@ -40,8 +40,8 @@ class VerdictRule(Section):
     """How sure a verdict must be."""
 
     aim: Aim = "balanced"
-    """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 1.2 %
-    (`balanced`) or 3 % (`fast`). The surer, the fewer small gains are found."""
+    """How sure a merge must be: of candidates that change nothing at most 0.3 % merge (`careful`), 2.5 %
+    (`balanced`) or 5 % (`fast`). The surer, the fewer small gains are found."""
     min_effect: Annotated[float, Field(ge=0)] | None = None
     """Smallest gain that counts, in score units: if it is set, nothing merges by less. null asks for none at a merge;
     audits then allow for 0.0005 bits per byte with `kind: train`, and a campaign keeps what it began with."""

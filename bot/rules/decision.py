@@ -43,10 +43,10 @@ class Thresholds:
 
 THRESHOLDS: dict[Aim, Thresholds] = {
     "careful": Thresholds((5.0, 3.0, 2.4, 2.1, 1.9), (1.1, 1.2, 1.3, 1.4, 1.9)),
-    "balanced": Thresholds((4.0, 2.2, 1.9, 1.7), (1.0, 1.0, 1.1, 1.4)),
-    "fast": Thresholds((3.5, 1.9, 1.5, 1.3), (0.9, 0.9, 1.0, 1.3)),
+    "balanced": Thresholds((3.5, 1.9, 1.6, 1.4), (1.0, 1.0, 1.1, 1.4)),
+    "fast": Thresholds((2.5, 1.6, 1.3, 1.1), (0.8, 0.8, 0.9, 1.1)),
 }
-NULL_MERGES: dict[Aim, float] = {"careful": 0.003, "balanced": 0.012, "fast": 0.03}
+NULL_MERGES: dict[Aim, float] = {"careful": 0.003, "balanced": 0.025, "fast": 0.05}
 """Of candidates that change nothing, at most so many merge, over all looks (`tests/bot/test_decision.py`): for a level
 with a third of a run's variance."""
 

@@ -12,7 +12,7 @@ from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.shares import Ends, relative_cost
-from bot.rules.short_runs import Scales, is_audited, passing
+from bot.rules.short_runs import PASSING, Scales, is_audited
 
 CONFIDENCE = 0.9
 LEAST_PAIRS = 5
@@ -172,7 +172,7 @@ def _fate(
     short = _short_run(campaign, experiment, share)
     if short is None:
         return None
-    found = scales.standing(experiment, short.run, passing(experiment.number) ** (1 / rungs))
+    found = scales.standing(experiment, short.run, PASSING ** (1 / rungs))
     below = found is not None and found.gain < found.bar
     gain = _whole_gain(campaign, experiment) if short.longer else None
     return _Fate(

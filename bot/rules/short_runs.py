@@ -24,10 +24,9 @@ from bot.rules.experiment import Experiment
 from bot.rules.lost_runs import is_lost
 from bot.rules.shares import Scale, scale_of
 
-PASSING, LOOSER, MOST_PASSING = 0.1, 0.0002, 0.3
-"""Share of the candidates that go on, what it grows by with each experiment, and the most that it comes to: with few
-experiments it pays to look at many proposals, and later, when useful ones are rare, to lose none of them. With these
-shares most is found in the same time, by simulation (`make bench-truth`). With several rungs each has its part."""
+PASSING = 0.1
+"""Share of the candidates that go on: about the one with which most is found in the same time, by simulation
+(`make bench-truth`). With several rungs each has its part."""
 SURELY = 2.0
 """So many standard errors above its incumbent a candidate goes on, whatever the others did: on a task that is badly
 tuned every second change is a good one."""
@@ -83,15 +82,10 @@ def next_run(
             return None
         if wanted:
             return NeedRun("incumbent", wanted, share)
-        found = Scales(campaign).standing(experiment, scored[-1], passing(number) ** (1 / len(rungs)))
+        found = Scales(campaign).standing(experiment, scored[-1], PASSING ** (1 / len(rungs)))
         if found is not None and found.gain < found.bar and not is_audited(campaign, number):
             return _given_up(campaign, experiment, share, found)
     return None
-
-
-def passing(number: int) -> float:
-    """Return the share of the candidates that goes on when it is an experiment's turn."""
-    return min(MOST_PASSING, PASSING + LOOSER * (number - 1))
 
 
 class Scales:

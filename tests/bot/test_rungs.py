@@ -145,6 +145,13 @@ def test_only_the_best_of_the_newest_go_on() -> None:
     assert isinstance(beside(0.001, old, number), NeedRun), "what is long ago sets no bar"
 
 
+def test_as_many_go_on_late_in_a_campaign() -> None:
+    number = next(n for n in range(901, 950) if not short_runs.is_audited(night(), n))
+    others = crowd(*(0.001 * place for place in range(1, 20)))
+    found = beside(0.0169, others, number)
+    assert isinstance(found, ev.ExperimentDecided) and found.verdict == "discarded"
+
+
 def test_what_is_surely_better_goes_on_whatever_the_others_did() -> None:
     number = not_audited(night())
     others = crowd(*[0.1] * 12)

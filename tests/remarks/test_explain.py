@@ -69,7 +69,7 @@ def test_what_a_model_rejects_is_not_laid_to_the_rules() -> None:
 def test_an_open_one_says_what_it_waits_for() -> None:
     campaign = night()
     said = explanation(campaign, campaign.experiments[len(VERDICTS) + 1], RULE)
-    assert "Not yet: it has 2 runs" in said and "merges from 4 sigma on after one run" in said
+    assert "Not yet: it has 2 runs" in said and "merges from 3.5 sigma on after one run" in said
     assert "It is still open." in said
 
 

@@ -12,7 +12,7 @@ from bot.rules.claims import gain_of
 from bot.rules.experiment import Experiment
 from bot.rules.noise import PRIOR_SHARE
 from bot.rules.rung_record import gain_pairs
-from bot.rules.short_runs import INCUMBENT_RUNS, MOST_PASSING, Scales
+from bot.rules.short_runs import INCUMBENT_RUNS, PASSING, Scales
 from bot.rules.tracking import track
 
 LEAST = 5
@@ -131,7 +131,7 @@ def _seen(campaign: Campaign, experiment: Experiment, place: int, scales: Scales
     they showed; else the whole ones. None without a score."""
     short = [r for r in campaign.tries_of(_commit(experiment)) if not r.is_full and r.score is not None]
     if short:
-        found = scales.standing(experiment, short[0], MOST_PASSING)
+        found = scales.standing(experiment, short[0], PASSING)
         return None if found is None else Seen(place, found.gain, math.sqrt(1 + 1 / INCUMBENT_RUNS))
     decision = experiment.decision
     if decision is None or decision.effect is None or not decision.candidate_runs:
