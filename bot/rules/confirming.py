@@ -157,6 +157,10 @@ def is_side_by_side(campaign: Campaign, run: RunFinished, seed: int) -> bool:
 
 def is_closing(campaign: Campaign, limits: Limits, now: datetime) -> bool:
     """Whether what is left until the deadline or of the GPU-hours is about what the measurement takes."""
+    left = [(limits.end - now).total_seconds()] if limits.end is not None else []
+    left += [3600 * limits.gpu_hours - campaign.gpu_seconds()] if limits.gpu_hours is not None else []
+    if not left:
+        return False
     newest = (
         run.seconds for run in reversed(campaign.runs.values()) if run.is_full and run.score is not None
     )
@@ -164,8 +168,6 @@ def is_closing(campaign: Campaign, limits: Limits, now: datetime) -> bool:
     if not runs:
         return False
     needed = _SPARE * 2 * max(LEAST, _verdict_runs(campaign) // _SHARE) * median(runs)
-    left = [(limits.end - now).total_seconds()] if limits.end is not None else []
-    left += [3600 * limits.gpu_hours - campaign.gpu_seconds()] if limits.gpu_hours is not None else []
     return any(0 < each <= needed for each in left)
 
 
