@@ -170,7 +170,7 @@ def _of_attribute(node: ast.Attribute, modules: Mapping[str, tuple[str, str]]) -
             return "reach"
         if module == "sys" and node.attr == "modules" and not inside:
             return "reach"
-        if module and node.attr in _BY_THE_WAY and (module, node.attr) != ("mmap", "mmap") and not inside:
+        if module and node.attr in _BY_THE_WAY and module != node.attr and not inside:
             return "reach"
         return None if inside else _of_name(module, node.attr)
     first = node.value

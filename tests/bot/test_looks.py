@@ -21,6 +21,7 @@ MARKED = {
     "descriptors by a name": ("from os import preadv as ask\nask(3, [], 0, 8)\n", "by their descriptors"),
     "a module that is os": ("import posix as p\np.pread(3, 1, 0)\n", "by their descriptors"),
     "locks": ("import fcntl\nfcntl.lockf(3, fcntl.LOCK_SH)\n", "locks files"),
+    "locks by commands": ("import fcntl\nfcntl.fcntl(3, 37, b'')\n", "locks files"),
     "a clock around stat": (
         "import os, time\na = time.perf_counter_ns()\nos.stat('x')\nb = time.perf_counter_ns() - a\n",
         "to look a file up",
