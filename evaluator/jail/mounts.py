@@ -49,10 +49,16 @@ TELLING = (
     *("pressure/cpu", "pressure/io", "pressure/irq", "pressure/memory"),
     *("sys/fs/dentry-state", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/inode-state"),
 )
+# Folders there that count for each file system and each device, what was asked of it and what its cache had.
+_TELLING_FOLDERS = ("/proc/fs", "/proc/irq", "/proc/sys/fs/quota")
 # Counters of the whole machine that honest programs read: they stand still, at what they were when the jail began.
 # Each would carry some bits from one jail to the next, such as how many processes were started meanwhile.
-_STILL = ("/proc/stat", "/proc/meminfo", "/proc/loadavg", "/sys/devices/system/node/node*/meminfo")
+_STILL = (
+    *("/proc/stat", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/swaps"),
+    "/sys/devices/system/node/node*/meminfo",
+)
 _TELLING_OF_NODES = ("/sys/devices/system/node/node*/vmstat", "/sys/devices/system/node/node*/numastat")
+_TELLING_OF_DISKS = ("/sys/class/block/*/stat", "/sys/class/block/*/inflight")  # seen where devices are
 
 _EMPTY = Path(__file__).with_name("empty")
 _PAGE = 4096
@@ -102,12 +108,14 @@ def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
     instead = {os.path.realpath(old): str(new) for old, new in file_system.replaced if _exists(old)}
     every = [*around, *shown]
     covers = tuple(dict.fromkeys([*_covers(every, hidden), *_covers(every, sorted(instead), instead)]))
+    folders = [each for each in _TELLING_FOLDERS if Path(each).is_dir()]
     steps = (
         *(each for each in _system() if each.kind == "link"),
         *_accounts(file_system.scratch),
         Mount("proc", "/proc"),
         *(_cover(f"/proc/{name}", _EMPTY) for name in TELLING if Path("/proc", name).exists()),
         *_standing_still("/proc/"),
+        *(Mount("tmpfs", each, size=_PAGE, mode=0o555) for each in folders),
         Mount("dev", "/dev"),
         *(_devices() if file_system.devices else ()),
         Mount("tmpfs", "/dev/shm", size=file_system.scratch_bytes, mode=0o1777),
@@ -118,9 +126,11 @@ def mounts(file_system: FileSystem) -> tuple[Mount, ...]:
         *covers,
         *(_cover(str(path), _EMPTY) for path in _matching(_TELLING_OF_NODES)),
         *_standing_still("/sys/"),
+        *(_cover(os.path.realpath(path), _EMPTY) for path in _matching(_of_disks(file_system))),
         Mount("tmpfs", str(file_system.scratch), size=file_system.scratch_bytes),
         *(Mount("link", f"{file_system.scratch}/{place}", str(to)) for place, to in file_system.links),
         *(Mount("seal", each.target) for each in covers if each.kind == "tmpfs"),
+        *(Mount("seal", each) for each in folders),
         Mount("seal", "/dev"),
         Mount("seal", "/proc"),
         Mount("seal", "/"),
@@ -226,6 +236,10 @@ def _standing_still(below: str) -> Iterator[Mount]:
     for path in _matching(each for each in _STILL if each.startswith(below)):
         with contextlib.suppress(OSError):
             yield Mount("told", str(path), path.read_text())
+
+
+def _of_disks(file_system: FileSystem) -> tuple[str, ...]:
+    return _TELLING_OF_DISKS if file_system.devices else ()
 
 
 def _matching(patterns: Iterable[str]) -> Iterator[Path]:

@@ -98,6 +98,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "channels/by_counters_of_the_machine",
         "channels/by_numbers_of_new_objects",
         "evaluator/jail/test_channels.py::test_nothing_tells_what_is_cached_without_a_clock[without waiting]",
+        "evaluator/jail/test_channels.py::test_nothing_tells_what_is_cached_without_a_clock[sys/fs/quota]",
     ),
     "One bound that binds.": (
         "evaluator/test_floods.py::test_memory_of_every_kind_ends_within_its_bound[pipes in flight]",

@@ -38,7 +38,7 @@ attempt("out", lambda: page.madvise(21))
 HIDDEN = "locks vmstat diskstats zoneinfo sys/fs/dentry-state sys/fs/inode-nr pressure/io interrupts softirqs"
 for name in HIDDEN.split():
     attempt("/proc/" + name, lambda: len(open("/proc/" + name).read()))
-still = ["/proc/stat", "/proc/meminfo", "/proc/loadavg"]
+still = ["/proc/stat", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/swaps"]
 first = [open(name).read() for name in still]
 kept = bytearray(b"x") * (64 << 20)
 for _ in range(20):
@@ -46,6 +46,8 @@ for _ in range(20):
         os._exit(0)
     os.wait()
 said["move"] = [name for name, text in zip(still, first) if open(name).read() != text or not text]
+said["folders"] = [name for name in ("fs", "irq", "sys/fs/quota") if os.path.exists("/proc/" + name)
+                   and os.listdir("/proc/" + name)]
 nodes = glob.glob("/sys/devices/system/node/node*/")
 said["nodes move"] = [name for name in nodes for file in ("vmstat", "numastat") if open(name + file).read()]
 near, far = socket.socketpair()
@@ -108,6 +110,7 @@ def test_nothing_tells_what_is_cached_without_a_clock(host: World, user: str) ->
         "advice": None,
         "out": None,
         "move": [],
+        "folders": [],
         "nodes move": [],
         "larger buffer": 0,
     }
