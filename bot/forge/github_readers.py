@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.forge.github_client import GitHubClient, Refused
@@ -13,7 +13,6 @@ from bot.forge.labels import LABEL_ALL
 from bot.forge.permission import may_write
 
 _AT_ONCE = 3  # pull requests that are looked into in one go
-_SLACK = timedelta(seconds=10)  # between our clock and GitHub's
 _STATES = ("APPROVED", "COMMENTED", "CHANGES_REQUESTED")
 
 
@@ -31,11 +30,11 @@ class Readers:
         """See `Forge.reviewed`.
 
         A review counts as an update of its pull request, and we write nothing there once its experiment is finished; a
-        reaction is none, and only the number of them is in the list. An update as near to our last word as two clocks
-        may differ can be that word or a quick reader's: it is looked into after those that are news for certain.
+        reaction is none, and only the number of them is in the list. If GitHub's clock is ahead of ours, our own last
+        word is looked into once, too.
         """
         try:
-            said = {number: datetime.fromisoformat(at) for number, at in pulls.items()}
+            since = {number: datetime.fromisoformat(at) for number, at in pulls.items()}
             listed = self._client.get(
                 "/issues",
                 state="closed",
@@ -43,16 +42,14 @@ class Readers:
                 sort="updated",
                 per_page=100,
             )
-            ours = [record for record in listed if record["number"] in said]
+            ours = [record for record in listed if record["number"] in since]
             news = [(record["number"], record["updated_at"], record["reactions"]["+1"]) for record in ours]
-            since = {number: _time(updated) - said[number] for number, updated, _ in news}
-            fresh = [
-                each for each in news if each not in self._seen and (since[each[0]] > -_SLACK or each[2])
-            ]
-            fresh.sort(key=lambda each: (since[each[0]] <= _SLACK and not each[2], random.random()))
+            late = {number for number, updated, _ in news if _time(updated) > since[number]}
+            fresh = [each for each in news if each not in self._seen and (each[0] in late or each[2])]
             found = {}
-            for number, updated, thumbs in fresh[: None if all else _AT_ONCE]:
-                source = (self._review(number) if since[number] > -_SLACK else None) or (
+            most = len(fresh) if all else min(len(fresh), _AT_ONCE)
+            for number, updated, thumbs in random.sample(fresh, most):
+                source = (self._review(number) if number in late else None) or (
                     self._thumb(number) if thumbs else None
                 )
                 if source is None:
