@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.base.pace import Pace
 from bot.base.whole import written
 from bot.rules.bounds import measurable
 
@@ -30,16 +31,10 @@ class Progress:
     run: str
     title: str
     fraction: float = 0.0
-    seconds: float = 0.0
+    seconds_left: float | None = None
+    """About how many seconds of training are left by the clock on the wall, None if nobody can tell."""
     losses: tuple[float, ...] = ()
     is_scoring: bool = False
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Return about how many seconds of training are left, None if nobody can tell yet."""
-        if self.is_scoring or not 0.02 < self.fraction < 1:
-            return None
-        return self.seconds * (1 - self.fraction) / self.fraction
 
 
 class ProgressFile:
@@ -48,6 +43,7 @@ class ProgressFile:
     def __init__(self, runs: Path, run: str, title: str) -> None:
         self._path = runs / run / FILE
         self._now = Progress(run, title)
+        self._pace = Pace()
         self._written = 0.0
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -57,14 +53,10 @@ class ProgressFile:
         losses = self._now.losses + more
         if len(losses) > POINTS:  # each second one: the whole way stays in sight
             losses = losses[::2]
-        self._now = Progress(
-            self._now.run,
-            self._now.title,
-            _number(event.get("fraction"), self._now.fraction),
-            _number(event.get("seconds"), self._now.seconds),
-            losses,
-            event.get("event") == "scoring",
-        )
+        fraction, is_scoring = event.get("fraction"), event.get("event") == "scoring"
+        done = float(fraction) if measurable(fraction) else self._now.fraction
+        left = None if is_scoring else self._pace.left(done)
+        self._now = Progress(self._now.run, self._now.title, done, left, losses, is_scoring)
         if time.monotonic() >= self._written + EVERY or self._now.is_scoring:
             self._written = time.monotonic()
             with suppress(OSError), written(self._path) as file:
@@ -92,7 +84,3 @@ def progress_of(runs: Path) -> Progress | None:
         return Progress(**{**said, "losses": tuple(map(float, said["losses"]))[-POINTS:]})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _number(value: object, default: float) -> float:
-    return float(value) if measurable(value) else default

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bot.base.pace import Pace
 from bot.rules.campaign import Campaign
 from bot.rules.events import RunFinished
 from bot.rules.experiment import Experiment
 from bot.rules.schedule import run_id
 from bot.rules.shares import run_words
-from bot.tell.numbers import number
+from bot.tell.numbers import about, number
 from bot.tell.sentences import effect_line
 from bot.tell.writers.terminal import STYLES, escape
 
@@ -96,7 +96,7 @@ class TerminalDisplay(Display):
         )
         self._task: Any = None
         self._best = ""
-        self._started = 0.0
+        self._pace = Pace()
 
     def note(self, text: str) -> None:
         self._print(escape(text), "cyan")
@@ -111,7 +111,7 @@ class TerminalDisplay(Display):
         text = escape(title)
         shown = text if len(text) <= 48 else text[:47] + "…"
         self._task = self._progress.add_task(f"{shown} (run {replicate})", total=1.0, said="starting")
-        self._started = time.monotonic()
+        self._pace = Pace()
 
     def run_progress(self, event: Mapping[str, Any]) -> None:
         if self._task is None:
@@ -129,9 +129,9 @@ class TerminalDisplay(Display):
             said.append(f"loss {event['loss']:.3f}")
         if event.get("tokens_per_second"):
             said.append(f"{event['tokens_per_second']:,.0f} tok/s")
-        fraction, seconds = event.get("fraction") or 0.0, event.get("seconds") or 0.0
-        if 0.02 < fraction < 1:
-            said.append(f"{seconds * (1 - fraction) / fraction:.0f} s left")
+        left = self._pace.left(float(event.get("fraction") or 0.0))
+        if left is not None:
+            said.append(f"{about(left)} left")
         return "  ".join([*said, self._best])
 
     def run_finished(self, run: RunFinished) -> None:

@@ -70,7 +70,9 @@ class Steps:
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def propose(self, question: Question) -> Proposal:
+    def propose(self, question: Question) -> Proposal | None:
+        if question.revision is not None:
+            return None
         rng = random.Random(f"unread/{self.seed}/{question.number}")
         name = rng.choice(("LEARNING_RATE", "LEARNING_RATE", "BATCH_SIZE"))
         right, doublings = rng.random() < 0.8, rng.uniform(0.3, 0.7)
@@ -136,9 +138,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a night gains if nobody reads what it merges.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--experiments", type=int, default=32)
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     seeds = range(1, options.seeds + 1)
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(options.processes) as pool:
         jobs = {
             (arm, seed): pool.submit(night, arm, seed, options.experiments) for seed in seeds for arm in ARMS
         }

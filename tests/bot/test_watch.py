@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.base.pace import Pace
 from bot.base.serving import address_of, server
 from bot.errors import UserError
 from bot.loop.progress import FILE, POINTS, STALE, ProgressFile, progress_of
@@ -48,6 +49,19 @@ def test_the_progress_of_the_run_in_hand_is_small_and_nothing_rests_on_it(tmp_pa
     assert progress_of(tmp_path) is None
     file.end()
     assert not path.exists() and progress_of(tmp_path / "nowhere") is None
+
+
+def test_the_time_left_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A budget of four CPU seconds on a machine that has other things to do takes forty."""
+    now = 1000.0
+    monkeypatch.setattr("bot.base.pace.time.monotonic", lambda: now)
+    pace = Pace()
+    assert pace.left(0.1) is None, "the start may have taken any time"
+    now += 10
+    assert pace.left(0.11) is None
+    assert pace.left(0.35) == pytest.approx(26.0)
+    now += 26
+    assert pace.left(1.0) is None
 
 
 @pytest.mark.parametrize("experiments", [0, 4, 300])
