@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from bot.rules.events import RunFinished
@@ -21,17 +22,21 @@ def screen() -> tuple[Console, io.StringIO]:
     return Console(file=out, force_terminal=True, width=100, height=30, highlight=False), out
 
 
-def test_bar_shows_loss_speed_time_left_and_goes_with_its_run() -> None:
+def test_bar_shows_loss_speed_time_left_and_goes_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("bot.base.pace.time.monotonic", lambda: now)
     console, out = screen()
     display = TerminalDisplay(console)
     display.run_started(title="Halve BATCH_SIZE", replicate=1, seed=1)
+    display.run_progress({"event": "progress", "fraction": 0.1, "seconds": 0.4})
+    now += 20
     display.run_progress(
-        {"event": "progress", "loss": 3.25, "tokens_per_second": 12345, "fraction": 0.5, "seconds": 4.0}
+        {"event": "progress", "loss": 3.25, "tokens_per_second": 12345, "fraction": 0.5, "seconds": 2.0}
     )
     display._progress.refresh()
     said = out.getvalue()
     assert "Halve BATCH_SIZE (run 1)" in said and "loss 3.250" in said
-    assert "12,345 tok/s" in said and "4 s left" in said
+    assert "12,345 tok/s" in said and "25 s left" in said
     display.run_progress({"event": "scoring"})
     display.run_finished(RUN)
     display.close()
