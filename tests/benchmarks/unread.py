@@ -13,6 +13,7 @@ import io
 import random
 import statistics
 import tempfile
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +70,13 @@ class Steps:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.asked: Counter[int] = Counter()
 
     def propose(self, question: Question) -> Proposal | None:
         if question.revision is not None:
             return None
-        rng = random.Random(f"unread/{self.seed}/{question.number}")
+        self.asked[question.number] += 1  # again if what it said was tried before
+        rng = random.Random(f"unread/{self.seed}/{question.number}/{self.asked[question.number]}")
         name = rng.choice(("LEARNING_RATE", "LEARNING_RATE", "BATCH_SIZE"))
         right, doublings = rng.random() < 0.8, rng.uniform(0.3, 0.7)
         now = constants(question.files["train.py"])[name]
