@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from bot.tell.document import (
@@ -72,7 +73,10 @@ def _blocks(text: str) -> Document:
 
 
 def _links(text: str) -> Document:
-    no_address = None if text.lower().startswith("http") else text  # which would be a link, and rightly
+    address = text.lower().startswith("http") or re.fullmatch(
+        r"#e\d+", text
+    )  # as the page says its own places
+    no_address = None if address else text  # which would be a link, and rightly
     return (
         heading("Links"),
         paragraph("see {} and {}", Words(f"a {text} b", url=OURS), Words(f"a {text} b", url=no_address)),
