@@ -37,14 +37,16 @@ def around(tmp_path: Path) -> Iterator[Neighbourhood]:
 
 
 @pytest.fixture(scope="session")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, Any]]:
-    """Return what gives the last event of the plain model's run, which is run once."""
-    known: list[dict[str, Any]] = []
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """Return what gives the last event of the plain model's run with `settings`, run once for each budget."""
+    known: dict[str, dict[str, Any]] = {}
 
-    def last() -> dict[str, Any]:
-        if not known:
-            known.append(score(repository(tmp_path_factory.mktemp("plain"), train_file(PLAIN)), STEPS).last)
-        return known[0]
+    def last(settings: Mapping[str, Any] = STEPS) -> dict[str, Any]:
+        key = json.dumps(settings["budget"])
+        if key not in known:
+            repo = repository(tmp_path_factory.mktemp("plain"), train_file(PLAIN))
+            known[key] = score(repo, {**STEPS, "budget": settings["budget"]}).last
+        return known[key]
 
     return last
 
@@ -161,7 +163,7 @@ def test_a_cheat_gains_nothing_and_leaves_nothing(
     temporary: Path,
     cache: Path,
     around: Neighbourhood,
-    honest: Callable[[], dict[str, Any]],
+    honest: Callable[..., dict[str, Any]],
     reference: Callable[[Mapping[str, Any]], list[str]],
     cheat: Cheat,
     jail: str,
@@ -230,7 +232,7 @@ TWINS_OF = {(each.twin, json.dumps(each.settings)): each for each in CORPUS if e
 )
 def test_an_honest_twin_is_scored(
     tmp_path: Path,
-    honest: Callable[[], dict[str, Any]],
+    honest: Callable[..., dict[str, Any]],
     reference: Callable[[Mapping[str, Any]], list[str]],
     cheat: Cheat,
 ) -> None:
@@ -239,7 +241,7 @@ def test_an_honest_twin_is_scored(
     settings = {**STEPS, **cheat.settings}
     last = score(repo, settings, *reference(settings)).last
     assert last["event"] == "score", (last["class"], last["defence"], last["reason"], last["traceback"])
-    assert last["audit"]["probes"] > 0 and last["score"] > honest()["score"] - 0.5
+    assert last["audit"]["probes"] > 0 and last["score"] > honest(settings)["score"] - 0.5
 
 
 @pytest.mark.corpus
