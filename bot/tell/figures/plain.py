@@ -80,8 +80,9 @@ def status_json(figures: Figures) -> dict[str, Any]:
 
 def experiment_json(row: Row) -> dict[str, Any]:
     """Return an experiment's facts, as `status_json` does a campaign's; its curve and conversations are left out."""
-    apart = ("curve", "curve_against", "talks")
-    made: dict[str, Any] = clean_data({key: value for key, value in asdict(row).items() if key not in apart})
+    apart = ("curve", "curve_against", "talks", "experiment", "numbers")
+    told = {key: value for key, value in asdict(row).items() if key not in apart}
+    made: dict[str, Any] = clean_data(told | {"explanation": asdict(row.explanation)})
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from statistics import fmean
 from typing import Literal
@@ -90,11 +91,17 @@ class Row:
     run_lines: tuple[RunLine, ...]
     diff: str
     talks: tuple[Talk, ...]
-    explanation: Explanation
+    experiment: Experiment
+    numbers: Numbers
     constants: tuple[tuple[str, str, str], ...]
     """Name, old and new value of each constant, if it changes nothing else; empty otherwise."""
     started_at: str
     finished_at: str | None
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What it changes, why it may work and what it might break; of most rows nobody asks."""
+        return explain(self.experiment, self.numbers)
 
     @property
     def look(self) -> str:
@@ -226,7 +233,8 @@ def row_of(
         run_lines=tuple(_line(run) for run in own),
         diff=diff,
         talks=talks,
-        explanation=explain(experiment, numbers_of(campaign, experiment)),
+        experiment=experiment,
+        numbers=numbers_of(campaign, experiment),
         constants=constants_of(experiment),
         started_at=experiment.claimed_at,
         finished_at=experiment.finished_at,
