@@ -69,6 +69,9 @@ bench-demo: $(READY) ## Ten demo campaigns with different seeds: how many end co
 bench-kill: $(READY) ## Kill a campaign at random moments and go on
 	$(BIN)/python -m tests.benchmarks.kill_campaigns
 
+bench-faults: $(READY) ## Campaigns under faults of every kind, and what must hold at their end: FAULTS=300, ARGS="--kept FILE"
+	$(BIN)/python -m tests.benchmarks.faults $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+
 bench-bookkeeping: $(READY) ## What an experiment costs beside its training: CPU, git processes, pushes
 	$(BIN)/python -m tests.benchmarks.bookkeeping --list
 
