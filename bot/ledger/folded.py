@@ -16,13 +16,12 @@ import json
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from bot.base.whole import written
 from bot.rules.campaign import Campaign
 
 EVERY = 1000
@@ -113,20 +112,13 @@ def save(
         "last": last,
         "segments": [dataclasses.astuple(each) for each in segments],
     }
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        with written(path) as file:
             file.write(json.dumps(head).encode() + b"\n" + body)
-        temporary.replace(path)
         return _opened(path.open("rb"))[0]
     except OSError:
         return None
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def blob_name(content: bytes) -> str:
