@@ -257,7 +257,7 @@ def test_before_the_runs_the_text_says_what_is_planned() -> None:
     assert (
         body.startswith("**Pending.** First scope and review")
         and "up to 5 runs" in body
-        and "merges from 4 on after one run, from 2.2 on" in body
+        and "merges from 3.5 on after one run, from 1.9 on" in body
     )
     assert "The candidate has no run." in body and "| incumbent `" in body and "mermaid" not in body
 

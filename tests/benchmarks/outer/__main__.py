@@ -6,7 +6,7 @@
 
 All arms of a repeat meet the same landscape, the same stock of edits, the same noise. Horizons are prefixes of one
 campaign. Seeds of tuning begin at 0, those that the prior is learned from at 500,000, in regimes that are not in the
-table; those of the last table at a million (`--final`), and were not looked at before it. An oracle is the single
+table; those of the last table at two millions (`--final`), and were not looked at before it. An oracle is the single
 mechanism with the largest mean in the row itself, so a little luckier than anybody could know beforehand.
 """
 
